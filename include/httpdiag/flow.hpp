@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+// What TCP knows of a flow: one incarnation of a connection, seen from where
+// the capture was taken. The tracker writes it; http reads it while the flow
+// lives, rules read it when the flow has ended. About 600 bytes for a flow
+// without trouble, so that half a million idle ones fit anywhere.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "httpdiag/segment.hpp"
+
+namespace httpdiag {
+
+enum class FlowId : std::uint32_t {};  // 1-based, in order of first packet
+enum class Side : std::uint8_t { client, server };
+
+constexpr Side other(Side side) { return side == Side::client ? Side::server : Side::client; }
+constexpr std::size_t index(Side side) { return static_cast<std::size_t>(side); }
+
+/// Position on a side's tape of payload bytes: 0 is the first byte after the
+/// SYN (or the first byte that the capture could have shown, in a flow that
+/// began before it). A FIN occupies the offset after the last byte, so an
+/// `acked` of fin_offset + 1 acknowledges it. 64-bit: wraparound ends in tcp/seq.hpp.
+using Offset = std::uint64_t;
+
+/// What one side has been seen to send (an observer's machine, not RFC 9293's;
+/// grid in tcp/half_state.hpp).
+enum class HalfState : std::uint8_t { unseen, opening, open, closing, reset };
+
+/// RFC 9293 §3.3.2 names, derived from both half states at the end of the flow.
+enum class TcpState : std::uint8_t {
+  unknown, closed, listen, syn_sent, syn_rcvd, established, fin_wait_1, fin_wait_2,
+  close_wait, closing, last_ack, time_wait,
+};
+std::string_view name(TcpState state);  // "FIN_WAIT_2"
+
+/// Odd but usable; a bit each in FlowRecord::oddities.
+enum class Oddity : std::uint16_t {
+  midstream = 1,            // first packet carried no SYN
+  synack_before_syn = 2,    // recorded in the wrong order
+  simultaneous_open = 4,
+  syn_with_data = 8,
+  rst_ignored = 16,         // a RST that had no effect (wrong sequence number, RFC 5961 §3.2)
+  data_after_fin = 32,      // payload beyond the sender's own FIN
+  data_after_rst = 64,      // the sender of a RST went on talking
+  differing_copy = 128,     // a retransmission with other bytes: see SideTrouble::differing
+  out_of_window = 256,      // sequence number nowhere near the stream; ignored
+  buffer_limit = 512,       // reassembly gave up waiting for a hole because of a limit
+  roles_guessed = 1024,     // no SYN: client and server told apart by payload or port
+  synack_missing = 2048,    // SYN seen, SYN-ACK not in the capture, yet the connection was used
+  challenged = 4096,        // SYN answered by an ACK that does not acknowledge it
+  reused_tuple = 8192,      // an earlier incarnation of the same 4-tuple is in the capture
+  window_unknown = 16384,   // window scale not seen: window sizes other than 0 are guesses
+  icmp_soft_error = 32768,  // an ICMP error quoted this flow after it was established
+};
+
+/// Transmission times kept of a repeated SYN or SYN-ACK, for the retry schedules.
+/// Linux with tcp_syn_retries 6 sends 11 (tcp_syn_linear_timeouts, 6.5 and later).
+inline constexpr std::size_t kMaxSynTimes = 12;
+
+/// What did not go by the book on one side: resets, loss recovery, closed
+/// windows, gaps. Most flows have none, so it is allocated on first use.
+struct SideTrouble {
+  // RSTs. Effective: exact sequence number (RFC 5961 §3.2), or it ACKs the SYN in SYN-SENT.
+  PacketRef rst;          // first effective RST
+  Offset rst_seq = 0;     // its sequence number on this tape
+  Offset rst_ack = 0;     // its ACK number on the peer's tape; valid if rst_has_ack
+  PacketRef ignored_rst;  // first RST without effect
+  std::uint32_t rsts = 0; // all RSTs, effective or not
+  std::uint8_t rst_ttl = 0;
+  std::uint16_t rst_ip_id = 0;
+  std::uint16_t rst_window = 0;
+  bool rst_has_ack = false;
+
+  // Loss recovery. "Head" is the first byte not yet acknowledged.
+  PacketRef head_first_retransmit, head_retransmit;  // first and last retransmission covering the head
+  std::uint32_t head_retransmits = 0;       // of the present head
+  std::uint32_t most_head_retransmits = 0;  // of any head so far
+  std::uint32_t retransmitted = 0;  // segments that carried bytes (or a FIN) seen before; probes excluded
+  std::uint32_t spurious = 0;       // of these: every byte was already acknowledged in the capture
+  std::uint32_t out_of_order = 0;   // came late but had not been seen before
+  Duration longest_stall{0};        // longest wait that a retransmission ended, or that a hole stayed open (>= 200 ms)
+  PacketRef stall_begin, stall_end;
+
+  // Zero window announced by this side (RFC 9293 §3.8.6.1).
+  PacketRef zero_window_since;        // open zero-window period; none while the window is open
+  Duration longest_zero_window{0};    // of an ended period in which the peer had more to send
+  PacketRef zero_window_begin, zero_window_end;  // that period
+  PacketRef window_probe;             // last probe that the *peer* sent into this side's closed window
+  std::uint32_t window_probes = 0;    // probes by the peer in the open period; kept when it ends unanswered
+  std::uint32_t keepalives = 0;       // keep-alive probes sent by this side
+  std::uint32_t unanswered_keepalives = 0;  // since the peer was last heard
+
+  // Bytes that the capture does not have.
+  std::uint64_t gap_bytes = 0;      // acknowledged by the peer, never in the capture
+  std::uint64_t snaplen_bytes = 0;  // in the capture with their length only
+  std::uint64_t lost_bytes = 0;     // never acknowledged and never seen: holes at the end of the flow
+  PacketRef gap_noticed;            // packet that proved the first gap
+  PacketRef snaplen_cut;            // first packet cut short
+
+  // Retransmissions of the SYN (client) or SYN-ACK (server): the first kMaxSynTimes of them, the first one included.
+  std::array<PacketRef, kMaxSynTimes> syn_times{};
+  std::array<PacketRef, 2> differing;  // first two segments that carry different bytes for the same offsets
+};
+
+/// What is known of one direction. "tape" = the bytes that this side sends.
+struct SideRecord {
+  Offset next = 0;        // one past the highest payload byte seen (FIN not counted)
+  Offset acked = 0;       // highest cumulative ACK from the peer on a segment without RST; FIN counts one
+  PacketRef acked_by;     // the peer's segment that last advanced `acked`
+  Offset delivered = 0;   // one past the last byte handed to the stream sink, gaps included
+  Offset fin_offset = 0;  // valid if fin
+  Offset fin_ack = 0;     // ACK number of the first FIN, as offset on the *peer's* tape
+
+  PacketRef syn;          // first SYN (client) or SYN-ACK (server)
+  PacketRef last;         // last segment of any kind
+  PacketRef fin;          // first FIN; none if number is 0
+  PacketRef last_payload; // last segment with new payload
+  PacketRef head_sent;    // when the first unacknowledged byte became that: sent on an idle tape, or the last ACK progress
+
+  std::uint64_t payload_bytes = 0;   // distinct bytes seen
+  std::uint32_t packets = 0;         // copies excluded: a packet captured twice counts once
+  std::uint32_t payload_packets = 0;
+  std::uint32_t isn = 0;             // valid if isn_known
+  std::uint32_t window = 0;          // last window, in bytes; a guess if Oddity::window_unknown
+  std::uint16_t syns = 0;            // SYN (client) or SYN-ACK (server) transmissions
+  std::uint16_t fins = 0;            // FIN transmissions
+  std::uint16_t mss = 0;
+  std::int8_t window_scale = -1;     // -1: not seen
+  std::uint8_t ttl = 0;              // of the first segment that was no RST
+  HalfState state = HalfState::unseen;
+  bool isn_known = false;
+
+  std::unique_ptr<SideTrouble> trouble_ptr;  // written by the tracker only
+  const SideTrouble& trouble() const;        // an empty one if there was none
+};
+
+enum class Handshake : std::uint8_t { complete, refused, unanswered, unreachable, incomplete, not_captured };
+std::string_view name(Handshake handshake);  // "not-captured"
+
+enum class EndedBy : std::uint8_t { none, client_fin, server_fin, client_rst, server_rst };
+std::string_view name(EndedBy ended_by);  // "client-fin"
+
+/// Why the tracker let go of a flow.
+enum class EndCause : std::uint8_t {
+  capture_over,  // still in the table when the capture ended
+  closed,        // both sides closed or reset, and the linger time passed
+  idle,          // nothing for Limits::idle_* of capture time
+  tuple_reused,  // a new SYN took the 4-tuple and the old flow was at rest
+  evicted,       // Limits::max_flows
+};
+
+/// Rare things that concern the flow as a whole; allocated on first use.
+struct FlowTrouble {
+  PacketRef icmp;                // first ICMP error that quotes this flow
+  IpAddress icmp_reporter;
+  std::uint32_t icmp_mtu = 0;
+  std::uint8_t icmp_type = 0, icmp_code = 0;
+  bool icmp_v6 = false;
+  PacketRef challenge_ack;       // first answer to a SYN that does not acknowledge it
+  std::uint32_t duplicates = 0;  // packets captured more than once
+  PacketRef duplicate, duplicate_of;  // the first such packet, and the one it repeats
+  FlowId fallback{};             // 0, or the flow that replaced this refused attempt (RFC 8305)
+  Duration clock_step{0};        // largest step back of the clock inside this flow
+};
+
+struct FlowRecord {
+  FlowId id{};
+  std::uint16_t oddities = 0;
+  Endpoint client, server;
+  std::array<SideRecord, 2> sides;
+
+  PacketRef first, last;
+  PacketRef handshake_ack;  // the client's first segment that acknowledges the SYN-ACK
+  PacketRef active;         // last segment with payload, SYN or FIN, of either side, before the current one
+  Duration rtt{0};          // 0: not measured; see docs/tcp.md
+  std::array<char, 30> history{};  // letters of docs/tcp.md, NUL-terminated
+
+  /// For the stream sink's own use, so that it needs no second hash table. The
+  /// tracker sets it to 0 at creation and never looks at it again.
+  mutable std::uint32_t sink_slot = 0;
+
+  std::unique_ptr<FlowTrouble> trouble_ptr;  // written by the tracker only
+  const FlowTrouble& trouble() const;        // an empty one if there was none
+
+  SideRecord& side(Side s) { return sides[index(s)]; }
+  const SideRecord& side(Side s) const { return sides[index(s)]; }
+  const SideRecord& c() const { return sides[0]; }
+  const SideRecord& s() const { return sides[1]; }
+  bool has(Oddity oddity) const { return (oddities & static_cast<std::uint16_t>(oddity)) != 0; }
+};
+
+/// Pure functions over a record; defined in tcp/flow_state.cpp, table-tested there.
+Handshake handshake(const FlowRecord& flow);
+EndedBy ended_by(const FlowRecord& flow);
+TcpState tcp_state(const FlowRecord& flow, Side side);
+
+/// Told once per flow, after its streams have ended.
+class FlowSink {
+ public:
+  /// `now` is the capture clock when the tracker let go. Flows arrive in no particular order.
+  virtual void on_flow(const FlowRecord& flow, EndCause cause, Timestamp now) = 0;
+
+ protected:
+  ~FlowSink() = default;
+};
+
+}  // namespace httpdiag

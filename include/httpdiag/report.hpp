@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the program has to say in the end. FlowReports leave as each flow ends,
+// so that memory does not grow with the capture; Report is the rest.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "httpdiag/exchange.hpp"
+#include "httpdiag/finding.hpp"
+#include "httpdiag/packet.hpp"
+#include "httpdiag/settings.hpp"
+
+namespace httpdiag {
+
+/// Every packet ends in exactly one account:
+/// decoded + duplicates + the sum of skipped == packets.
+struct Ledger {
+  std::uint64_t packets = 0;
+  std::uint64_t decoded = 0;
+  std::uint64_t duplicates = 0;
+  std::array<std::uint64_t, kSkipCount> skipped{};  // by Skip
+};
+std::string_view name(Skip skip);  // "not-tcp"
+
+struct RequestReport {
+  std::string method, target, host;
+  std::uint8_t major = 1, minor = 1;
+  std::uint64_t body_bytes = 0;
+  std::uint64_t digest = 0;
+  PacketRef first, last;
+  MessageState state{};
+};
+
+struct ResponseReport {
+  std::uint16_t status = 0;
+  std::string reason;
+  std::uint8_t major = 1, minor = 1;
+  std::uint64_t body_bytes = 0;
+  std::uint64_t digest = 0;
+  PacketRef first, last;
+  MessageState state{};
+};
+
+enum class Acked : std::uint8_t { none, part, all };
+std::string_view name(Acked acked);
+
+struct ExchangeReport {
+  std::uint32_t index = 0;
+  RequestReport request;
+  std::optional<ResponseReport> response;
+  bool sent = true;
+  Acked acked = Acked::none;
+  bool answered = false;
+  std::optional<Duration> idle, send, wait, receive;  // what could not be measured is absent
+  Retry retry{};
+  Label label = Label::ok;
+  Severity severity = Severity::ok;
+  std::vector<Label> labels;      // annotations, in catalogue order
+  std::vector<Finding> findings;  // primary first, then annotations
+};
+
+struct SideReport {
+  std::uint64_t packets = 0, payload_bytes = 0, retransmitted = 0;
+  TcpState state{};
+};
+
+struct FlowReport {
+  FlowId id{};
+  Endpoint client, server;
+  PacketRef first, last;
+  std::string history;
+  Handshake handshake{};
+  EndedBy ended_by{};
+  std::array<SideReport, 2> sides;
+  std::uint64_t duplicates = 0;
+  std::optional<Duration> rtt;
+  Label label = Label::ok;
+  Severity severity = Severity::ok;
+  std::vector<Label> labels;
+  std::vector<Finding> findings;          // about the flow as a whole
+  std::vector<ExchangeReport> exchanges;  // in order; see omitted_exchanges
+  std::uint64_t exchange_count = 0;       // all of them
+  std::uint64_t omitted_exchanges = 0;    // healthy ones beyond the cap
+  Severity worst = Severity::ok;          // of all findings, annotations included
+};
+
+/// Told of every flow once, in no particular order. `keep` is false for a
+/// healthy flow beyond the cap: it is counted, and carries no exchanges.
+class FlowReportSink {
+ public:
+  virtual void on_flow_report(const FlowReport& flow) = 0;
+
+ protected:
+  ~FlowReportSink() = default;
+};
+
+/// One row of the table of causes: a primary label towards one server.
+struct Cause {
+  Label label{};
+  Severity severity{};
+  Endpoint server;
+  std::uint64_t count = 0;          // exchanges, or flows where the flow itself failed
+  std::uint64_t clients = 0;        // distinct client addresses, counted up to a small bound
+  PacketRef first, last;
+  FlowId example_flow{};            // worked example: the first flow with this cause
+  std::uint32_t example_exchange = 0;  // 0: the flow itself
+  FlowReport example;               // that flow, with only that exchange
+};
+
+struct Report {
+  CaptureSummary* input = nullptr;  // borrowed from the source
+  std::optional<PacketRef> first, last;  // earliest and latest by time
+  Ledger ledger;
+  Settings settings;
+  std::uint64_t flows = 0, exchanges = 0;
+  std::array<std::uint64_t, kLabelCount> flow_labels{}, exchange_labels{};  // primary
+  std::array<std::uint64_t, kLabelCount> annotations{};                     // flows or exchanges that carry it
+  Severity worst = Severity::ok;
+  std::string headline;
+  std::vector<Finding> findings;  // about the capture as a whole
+  std::vector<Cause> causes;      // worst and most frequent first
+  std::uint64_t omitted_causes = 0;
+  std::uint64_t omitted_flows = 0;      // healthy flows beyond the cap
+  std::uint64_t omitted_exchanges = 0;  // healthy exchanges beyond the cap
+};
+
+}  // namespace httpdiag

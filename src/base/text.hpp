@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Text for people and for machines: escaping of what came from the traffic,
+// durations, sizes, times. Knows nothing of networks.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace httpdiag::base {
+
+/// For a terminal: printable UTF-8 as it is; C0, DEL, C1, invalid bytes,
+/// bidirectional and zero-width controls and line/paragraph separators as
+/// "\n", "\x1b", "\u202e". Never contains a line break. Idempotent it is not.
+std::string escape_for_terminal(std::string_view bytes);
+
+/// Valid UTF-8: each invalid byte becomes U+FFFD. NUL and C0 stay, JSON escapes them.
+std::string to_valid_utf8(std::string_view bytes);
+
+/// At most `limit` bytes, cut at a UTF-8 boundary, "…" appended when cut.
+std::string shorten(std::string_view text, std::size_t limit);
+
+/// Three significant digits, unit fit for reading: "24 µs", "51.2 ms", "2.67 s", "133.7 s", "12 min 5 s", "2 h 3 min".
+std::string duration(std::chrono::nanoseconds value);
+
+/// "1 byte", "512 bytes", "20.1 kB", "1.65 MB" (powers of 1000).
+std::string bytes(std::uint64_t value);
+
+/// "1 request", "3 requests": noun with a plain plural s.
+std::string count(std::uint64_t value, std::string_view noun);
+
+/// RFC 3339, UTC, nanoseconds: "2024-03-01T12:00:00.123456789Z". Any 64-bit value prints.
+std::string rfc3339(std::chrono::sys_time<std::chrono::nanoseconds> time);
+
+/// Lower-cased ASCII copy; other bytes unchanged.
+std::string lower(std::string_view text);
+
+/// Without leading and trailing ASCII white space.
+std::string_view trim(std::string_view text);
+
+/// Edit distance (Levenshtein), for "did you mean"; O(a*b).
+std::size_t distance(std::string_view a, std::string_view b);
+
+}  // namespace httpdiag::base

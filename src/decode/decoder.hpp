@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Packet in, Segment, IcmpError or Skip out. Everything but fragment
+// reassembly is pure.
+#pragma once
+
+#include <memory>
+
+#include "httpdiag/segment.hpp"
+#include "httpdiag/settings.hpp"
+
+namespace httpdiag::decode {
+
+class Decoder {
+ public:
+  explicit Decoder(const Limits& limits);
+  ~Decoder();
+
+  /// The result borrows from `packet` (or from the reassembled datagram) until the next call.
+  const Decoded& on_packet(const Packet& packet);
+
+ private:
+  class Fragments;
+  Decoded result_;
+  std::unique_ptr<Fragments> fragments_;
+};
+
+}  // namespace httpdiag::decode

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// Chunks in, exchanges out: one llhttp parser per side while a message is open,
+// and a queue of requests that wait for their responses.
+#pragma once
+
+#include <memory>
+
+#include "httpdiag/exchange.hpp"
+#include "httpdiag/settings.hpp"
+#include "httpdiag/stream.hpp"
+
+namespace httpdiag::http {
+
+class Pairer final : public StreamSink {
+ public:
+  Pairer(const Limits& limits, ExchangeSink& exchanges);
+  ~Pairer();
+
+  void on_chunk(const FlowRecord& flow, const StreamChunk& chunk) override;
+  void on_gap(const FlowRecord& flow, const StreamGap& gap) override;
+  void on_ack(const FlowRecord& flow, Side side) override;
+  void on_fin(const FlowRecord& flow, Side side) override;
+  void on_rst(const FlowRecord& flow, Side side) override;
+  void on_end(const FlowRecord& flow, EndCause cause, Timestamp now) override;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace httpdiag::http
