@@ -15,49 +15,52 @@ namespace httpdiag {
 enum class MessageState : std::uint8_t {
   incomplete,  // framing says that more must follow
   complete,
-  unknown,     // a gap or snaplen cut hides where it ends; `end` is a lower bound
+  unknown,  // a gap or snaplen cut hides where it ends; `end` is a lower bound
 };
 
 /// One HTTP/1.x message. A body is counted and digested; only a bounded head of
 /// it is kept, for the acknowledgement rule alone.
 struct Message {
-  Offset begin = 0;   // first byte of the start line
-  Offset end = 0;     // one past the last byte seen that belongs to it
-  PacketRef first;    // packet that first carried byte `begin`
-  PacketRef last;     // packet that carried the last byte before `end`
-  PacketRef readable; // packet that made the last byte readable for the receiver (>= last in capture order)
-  Offset peer_acked = 0;  // ACK number in `first`, as offset on the peer's tape: taxonomy 2.1's "Qfirst.ack"
-  PacketRef body_begin;   // first packet with body bytes, none without a body
+  Offset begin = 0;    // first byte of the start line
+  Offset end = 0;      // one past the last byte seen that belongs to it
+  PacketRef first;     // packet that first carried byte `begin`
+  PacketRef last;      // packet that carried the last byte before `end`
+  PacketRef readable;  // packet that made the last byte readable for the receiver (>= last in
+                       // capture order)
+  Offset peer_acked =
+      0;  // ACK number in `first`, as offset on the peer's tape: taxonomy 2.1's "Qfirst.ack"
+  PacketRef body_begin;  // first packet with body bytes, none without a body
 
-  std::string start;   // request: target as sent; response: reason phrase. At most Limits::max_target_bytes
-  std::string host;    // request: Host (or the authority of an absolute target); response: Server
+  std::string
+      start;  // request: target as sent; response: reason phrase. At most Limits::max_target_bytes
+  std::string host;  // request: Host (or the authority of an absolute target); response: Server
   std::string location_or_agent;  // request: User-Agent; response: Location. Bounded
-  std::string body_head;          // first Limits::body_head_bytes of the body after transfer decoding
-  std::string content_type, content_encoding;  // bounded, as sent
-  std::string method;             // request only; empty when cut off
-  std::uint64_t body_bytes = 0;   // after chunked decoding
+  std::string body_head;  // first Limits::body_head_bytes of the body after transfer decoding
+  std::string content_type, content_encoding;   // bounded, as sent
+  std::string method;                           // request only; empty when cut off
+  std::uint64_t body_bytes = 0;                 // after chunked decoding
   std::optional<std::uint64_t> content_length;  // as declared
-  std::uint64_t digest = 0;       // XXH3-64 over body_bytes; meaningless if `has_gap`
-  std::uint32_t keep_alive_timeout_s = 0;  // Keep-Alive: timeout=N; 0 = absent
-  std::uint16_t status = 0;       // response only
+  std::uint64_t digest = 0;                     // XXH3-64 over body_bytes; meaningless if `has_gap`
+  std::uint32_t keep_alive_timeout_s = 0;       // Keep-Alive: timeout=N; 0 = absent
+  std::uint16_t status = 0;                     // response only
   std::uint8_t major = 1, minor = 1;
   MessageState state = MessageState::incomplete;
   bool head_complete = false;
-  bool close_token = false;       // Connection: close, or HTTP/1.0 without keep-alive
+  bool close_token = false;  // Connection: close, or HTTP/1.0 without keep-alive
   bool chunked = false;
-  bool close_delimited = false;   // the peer's FIN ends it (RFC 9112 §6.3 rule 8)
+  bool close_delimited = false;  // the peer's FIN ends it (RFC 9112 §6.3 rule 8)
   bool expect_continue = false;
-  bool upgrade = false;           // 101 or CONNECT 2xx follows from it, or the request asks for it
-  bool has_gap = false;           // bytes inside it are not in the capture
-  bool snaplen_cut = false;       // the gap is the snaplen's
-  bool resynchronised = false;    // start line found after a gap: it may not be the next message
+  bool upgrade = false;         // 101 or CONNECT 2xx follows from it, or the request asks for it
+  bool has_gap = false;         // bytes inside it are not in the capture
+  bool snaplen_cut = false;     // the gap is the snaplen's
+  bool resynchronised = false;  // start line found after a gap: it may not be the next message
   bool missing_last_chunk = false;
 
   // Strict parse error; parsing may have gone on leniently.
-  std::string error;              // llhttp's name, e.g. "HPE_INVALID_HEADER_TOKEN"; empty = none
+  std::string error;  // llhttp's name, e.g. "HPE_INVALID_HEADER_TOKEN"; empty = none
   Offset error_offset = 0;
   PacketRef error_packet;
-  bool fatal = false;             // nothing behind error_offset could be parsed
+  bool fatal = false;  // nothing behind error_offset could be parsed
 };
 
 struct Exchange {
@@ -65,22 +68,24 @@ struct Exchange {
   Message request;
   std::optional<Message> response;  // final (non-1xx) response; may be incomplete
 
-  PacketRef acked_by;       // first segment whose ACK covers the whole request; none = not (yet) seen
-  PacketRef interim;        // first 1xx response (not 101)
+  PacketRef acked_by;  // first segment whose ACK covers the whole request; none = not (yet) seen
+  PacketRef interim;   // first 1xx response (not 101)
   std::uint16_t interim_status = 0;
-  std::uint32_t requests_before = 0;   // on this flow
+  std::uint32_t requests_before = 0;  // on this flow
   PacketRef active_before;  // last segment with payload, SYN or FIN before the request's first byte
   PacketRef wire_before;    // last segment of any kind before it
 
-  bool pipelined = false;   // first byte sent before the previous response was complete
+  bool pipelined = false;              // first byte sent before the previous response was complete
   bool previous_said_close = false;    // an earlier response or request on this flow said close
   PacketRef close_token_in;            // where
   bool close_token_in_flight = false;  // this request's ACK number did not yet cover that response
-  bool response_missing = false;  // the peer acknowledged response bytes that the capture does not have
-  PacketRef response_gap;         // packet that proves it
+  bool response_missing =
+      false;               // the peer acknowledged response bytes that the capture does not have
+  PacketRef response_gap;  // packet that proves it
   std::uint64_t response_gap_bytes = 0;
-  bool uncertain = false;         // pairing across a gap: this pair is likely, not certain
-  bool unsolicited_before = false;  // an unsolicited response lies between the previous exchange and this one
+  bool uncertain = false;  // pairing across a gap: this pair is likely, not certain
+  bool unsolicited_before =
+      false;  // an unsolicited response lies between the previous exchange and this one
   PacketRef unsolicited;
   std::uint16_t unsolicited_status = 0;
 
@@ -103,8 +108,8 @@ struct Stray {
   Kind kind{};
   Side from = Side::server;
   PacketRef packet;
-  std::uint16_t status = 0;      // unsolicited_response
-  std::string protocol;          // opaque: "tls", "http2", "upgrade", "connect-tunnel", "unknown"
+  std::uint16_t status = 0;  // unsolicited_response
+  std::string protocol;      // opaque: "tls", "http2", "upgrade", "connect-tunnel", "unknown"
 };
 
 class ExchangeSink {
@@ -113,7 +118,8 @@ class ExchangeSink {
   /// all of them before FlowSink::on_flow. `settled`: response complete and
   /// acknowledged while the flow goes on; otherwise the flow is ending and
   /// `flow` is final. The sink may move from `exchange`.
-  virtual void on_exchange(const FlowRecord& flow, Exchange& exchange, bool settled, Timestamp now) = 0;
+  virtual void on_exchange(const FlowRecord& flow, Exchange& exchange, bool settled,
+                           Timestamp now) = 0;
   virtual void on_stray(const FlowRecord& flow, const Stray& stray) = 0;
 
  protected:

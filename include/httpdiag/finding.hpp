@@ -21,33 +21,86 @@ std::string_view name(Severity severity);
 /// Built-in labels, in the order of the catalogue. The kebab-case id of each is
 /// in its RuleInfo and is never reused or renamed.
 enum class Label : std::uint16_t {
-  capture_file_truncated, capture_snaplen_cut, capture_duplicate_packets, capture_gap,
-  capture_started_midstream, capture_ended_early, capture_one_way, capture_clock_anomaly,
-  connect_refused, syn_retries_exhausted, connect_abandoned, connect_unreachable,
-  handshake_not_completed, handshake_client_reset, connect_slow, connection_unused,
+  capture_file_truncated,
+  capture_snaplen_cut,
+  capture_duplicate_packets,
+  capture_gap,
+  capture_started_midstream,
+  capture_ended_early,
+  capture_one_way,
+  capture_clock_anomaly,
+  connect_refused,
+  syn_retries_exhausted,
+  connect_abandoned,
+  connect_unreachable,
+  handshake_not_completed,
+  handshake_client_reset,
+  connect_slow,
+  connection_unused,
   payload_opaque,
-  request_not_acked, request_incomplete, request_malformed, early_response,
-  client_timeout, late_response, closed_without_response, reset_without_response, no_response,
+  request_not_acked,
+  request_incomplete,
+  request_malformed,
+  early_response,
+  client_timeout,
+  late_response,
+  closed_without_response,
+  reset_without_response,
+  no_response,
   slow_response,
-  response_truncated_fin, response_truncated_rst, response_stalled, response_aborted_by_client,
-  response_malformed, response_unsolicited,
-  http_redirect, http_client_error, http_server_error, http_gateway_error, ack_negative,
-  request_on_half_closed, keepalive_close_race, idle_conn_reset, idle_conn_blackholed,
-  request_after_close_token, pipelined_requests,
+  response_truncated_fin,
+  response_truncated_rst,
+  response_stalled,
+  response_aborted_by_client,
+  response_malformed,
+  response_unsolicited,
+  http_redirect,
+  http_client_error,
+  http_server_error,
+  http_gateway_error,
+  ack_negative,
+  request_on_half_closed,
+  keepalive_close_race,
+  idle_conn_reset,
+  idle_conn_blackholed,
+  request_after_close_token,
+  pipelined_requests,
   reset_after_complete,
-  loss_recovery_delay, zero_window_stall,
+  loss_recovery_delay,
+  zero_window_stall,
   ok,
 };
 inline constexpr std::size_t kLabelCount = static_cast<std::size_t>(Label::ok) + 1;
 
 enum class Scope : std::uint8_t { capture, flow, exchange };
 enum class Role : std::uint8_t { primary, annotation, either };
-enum class Phase : std::uint8_t { capture, connect, payload, request, wait, response, http, reuse, teardown, transport, none };
+enum class Phase : std::uint8_t {
+  capture,
+  connect,
+  payload,
+  request,
+  wait,
+  response,
+  http,
+  reuse,
+  teardown,
+  transport,
+  none
+};
 std::string_view name(Scope scope);
 std::string_view name(Role role);
 std::string_view name(Phase phase);
 
-enum class Party : std::uint8_t { none, client_app, client_host, network, server_host, server_app, capture, unknown };
+enum class Party : std::uint8_t {
+  none,
+  client_app,
+  client_host,
+  network,
+  server_host,
+  server_app,
+  capture,
+  unknown
+};
 std::string_view name(Party party);  // "client-app"
 enum class Confidence : std::uint8_t { low, medium, high };
 std::string_view name(Confidence confidence);
@@ -65,21 +118,21 @@ struct Fault {
 /// `rules`, docs/rules.md and the remedy in reports. Static storage.
 struct RuleInfo {
   Label label;
-  std::string_view id;       // "connect-refused"
-  std::string_view title;    // at most 60 characters
+  std::string_view id;     // "connect-refused"
+  std::string_view title;  // at most 60 characters
   Scope scope;
   Role role;
   Phase phase;
-  Severity severity;         // default; a finding may differ
-  Party party;               // default fault
+  Severity severity;  // default; a finding may differ
+  Party party;        // default fault
   Confidence confidence;
-  std::string_view what;     // definition, in packets
-  std::string_view guards;   // what must not be mistaken for it
-  std::string_view symptoms; // what people saw, separated by "; "
-  std::string_view remedy;   // what to change, on which side
+  std::string_view what;      // definition, in packets
+  std::string_view guards;    // what must not be mistaken for it
+  std::string_view symptoms;  // what people saw, separated by "; "
+  std::string_view remedy;    // what to change, on which side
   std::string_view references;
 };
-std::span<const RuleInfo> rule_catalog();   // in Label order
+std::span<const RuleInfo> rule_catalog();  // in Label order
 const RuleInfo& info(Label label);
 const RuleInfo* find_rule(std::string_view id);  // null: no such label
 
@@ -102,8 +155,8 @@ struct Finding {
   std::string detail;              // one sentence with the numbers in it
   std::vector<Evidence> evidence;  // never empty, in packet order
   std::vector<NamedFact> facts;
-  std::string remedy;              // the rule's, or a more specific one
-  std::string seen_as;             // what each side would have seen, for this very case
+  std::string remedy;   // the rule's, or a more specific one
+  std::string seen_as;  // what each side would have seen, for this very case
 };
 
 }  // namespace httpdiag

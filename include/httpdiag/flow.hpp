@@ -32,15 +32,25 @@ enum class HalfState : std::uint8_t { unseen, opening, open, closing, reset };
 
 /// RFC 9293 §3.3.2 names, derived from both half states at the end of the flow.
 enum class TcpState : std::uint8_t {
-  unknown, closed, listen, syn_sent, syn_rcvd, established, fin_wait_1, fin_wait_2,
-  close_wait, closing, last_ack, time_wait,
+  unknown,
+  closed,
+  listen,
+  syn_sent,
+  syn_rcvd,
+  established,
+  fin_wait_1,
+  fin_wait_2,
+  close_wait,
+  closing,
+  last_ack,
+  time_wait,
 };
 std::string_view name(TcpState state);  // "FIN_WAIT_2"
 
 /// Odd but usable; a bit each in FlowRecord::oddities.
 enum class Oddity : std::uint16_t {
-  midstream = 1,            // first packet carried no SYN
-  synack_before_syn = 2,    // recorded in the wrong order
+  midstream = 1,          // first packet carried no SYN
+  synack_before_syn = 2,  // recorded in the wrong order
   simultaneous_open = 4,
   syn_with_data = 8,
   rst_ignored = 16,         // a RST that had no effect (wrong sequence number, RFC 5961 §3.2)
@@ -65,72 +75,80 @@ inline constexpr std::size_t kMaxSynTimes = 12;
 /// windows, gaps. Most flows have none, so it is allocated on first use.
 struct SideTrouble {
   // RSTs. Effective: exact sequence number (RFC 5961 §3.2), or it ACKs the SYN in SYN-SENT.
-  PacketRef rst;          // first effective RST
-  Offset rst_seq = 0;     // its sequence number on this tape
-  Offset rst_ack = 0;     // its ACK number on the peer's tape; valid if rst_has_ack
-  PacketRef ignored_rst;  // first RST without effect
-  std::uint32_t rsts = 0; // all RSTs, effective or not
+  PacketRef rst;           // first effective RST
+  Offset rst_seq = 0;      // its sequence number on this tape
+  Offset rst_ack = 0;      // its ACK number on the peer's tape; valid if rst_has_ack
+  PacketRef ignored_rst;   // first RST without effect
+  std::uint32_t rsts = 0;  // all RSTs, effective or not
   std::uint8_t rst_ttl = 0;
   std::uint16_t rst_ip_id = 0;
   std::uint16_t rst_window = 0;
   bool rst_has_ack = false;
 
   // Loss recovery. "Head" is the first byte not yet acknowledged.
-  PacketRef head_first_retransmit, head_retransmit;  // first and last retransmission covering the head
+  PacketRef head_first_retransmit,
+      head_retransmit;                      // first and last retransmission covering the head
   std::uint32_t head_retransmits = 0;       // of the present head
   std::uint32_t most_head_retransmits = 0;  // of any head so far
-  std::uint32_t retransmitted = 0;  // segments that carried bytes (or a FIN) seen before; probes excluded
-  std::uint32_t spurious = 0;       // of these: every byte was already acknowledged in the capture
-  std::uint32_t out_of_order = 0;   // came late but had not been seen before
-  Duration longest_stall{0};        // longest wait that a retransmission ended, or that a hole stayed open (>= 200 ms)
+  std::uint32_t retransmitted =
+      0;  // segments that carried bytes (or a FIN) seen before; probes excluded
+  std::uint32_t spurious = 0;      // of these: every byte was already acknowledged in the capture
+  std::uint32_t out_of_order = 0;  // came late but had not been seen before
+  Duration longest_stall{
+      0};  // longest wait that a retransmission ended, or that a hole stayed open (>= 200 ms)
   PacketRef stall_begin, stall_end;
 
   // Zero window announced by this side (RFC 9293 §3.8.6.1).
-  PacketRef zero_window_since;        // open zero-window period; none while the window is open
-  Duration longest_zero_window{0};    // of an ended period in which the peer had more to send
+  PacketRef zero_window_since;      // open zero-window period; none while the window is open
+  Duration longest_zero_window{0};  // of an ended period in which the peer had more to send
   PacketRef zero_window_begin, zero_window_end;  // that period
-  PacketRef window_probe;             // last probe that the *peer* sent into this side's closed window
-  std::uint32_t window_probes = 0;    // probes by the peer in the open period; kept when it ends unanswered
-  std::uint32_t keepalives = 0;       // keep-alive probes sent by this side
+  PacketRef window_probe;  // last probe that the *peer* sent into this side's closed window
+  std::uint32_t window_probes =
+      0;  // probes by the peer in the open period; kept when it ends unanswered
+  std::uint32_t keepalives = 0;             // keep-alive probes sent by this side
   std::uint32_t unanswered_keepalives = 0;  // since the peer was last heard
 
   // Bytes that the capture does not have.
   std::uint64_t gap_bytes = 0;      // acknowledged by the peer, never in the capture
   std::uint64_t snaplen_bytes = 0;  // in the capture with their length only
-  std::uint64_t lost_bytes = 0;     // never acknowledged and never seen: holes at the end of the flow
-  PacketRef gap_noticed;            // packet that proved the first gap
-  PacketRef snaplen_cut;            // first packet cut short
+  std::uint64_t lost_bytes = 0;  // never acknowledged and never seen: holes at the end of the flow
+  PacketRef gap_noticed;         // packet that proved the first gap
+  PacketRef snaplen_cut;         // first packet cut short
 
-  // Retransmissions of the SYN (client) or SYN-ACK (server): the first kMaxSynTimes of them, the first one included.
+  // Retransmissions of the SYN (client) or SYN-ACK (server): the first kMaxSynTimes of them, the
+  // first one included.
   std::array<PacketRef, kMaxSynTimes> syn_times{};
-  std::array<PacketRef, 2> differing;  // first two segments that carry different bytes for the same offsets
+  std::array<PacketRef, 2>
+      differing;  // first two segments that carry different bytes for the same offsets
 };
 
 /// What is known of one direction. "tape" = the bytes that this side sends.
 struct SideRecord {
-  Offset next = 0;        // one past the highest payload byte seen (FIN not counted)
-  Offset acked = 0;       // highest cumulative ACK from the peer on a segment without RST; FIN counts one
+  Offset next = 0;  // one past the highest payload byte seen (FIN not counted)
+  Offset acked =
+      0;  // highest cumulative ACK from the peer on a segment without RST; FIN counts one
   PacketRef acked_by;     // the peer's segment that last advanced `acked`
   Offset delivered = 0;   // one past the last byte handed to the stream sink, gaps included
   Offset fin_offset = 0;  // valid if fin
   Offset fin_ack = 0;     // ACK number of the first FIN, as offset on the *peer's* tape
 
-  PacketRef syn;          // first SYN (client) or SYN-ACK (server)
-  PacketRef last;         // last segment of any kind
-  PacketRef fin;          // first FIN; none if number is 0
-  PacketRef last_payload; // last segment with new payload
-  PacketRef head_sent;    // when the first unacknowledged byte became that: sent on an idle tape, or the last ACK progress
+  PacketRef syn;           // first SYN (client) or SYN-ACK (server)
+  PacketRef last;          // last segment of any kind
+  PacketRef fin;           // first FIN; none if number is 0
+  PacketRef last_payload;  // last segment with new payload
+  PacketRef head_sent;  // when the first unacknowledged byte became that: sent on an idle tape, or
+                        // the last ACK progress
 
-  std::uint64_t payload_bytes = 0;   // distinct bytes seen
-  std::uint32_t packets = 0;         // copies excluded: a packet captured twice counts once
+  std::uint64_t payload_bytes = 0;  // distinct bytes seen
+  std::uint32_t packets = 0;        // copies excluded: a packet captured twice counts once
   std::uint32_t payload_packets = 0;
-  std::uint32_t isn = 0;             // valid if isn_known
-  std::uint32_t window = 0;          // last window, in bytes; a guess if Oddity::window_unknown
-  std::uint16_t syns = 0;            // SYN (client) or SYN-ACK (server) transmissions
-  std::uint16_t fins = 0;            // FIN transmissions
+  std::uint32_t isn = 0;     // valid if isn_known
+  std::uint32_t window = 0;  // last window, in bytes; a guess if Oddity::window_unknown
+  std::uint16_t syns = 0;    // SYN (client) or SYN-ACK (server) transmissions
+  std::uint16_t fins = 0;    // FIN transmissions
   std::uint16_t mss = 0;
-  std::int8_t window_scale = -1;     // -1: not seen
-  std::uint8_t ttl = 0;              // of the first segment that was no RST
+  std::int8_t window_scale = -1;  // -1: not seen
+  std::uint8_t ttl = 0;           // of the first segment that was no RST
   HalfState state = HalfState::unseen;
   bool isn_known = false;
 
@@ -138,7 +156,14 @@ struct SideRecord {
   const SideTrouble& trouble() const;        // an empty one if there was none
 };
 
-enum class Handshake : std::uint8_t { complete, refused, unanswered, unreachable, incomplete, not_captured };
+enum class Handshake : std::uint8_t {
+  complete,
+  refused,
+  unanswered,
+  unreachable,
+  incomplete,
+  not_captured
+};
 std::string_view name(Handshake handshake);  // "not-captured"
 
 enum class EndedBy : std::uint8_t { none, client_fin, server_fin, client_rst, server_rst };
@@ -155,16 +180,16 @@ enum class EndCause : std::uint8_t {
 
 /// Rare things that concern the flow as a whole; allocated on first use.
 struct FlowTrouble {
-  PacketRef icmp;                // first ICMP error that quotes this flow
+  PacketRef icmp;  // first ICMP error that quotes this flow
   IpAddress icmp_reporter;
   std::uint32_t icmp_mtu = 0;
   std::uint8_t icmp_type = 0, icmp_code = 0;
   bool icmp_v6 = false;
-  PacketRef challenge_ack;       // first answer to a SYN that does not acknowledge it
-  std::uint32_t duplicates = 0;  // packets captured more than once
+  PacketRef challenge_ack;            // first answer to a SYN that does not acknowledge it
+  std::uint32_t duplicates = 0;       // packets captured more than once
   PacketRef duplicate, duplicate_of;  // the first such packet, and the one it repeats
-  FlowId fallback{};             // 0, or the flow that replaced this refused attempt (RFC 8305)
-  Duration clock_step{0};        // largest step back of the clock inside this flow
+  FlowId fallback{};       // 0, or the flow that replaced this refused attempt (RFC 8305)
+  Duration clock_step{0};  // largest step back of the clock inside this flow
 };
 
 struct FlowRecord {
@@ -175,13 +200,15 @@ struct FlowRecord {
 
   PacketRef first, last;
   PacketRef handshake_ack;  // the client's first segment that acknowledges the SYN-ACK
-  PacketRef active;         // last segment with payload, SYN or FIN, of either side, before the current one
-  Duration rtt{0};          // 0: not measured; see docs/tcp.md
+  PacketRef
+      active;       // last segment with payload, SYN or FIN, of either side, before the current one
+  Duration rtt{0};  // 0: not measured; see docs/tcp.md
   std::array<char, 30> history{};  // letters of docs/tcp.md, NUL-terminated
 
-  /// For the stream sink's own use, so that it needs no second hash table. The
-  /// tracker sets it to 0 at creation and never looks at it again.
-  mutable std::uint32_t sink_slot = 0;
+  /// For the own use of the sinks, one each, so that they need no hash table of
+  /// their own. 0 at creation; the tracker never looks at them again.
+  mutable std::uint32_t sink_slot = 0;   // the StreamSink's
+  mutable std::uint32_t rules_slot = 0;  // the FlowSink's
 
   std::unique_ptr<FlowTrouble> trouble_ptr;  // written by the tracker only
   const FlowTrouble& trouble() const;        // an empty one if there was none

@@ -33,14 +33,14 @@ struct PacketRef {
 
 /// Link types that decode understands; everything else is `unsupported`.
 enum class LinkType : std::uint8_t {
-  ethernet,     // LINKTYPE_ETHERNET (1)
-  linux_sll,    // LINKTYPE_LINUX_SLL (113)
-  linux_sll2,   // LINKTYPE_LINUX_SLL2 (276)
-  null,         // LINKTYPE_NULL (0): 32-bit address family, byte order of the capturing host
-  loop,         // LINKTYPE_LOOP (108): the same in network byte order
-  raw_ip,       // LINKTYPE_RAW (101) and its old numbers 12, 14: version nibble decides
-  ipv4,         // LINKTYPE_IPV4 (228)
-  ipv6,         // LINKTYPE_IPV6 (229)
+  ethernet,    // LINKTYPE_ETHERNET (1)
+  linux_sll,   // LINKTYPE_LINUX_SLL (113)
+  linux_sll2,  // LINKTYPE_LINUX_SLL2 (276)
+  null,        // LINKTYPE_NULL (0): 32-bit address family, byte order of the capturing host
+  loop,        // LINKTYPE_LOOP (108): the same in network byte order
+  raw_ip,      // LINKTYPE_RAW (101) and its old numbers 12, 14: version nibble decides
+  ipv4,        // LINKTYPE_IPV4 (228)
+  ipv6,        // LINKTYPE_IPV6 (229)
   unsupported,
 };
 
@@ -60,8 +60,8 @@ struct CaptureDamage {
 };
 
 struct CaptureFile {
-  std::string name;    // as given on the command line; "-" is standard input
-  std::uint64_t bytes = 0;   // bytes read
+  std::string name;         // as given on the command line; "-" is standard input
+  std::uint64_t bytes = 0;  // bytes read
   std::string sha256;  // lower-case hex over the bytes read; empty unless CaptureOptions::digest
   std::string format;  // "pcap" | "pcapng"
   std::vector<std::string> link_types;  // names without LINKTYPE_, e.g. "ETHERNET"
@@ -75,7 +75,8 @@ struct CaptureSummary {
 };
 
 struct CaptureOptions {
-  bool digest = false;  // compute CaptureFile::sha256 while reading (costs about as much as reading)
+  bool digest =
+      false;  // compute CaptureFile::sha256 while reading (costs about as much as reading)
 };
 
 /// The one seam to the world.

@@ -54,6 +54,8 @@ struct ExchangeReport {
   std::optional<ResponseReport> response;
   bool sent = true;
   Acked acked = Acked::none;
+  PacketRef
+      acked_by;  // first segment whose ACK covers the whole request; none: no such segment was seen
   bool answered = false;
   std::optional<Duration> idle, send, wait, receive;  // what could not be measured is absent
   Retry retry{};
@@ -88,8 +90,8 @@ struct FlowReport {
   Severity worst = Severity::ok;          // of all findings, annotations included
 };
 
-/// Told of every flow once, in no particular order. `keep` is false for a
-/// healthy flow beyond the cap: it is counted, and carries no exchanges.
+/// Told of every flow once, in no particular order. Healthy exchanges beyond
+/// Limits::max_healthy_exchanges are counted, not listed.
 class FlowReportSink {
  public:
   virtual void on_flow_report(const FlowReport& flow) = 0;
@@ -103,22 +105,22 @@ struct Cause {
   Label label{};
   Severity severity{};
   Endpoint server;
-  std::uint64_t count = 0;          // exchanges, or flows where the flow itself failed
-  std::uint64_t clients = 0;        // distinct client addresses, counted up to a small bound
+  std::uint64_t count = 0;    // exchanges, or flows where the flow itself failed
+  std::uint64_t clients = 0;  // distinct client addresses, counted up to a small bound
   PacketRef first, last;
-  FlowId example_flow{};            // worked example: the first flow with this cause
+  FlowId example_flow{};               // worked example: the first flow with this cause
   std::uint32_t example_exchange = 0;  // 0: the flow itself
-  FlowReport example;               // that flow, with only that exchange
+  FlowReport example;                  // that flow, with only that exchange
 };
 
 struct Report {
-  CaptureSummary* input = nullptr;  // borrowed from the source
-  std::optional<PacketRef> first, last;  // earliest and latest by time
+  const CaptureSummary* input = nullptr;  // borrowed from the source
+  std::optional<PacketRef> first, last;   // earliest and latest by time
   Ledger ledger;
   Settings settings;
   std::uint64_t flows = 0, exchanges = 0;
   std::array<std::uint64_t, kLabelCount> flow_labels{}, exchange_labels{};  // primary
-  std::array<std::uint64_t, kLabelCount> annotations{};                     // flows or exchanges that carry it
+  std::array<std::uint64_t, kLabelCount> annotations{};  // flows or exchanges that carry it
   Severity worst = Severity::ok;
   std::string headline;
   std::vector<Finding> findings;  // about the capture as a whole

@@ -21,8 +21,8 @@ struct IpAddress {
 
   static constexpr IpAddress v4(std::uint32_t host_order) {
     return {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, static_cast<std::uint8_t>(host_order >> 24),
-             static_cast<std::uint8_t>(host_order >> 16), static_cast<std::uint8_t>(host_order >> 8),
-             static_cast<std::uint8_t>(host_order)}};
+             static_cast<std::uint8_t>(host_order >> 16),
+             static_cast<std::uint8_t>(host_order >> 8), static_cast<std::uint8_t>(host_order)}};
   }
   constexpr bool is_v4() const {
     for (std::size_t i = 0; i < 10; ++i) {
@@ -47,12 +47,13 @@ struct Endpoint {
   friend constexpr auto operator<=>(const Endpoint&, const Endpoint&) = default;
 };
 
-std::string to_string(const IpAddress& address);    // "10.0.0.5", "::1" (RFC 5952)
-std::string to_string(const Endpoint& endpoint);    // "10.0.0.5:80", "[::1]:80"
+std::string to_string(const IpAddress& address);  // "10.0.0.5", "::1" (RFC 5952)
+std::string to_string(const Endpoint& endpoint);  // "10.0.0.5:80", "[::1]:80"
 
 /// Flag bits of the TCP header (RFC 9293 §3.1).
 struct TcpFlags {
-  static constexpr std::uint8_t fin = 0x01, syn = 0x02, rst = 0x04, psh = 0x08, ack = 0x10, urg = 0x20;
+  static constexpr std::uint8_t fin = 0x01, syn = 0x02, rst = 0x04, psh = 0x08, ack = 0x10,
+                                urg = 0x20;
   std::uint8_t bits = 0;
   constexpr bool has(std::uint8_t flag) const { return (bits & flag) != 0; }
 };
@@ -64,45 +65,48 @@ struct Segment {
   std::uint32_t seq = 0;
   std::uint32_t ack = 0;  // meaningless unless flags has ack
   TcpFlags flags;
-  std::uint8_t ttl = 0;           // hop limit for IPv6
-  std::uint16_t window = 0;       // unscaled
-  std::uint16_t ip_id = 0;        // IPv4 identification; 0 for IPv6
+  std::uint8_t ttl = 0;      // hop limit for IPv6
+  std::uint16_t window = 0;  // unscaled
+  std::uint16_t ip_id = 0;   // IPv4 identification; 0 for IPv6
   std::uint16_t urgent = 0;
-  std::uint32_t vlan = 0;         // all tags folded together, 0 = untagged; equal iff the stacks are equal in practice
-  std::uint16_t mss = 0;          // from a SYN; 0 = option absent
-  std::int8_t window_scale = -1;  // from a SYN; -1 = option absent
-  bool sack = false;              // carries SACK blocks (RFC 2018)
+  std::uint32_t vlan =
+      0;  // all tags folded together, 0 = untagged; equal iff the stacks are equal in practice
+  std::uint16_t mss = 0;               // from a SYN; 0 = option absent
+  std::int8_t window_scale = -1;       // from a SYN; -1 = option absent
+  bool sack = false;                   // carries SACK blocks (RFC 2018)
   std::span<const std::byte> options;  // raw TCP options
-  std::span<const std::byte> payload;  // captured payload: padding removed, may be shorter than payload_length
-  std::uint32_t payload_length = 0;    // payload bytes on the wire, from the IP header (TSO: from the wire length)
+  std::span<const std::byte>
+      payload;  // captured payload: padding removed, may be shorter than payload_length
+  std::uint32_t payload_length =
+      0;  // payload bytes on the wire, from the IP header (TSO: from the wire length)
 };
 
 /// An ICMP or ICMPv6 error about a TCP segment (RFC 792, RFC 4443 §3).
 struct IcmpError {
   PacketRef packet;
-  IpAddress reporter;        // who sent the error
+  IpAddress reporter;  // who sent the error
   bool v6 = false;
   std::uint8_t type = 0;
   std::uint8_t code = 0;
-  std::uint32_t mtu = 0;     // next-hop MTU of "fragmentation needed"/"packet too big"; else 0
+  std::uint32_t mtu = 0;         // next-hop MTU of "fragmentation needed"/"packet too big"; else 0
   Endpoint source, destination;  // of the quoted segment
-  std::uint32_t seq = 0;     // of the quoted segment; valid if has_seq
+  std::uint32_t seq = 0;         // of the quoted segment; valid if has_seq
   bool has_seq = false;
 };
 
 /// Why a packet is not analysed. One account of the ledger each; names are in report.hpp's order.
 enum class Skip : std::uint8_t {
-  not_ip,             // ARP, LLDP, …
-  not_tcp,            // UDP, other IP protocols
-  icmp_other,         // ICMP that quotes no TCP segment
-  ip_fragment,        // piece of a datagram; its content is accounted with the packet that completes it
-  fragment_refused,   // overlapping, oversized or beyond the fragment budget
-  truncated_header,   // snaplen cut inside the link, IP or TCP header
-  malformed_link,     // link header that contradicts itself, or too many tags
+  not_ip,       // ARP, LLDP, …
+  not_tcp,      // UDP, other IP protocols
+  icmp_other,   // ICMP that quotes no TCP segment
+  ip_fragment,  // piece of a datagram; its content is accounted with the packet that completes it
+  fragment_refused,  // overlapping, oversized or beyond the fragment budget
+  truncated_header,  // snaplen cut inside the link, IP or TCP header
+  malformed_link,    // link header that contradicts itself, or too many tags
   malformed_ip,
   malformed_tcp,
   unsupported_link,
-  unrelated_icmp,     // ICMP error about a TCP segment that is in no flow of the capture
+  unrelated_icmp,  // ICMP error about a TCP segment that is in no flow of the capture
 };
 inline constexpr std::size_t kSkipCount = 11;
 

@@ -42,13 +42,14 @@ struct Limits {
   std::uint64_t fragment_bytes = 8u << 20;
   Duration fragment_timeout = 30s;
 
-  std::uint32_t max_target_bytes = 2048;   // kept of a request target
-  std::uint32_t max_field_bytes = 256;     // kept of a header value
-  std::uint32_t body_head_bytes = 512;     // kept of a response body for the acknowledgement rule
-  std::uint32_t max_head_bytes = 1u << 20; // a message head beyond this is malformed
-  std::uint32_t max_pipelined = 1024;      // open exchanges per flow
+  std::uint32_t max_target_bytes = 2048;    // kept of a request target
+  std::uint32_t max_field_bytes = 256;      // kept of a header value
+  std::uint32_t body_head_bytes = 512;      // kept of a response body for the acknowledgement rule
+  std::uint32_t max_head_bytes = 1u << 20;  // a message head beyond this is malformed
+  std::uint32_t max_pipelined = 1024;       // open exchanges per flow
 
-  // Healthy flows and exchanges reported in full; further ones are counted. Those with a problem always are.
+  // Healthy flows and exchanges reported in full; further ones are counted. Those with a problem
+  // always are.
   std::uint32_t max_healthy_flows = 10000;
   std::uint32_t max_healthy_exchanges = 20000;
   std::uint32_t max_exchanges_per_flow = 10000;  // problem exchanges of one flow in full
@@ -57,28 +58,28 @@ struct Limits {
 };
 
 struct Thresholds {
-  Duration dedup_window = 10ms;           // capture.dedup_window_ms, IP id != 0; below RTO min 200 ms
-  Duration dedup_window_no_id = 1ms;      // IP id 0, IPv6
+  Duration dedup_window = 10ms;       // capture.dedup_window_ms, IP id != 0; below RTO min 200 ms
+  Duration dedup_window_no_id = 1ms;  // IP id 0, IPv6
   Duration dedup_window_other_vlan = 199ms;  // copies under different VLAN tags: below RTO min
-  Duration clock_step_back = 1ms;         // capture-clock-anomaly
+  Duration clock_step_back = 1ms;            // capture-clock-anomaly
   Duration clock_gap = 24h;
   Duration capture_end_margin = 1s;
 
-  double connect_backoff_tolerance = 0.10;      // + connect_backoff_slack
+  double connect_backoff_tolerance = 0.10;  // + connect_backoff_slack
   Duration connect_backoff_slack = 250ms;
-  Duration connect_slow = 1s;                   // initial RTO
-  Duration half_open_probe = 500ms;             // handshake-client-reset: faster is a port probe
+  Duration connect_slow = 1s;        // initial RTO
+  Duration half_open_probe = 500ms;  // handshake-client-reset: faster is a port probe
 
   std::uint32_t unacked_min_retransmits = 3;
   Duration unacked_min = 3s;
-  Duration idle_min = 30s;                      // below the smallest device timer
+  Duration idle_min = 30s;  // below the smallest device timer
   std::vector<Duration> device_timers = {60s, 240s, 300s, 350s, 600s, 900s, 1800s, 3600s, 432000s};
-  Duration half_closed_race = 50ms;             // advice wording only
+  Duration half_closed_race = 50ms;  // advice wording only
 
-  Duration client_timeout_min_wait = 500ms;     // half-close guard
-  std::vector<Duration> known_timeouts = {1s,  2s,  3s,  5s,  8s,   10s,  15s,  20s, 30s,
+  Duration client_timeout_min_wait = 500ms;  // half-close guard
+  std::vector<Duration> known_timeouts = {1s,  2s,  3s,  5s,   8s,   10s,  15s,  20s, 30s,
                                           45s, 60s, 90s, 100s, 120s, 180s, 300s, 600s};
-  Duration timeout_tolerance = 100ms;           // or 2 %, whichever is larger
+  Duration timeout_tolerance = 100ms;  // or 2 %, whichever is larger
   double timeout_tolerance_share = 0.02;
 
   Duration no_response_min = 1s;
@@ -95,8 +96,9 @@ struct Thresholds {
   Duration loss_stall = 1s;
   std::uint32_t loss_min_rtos = 3;
 
+  int rst_ttl_delta = 3;  // smaller differences are path jitter (ECMP)
   std::uint32_t one_way_min_packets = 4;
-  Duration happy_eyeballs = 300ms;              // RFC 8305 §5: 250 ms recommended, up to 2 s allowed
+  Duration happy_eyeballs = 300ms;  // RFC 8305 §5: 250 ms recommended, up to 2 s allowed
 
   // Whole, trimmed response bodies that mean "not accepted", compared without case (taxonomy D0).
   std::vector<std::string> negative_acks = {"fail", "failure", "error", "false", "0"};

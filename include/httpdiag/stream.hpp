@@ -13,15 +13,15 @@ struct StreamChunk {
   Offset offset;
   std::span<const std::byte> bytes;  // dies when on_chunk() returns
   PacketRef carried_by;              // packet whose bytes these are: when were they on the wire
-  PacketRef released_by;             // packet that made them contiguous: when could the receiver read them
-  Offset peer_acked;                 // ACK number of carried_by, as offset on the peer's tape
+  PacketRef released_by;  // packet that made them contiguous: when could the receiver read them
+  Offset peer_acked;      // ACK number of carried_by, as offset on the peer's tape
 };
 
 enum class GapCause : std::uint8_t {
-  not_captured,   // the peer acknowledged the bytes, the capture does not have them
-  snaplen,        // the capture has their length only
-  lost,           // never acknowledged: nothing behind it is delivered
-  buffer_limit,   // given up because of a limit of ours
+  not_captured,  // the peer acknowledged the bytes, the capture does not have them
+  snaplen,       // the capture has their length only
+  lost,          // never acknowledged: nothing behind it is delivered
+  buffer_limit,  // given up because of a limit of ours
 };
 
 struct StreamGap {

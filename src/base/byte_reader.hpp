@@ -23,7 +23,8 @@ class ByteReader {
   constexpr std::uint8_t u8() { return std::to_integer<std::uint8_t>(take(1)[0]); }
   constexpr std::uint16_t u16() {
     const auto b = take(2);
-    return static_cast<std::uint16_t>(std::to_integer<unsigned>(b[0]) << 8 | std::to_integer<unsigned>(b[1]));
+    return static_cast<std::uint16_t>(std::to_integer<unsigned>(b[0]) << 8 |
+                                      std::to_integer<unsigned>(b[1]));
   }
   constexpr std::uint32_t u32() {
     const auto b = take(4);

@@ -21,7 +21,8 @@ std::string to_valid_utf8(std::string_view bytes);
 /// At most `limit` bytes, cut at a UTF-8 boundary, "…" appended when cut.
 std::string shorten(std::string_view text, std::size_t limit);
 
-/// Three significant digits, unit fit for reading: "24 µs", "51.2 ms", "2.67 s", "133.7 s", "12 min 5 s", "2 h 3 min".
+/// Three significant digits, unit fit for reading: "24 µs", "51.2 ms", "2.67 s", "133.7 s", "12 min
+/// 5 s", "2 h 3 min".
 std::string duration(std::chrono::nanoseconds value);
 
 /// "1 byte", "512 bytes", "20.1 kB", "1.65 MB" (powers of 1000).

@@ -18,6 +18,8 @@ class Tracker {
   void on_segment(const Segment& segment);
   /// Counts it as decoded or as unrelated_icmp.
   void on_icmp_error(const IcmpError& error);
+  /// Any other packet: it only shows that the capture goes on.
+  void on_other_packet(PacketRef packet);
   /// Ends every open flow, in order of FlowId.
   void finish();
 

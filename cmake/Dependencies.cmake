@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+# What we link, as found on the system; cmake/setup.sh installs it on Debian and
+# Ubuntu, vcpkg.json names it for other platforms. Nothing is vendored.
+find_package(PCAP REQUIRED)
+find_package(llhttp MODULE REQUIRED)
+find_package(fmt 9 REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(OpenSSL REQUIRED COMPONENTS Crypto)
+
+# xxhash: upstream has a CMake package, Debian's libxxhash-dev has none.
+find_path(XXHASH_INCLUDE_DIR xxhash.h REQUIRED)
+find_library(XXHASH_LIBRARY NAMES xxhash REQUIRED)
+mark_as_advanced(XXHASH_INCLUDE_DIR XXHASH_LIBRARY)
+add_library(httpdiag_xxhash INTERFACE)
+target_include_directories(httpdiag_xxhash SYSTEM INTERFACE "${XXHASH_INCLUDE_DIR}")
+target_link_libraries(httpdiag_xxhash INTERFACE "${XXHASH_LIBRARY}")
+
+if(HTTPDIAG_TESTS)
+  find_package(GTest REQUIRED)
+  # The system's Python first: it is the one that python3-jsonschema is for.
+  find_program(HTTPDIAG_PYTHON NAMES python3 HINTS /usr/bin REQUIRED)
+  mark_as_advanced(HTTPDIAG_PYTHON)
+endif()

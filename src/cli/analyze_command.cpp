@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+// httpdiag analyze: opens the capture, runs the pipeline, writes the report.
+#include <fmt/format.h>
+#include <spdlog/logger.h>
+#include <spdlog/sinks/ostream_sink.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <optional>
+#include <ostream>
+
+#include "base/text.hpp"
+#include "cli/commands.hpp"
+#include "cli/output.hpp"
+#include "cli/progress.hpp"
+#include "cli/suggest.hpp"
+#include "httpdiag/analysis.hpp"
+
+namespace httpdiag::cli {
+namespace {
+
+const std::map<std::string, report::Format> kFormats{{"json", report::Format::json},
+                                                     {"ndjson", report::Format::ndjson},
+                                                     {"text", report::Format::text}};
+const std::map<std::string, Severity> kFailOn{
+    {"error", Severity::error}, {"info", Severity::info}, {"warning", Severity::warning}};
+enum class Colour : std::uint8_t { automatic, always, never };
+const std::map<std::string, Colour> kColours{
+    {"always", Colour::always}, {"auto", Colour::automatic}, {"never", Colour::never}};
+
+constexpr const char* kExamples =
+    "Examples:\n"
+    "  httpdiag analyze callback.pcap\n"
+    "  httpdiag analyze callback.pcap --flow 12\n"
+    "  httpdiag analyze callback.pcap --label no-response --flows all\n"
+    "  httpdiag analyze callback.pcap --format json -o report.json\n"
+    "  zcat callback.pcap.gz | httpdiag analyze - --fail-on error";
+
+struct Options {
+  std::vector<std::string> captures;
+  std::string format = "text";
+  std::string output;
+  std::string fail_on;
+  std::vector<std::string> labels;
+  std::optional<std::uint32_t> flow;
+  std::string flows = "problems";
+  std::string colour = "auto";
+  bool show_payload = false;
+  bool verbose = false;
+  bool quiet = false;
+};
+
+report::Selection selection(const Options& options) {
+  report::Selection selection;
+  for (const std::string& id : options.labels) {
+    const RuleInfo* rule = find_rule(id);
+    if (rule == nullptr) {
+      std::vector<std::string> known;
+      for (const RuleInfo& candidate : rule_catalog()) known.emplace_back(candidate.id);
+      throw Error{fmt::format("--label: there is no label \"{}\"{}", id, did_you_mean(id, known))};
+    }
+    selection.labels.push_back(rule->label);
+  }
+  if (options.flow) selection.flow = FlowId{*options.flow};
+  return selection;
+}
+
+bool set(const char* variable) {
+  const char* value = std::getenv(variable);
+  return value != nullptr && *value != '\0';
+}
+
+/// https://no-color.org: any value but the empty one switches colours off.
+bool coloured(const Options& options, const Console& console) {
+  switch (kColours.at(options.colour)) {
+    case Colour::always:
+      return true;
+    case Colour::never:
+      return false;
+    case Colour::automatic:
+      break;
+  }
+  return console.out_is_terminal && options.output.empty() && !set("NO_COLOR");
+}
+
+/// Passes flows on, and remembers the worst of what the report is about.
+class Watch final : public FlowReportSink {
+ public:
+  Watch(report::Writer& writer, const report::Selection& asked) : writer_{writer}, asked_{asked} {}
+  void on_flow_report(const FlowReport& flow) override {
+    worst_ = std::max(worst_, asked_.worst(flow));
+    writer_.on_flow_report(flow);
+  }
+  Severity worst() const { return worst_; }
+
+ private:
+  report::Writer& writer_;
+  const report::Selection& asked_;
+  Severity worst_ = Severity::ok;
+};
+
+std::string skipped_text(const Ledger& ledger) {
+  std::string text;
+  for (std::size_t i = 0; i < kSkipCount; ++i) {
+    if (ledger.skipped[i] == 0) continue;
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", ledger.skipped[i],
+                        name(static_cast<Skip>(i)));
+  }
+  return text;
+}
+
+/// A capture of UDP alone was readable, and its report says that there is
+/// nothing in it. One in which no packet could be taken apart was not.
+bool nothing_decodable(const Ledger& ledger) {
+  std::uint64_t broken = 0;
+  for (const Skip skip : {Skip::truncated_header, Skip::malformed_link, Skip::malformed_ip,
+                          Skip::malformed_tcp, Skip::unsupported_link}) {
+    broken += ledger.skipped[static_cast<std::size_t>(skip)];
+  }
+  return ledger.packets != 0 && broken == ledger.packets;
+}
+
+void tell(spdlog::logger& log, const std::string& path, const CaptureSummary& input,
+          const Report& result) {
+  const std::string shown = base::escape_for_terminal(path);
+  if (input.damage) {
+    log.warn("{}: cut after packet {} (byte {}): {}; analysed up to there", shown,
+             input.damage->after_packet, input.damage->byte_offset,
+             base::escape_for_terminal(input.damage->reason));
+  }
+  if (result.ledger.decoded + result.ledger.duplicates == 0) {
+    const std::string skipped = skipped_text(result.ledger);
+    log.warn("{}: {}{}", shown, result.ledger.packets == 0 ? "holds no packet" : "holds no TCP",
+             skipped.empty() ? "" : " (" + skipped + ")");
+  }
+  log.info("{}: {}, {}, {}", shown, base::count(result.ledger.packets, "packet"),
+           base::count(result.flows, "flow"), base::count(result.exchanges, "exchange"));
+}
+
+spdlog::logger make_log(const Options& options, std::ostream& err) {
+  spdlog::logger log{"httpdiag", std::make_shared<spdlog::sinks::ostream_sink_st>(err)};
+  log.set_pattern("httpdiag: %l: %v");
+  log.set_level(options.quiet     ? spdlog::level::err
+                : options.verbose ? spdlog::level::info
+                                  : spdlog::level::warn);
+  return log;
+}
+
+const std::string& only_capture(const Options& options) {
+  if (options.captures.size() != 1) {
+    throw Error{
+        fmt::format("analyze: takes one capture, but {} were given; join them with mergecap first",
+                    options.captures.size())};
+  }
+  const std::string& path = options.captures.front();
+  if (path == "-" && ::isatty(STDIN_FILENO) == 1) {
+    throw Error{"standard input: is a terminal; a capture must be piped or redirected into it"};
+  }
+  return path;
+}
+
+Exit analyze_capture(const Options& options, Console console) {
+  report::Options wanted;
+  wanted.selection = selection(options);
+  wanted.show_payload = options.show_payload;
+  wanted.colour = coloured(options, console);
+  wanted.all_flows = options.flows == "all";
+  const Settings settings;
+  wanted.max_healthy_flows = settings.limits.max_healthy_flows;
+  const report::Format format = kFormats.at(options.format);
+
+  // Input first: a bad one must not cost an output file.
+  const std::string& path = only_capture(options);
+  const auto source = open_capture(path, {.digest = format != report::Format::text});
+  const auto output = options.output.empty() ? stream_output(console.out)
+                                             : file_output(options.output, path, console.out);
+  const auto writer = report::make_writer(format, wanted, *output);
+  Watch watch{*writer, wanted.selection};
+
+  const bool streams_to_terminal =
+      format == report::Format::ndjson && console.out_is_terminal && options.output.empty();
+  std::optional<Progress> progress;
+  if (console.err_is_terminal && !options.quiet && !streams_to_terminal)
+    progress.emplace(console.err);
+  const Report result = analyze(*source, settings, watch, progress ? &*progress : nullptr);
+  progress.reset();
+
+  if (nothing_decodable(result.ledger)) {
+    throw Error{fmt::format("{}: nothing in it could be decoded ({} of {})", path,
+                            skipped_text(result.ledger),
+                            base::count(result.ledger.packets, "packet"))};
+  }
+  writer->finish(result);
+  output->commit();
+  auto log = make_log(options, console.err);
+  tell(log, path, source->summary(), result);
+
+  if (options.fail_on.empty()) return Exit::clean;
+  const Severity worst = std::max(watch.worst(), wanted.selection.worst(result));
+  return worst >= kFailOn.at(options.fail_on) ? Exit::findings : Exit::clean;
+}
+
+}  // namespace
+
+void add_analyze(CLI::App& app, Job& job) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command =
+      app.add_subcommand("analyze", "Say what went wrong with the HTTP in a capture");
+  command->add_option("FILE", options->captures, "pcap or pcapng file; - is standard input")
+      ->required();
+  command->add_option("--format", options->format, "text, json or ndjson")
+      ->check(CLI::IsMember(kFormats))
+      ->type_name("FORMAT")
+      ->capture_default_str();
+  command
+      ->add_option("-o,--output", options->output,
+                   "Write the report to this file instead of standard output")
+      ->type_name("OUT");
+  command
+      ->add_option(
+          "--fail-on", options->fail_on,
+          "Exit with 1 if there is a finding of this severity (error, warning, info) or worse")
+      ->check(CLI::IsMember(kFailOn))
+      ->type_name("SEVERITY");
+  command
+      ->add_option("--label", options->labels,
+                   "Report only on flows and exchanges that carry this label; repeatable")
+      ->type_name("LABEL")
+      ->take_all()
+      ->allow_extra_args(false);
+  command->add_option("--flow", options->flow, "Show this flow in full, with all of its exchanges")
+      ->check(CLI::PositiveNumber)
+      ->type_name("N");
+  command->add_option("--flows", options->flows, "Text: flows to list, problems or all")
+      ->check(CLI::IsMember({"problems", "all"}))
+      ->type_name("WHICH")
+      ->capture_default_str();
+  command->add_flag("--show-payload", options->show_payload,
+                    "Show request targets with their query values: may reveal secrets");
+  command->add_option("--color", options->colour, "auto, always or never")
+      ->check(CLI::IsMember(kColours))
+      ->type_name("WHEN")
+      ->capture_default_str();
+  command->add_flag("-v,--verbose", options->verbose, "Say more about the run on standard error");
+  command->add_flag("-q,--quiet", options->quiet,
+                    "Say nothing about the run on standard error but errors");
+  command->footer(kExamples);
+  command->callback([options, &job] {
+    job = [options](Console console) { return analyze_capture(*options, console); };
+  });
+}
+
+}  // namespace httpdiag::cli

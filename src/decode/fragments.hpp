@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// Puts fragmented IP datagrams together (RFC 791 §3.2, RFC 8200 §4.5), within
+// bounds of bytes, datagrams, pieces and capture time. Like today's kernels it
+// refuses overlaps (RFC 5722); a piece recorded twice is none.
+#pragma once
+
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "decode/ip.hpp"
+#include "httpdiag/packet.hpp"
+#include "httpdiag/settings.hpp"
+
+namespace httpdiag::decode {
+
+class FragmentTable {
+ public:
+  explicit FragmentTable(const Limits& limits);
+
+  /// Takes a piece (datagram.is_piece). If that completes the datagram, makes
+  /// `datagram` the whole of it, borrowed until the next call; otherwise says
+  /// what became of the piece.
+  [[nodiscard]] std::optional<Skip> on_piece(Datagram& datagram, Timestamp now);
+
+  /// Memory in use for pieces, for tests of the bound.
+  std::size_t held_bytes() const { return held_bytes_; }
+
+ private:
+  struct Key {
+    IpAddress source, destination;
+    std::uint32_t id = 0;
+    std::uint8_t version = 0;
+    std::uint8_t protocol = 0;  // IPv4 only (RFC 791); IPv6 pieces may differ in it
+    friend auto operator<=>(const Key&, const Key&) = default;
+  };
+
+  struct Piece {
+    std::uint32_t begin = 0, end = 0;
+    std::uint32_t captured_end = 0;  // < end if the snaplen cut it
+  };
+
+  enum class State : std::uint8_t { filling, complete, refused };
+  enum class Fit : std::uint8_t { added, copy, conflict };
+
+  /// A datagram on its way. Kept for a moment when complete or refused, so that
+  /// late copies of its pieces are known for what they are.
+  struct Partial {
+    Key key;
+    Timestamp first, last;  // pieces; copies do not count
+    std::vector<std::byte> bytes;
+    std::vector<Piece> pieces;
+    std::size_t received = 0;
+    std::size_t total = 0;  // 0 until the last piece is there
+    std::uint8_t protocol = 0;
+    State state = State::filling;
+
+    Fit add(const Datagram& piece);
+    std::size_t cost() const;
+    /// Bytes from the start up to the first that was not captured.
+    std::size_t captured_prefix();
+  };
+  using Order = std::list<Partial>;  // oldest first
+
+  Partial& find(const Key& key, Timestamp now);
+  void restart(Partial& partial, Timestamp now);
+  /// Drops the oldest while too much is held; never `keep`.
+  void make_room(const Partial& keep);
+  void drop_oldest();
+
+  const std::size_t max_bytes_;
+  const Duration timeout_;
+  Order order_;
+  std::map<Key, Order::iterator> by_key_;  // ordered: nothing to flood, unlike a hash
+  std::size_t held_bytes_ = 0;
+};
+
+}  // namespace httpdiag::decode

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "decode/icmp.hpp"
+
+#include "base/byte_reader.hpp"
+
+namespace httpdiag::decode {
+namespace {
+
+using base::ByteReader;
+
+constexpr std::size_t kIcmpHeader = 8;
+
+constexpr std::uint8_t kUnreachable = 3;
+constexpr std::uint8_t kFragmentationNeeded = 4;  // code of kUnreachable
+constexpr std::uint8_t kPacketTooBigV6 = 2;
+
+constexpr bool is_error(std::uint8_t version, std::uint8_t type) {
+  if (version == 6) return type >= 1 && type <= 4;  // RFC 4443 §3
+  switch (type) {
+    case kUnreachable:
+    case 4:   // source quench, obsolete (RFC 6633)
+    case 11:  // time exceeded
+    case 12:  // parameter problem
+      return true;
+    default:
+      return false;
+  }
+}
+
+/// Not captured, or not quoted?
+constexpr Skip missing(std::size_t wire_length, std::size_t needed) {
+  return wire_length >= needed ? Skip::truncated_header : Skip::icmp_other;
+}
+
+/// RFC 1191 §4: the lower half of an otherwise unused word. RFC 4443 §3.2: all of it.
+std::uint32_t next_hop_mtu(const IcmpError& error, std::uint32_t word) {
+  if (error.v6) return error.type == kPacketTooBigV6 ? word : 0;
+  const bool told = error.type == kUnreachable && error.code == kFragmentationNeeded;
+  return told ? word & 0xffffu : 0;
+}
+
+/// The datagram that the error is about, as far as its ports.
+std::optional<Skip> read_quote(std::span<const std::byte> quote, std::size_t wire_length,
+                               IcmpError& error) {
+  Datagram quoted;
+  const std::uint8_t version = error.v6 ? 6 : 4;
+  std::optional<Skip> skip = read_ip(quote, wire_length, version, Lengths::from_quote, quoted);
+  // Only the first piece of a fragmented datagram has the ports; in IPv6 further
+  // extension headers may stand before them.
+  if (!skip && quoted.is_piece) {
+    if (quoted.piece_offset != 0) return Skip::icmp_other;
+    if (version == 6) skip = skip_extensions(quoted);
+  }
+  if (skip) return *skip == Skip::truncated_header ? skip : Skip::icmp_other;
+  if (quoted.protocol != kProtocolTcp) return Skip::icmp_other;
+
+  ByteReader tcp{quoted.payload};
+  if (!tcp.has(4)) return missing(quoted.payload_length, 4);
+  error.source = {quoted.source, tcp.u16()};
+  error.destination = {quoted.destination, tcp.u16()};
+  error.has_seq = tcp.has(4);
+  if (error.has_seq) error.seq = tcp.u32();
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<Skip> read_icmp(const Datagram& datagram, IcmpError& error) {
+  error = IcmpError{};
+  error.reporter = datagram.source;
+  error.v6 = datagram.version == 6;
+  ByteReader reader{datagram.payload};
+  if (!reader.has(1)) return missing(datagram.payload_length, 1);
+  error.type = reader.u8();
+  if (!is_error(datagram.version, error.type)) return Skip::icmp_other;
+  if (!reader.has(kIcmpHeader - 1)) return missing(datagram.payload_length, kIcmpHeader);
+  error.code = reader.u8();
+  reader.skip(2);  // checksum
+  error.mtu = next_hop_mtu(error, reader.u32());
+  return read_quote(reader.rest(), datagram.payload_length - kIcmpHeader, error);
+}
+
+}  // namespace httpdiag::decode

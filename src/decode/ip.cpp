@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "decode/ip.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/byte_reader.hpp"
+
+namespace httpdiag::decode {
+namespace {
+
+using base::ByteReader;
+
+constexpr std::size_t kIpv4Header = 20;
+constexpr std::size_t kIpv6Header = 40;
+constexpr std::size_t kMaxDatagram = 65535;
+
+// Linux's GSO_MAX_SIZE, the longest super-segment of any offload. A wire length
+// beyond it is a lie.
+constexpr std::size_t kMaxOffload = 8 * 65535;
+
+// RFC 8200 §4.1 has six kinds, each once; more than this is an attempt to keep us busy.
+constexpr int kMaxExtensions = 32;
+
+// Extension headers, by the number that announces them.
+constexpr std::uint8_t kHopByHop = 0;
+constexpr std::uint8_t kRouting = 43;
+constexpr std::uint8_t kFragment = 44;
+constexpr std::uint8_t kAuthentication = 51;  // RFC 4302
+constexpr std::uint8_t kDestinationOptions = 60;
+constexpr std::uint8_t kMobility = 135;  // RFC 6275
+constexpr std::uint8_t kHip = 139;       // RFC 7401
+constexpr std::uint8_t kShim6 = 140;     // RFC 5533
+
+constexpr bool is_extension(std::uint8_t protocol) {
+  switch (protocol) {
+    case kHopByHop:
+    case kRouting:
+    case kFragment:
+    case kAuthentication:
+    case kDestinationOptions:
+    case kMobility:
+    case kHip:
+    case kShim6:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/// Not captured, or never there?
+constexpr Skip missing(std::size_t wire_length, std::size_t needed) {
+  return wire_length >= needed ? Skip::truncated_header : Skip::malformed_ip;
+}
+
+/// The rest of a frame whose IP length is 0: a segment recorded before the
+/// network card cut it up. Without a credible wire length, what was captured.
+std::size_t offload_length(std::size_t captured, std::size_t wire_length) {
+  return wire_length <= kMaxOffload ? wire_length : captured;
+}
+
+/// Bytes copied as bytes: an address has no byte order to convert.
+template <std::size_t kLength>
+IpAddress read_address(ByteReader& reader) {
+  IpAddress address = IpAddress::v4(0);
+  std::memcpy(&address.bytes[address.bytes.size() - kLength], reader.take(kLength).data(), kLength);
+  return address;
+}
+
+void set_payload(Datagram& datagram, std::span<const std::byte> captured, std::size_t length) {
+  datagram.payload = captured.first(std::min(captured.size(), length));
+  datagram.payload_length = length;
+}
+
+std::optional<Skip> read_ipv4(std::span<const std::byte> bytes, std::size_t wire_length,
+                              Lengths lengths, Datagram& datagram) {
+  if (bytes.size() < kIpv4Header) return missing(wire_length, kIpv4Header);
+  ByteReader fixed{bytes.first(kIpv4Header)};
+  const std::size_t header_length = (fixed.u8() & 0x0fu) * std::size_t{4};
+  if (header_length < kIpv4Header) return Skip::malformed_ip;
+  fixed.skip(1);  // DSCP, ECN
+  std::size_t total_length = fixed.u16();
+  datagram.id = fixed.u16();
+  const std::uint16_t fragment = fixed.u16();
+  datagram.ttl = fixed.u8();
+  datagram.protocol = fixed.u8();
+  fixed.skip(2);  // checksum
+  datagram.source = read_address<4>(fixed);
+  datagram.destination = read_address<4>(fixed);
+  datagram.version = 4;
+
+  datagram.is_piece = (fragment & 0x3fffu) != 0;  // "more fragments", or an offset
+  if (datagram.is_piece) {
+    datagram.more_pieces = (fragment & 0x2000u) != 0;
+    datagram.piece_id = datagram.id;
+    datagram.piece_offset = (fragment & 0x1fffu) * 8u;
+    datagram.piece_room = static_cast<std::uint32_t>(kMaxDatagram - header_length);
+  }
+
+  if (lengths == Lengths::from_quote) {
+    total_length = wire_length;
+  } else if (total_length == 0) {
+    if (datagram.is_piece) return Skip::malformed_ip;
+    total_length = offload_length(bytes.size(), wire_length);
+  }
+  // More than the recorded wire length is believed: tools that shorten packets
+  // often forget the original length, and no sender gets the header wrong.
+  if (total_length < header_length) return Skip::malformed_ip;
+  if (bytes.size() < header_length) return Skip::truncated_header;
+  set_payload(datagram, bytes.subspan(header_length), total_length - header_length);
+  return std::nullopt;
+}
+
+std::optional<Skip> read_ipv6(std::span<const std::byte> bytes, std::size_t wire_length,
+                              Lengths lengths, Datagram& datagram) {
+  if (bytes.size() < kIpv6Header) return missing(wire_length, kIpv6Header);
+  ByteReader fixed{bytes.first(kIpv6Header)};
+  fixed.skip(4);  // version, traffic class, flow label
+  std::size_t length = fixed.u16();
+  datagram.protocol = fixed.u8();
+  datagram.ttl = fixed.u8();
+  datagram.source = read_address<16>(fixed);
+  datagram.destination = read_address<16>(fixed);
+  datagram.version = 6;
+  datagram.id = 0;
+  datagram.is_piece = false;
+
+  // 0 with something behind it: offload, or a jumbogram (RFC 2675), whose
+  // length the frame tells as well as its option does.
+  const bool no_length = length == 0;
+  if (lengths == Lengths::from_quote) {
+    length = wire_length - kIpv6Header;
+  } else if (no_length) {
+    length = offload_length(bytes.size(), wire_length) - kIpv6Header;
+  }
+  set_payload(datagram, bytes.subspan(kIpv6Header), length);
+  const std::optional<Skip> skip = skip_extensions(datagram);
+  if (!skip && no_length && datagram.is_piece && lengths == Lengths::from_header) {
+    return Skip::malformed_ip;
+  }
+  return skip;
+}
+
+/// Length of the extension header that starts with this byte pair, if its kind
+/// has no fixed one.
+constexpr std::size_t extension_length(std::uint8_t kind, std::uint8_t length_field) {
+  if (kind == kFragment) return 8;
+  if (kind == kAuthentication) return (length_field + std::size_t{2}) * 4;  // RFC 4302 §2.2
+  return (length_field + std::size_t{1}) * 8;
+}
+
+}  // namespace
+
+std::optional<Skip> skip_extensions(Datagram& datagram) {
+  ByteReader reader{datagram.payload};
+  const auto stop = [&] {
+    datagram.payload_length -= reader.position();
+    datagram.payload = reader.rest();
+    return std::nullopt;
+  };
+  for (int headers = 0; is_extension(datagram.protocol); ++headers) {
+    if (headers == kMaxExtensions) return Skip::malformed_ip;
+    const std::size_t wire_left = datagram.payload_length - reader.position();
+    const std::uint8_t kind = datagram.protocol;
+    if (!reader.has(8)) return missing(wire_left, 8);  // the shortest there is
+    const std::size_t start = reader.position();
+    const std::uint8_t next = reader.u8();
+    const std::size_t length = extension_length(kind, reader.u8());
+    if (length < 8 || length > wire_left) return Skip::malformed_ip;
+    datagram.protocol = next;
+    if (kind != kFragment) {
+      if (!reader.has(length - 2)) return Skip::truncated_header;
+      reader.skip(length - 2);
+      continue;
+    }
+    const std::uint16_t place = reader.u16();
+    const std::uint32_t id = reader.u32();
+    if ((place & 0xfff9u) == 0) continue;              // an atomic fragment is whole (RFC 6946)
+    if (datagram.is_piece) return Skip::malformed_ip;  // a piece within a piece
+    datagram.is_piece = true;
+    datagram.more_pieces = (place & 1u) != 0;
+    datagram.piece_offset = place & 0xfff8u;
+    datagram.piece_id = id;
+    datagram.piece_room = static_cast<std::uint32_t>(kMaxDatagram - std::min(start, kMaxDatagram));
+    return stop();
+  }
+  return stop();
+}
+
+std::optional<Skip> read_ip(std::span<const std::byte> bytes, std::size_t wire_length,
+                            std::uint8_t version, Lengths lengths, Datagram& datagram) {
+  if (bytes.empty()) return missing(wire_length, 1);
+  const std::uint8_t nibble = ByteReader{bytes}.u8() >> 4;
+  if (version != 0 && version != nibble) return Skip::malformed_ip;
+  if (nibble == 4) return read_ipv4(bytes, wire_length, lengths, datagram);
+  if (nibble == 6) return read_ipv6(bytes, wire_length, lengths, datagram);
+  return Skip::malformed_ip;
+}
+
+bool may_carry_tcp(const Datagram& piece) {
+  if (piece.protocol == kProtocolTcp) return true;
+  if (piece.version == 4) return piece.protocol == kProtocolIcmp;
+  return piece.protocol == kProtocolIcmpv6 || is_extension(piece.protocol);
+}
+
+}  // namespace httpdiag::decode

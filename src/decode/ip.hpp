@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// IPv4 (RFC 791) and IPv6 (RFC 8200) headers: addresses, what is carried, and
+// how much of it. Lengths come from the IP header, never from the frame, except
+// where offload left the length 0. Checksums are not looked at: captures of
+// sent packets hold wrong ones as a rule.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "decode/link.hpp"
+#include "httpdiag/segment.hpp"
+
+namespace httpdiag::decode {
+
+inline constexpr std::uint8_t kProtocolIcmp = 1;
+inline constexpr std::uint8_t kProtocolTcp = 6;
+inline constexpr std::uint8_t kProtocolIcmpv6 = 58;
+
+/// One IP datagram, or a piece of one; borrowed from the packet.
+struct Datagram {
+  IpAddress source, destination;
+  std::span<const std::byte> payload;  // captured part of what the IP header says is carried
+  std::size_t payload_length = 0;      // the same on the wire; payload.size() <= payload_length
+  std::uint8_t version = 0;            // 4 or 6
+  std::uint8_t protocol = 0;           // what `payload` starts with
+  std::uint8_t ttl = 0;
+  std::uint16_t id = 0;  // IPv4
+
+  // Fragmentation; the rest is valid if is_piece.
+  bool is_piece = false;
+  bool more_pieces = false;
+  std::uint32_t piece_id = 0;
+  std::uint32_t piece_offset = 0;
+  std::uint32_t piece_room = 0;  // bytes that all pieces together may have (65535 less the headers)
+};
+
+/// Whether the lengths inside the header bound the payload, or only the bytes
+/// that are there: routers quote a datagram cut short, some with altered lengths.
+enum class Lengths : std::uint8_t { from_header, from_quote };
+
+/// Reads the headers up to the transport protocol. `wire_length` is at least
+/// bytes.size(); `version` 0 takes either. A piece of an IPv6 datagram stops
+/// behind its fragment header: `payload` is the piece.
+[[nodiscard]] std::optional<Skip> read_ip(std::span<const std::byte> bytes, std::size_t wire_length,
+                                          std::uint8_t version, Lengths lengths,
+                                          Datagram& datagram);
+
+/// Steps over IPv6 extension headers at the start of `payload`, as far as the
+/// transport protocol or a fragment header. For a datagram put together from
+/// pieces; read_ip() has done it for the others.
+[[nodiscard]] std::optional<Skip> skip_extensions(Datagram& datagram);
+
+/// Whether a piece may belong to a datagram that we decode. Others are not kept.
+bool may_carry_tcp(const Datagram& piece);
+
+}  // namespace httpdiag::decode

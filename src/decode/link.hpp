@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// The link layer: finds where the IP datagram begins and how long the record
+// says it was. Knows nothing of what is inside the datagram.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "httpdiag/packet.hpp"
+#include "httpdiag/segment.hpp"
+
+namespace httpdiag::decode {
+
+/// What lies behind the link header; borrowed from the packet.
+struct Frame {
+  std::span<const std::byte> datagram;  // captured bytes from the IP header on, padding included
+  std::size_t wire_length = 0;          // the same on the wire; never less than what was captured
+  std::uint32_t vlan = 0;               // as Segment::vlan
+  std::uint8_t version = 0;             // IP version named by the link; 0: the IP header decides
+};
+
+/// Fills `frame`, or says why the packet carries no IP datagram that can be read.
+[[nodiscard]] std::optional<Skip> read_link(const Packet& packet, Frame& frame);
+
+}  // namespace httpdiag::decode

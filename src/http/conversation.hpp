@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the pairer remembers of a flow: a small record for as long as the flow
+// lives, and a Work from the pools while something is open.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <vector>
+
+#include "http/message_reader.hpp"
+#include "httpdiag/exchange.hpp"
+
+namespace httpdiag::http {
+
+/// Where one direction stands.
+enum class Mode : std::uint8_t {
+  between,   // a message may begin with the next byte
+  reading,   // a reader is at work
+  skipping,  // no message boundary known: wait for a start line
+  tunnel,    // behind a CONNECT request that has no answer yet
+};
+
+/// What an open response, or pair, is to be.
+enum class Role : std::uint8_t {
+  exchange,     // in the queue
+  early,        // a response that was recorded before its request
+  unsolicited,  // nobody had asked
+  ignored,      // its request is not in the capture
+};
+
+/// A request and its response while either is open or waits.
+struct Open {
+  Open() { x.response.emplace(); }
+  Message& response() { return *x.response; }
+  const Message& response() const { return *x.response; }
+
+  Exchange x;  // with a response even before there is one: strings keep their memory
+  Role role = Role::exchange;
+  bool response_begun = false;
+  bool response_done = false;   // final, and nothing more will be read into it
+  bool unacked_answer = false;  // the response does not acknowledge any of the request
+  bool behind_client_gap = false;
+  bool told = false;  // unsolicited: the stray was reported
+};
+
+/// Bytes of the server's that the capture lacks, while requests wait.
+struct MissingBytes {
+  Offset begin = 0, end = 0;
+  std::uint64_t bytes = 0;
+  PacketRef packet;
+  bool cut = false;  // by the snaplen alone: their packets are known
+  explicit operator bool() const { return bytes > 0; }
+};
+
+/// Present only while something is open.
+struct Work {
+  std::vector<Open*> queue;  // requests in order; [0, head) are done with
+  std::size_t head = 0;
+  std::size_t acked = 0;  // of the queue: known to be acknowledged, from head
+  std::vector<Open*> early;
+  std::array<MessageReader*, 2> reader{};
+  std::array<Open*, 2> open{};  // whose message is being read, or extended while skipping
+  MissingBytes missing;
+
+  std::size_t size() const { return queue.size() - head; }
+  Open& at(std::size_t i) const { return *queue[head + i]; }
+  bool idle() const {
+    return size() == 0 && early.empty() && reader[0] == nullptr && reader[1] == nullptr &&
+           open[0] == nullptr && open[1] == nullptr;
+  }
+};
+
+/// Per flow with payload.
+struct Conversation {
+  Work* work = nullptr;
+  PacketRef close_token_in;    // message that announced the close
+  Offset close_token_end = 0;  // its end on the server's tape; 0 if a request said it
+  PacketRef unsolicited;       // since the last request began
+  std::uint32_t requests = 0;
+  std::uint16_t unsolicited_status = 0;
+  std::array<Mode, 2> mode{Mode::between, Mode::between};
+  std::array<bool, 2> gap{};  // why `skipping`: bytes are not in the capture
+  bool client_gap = false;    // a request may have been lost since the last one
+  bool opaque = false;
+  bool server_spoke = false;
+};
+
+/// Objects that are used again and again; never more than were needed at once.
+template <typename T>
+class Pool {
+ public:
+  template <typename... Args>
+  T* take(Args&&... args) {
+    if (free_.empty()) {
+      all_.push_back(std::make_unique<T>(std::forward<Args>(args)...));
+      free_.reserve(all_.size());
+      return all_.back().get();
+    }
+    T* object = free_.back();
+    free_.pop_back();
+    return object;
+  }
+  void give_back(T* object) { free_.push_back(object); }
+
+ private:
+  std::vector<std::unique_ptr<T>> all_;
+  std::vector<T*> free_;
+};
+
+/// As new, but strings keep their memory.
+void recycle(Message& message);
+void recycle(Exchange& x);
+void recycle(Open& open);
+void recycle(Work& work);
+
+}  // namespace httpdiag::http

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+// Turns what the parser meets into a Message: the few header fields that rules
+// and reports need, body counts and digests. Everything kept is bounded.
+#pragma once
+
+#include <cstring>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "http/parser.hpp"
+#include "httpdiag/exchange.hpp"
+#include "httpdiag/settings.hpp"
+
+struct XXH3_state_s;
+
+namespace httpdiag::http {
+
+/// What only the request tells about the framing of its response (RFC 9112 §6.3).
+struct Expectation {
+  bool head = false;     // answer to HEAD: no body
+  bool connect = false;  // answer to CONNECT: 2xx has no body and opens a tunnel
+};
+
+/// The parser's reading of a complete head.
+struct Head {
+  std::uint8_t major = 1, minor = 1;
+  std::uint16_t status = 0;
+  std::uint64_t content_length = 0;
+  bool has_length = false;
+  bool chunked = false;
+  bool close = false;
+  bool keep_alive = false;
+  bool upgrade = false;    // Upgrade, and Connection: upgrade
+  bool until_eof = false;  // nothing in the head delimits the body
+};
+
+class MessageBuilder {
+ public:
+  explicit MessageBuilder(const Limits& limits);
+  ~MessageBuilder();
+  MessageBuilder(const MessageBuilder&) = delete;
+  MessageBuilder& operator=(const MessageBuilder&) = delete;
+
+  void begin(Message& message, Kind kind, Expectation expectation);
+  /// The same message lives elsewhere from now on.
+  void retarget(Message& message) { message_ = &message; }
+  /// Forgets what was read of the head, for reading it again; the start line is
+  /// given now and what the parser says of it is ignored.
+  void restart_head(std::string_view method, std::string_view target_or_reason);
+
+  Message& message() { return *message_; }
+  const Message& message() const { return *message_; }
+  void carried_by(PacketRef packet) { carried_by_ = packet; }
+
+  // Called by the parser.
+  void on_method(std::string_view part);
+  void on_target_or_reason(std::string_view part);
+  void on_header_name(std::string_view part) {
+    if (field_ != Field::unknown) {
+      if (value_ != nullptr) end_value();
+      field_ = Field::unknown;
+      name_length_ = 0;
+    }
+    if (name_length_ + part.size() <= kMaxName)
+      std::memcpy(name_ + name_length_, part.data(), part.size());
+    name_length_ += part.size();
+  }
+  void on_header_value(std::string_view part) {
+    if (field_ == Field::unknown) {
+      if (may_matter()) {
+        begin_value();
+      } else {
+        field_ = Field::other;
+      }
+    }
+    if (value_ != nullptr) append_value(part);
+  }
+  /// True: the message has no body whatever its header says.
+  bool on_head(const Head& head);
+  void on_body(std::string_view part);
+  void on_chunk_begin() { in_chunk_ = true; }
+  void on_chunk_end() { in_chunk_ = false; }
+
+  /// Body bytes that the capture does not have.
+  void on_missing_body(std::uint64_t count);
+  bool in_chunk() const { return in_chunk_; }
+  /// Message::digest is right from now on.
+  void finish_digest();
+
+ private:
+  enum class Field : std::uint8_t {
+    unknown,
+    other,
+    host,
+    keep_alive,
+    expect,
+    content_type,
+    content_encoding,
+    agent,
+    server,
+    location,
+  };
+  struct DigestDeleter {
+    void operator()(XXH3_state_s* state) const;
+  };
+
+  /// Most fields are told by length and first letter to be none of ours.
+  bool may_matter() const {
+    if (name_length_ == 0 || name_length_ > kMaxName) return false;
+    switch (name_[0] | 0x20) {
+      case 'h':
+        return name_length_ == 4;
+      case 'e':
+      case 's':
+        return name_length_ == 6;
+      case 'l':
+        return name_length_ == 8;
+      case 'k':
+      case 'u':
+        return name_length_ == 10;
+      case 'c':
+        return name_length_ == 12 || name_length_ == 16;
+      default:
+        return false;
+    }
+  }
+  void begin_value();
+  void append_value(std::string_view part);
+  void end_value();
+  Field classify() const;
+  std::string* target_of(Field field);
+  void digest(std::string_view part);
+
+  const Limits& limits_;
+  Message* message_ = nullptr;
+  PacketRef carried_by_;
+  Kind kind_ = Kind::request;
+  Expectation expectation_;
+  bool start_line_given_ = false;
+  bool in_chunk_ = false;
+
+  // The header field under way. Names of interest are at most 16 bytes long.
+  static constexpr std::size_t kMaxName = 16;
+  char name_[kMaxName] = {};
+  std::size_t name_length_ = 0;
+  Field field_ = Field::unknown;
+  std::string* value_ = nullptr;  // where the value goes; null: nowhere
+  std::string scratch_;           // values that are evaluated, not kept
+
+  bool digest_started_ = false;
+  std::unique_ptr<XXH3_state_s, DigestDeleter> digest_;
+};
+
+}  // namespace httpdiag::http

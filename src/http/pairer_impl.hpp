@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// The pairer's parts: entry points and slots in pairer.cpp, the client's side in
+// requests.cpp, the server's in responses.cpp, what leaves the queue in settle.cpp.
+#pragma once
+
+#include <deque>
+#include <string_view>
+#include <vector>
+
+#include "http/conversation.hpp"
+#include "http/pairer.hpp"
+
+namespace httpdiag::http {
+
+class Pairer::Impl {
+ public:
+  Impl(const Limits& limits, ExchangeSink& exchanges) : limits_{limits}, exchanges_{exchanges} {}
+
+  void on_chunk(const FlowRecord& flow, const StreamChunk& chunk);
+  void on_gap(const FlowRecord& flow, const StreamGap& gap);
+  void on_ack(const FlowRecord& flow, Side side);
+  void on_fin(const FlowRecord& flow, Side side);
+  void on_end(const FlowRecord& flow, EndCause cause, Timestamp now);
+
+ private:
+  /// The part of a chunk that is not yet dealt with.
+  struct Input {
+    const FlowRecord& flow;
+    const StreamChunk& chunk;
+    std::string_view bytes;
+    std::size_t at = 0;
+
+    bool empty() const { return at == bytes.size(); }
+    std::string_view rest() const { return bytes.substr(at); }
+    Place place() const { return {chunk.offset + at, chunk.carried_by, chunk.released_by}; }
+  };
+
+  // Slots and pools.
+  Conversation& conversation(const FlowRecord& flow);
+  Conversation* find(const FlowRecord& flow);
+  Work& work(Conversation& c);
+  void release_if_idle(Conversation& c);
+  Open& take_open();
+  void drop(Open* open);
+  void open_reader(Conversation& c, Side side, Open& open, Message& message,
+                   Expectation expectation);
+  void close_reader(Conversation& c, Side side, Mode next);
+  void skip(Conversation& c, Side side, bool gap);
+  void begin_message(Message& message, const Input& in, bool resynchronised) const;
+  /// Skips white space between messages; true if nothing is left.
+  static bool skip_empty_lines(Input& in);
+  void go_opaque(const FlowRecord& flow, Conversation& c, Side from, PacketRef packet,
+                 std::string_view protocol);
+  void extend_unknown(Conversation& c, Message& message, const Input& in);
+  static void recheck_acked(Work& w, const Message& message);
+
+  // requests.cpp
+  void client_bytes(Conversation& c, Input in);
+  void client_skipping(Conversation& c, Input& in);
+  void begin_request(Conversation& c, const Input& in, bool resynchronised);
+  Open& adopt_or_take(Conversation& c, Offset begin);
+  void note_circumstances(Conversation& c, Open& open, const Input& in);
+  void request_complete(const FlowRecord& flow, Conversation& c, Timestamp now);
+  void request_broken(Conversation& c, const Input& in);
+  /// What looked like the first request is no HTTP.
+  void drop_request_as_opaque(const FlowRecord& flow, Conversation& c, std::string_view protocol);
+  void client_gap(const FlowRecord& flow, Conversation& c, const StreamGap& gap);
+  void mark_acked(const FlowRecord& flow, Conversation& c);
+
+  // responses.cpp
+  void server_bytes(Conversation& c, Input in);
+  void server_skipping(Conversation& c, Input& in);
+  void begin_response(Conversation& c, Input& in, bool resynchronised);
+  Open* waiting(Conversation& c) const;
+  /// Which request the response that begins here answers; null: none of them.
+  Open* answered_by(Conversation& c, const Input& in);
+  Role role_without_request(const Conversation& c, const Input& in, const Open* refused) const;
+  void response_head(const FlowRecord& flow, Conversation& c, Open& open);
+  void response_complete(const FlowRecord& flow, Conversation& c, Timestamp now);
+  void response_broken(const FlowRecord& flow, Conversation& c);
+  void tell_unsolicited(const FlowRecord& flow, Conversation& c, Open& open, Stray::Kind kind);
+  void server_gap(const FlowRecord& flow, Conversation& c, const StreamGap& gap);
+  static void mark_missing(Open& open, const MissingBytes& missing);
+  static void resolve_missing(Work& w, Offset peer_acked);
+  void finish_response(const FlowRecord& flow, Conversation& c);
+
+  // settle.cpp
+  void settle(const FlowRecord& flow, Conversation& c, Timestamp now);
+  bool may_settle(const FlowRecord& flow, const Work& w) const;
+  void emit_front(const FlowRecord& flow, Conversation& c, bool settled, Timestamp now);
+  void complete_facts(const FlowRecord& flow, Conversation& c, Open& open, const Open* next) const;
+  void find_missing_answers(const FlowRecord& flow, Conversation& c);
+
+  const Limits& limits_;
+  ExchangeSink& exchanges_;
+  std::deque<Conversation> conversations_;  // FlowRecord::sink_slot is the index + 1
+  std::vector<std::uint32_t> free_slots_;
+  Pool<Work> works_;
+  Pool<Open> opens_;
+  Pool<MessageReader> readers_;
+};
+
+}  // namespace httpdiag::http

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+// The client's side: requests enter the queue with their first byte.
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "http/pairer_impl.hpp"
+#include "http/start_line.hpp"
+
+namespace httpdiag::http {
+
+namespace {
+
+/// The later of two packets, of those that lie before `packet`.
+PacketRef latest_before(PacketRef a, PacketRef b, PacketRef packet) {
+  if (a.number >= packet.number) a = {};
+  if (b.number >= packet.number) b = {};
+  return a.number > b.number ? a : b;
+}
+
+}  // namespace
+
+void Pairer::Impl::client_bytes(Conversation& c, Input in) {
+  while (!in.empty() && !c.opaque) {
+    switch (c.mode[0]) {
+      case Mode::between: {
+        if (skip_empty_lines(in)) return;
+        begin_request(c, in, false);
+        break;
+      }
+      case Mode::skipping:
+        client_skipping(c, in);
+        break;
+      case Mode::tunnel:
+        return;  // not HTTP's, or not yet
+      case Mode::reading: {
+        Work& w = *c.work;
+        Open& open = *w.open[0];
+        const bool had_head = open.x.request.head_complete;
+        const MessageReader::Step step = w.reader[0]->feed(in.rest(), in.place());
+        const Input before = in;
+        in.at += step.consumed;
+        const bool rtsp = !had_head && open.x.request.head_complete && open.x.index == 1 &&
+                          base::lower(open.x.request.start.substr(0, 7)).starts_with("rtsp://");
+        if (rtsp) {  // a sister protocol that llhttp reads as well (RFC 2326)
+          drop_request_as_opaque(in.flow, c, "unknown");
+          return;
+        }
+        if (step.status == MessageReader::Status::complete) {
+          request_complete(in.flow, c, in.chunk.released_by.time);
+        } else if (step.status == MessageReader::Status::broken) {
+          request_broken(c, before);
+        }
+        break;
+      }
+    }
+  }
+}
+
+void Pairer::Impl::client_skipping(Conversation& c, Input& in) {
+  // A start line is looked for at the beginning of a segment only.
+  if (in.at == 0 && starts_message(Kind::request, in.bytes)) {
+    begin_request(c, in, c.gap[0]);
+    return;
+  }
+  Open* open = c.work != nullptr ? c.work->open[0] : nullptr;
+  if (open != nullptr) {
+    extend_unknown(c, open->x.request, in);
+  } else if (c.requests == 0 && !c.server_spoke && looks_like_tls_record(in.bytes)) {
+    go_opaque(in.flow, c, Side::client, in.chunk.carried_by, "tls");
+  } else {
+    c.client_gap = true;  // there may be a request in it
+    c.gap[0] = c.gap[0] || in.flow.has(Oddity::midstream);
+  }
+  in.at = in.bytes.size();
+}
+
+// A response that was recorded before its request waits in `early`.
+Open& Pairer::Impl::adopt_or_take(Conversation& c, Offset begin) {
+  Work& w = work(c);
+  while (!w.early.empty()) {
+    Open* open = w.early.front();
+    w.early.erase(w.early.begin());
+    if (open->response().peer_acked > begin) {
+      open->role = Role::exchange;
+      return *open;
+    }
+    if (w.open[1] == open) {
+      open->role = Role::ignored;  // it answers a request that is not in the capture
+    } else {
+      drop(open);
+    }
+  }
+  return take_open();
+}
+
+void Pairer::Impl::begin_request(Conversation& c, const Input& in, bool resynchronised) {
+  const bool http2 = c.requests == 0 && in.rest().starts_with("PRI * HTTP/2.0");
+  if (http2) {  // RFC 9113 §3.4
+    go_opaque(in.flow, c, Side::client, in.chunk.carried_by, "http2");
+    return;
+  }
+  Open& open = adopt_or_take(c, in.place().offset);
+  Work& w = work(c);
+  if (w.open[0] != nullptr) w.open[0] = nullptr;  // the unknown message before has ended
+  Message& request = open.x.request;
+  begin_message(request, in, resynchronised);
+  open.x.index = ++c.requests;
+  open.behind_client_gap = c.client_gap;
+  open.x.uncertain = c.client_gap && resynchronised;
+  c.client_gap = false;
+  note_circumstances(c, open, in);
+
+  // The other side of an unknown response has spoken: it has ended.
+  Open* answering = w.open[1];
+  if (c.mode[1] == Mode::skipping && answering != nullptr &&
+      request.peer_acked >= answering->response().end) {
+    w.open[1] = nullptr;
+    answering->response_done = true;
+    if (answering->role != Role::exchange && answering->role != Role::early) drop(answering);
+  }
+  w.queue.push_back(&open);
+  open_reader(c, Side::client, open, request, {});
+  if (w.size() > limits_.max_pipelined) emit_front(in.flow, c, false, in.chunk.released_by.time);
+}
+
+void Pairer::Impl::note_circumstances(Conversation& c, Open& open, const Input& in) {
+  const FlowRecord& flow = in.flow;
+  Exchange& x = open.x;
+  x.requests_before = x.index - 1;
+  if (flow.active.number < in.chunk.carried_by.number) x.active_before = flow.active;
+  x.wire_before = latest_before(flow.c().last, flow.s().last, in.chunk.carried_by);
+  x.retransmits_before = flow.c().trouble().retransmitted + flow.s().trouble().retransmitted;
+  if (c.unsolicited) {
+    x.unsolicited_before = true;
+    x.unsolicited = c.unsolicited;
+    x.unsolicited_status = c.unsolicited_status;
+    c.unsolicited = {};
+  }
+  const Work& w = *c.work;
+  if (w.size() == 0) return;
+  const Open& before = w.at(w.size() - 1);
+  // By its definition; taken back when the answer turns out to be known to the client.
+  const bool answered = before.response_done || (before.response_begun &&
+                                                 before.response().state == MessageState::unknown &&
+                                                 x.request.peer_acked >= before.response().end);
+  x.pipelined = !answered;
+}
+
+void Pairer::Impl::request_complete(const FlowRecord& flow, Conversation& c, Timestamp now) {
+  Work& w = *c.work;
+  const Open& open = *w.open[0];
+  // A response that was recorded first has been read without knowing that it has no body.
+  if (open.x.request.method == "HEAD" && w.open[1] == &open && w.reader[1] != nullptr &&
+      open.response().head_complete && open.response().body_bytes == 0) {
+    w.open[1]->response().state = MessageState::complete;
+    w.open[1]->response().close_delimited = false;
+    response_complete(flow, c, now);
+  }
+  // What follows CONNECT is the tunnel's if the answer is 2xx (RFC 9110 §9.3.6).
+  const bool tunnel = open.x.request.method == "CONNECT" && !open.response_done;
+  close_reader(c, Side::client, tunnel ? Mode::tunnel : Mode::between);
+}
+
+void Pairer::Impl::request_broken(Conversation& c, const Input& in) {
+  Work& w = *c.work;
+  MessageReader& reader = *w.reader[0];
+  Open& open = *w.open[0];
+  if (open.x.request.method == "PRI") {
+    drop_request_as_opaque(in.flow, c, "http2");
+  } else if (reader.not_http() && open.x.index == 1 && !in.flow.has(Oddity::midstream)) {
+    drop_request_as_opaque(in.flow, c, opaque_protocol(reader.raw_head()));
+  } else {
+    reader.give_up();
+    close_reader(c, Side::client, Mode::skipping);
+  }
+}
+
+void Pairer::Impl::drop_request_as_opaque(const FlowRecord& flow, Conversation& c,
+                                          std::string_view protocol) {
+  Work& w = *c.work;
+  Open* open = w.open[0];
+  const PacketRef packet = open->x.request.first;
+  const std::string name{protocol};  // may point into the reader
+  w.reader[0]->give_up();
+  close_reader(c, Side::client, Mode::between);
+  w.queue.pop_back();
+  w.acked = std::min(w.acked, w.size());
+  if (w.open[1] == open) {
+    if (w.reader[1] != nullptr) {
+      w.reader[1]->give_up();
+      close_reader(c, Side::server, Mode::between);
+    }
+    w.open[1] = nullptr;
+  }
+  drop(open);
+  --c.requests;
+  go_opaque(flow, c, Side::client, packet, name);
+}
+
+void Pairer::Impl::client_gap(const FlowRecord& flow, Conversation& c, const StreamGap& gap) {
+  const bool real = gap.cause != GapCause::snaplen;
+  const Offset end = gap.offset + gap.length;
+  if (c.mode[0] == Mode::reading) {
+    MessageReader& reader = *c.work->reader[0];
+    Open& open = *c.work->open[0];
+    const MessageReader::AfterGap after = reader.skip(gap);
+    switch (after) {
+      case MessageReader::AfterGap::inside:
+        return;
+      case MessageReader::AfterGap::complete:
+        request_complete(flow, c, gap.noticed_in.time);
+        return;
+      case MessageReader::AfterGap::beyond:
+        request_complete(flow, c, gap.noticed_in.time);
+        skip(c, Side::client, true);
+        c.client_gap = true;
+        break;
+      case MessageReader::AfterGap::lost:
+        if (open.x.index == 1 && reader.undecided()) {
+          drop_request_as_opaque(flow, c, opaque_protocol(reader.raw_head()));
+          return;
+        }
+        close_reader(c, Side::client, Mode::skipping);
+        skip(c, Side::client, true);
+        c.client_gap = c.client_gap || real;
+        break;
+    }
+  } else if (c.mode[0] != Mode::tunnel) {
+    Open* open = c.work != nullptr ? c.work->open[0] : nullptr;
+    skip(c, Side::client, true);
+    if (open != nullptr && !real) {
+      open->x.request.has_gap = open->x.request.snaplen_cut = true;
+      open->x.request.end = std::max(open->x.request.end, end);
+      recheck_acked(*c.work, open->x.request);
+    } else {
+      c.client_gap = true;
+    }
+  }
+  // Responses that were taken for recorded too early have lost their requests.
+  if (c.work == nullptr) return;
+  auto& early = c.work->early;
+  while (!early.empty() && early.front()->response().peer_acked <= end) {
+    Open* open = early.front();
+    early.erase(early.begin());
+    if (c.work->open[1] == open) {
+      open->role = Role::ignored;
+    } else {
+      drop(open);
+    }
+  }
+  release_if_idle(c);
+}
+
+void Pairer::Impl::mark_acked(const FlowRecord& flow, Conversation& c) {
+  Work& w = *c.work;
+  while (w.acked < w.size()) {
+    Open& open = w.at(w.acked);
+    const Message& request = open.x.request;
+    if (request.state == MessageState::incomplete || flow.c().acked < request.end) return;
+    open.x.acked_by = flow.c().acked_by;
+    ++w.acked;
+  }
+}
+
+}  // namespace httpdiag::http

@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: Apache-2.0
+// The server's side: which request a response answers, if any. Order decides,
+// except where the response's own ACK number contradicts it (taxonomy 2.1).
+#include <algorithm>
+
+#include "http/pairer_impl.hpp"
+#include "http/start_line.hpp"
+
+namespace httpdiag::http {
+
+namespace {
+
+// Responses before their requests happen by twos and threes, when a capture has
+// several queues; more is a capture without its client.
+constexpr std::size_t kMaxEarly = 16;
+
+bool is_interim(std::uint16_t status) { return status >= 100 && status < 200 && status != 101; }
+
+}  // namespace
+
+void Pairer::Impl::server_bytes(Conversation& c, Input in) {
+  while (!in.empty() && !c.opaque) {
+    switch (c.mode[1]) {
+      case Mode::tunnel:
+      case Mode::between: {
+        if (skip_empty_lines(in)) return;
+        begin_response(c, in, false);
+        break;
+      }
+      case Mode::skipping:
+        server_skipping(c, in);
+        break;
+      case Mode::reading: {
+        Work& w = *c.work;
+        Open& open = *w.open[1];
+        const bool had_head = open.response().head_complete;
+        const MessageReader::Step step = w.reader[1]->feed(in.rest(), in.place());
+        in.at += step.consumed;
+        if (!had_head && open.response().head_complete) response_head(in.flow, c, open);
+        if (step.status == MessageReader::Status::complete) {
+          response_complete(in.flow, c, in.chunk.released_by.time);
+        } else if (step.status == MessageReader::Status::broken) {
+          response_broken(in.flow, c);
+        }
+        break;
+      }
+    }
+  }
+}
+
+void Pairer::Impl::server_skipping(Conversation& c, Input& in) {
+  if (in.at == 0 && starts_message(Kind::response, in.bytes)) {
+    begin_response(c, in, true);
+    return;
+  }
+  const std::size_t inside = c.gap[1] ? find_response(in.rest()) : std::string_view::npos;
+  Input part = in;
+  if (inside != std::string_view::npos) part.bytes = in.bytes.substr(0, in.at + inside);
+  Open* open = c.work != nullptr ? c.work->open[1] : nullptr;
+  // Behind something that was no HTTP, a request that has arrived makes whatever
+  // comes its answer.
+  const Open* next = waiting(c);
+  if (!c.gap[1] && in.at == 0 && next != nullptr && next != open &&
+      in.chunk.peer_acked > next->x.request.begin && !in.flow.has(Oddity::midstream)) {
+    begin_response(c, in, false);
+    return;
+  }
+  if (open != nullptr) {
+    extend_unknown(c, open->response(), part);
+  } else if (c.requests == 0 && !c.server_spoke && looks_like_tls_record(in.bytes)) {
+    go_opaque(in.flow, c, Side::server, in.chunk.carried_by, "tls");
+    return;
+  } else if (in.flow.has(Oddity::midstream)) {
+    c.gap[1] = true;
+  }
+  in.at = part.bytes.size();
+  if (inside != std::string_view::npos) begin_response(c, in, true);
+}
+
+Open* Pairer::Impl::waiting(Conversation& c) const {
+  if (c.work == nullptr) return nullptr;
+  for (std::size_t i = 0; i < c.work->size(); ++i) {
+    Open& open = c.work->at(i);
+    if (!open.response_begun && !open.x.response_missing) return &open;
+  }
+  return nullptr;
+}
+
+void Pairer::Impl::mark_missing(Open& open, const MissingBytes& missing) {
+  open.x.response_missing = true;
+  open.x.response_gap = missing.packet;
+  open.x.response_gap_bytes = missing.bytes;
+}
+
+// Which of the waiting requests were answered by bytes that the capture lacks:
+// those behind which the client sent another request knowing of those bytes.
+void Pairer::Impl::resolve_missing(Work& w, Offset peer_acked) {
+  if (!w.missing) return;
+  std::size_t newest = 0;  // one past the newest request that was sent with that knowledge
+  for (std::size_t i = 0; i < w.size(); ++i) {
+    const Message& request = w.at(i).x.request;
+    if (request.peer_acked > w.missing.begin && request.begin < peer_acked) newest = i;
+  }
+  std::size_t unanswered = 0;
+  for (std::size_t i = 0; i < newest; ++i) unanswered += w.at(i).response_begun ? 0u : 1u;
+  for (std::size_t i = 0; i < newest; ++i) {
+    Open& open = w.at(i);
+    if (open.response_begun || open.x.response_missing) continue;
+    mark_missing(open, w.missing);
+    open.x.uncertain = open.x.uncertain || unanswered > 1;
+    Exchange& next = w.at(i + 1).x;
+    if (next.request.peer_acked > w.missing.begin) next.pipelined = false;
+  }
+}
+
+Open* Pairer::Impl::answered_by(Conversation& c, const Input& in) {
+  if (c.work != nullptr) resolve_missing(*c.work, in.chunk.peer_acked);
+  Open* open = waiting(c);
+  if (open == nullptr) return nullptr;
+  const Message& request = open->x.request;
+  if (in.chunk.peer_acked > request.begin) return open;
+  // It does not acknowledge a byte of the request. A server that answers has received it, and
+  // its kernel says so; but hand-made captures exist whose ACK numbers say nothing at all.
+  const bool sent_before = in.chunk.carried_by.number < request.first.number;
+  const bool acks_mean_something = request.begin > 0 && in.chunk.peer_acked == request.begin;
+  if (sent_before || acks_mean_something) return nullptr;
+  open->unacked_answer = true;
+  return open;
+}
+
+Role Pairer::Impl::role_without_request(const Conversation& c, const Input& in,
+                                        const Open* refused) const {
+  if (refused == nullptr && in.chunk.peer_acked > in.flow.c().delivered) return Role::early;
+  const bool request_lost = refused != nullptr ? refused->behind_client_gap : c.client_gap;
+  const bool before_capture = in.flow.has(Oddity::midstream) &&
+                              (c.requests == 0 || (refused != nullptr && refused->x.index == 1));
+  return request_lost || before_capture ? Role::ignored : Role::unsolicited;
+}
+
+void Pairer::Impl::begin_response(Conversation& c, Input& in, bool resynchronised) {
+  Open* open = answered_by(c, in);
+  if (open == nullptr) {
+    const Open* refused = waiting(c);
+    Role role = role_without_request(c, in, refused);
+    if (resynchronised && role == Role::unsolicited)
+      role = Role::ignored;  // of some request in the gap
+    if (!may_be_response(in.rest())) {
+      const PacketRef packet = in.chunk.carried_by;
+      if (role == Role::unsolicited && c.requests == 0) {
+        go_opaque(in.flow, c, Side::server, packet, opaque_protocol(in.rest()));
+        return;
+      }
+      if (role == Role::unsolicited) {
+        exchanges_.on_stray(in.flow, {.kind = Stray::Kind::trailing_garbage,
+                                      .from = Side::server,
+                                      .packet = packet,
+                                      .status = 0,
+                                      .protocol = {}});
+      }
+      skip(c, Side::server, role != Role::unsolicited);
+      in.at = in.bytes.size();
+      return;
+    }
+    work(c);
+    open = &take_open();
+    open->role = role;
+    if (role == Role::early) {
+      auto& early = c.work->early;
+      if (early.size() >= kMaxEarly && early.front() != c.work->open[1]) {
+        drop(early.front());
+        early.erase(early.begin());
+      }
+      early.push_back(open);
+    }
+  }
+  Work& w = *c.work;
+  if (Open* before = w.open[1]; before != nullptr) {  // unknown until now: it has ended
+    w.open[1] = nullptr;
+    before->response_done = true;
+    if (before->role == Role::unsolicited || before->role == Role::ignored) drop(before);
+  }
+  begin_message(open->response(), in, resynchronised && c.gap[1]);
+  open->response_begun = true;
+  Exchange& x = open->x;
+  if (w.missing && open->role == Role::exchange) {
+    x.uncertain = x.uncertain || !w.missing.cut;
+    w.missing = {};
+  }
+  const PacketRef fin = in.flow.c().fin;
+  const PacketRef rst = in.flow.c().trouble().rst;
+  for (const PacketRef closed : {fin, rst}) {
+    if (!closed || closed.number >= in.chunk.carried_by.number) continue;
+    PacketRef& first = x.client_closed_before_response;
+    if (!first || closed.number < first.number) first = closed;
+  }
+  open_reader(c, Side::server, *open, open->response(),
+              {.head = x.request.method == "HEAD", .connect = x.request.method == "CONNECT"});
+}
+
+void Pairer::Impl::tell_unsolicited(const FlowRecord& flow, Conversation& c, Open& open,
+                                    Stray::Kind kind) {
+  open.told = true;
+  const Message& response = open.response();
+  exchanges_.on_stray(flow, {.kind = kind,
+                             .from = Side::server,
+                             .packet = response.first,
+                             .status = response.status,
+                             .protocol = {}});
+  if (kind != Stray::Kind::unsolicited_response) return;
+  if (Open* next = waiting(c);
+      next != nullptr && !next->x.unsolicited_before) {  // it has begun meanwhile
+    next->x.unsolicited_before = true;
+    next->x.unsolicited = response.first;
+    next->x.unsolicited_status = response.status;
+  } else if (next == nullptr && !c.unsolicited) {
+    c.unsolicited = response.first;
+    c.unsolicited_status = response.status;
+  }
+}
+
+void Pairer::Impl::response_head(const FlowRecord& flow, Conversation& c, Open& open) {
+  const Message& response = open.response();
+  if (open.role == Role::unsolicited) {
+    tell_unsolicited(flow, c, open, Stray::Kind::unsolicited_response);
+    return;
+  }
+  if (is_interim(response.status) && !open.x.interim) {
+    open.x.interim = response.first;
+    open.x.interim_status = response.status;
+  }
+  if (!open.unacked_answer || response.status != 408) return;
+  // A server that gave up waiting, crossing a request it had not received: nobody's answer.
+  Open& stray = take_open();
+  stray.role = Role::unsolicited;
+  stray.response() = response;
+  stray.response_begun = true;
+  c.work->reader[1]->retarget(stray.response());
+  c.work->open[1] = &stray;
+  open.response_begun = open.unacked_answer = false;
+  open.x.client_closed_before_response = {};
+  recycle(open.response());
+  tell_unsolicited(flow, c, stray, Stray::Kind::unsolicited_response);
+}
+
+void Pairer::Impl::response_complete(const FlowRecord& flow, Conversation& c, Timestamp) {
+  Work& w = *c.work;
+  Open& open = *w.open[1];
+  if (is_interim(open.response().status)) {
+    const bool keep = open.role == Role::exchange || open.role == Role::early;
+    if (open.role == Role::early) std::erase(w.early, &open);  // whose it was is not worth knowing
+    const bool gone = open.role == Role::early;
+    close_reader(c, Side::server, Mode::between);
+    if (!keep) return;
+    if (gone) {
+      drop(&open);
+      return;
+    }
+    recycle(open.response());
+    open.response_begun = open.unacked_answer = false;
+    open.x.client_closed_before_response = {};
+    return;
+  }
+  const Role role = open.role;
+  const bool switched = open.response().status == 101 && role != Role::unsolicited;
+  const bool connect = role == Role::exchange && open.x.request.method == "CONNECT";
+  const bool tunnel = connect && open.response().status >= 200 && open.response().status < 300;
+  const PacketRef last = open.response().last;
+  open.response_done = true;
+  if (role == Role::exchange) {
+    for (std::size_t i = 0; i + 1 < w.size(); ++i) {
+      if (&w.at(i) != &open) continue;
+      Exchange& next = w.at(i + 1).x;
+      if (next.request.peer_acked >= open.response().end) next.pipelined = false;
+      break;
+    }
+    if (w.open[0] == &open && c.mode[0] == Mode::skipping) w.open[0] = nullptr;
+  }
+  close_reader(c, Side::server, Mode::between);
+  if (switched || tunnel) {
+    go_opaque(flow, c, Side::server, last, tunnel ? "connect-tunnel" : "upgrade");
+  } else if (connect && c.mode[0] == Mode::tunnel) {
+    c.mode[0] = Mode::between;  // refused: HTTP goes on
+  }
+}
+
+void Pairer::Impl::response_broken(const FlowRecord& flow, Conversation& c) {
+  Work& w = *c.work;
+  Open& open = *w.open[1];
+  w.reader[1]->give_up();
+  if (open.role == Role::unsolicited && !open.told) {
+    tell_unsolicited(flow, c, open,
+                     open.response().status != 0 ? Stray::Kind::unsolicited_response
+                                                 : Stray::Kind::trailing_garbage);
+  }
+  close_reader(c, Side::server, Mode::skipping);
+}
+
+void Pairer::Impl::server_gap(const FlowRecord& flow, Conversation& c, const StreamGap& gap) {
+  const bool cut = gap.cause == GapCause::snaplen;
+  const Offset end = gap.offset + gap.length;
+  Offset hidden_from = gap.offset;  // where bytes begin that may belong to another response
+  if (c.mode[1] == Mode::reading) {
+    Work& w = *c.work;
+    const MessageReader::AfterGap after = w.reader[1]->skip(gap);
+    const Open& open = *w.open[1];
+    switch (after) {
+      case MessageReader::AfterGap::inside:
+        return;
+      case MessageReader::AfterGap::complete:
+        response_complete(flow, c, gap.noticed_in.time);
+        return;
+      case MessageReader::AfterGap::beyond:
+        hidden_from = open.response().end;
+        response_complete(flow, c, gap.noticed_in.time);
+        break;
+      case MessageReader::AfterGap::lost:
+        if (open.role == Role::unsolicited && !open.told && open.response().status != 0) {
+          tell_unsolicited(flow, c, *w.open[1], Stray::Kind::unsolicited_response);
+        }
+        if (is_interim(open.response().status) && w.open[1]->role == Role::exchange) {
+          Open& waits = *w.open[1];  // no answer yet; what follows may be one
+          if (!waits.x.interim) {
+            waits.x.interim = waits.response().first;
+            waits.x.interim_status = waits.response().status;
+          }
+          close_reader(c, Side::server, Mode::between);
+          recycle(waits.response());
+          waits.response_begun = false;
+        } else {
+          close_reader(c, Side::server, Mode::skipping);
+        }
+        break;
+    }
+    if (c.opaque) return;
+  } else if (c.work != nullptr && c.work->open[1] != nullptr && cut) {
+    Message& response =
+        c.work->open[1]->response();  // another packet of a message of unknown length
+    response.has_gap = response.snaplen_cut = true;
+    response.end = std::max(response.end, end);
+    return;
+  }
+  skip(c, Side::server, true);
+  const bool own_tail = cut && c.work != nullptr && c.work->open[1] != nullptr;
+  if (own_tail || waiting(c) == nullptr) return;
+  MissingBytes& missing = c.work->missing;
+  if (!missing) {
+    missing = {.begin = hidden_from, .end = end, .bytes = 0, .packet = gap.noticed_in, .cut = cut};
+  }
+  missing.end = end;
+  missing.bytes += end - hidden_from;
+  missing.cut = missing.cut && cut;
+}
+
+void Pairer::Impl::finish_response(const FlowRecord& flow, Conversation& c) {
+  Work& w = *c.work;
+  if (w.reader[1] == nullptr) return;
+  if (w.reader[1]->finish() != MessageReader::Status::complete) return;
+  response_complete(flow, c, flow.s().fin.time);
+  settle(flow, c, flow.s().fin.time);
+}
+
+}  // namespace httpdiag::http

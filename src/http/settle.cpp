@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// What leaves the queue, when, and with which facts about the flow.
+#include <algorithm>
+#include <limits>
+
+#include "http/pairer_impl.hpp"
+
+namespace httpdiag::http {
+
+namespace {
+
+bool received_whole(const FlowRecord& flow, const Open& open) {
+  return flow.s().acked >= open.response().end;
+}
+
+}  // namespace
+
+bool Pairer::Impl::may_settle(const FlowRecord& flow, const Work& w) const {
+  const Open& open = w.at(0);
+  const Exchange& x = open.x;
+  const Open* next = w.size() > 1 ? &w.at(1) : nullptr;
+  if (x.request.state == MessageState::incomplete) return false;
+  if (x.response_missing) return next != nullptr && next->response_begun;
+  if (!open.response_begun || x.client_closed_before_response) return false;
+  if (open.response().state == MessageState::complete) {
+    if (!open.response_done) return false;
+    return received_whole(flow, open);
+  }
+  // Nobody knows where it ended, but both sides went on.
+  return open.response().state == MessageState::unknown && next != nullptr &&
+         (next->response_begun || next->x.request.peer_acked >= open.response().end);
+}
+
+void Pairer::Impl::settle(const FlowRecord& flow, Conversation& c, Timestamp now) {
+  while (c.work != nullptr && c.work->size() > 0 && may_settle(flow, *c.work)) {
+    emit_front(flow, c, true, now);
+  }
+  release_if_idle(c);
+}
+
+void Pairer::Impl::complete_facts(const FlowRecord& flow, Conversation& c, Open& open,
+                                  const Open* next) const {
+  Exchange& x = open.x;
+  x.retransmits_after = flow.c().trouble().retransmitted + flow.s().trouble().retransmitted;
+  for (const Side side : {Side::client, Side::server}) {
+    const SideTrouble& trouble = flow.side(side).trouble();
+    const bool inside =
+        trouble.stall_end.number >= x.request.first.number &&
+        (next == nullptr || trouble.stall_end.number < next->x.request.first.number);
+    if (!trouble.stall_end || !inside || trouble.longest_stall <= x.longest_stall) continue;
+    x.longest_stall = trouble.longest_stall;
+    x.stall_begin = trouble.stall_begin;
+    x.stall_end = trouble.stall_end;
+    x.stalled = side;
+  }
+  if (c.close_token_in) {
+    x.previous_said_close = true;
+    x.close_token_in = c.close_token_in;
+    x.close_token_in_flight = c.close_token_end > 0 && x.request.peer_acked < c.close_token_end;
+    return;
+  }
+  // The first one counts. One-way roads: nothing is sent on such a connection any more.
+  if (x.request.head_complete && x.request.close_token) {
+    c.close_token_in = x.request.first;
+  } else if (x.response && x.response->head_complete && x.response->close_token) {
+    c.close_token_in = x.response->first;
+    c.close_token_end = x.response->end;
+  }
+}
+
+void Pairer::Impl::emit_front(const FlowRecord& flow, Conversation& c, bool settled,
+                              Timestamp now) {
+  Work& w = *c.work;
+  Open& open = w.at(0);
+  const Open* next = w.size() > 1 ? &w.at(1) : nullptr;
+  if (w.open[1] == &open) {
+    if (w.reader[1] != nullptr) {  // the queue is full: read on, for nobody
+      Open& ghost = take_open();
+      ghost.role = Role::ignored;
+      ghost.response() = open.response();
+      w.reader[1]->retarget(ghost.response());
+      w.open[1] = &ghost;
+    } else {
+      w.open[1] = nullptr;
+    }
+  }
+  if (w.open[0] == &open) w.open[0] = nullptr;
+  if (++w.head == w.queue.size()) {
+    w.queue.clear();
+    w.head = 0;
+  } else if (w.head >= 64 && w.head * 2 >= w.queue.size()) {
+    w.queue.erase(w.queue.begin(), w.queue.begin() + static_cast<std::ptrdiff_t>(w.head));
+    w.head = 0;
+  }
+  if (w.acked > 0) --w.acked;
+  if (!open.response_begun) open.x.response.reset();
+  complete_facts(flow, c, open, next);
+  exchanges_.on_exchange(flow, open.x, settled, now);
+  drop(&open);
+}
+
+// At the end of the flow: may the answer be in bytes that the capture does not have?
+void Pairer::Impl::find_missing_answers(const FlowRecord& flow, Conversation& c) {
+  Work& w = *c.work;
+  resolve_missing(w, std::numeric_limits<Offset>::max());
+  const SideRecord& server = flow.s();
+  MissingBytes missing = w.missing;
+  if (!missing && server.fin && server.delivered < server.fin_offset &&
+      server.trouble().lost_bytes == 0) {
+    // The FIN's sequence number counts bytes that nobody saw.
+    missing = {.begin = server.delivered,
+               .end = server.fin_offset,
+               .bytes = server.fin_offset - server.delivered,
+               .packet = server.fin,
+               .cut = false};
+  }
+  if (!missing) return;
+  std::size_t candidates = 0;
+  for (std::size_t i = 0; i < w.size(); ++i) {
+    Open& open = w.at(i);
+    if (open.response_begun || open.x.response_missing || missing.end <= open.x.request.peer_acked)
+      continue;
+    mark_missing(open, missing);
+    if (candidates++ > 0) open.x.uncertain = true;
+  }
+}
+
+}  // namespace httpdiag::http

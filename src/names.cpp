@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+// The words of the report for every enum of the vocabulary, and addresses as
+// text. They are part of the report contract: adding is allowed, renaming is not.
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <iterator>
+
+#include "httpdiag/report.hpp"
+
+namespace httpdiag {
+
+// No default in any switch: a forgotten value does not compile under -Werror.
+
+std::string_view name(Severity severity) {
+  switch (severity) {
+    case Severity::ok:
+      return "ok";
+    case Severity::info:
+      return "info";
+    case Severity::warning:
+      return "warning";
+    case Severity::error:
+      return "error";
+  }
+  std::abort();
+}
+
+std::string_view name(Scope scope) {
+  switch (scope) {
+    case Scope::capture:
+      return "capture";
+    case Scope::flow:
+      return "flow";
+    case Scope::exchange:
+      return "exchange";
+  }
+  std::abort();
+}
+
+std::string_view name(Role role) {
+  switch (role) {
+    case Role::primary:
+      return "primary";
+    case Role::annotation:
+      return "annotation";
+    case Role::either:
+      return "primary|annotation";
+  }
+  std::abort();
+}
+
+std::string_view name(Phase phase) {
+  switch (phase) {
+    case Phase::capture:
+      return "capture";
+    case Phase::connect:
+      return "connect";
+    case Phase::payload:
+      return "payload";
+    case Phase::request:
+      return "request";
+    case Phase::wait:
+      return "wait";
+    case Phase::response:
+      return "response";
+    case Phase::http:
+      return "http";
+    case Phase::reuse:
+      return "reuse";
+    case Phase::teardown:
+      return "teardown";
+    case Phase::transport:
+      return "transport";
+    case Phase::none:
+      return "none";
+  }
+  std::abort();
+}
+
+std::string_view name(Party party) {
+  switch (party) {
+    case Party::none:
+      return "none";
+    case Party::client_app:
+      return "client-app";
+    case Party::client_host:
+      return "client-host";
+    case Party::network:
+      return "network";
+    case Party::server_host:
+      return "server-host";
+    case Party::server_app:
+      return "server-app";
+    case Party::capture:
+      return "capture";
+    case Party::unknown:
+      return "unknown";
+  }
+  std::abort();
+}
+
+std::string_view name(Confidence confidence) {
+  switch (confidence) {
+    case Confidence::low:
+      return "low";
+    case Confidence::medium:
+      return "medium";
+    case Confidence::high:
+      return "high";
+  }
+  std::abort();
+}
+
+std::string_view name(Retry retry) {
+  switch (retry) {
+    case Retry::safe:
+      return "safe";
+    case Retry::idempotent_only:
+      return "idempotent-only";
+    case Retry::do_not:
+      return "do-not";
+  }
+  std::abort();
+}
+
+std::string_view name(Acked acked) {
+  switch (acked) {
+    case Acked::none:
+      return "none";
+    case Acked::part:
+      return "part";
+    case Acked::all:
+      return "all";
+  }
+  std::abort();
+}
+
+std::string_view name(TcpState state) {
+  switch (state) {
+    case TcpState::unknown:
+      return "UNKNOWN";
+    case TcpState::closed:
+      return "CLOSED";
+    case TcpState::listen:
+      return "LISTEN";
+    case TcpState::syn_sent:
+      return "SYN_SENT";
+    case TcpState::syn_rcvd:
+      return "SYN_RCVD";
+    case TcpState::established:
+      return "ESTABLISHED";
+    case TcpState::fin_wait_1:
+      return "FIN_WAIT_1";
+    case TcpState::fin_wait_2:
+      return "FIN_WAIT_2";
+    case TcpState::close_wait:
+      return "CLOSE_WAIT";
+    case TcpState::closing:
+      return "CLOSING";
+    case TcpState::last_ack:
+      return "LAST_ACK";
+    case TcpState::time_wait:
+      return "TIME_WAIT";
+  }
+  std::abort();
+}
+
+std::string_view name(Handshake handshake) {
+  switch (handshake) {
+    case Handshake::complete:
+      return "complete";
+    case Handshake::refused:
+      return "refused";
+    case Handshake::unanswered:
+      return "unanswered";
+    case Handshake::unreachable:
+      return "unreachable";
+    case Handshake::incomplete:
+      return "incomplete";
+    case Handshake::not_captured:
+      return "not-captured";
+  }
+  std::abort();
+}
+
+std::string_view name(EndedBy ended_by) {
+  switch (ended_by) {
+    case EndedBy::none:
+      return "none";
+    case EndedBy::client_fin:
+      return "client-fin";
+    case EndedBy::server_fin:
+      return "server-fin";
+    case EndedBy::client_rst:
+      return "client-rst";
+    case EndedBy::server_rst:
+      return "server-rst";
+  }
+  std::abort();
+}
+
+std::string_view name(Skip skip) {
+  switch (skip) {
+    case Skip::not_ip:
+      return "not-ip";
+    case Skip::not_tcp:
+      return "not-tcp";
+    case Skip::icmp_other:
+      return "icmp-other";
+    case Skip::ip_fragment:
+      return "ip-fragment";
+    case Skip::fragment_refused:
+      return "fragment-refused";
+    case Skip::truncated_header:
+      return "truncated-header";
+    case Skip::malformed_link:
+      return "malformed-link";
+    case Skip::malformed_ip:
+      return "malformed-ip";
+    case Skip::malformed_tcp:
+      return "malformed-tcp";
+    case Skip::unsupported_link:
+      return "unsupported-link";
+    case Skip::unrelated_icmp:
+      return "unrelated-icmp";
+  }
+  std::abort();
+}
+
+std::string to_string(const IpAddress& address) {
+  const auto& b = address.bytes;
+  if (address.is_v4()) return fmt::format("{}.{}.{}.{}", b[12], b[13], b[14], b[15]);
+
+  const auto group = [&](std::size_t i) {
+    return static_cast<unsigned>(b[2 * i]) << 8 | static_cast<unsigned>(b[2 * i + 1]);
+  };
+  // RFC 5952 §4.2: the longest run of at least two zero groups, the first of equals.
+  std::size_t run_begin = 8;
+  std::size_t run_length = 1;
+  for (std::size_t i = 0; i < 8; ++i) {
+    std::size_t end = i;
+    while (end < 8 && group(end) == 0) ++end;
+    if (end - i > run_length) run_begin = i, run_length = end - i;
+  }
+
+  std::string text;
+  for (std::size_t i = 0; i < 8;) {
+    if (i == run_begin) {
+      text += "::";
+      i += run_length;
+      continue;
+    }
+    if (!text.empty() && text.back() != ':') text += ':';
+    fmt::format_to(std::back_inserter(text), "{:x}", group(i));
+    ++i;
+  }
+  return text;
+}
+
+std::string to_string(const Endpoint& endpoint) {
+  const std::string address = to_string(endpoint.ip);
+  return endpoint.ip.is_v4() ? fmt::format("{}:{}", address, endpoint.port)
+                             : fmt::format("[{}]:{}", address, endpoint.port);
+}
+
+}  // namespace httpdiag

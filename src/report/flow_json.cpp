@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "report/flow_json.hpp"
+
+#include <fmt/format.h>
+
+#include <chrono>
+
+#include "report/redact.hpp"
+
+namespace httpdiag::report {
+namespace {
+
+std::optional<std::int64_t> microseconds(const std::optional<Duration>& duration) {
+  if (!duration) return std::nullopt;
+  return std::chrono::duration_cast<std::chrono::microseconds>(*duration).count();
+}
+
+std::string_view name_of(MessageState state) {
+  switch (state) {
+    case MessageState::incomplete:
+      return "incomplete";
+    case MessageState::complete:
+      return "complete";
+    case MessageState::unknown:
+      return "unknown";
+  }
+  return "unknown";
+}
+
+void write_labels(JsonOut& json, const std::vector<Label>& labels) {
+  json.key("labels").array();
+  for (const Label label : labels) json.value(info(label).id);
+  json.end();
+}
+
+void write_findings(JsonOut& json, const std::vector<Finding>& findings) {
+  json.key("findings").array();
+  for (const Finding& finding : findings) write_finding(json, finding);
+  json.end();
+}
+
+/// What requests and responses have in common.
+template <typename Message>
+void write_message_fields(JsonOut& json, const Message& message) {
+  json.key("version").value(fmt::format("{}.{}", message.major, message.minor));
+  json.field("body_bytes", message.body_bytes);
+  json.key("body_digest");
+  if (message.body_bytes > 0 && message.digest != 0) {
+    json.value(fmt::format("xxh3-64:{:016x}", message.digest));
+  } else {
+    json.value(nullptr);
+  }
+  json.field("first_packet", message.first.number);
+  json.field("last_packet", message.last.number);
+  json.field("at", message.first.time);
+  json.field("complete", message.state == MessageState::complete);
+  json.field("state", name_of(message.state));
+}
+
+void write_request(JsonOut& json, const RequestReport& request, bool show_payload) {
+  json.key("request").object();
+  json.field("method", request.method);
+  json.field("target", show_payload ? request.target : redact_target(request.target));
+  json.field("host", request.host);
+  write_message_fields(json, request);
+  json.end();
+}
+
+void write_response(JsonOut& json, const std::optional<ResponseReport>& response) {
+  json.key("response");
+  if (!response) {
+    json.value(nullptr);
+    return;
+  }
+  json.object();
+  json.field("status", response->status);
+  json.field("reason", response->reason);
+  write_message_fields(json, *response);
+  json.end();
+}
+
+void write_exchange(JsonOut& json, std::uint32_t flow, const ExchangeReport& exchange,
+                    bool show_payload) {
+  json.object();
+  json.key("id").value(fmt::format("{}.{}", flow, exchange.index));
+  write_request(json, exchange.request, show_payload);
+  write_response(json, exchange.response);
+  json.field("sent", exchange.sent);
+  json.key("acked");
+  if (exchange.acked == Acked::none) {
+    json.value(false);
+  } else {
+    json.value(exchange.acked == Acked::all ? "all" : "part");
+  }
+  json.field("acked_by_packet", exchange.acked_by
+                                    ? std::optional{std::int64_t(exchange.acked_by.number)}
+                                    : std::nullopt);
+  json.field("answered", exchange.answered);
+  json.key("timing").object();
+  json.field("idle_us", microseconds(exchange.idle));
+  json.field("send_us", microseconds(exchange.send));
+  json.field("wait_us", microseconds(exchange.wait));
+  json.field("receive_us", microseconds(exchange.receive));
+  json.end();
+  json.field("retry", name(exchange.retry));
+  json.field("label", info(exchange.label).id);
+  json.field("severity", name(exchange.severity));
+  write_labels(json, exchange.labels);
+  write_findings(json, exchange.findings);
+  json.end();
+}
+
+/// {"client": 1, "server": 2} of one member of both sides.
+void write_both(JsonOut& json, std::string_view key, const FlowReport& flow,
+                std::uint64_t SideReport::*member) {
+  json.key(key).object();
+  json.field("client", flow.sides[index(Side::client)].*member);
+  json.field("server", flow.sides[index(Side::server)].*member);
+  json.end();
+}
+
+}  // namespace
+
+void write_endpoint(JsonOut& json, const Endpoint& endpoint) {
+  json.object();
+  json.field("ip", to_string(endpoint.ip));
+  json.field("port", endpoint.port);
+  json.end();
+}
+
+void write_finding(JsonOut& json, const Finding& finding) {
+  json.object();
+  json.field("label", info(finding.label).id);
+  json.field("severity", name(finding.severity));
+  json.key("fault").object();
+  json.field("party", name(finding.fault.party));
+  json.field("confidence", name(finding.fault.confidence));
+  json.key("unless");
+  finding.fault.unless.empty() ? json.value(nullptr) : json.value(finding.fault.unless);
+  json.end();
+  json.field("detail", finding.detail);
+  json.key("evidence").array();
+  for (const Evidence& evidence : finding.evidence) {
+    json.object();
+    json.field("packet", evidence.packet.number);
+    json.field("at", evidence.packet.time);
+    json.key("from");
+    evidence.from ? json.value(*evidence.from == Side::client ? "client" : "server")
+                  : json.value(nullptr);
+    json.field("what", evidence.what);
+    json.end();
+  }
+  json.end();
+  json.key("facts").object();
+  for (const NamedFact& fact : finding.facts) {
+    json.key(fact.name);
+    std::visit([&](const auto& value) { json.value(value); }, fact.value);
+  }
+  json.end();
+  json.field("remedy", finding.remedy);
+  json.field("seen_as", finding.seen_as);
+  json.end();
+}
+
+void write_flow_fields(JsonOut& json, const FlowReport& flow, const Options& options) {
+  const auto id = static_cast<std::uint32_t>(flow.id);
+  json.field("id", id);
+  json.key("client");
+  write_endpoint(json, flow.client);
+  json.key("server");
+  write_endpoint(json, flow.server);
+  json.field("first_packet", flow.first.number);
+  json.field("last_packet", flow.last.number);
+  json.field("first_at", flow.first.time);
+  json.field("last_at", flow.last.time);
+  json.field("history", flow.history);
+  json.field("handshake", name(flow.handshake));
+  json.field("ended_by", name(flow.ended_by));
+  json.key("states").object();
+  json.field("client", name(flow.sides[index(Side::client)].state));
+  json.field("server", name(flow.sides[index(Side::server)].state));
+  json.end();
+  write_both(json, "packets", flow, &SideReport::packets);
+  write_both(json, "payload_bytes", flow, &SideReport::payload_bytes);
+  write_both(json, "retransmitted", flow, &SideReport::retransmitted);
+  json.field("duplicates", flow.duplicates);
+  json.field("rtt_us", microseconds(flow.rtt));
+  json.field("label", info(flow.label).id);
+  json.field("severity", name(flow.severity));
+  write_labels(json, flow.labels);
+  write_findings(json, flow.findings);
+  json.key("exchanges").array();
+  for (const ExchangeReport* exchange : options.selection.exchanges(flow)) {
+    write_exchange(json, id, *exchange, options.show_payload);
+  }
+  json.end();
+}
+
+}  // namespace httpdiag::report

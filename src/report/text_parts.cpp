@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "report/text_parts.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "base/text.hpp"
+#include "httpdiag/symptoms.hpp"
+#include "report/redact.hpp"
+
+namespace httpdiag::report {
+namespace {
+
+constexpr std::size_t kIndent = 3;
+constexpr std::size_t kHang = 14;        // where the text of "   Fault      ..." begins
+constexpr std::size_t kLadderHang = 37;  // where the text of a ladder row begins
+constexpr std::size_t kMark = 2;         // that the caller puts before a line of a list
+constexpr std::size_t kSymptoms = 4;     // of a rule, where the finding has none of its own
+
+void item(Page& page, std::string_view name, std::string_view text) {
+  if (!text.empty()) page.wrapped(kIndent, Ink::bold, name, kHang, text);
+}
+
+std::string_view words(Party party) {
+  switch (party) {
+    case Party::none:
+      return "nobody";
+    case Party::client_app:
+      return "client application";
+    case Party::client_host:
+      return "client host";
+    case Party::network:
+      return "network, or a device between the two";
+    case Party::server_host:
+      return "server host";
+    case Party::server_app:
+      return "server application";
+    case Party::capture:
+      return "the capture itself";
+    case Party::unknown:
+      return "this capture cannot tell";
+  }
+  return "this capture cannot tell";
+}
+
+std::string fault_text(const Fault& fault) {
+  std::string text{words(fault.party)};
+  if (fault.party != Party::none && fault.party != Party::unknown) {
+    text += fmt::format(", {} confidence", name(fault.confidence));
+  }
+  if (!fault.unless.empty()) text += "; unless " + fault.unless;
+  return text;
+}
+
+std::string_view retry_text(Retry retry, Label label) {
+  switch (retry) {
+    case Retry::safe:
+      return "safe: the server application cannot have acted on it";
+    case Retry::idempotent_only:
+      return "only if doing it twice does no harm: it may have been processed";
+    case Retry::do_not:
+      break;
+  }
+  const std::string_view reason = retry_advice(label);  // why not differs: refused, answered late
+  return reason.empty() ? "do not: it has been processed" : reason;
+}
+
+std::string packets(const PacketRef& first, const PacketRef& last) {
+  if (first.number == last.number || !last) return fmt::format("packet {}", first.number);
+  return fmt::format("packets {} to {}", first.number, last.number);
+}
+
+/// The three facts: did we send it, did their TCP acknowledge it, did they answer.
+std::string delivery_text(const ExchangeReport& exchange) {
+  const RequestReport& request = exchange.request;
+  std::string text = !exchange.sent ? std::string{"not sent completely"} : std::string{"sent"};
+  if (request.first) text += fmt::format(" ({})", packets(request.first, request.last));
+  switch (exchange.acked) {
+    case Acked::none:
+      text += "; not acknowledged";
+      break;
+    case Acked::part:
+      text += "; acknowledged in part";
+      break;
+    case Acked::all:
+      text += "; acknowledged";
+      if (exchange.acked_by) text += fmt::format(" (packet {})", exchange.acked_by.number);
+      break;
+  }
+  if (!exchange.response) {
+    return text + (exchange.answered ? "; answered, but the answer is not in the capture"
+                                     : "; not answered");
+  }
+  text += exchange.answered ? "; answered" : "; not answered completely";
+  return text + fmt::format(" ({})", packets(exchange.response->first, exchange.response->last));
+}
+
+/// Nothing of a request can have been on this connection.
+bool carried_nothing(const FlowReport& flow) {
+  return flow.exchange_count == 0 && flow.sides[index(Side::client)].payload_bytes == 0;
+}
+
+std::string_view arrow(const std::optional<Side>& from) {
+  if (!from) return "   (ICMP)    ";
+  return *from == Side::client ? "------------>" : "<------------";
+}
+
+void ladder(Page& page, const std::vector<Evidence>& evidence) {
+  if (evidence.empty()) return;
+  page.blank();
+  page.line(kIndent, Ink::dim, "  packet     seconds  client server");
+  const Timestamp start = evidence.front().packet.time;
+  for (const Evidence& row : evidence) {
+    // Microseconds by integer arithmetic: a double would round large steps.
+    const auto us = (row.packet.time - start).count() / 1000;
+    const auto magnitude =
+        us < 0 ? 0 - static_cast<std::uint64_t>(us) : static_cast<std::uint64_t>(us);
+    const std::string seconds =
+        fmt::format("{}{}.{:06}", us < 0 ? "-" : "", magnitude / 1'000'000, magnitude % 1'000'000);
+    page.wrapped(kIndent, Ink::plain,
+                 fmt::format("{:>8}  {:>10}  {}", row.packet.number, seconds, arrow(row.from)),
+                 kLadderHang + kIndent, row.what);
+  }
+  page.blank();
+}
+
+std::string symptoms(const Finding& finding) {
+  if (!finding.seen_as.empty()) return finding.seen_as;
+  const std::string_view all = info(finding.label).symptoms;
+  std::size_t end = 0;
+  for (std::size_t i = 0; i < kSymptoms && end != std::string_view::npos; ++i) {
+    end = all.find("; ", i == 0 ? 0 : end + 2);
+  }
+  return std::string{all.substr(0, end)};
+}
+
+std::string label_list(const std::vector<Label>& labels) {
+  std::string text;
+  for (const Label label : labels)
+    text += fmt::format("{}{}", text.empty() ? "" : ", ", info(label).id);
+  return text;
+}
+
+void append_timing(std::string& text, std::string_view what,
+                   const std::optional<Duration>& duration) {
+  if (duration)
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", what, base::duration(*duration));
+}
+
+std::string timing_text(const ExchangeReport& exchange) {
+  std::string text;
+  append_timing(text, "idle", exchange.idle);
+  append_timing(text, "sending", exchange.send);
+  append_timing(text, "waiting", exchange.wait);
+  append_timing(text, "receiving", exchange.receive);
+  return text;
+}
+
+void side_line(Page& page, std::string_view name, const SideReport& side) {
+  item(
+      page, name,
+      fmt::format("{}, {} of payload, {} retransmitted, {}", base::count(side.packets, "packet"),
+                  base::bytes(side.payload_bytes), side.retransmitted, httpdiag::name(side.state)));
+}
+
+void show_verdict(Page& page, Severity severity, Label label, const std::vector<Label>& labels) {
+  item(page, "Verdict",
+       fmt::format(
+           "{}{}{}", info(label).id,
+           label == Label::ok ? "" : fmt::format(" ({}): {}", name(severity), info(label).title),
+           labels.empty() ? "" : "; also " + label_list(labels)));
+}
+
+}  // namespace
+
+Ink ink_of(Severity severity) {
+  switch (severity) {
+    case Severity::ok:
+      return Ink::green;
+    case Severity::info:
+      return Ink::cyan;
+    case Severity::warning:
+      return Ink::yellow;
+    case Severity::error:
+      return Ink::red;
+  }
+  return Ink::plain;
+}
+
+std::string clock(Timestamp time) {
+  const std::string text = base::rfc3339(time);  // 2024-03-01T12:00:01.123456789Z
+  return text.substr(0, 10) + ' ' + text.substr(11, 12);
+}
+
+std::string route(const FlowReport& flow) {
+  return fmt::format("{} -> {}", to_string(flow.client), to_string(flow.server));
+}
+
+std::string flow_line(const FlowReport& flow) {
+  std::string line = fmt::format("{:>5}  {:<26} {}", static_cast<std::uint32_t>(flow.id),
+                                 info(flow.label).id, route(flow));
+  if (flow.labels.empty()) return line;
+  const std::string also = " + " + label_list(flow.labels);
+  const bool fits = columns(line) + columns(also) + kMark <= Page::kWidth;
+  return line + (fits ? also : fmt::format(" +{}", flow.labels.size()));
+}
+
+void explain_finding(Page& page, const Finding& finding, const FlowReport& flow,
+                     const ExchangeReport* exchange) {
+  ladder(page, finding.evidence);
+  item(page, "Meaning", finding.detail);
+  item(page, "Fault", fault_text(finding.fault));
+  if (exchange != nullptr) {
+    item(page, "Delivery", delivery_text(*exchange));
+    item(page, "Retry", retry_text(exchange->retry, exchange->label));
+  } else if (carried_nothing(flow)) {
+    item(page, "Delivery", "nothing sent; no request was on this connection");
+    item(page, "Retry", retry_text(Retry::safe, flow.label));
+  }
+  item(page, "Seen as", symptoms(finding));
+  item(page, "Remedy",
+       finding.remedy.empty() ? info(finding.label).remedy : std::string_view{finding.remedy});
+}
+
+void show_exchange(Page& page, const ExchangeReport& exchange, bool show_payload) {
+  const RequestReport& request = exchange.request;
+  const std::string target = show_payload ? request.target : redact_target(request.target);
+  item(page, "Request",
+       fmt::format("{} {}{}, {} of body",
+                   request.method.empty() ? "(method not seen)" : request.method, target,
+                   request.host.empty() ? "" : " at " + request.host,
+                   base::bytes(request.body_bytes)));
+  if (exchange.response) {
+    item(page, "Response",
+         fmt::format(
+             "{} {}{} {} of body{}", exchange.response->status, exchange.response->reason,
+             exchange.response->reason.empty() ? "with" : ",",
+             base::bytes(exchange.response->body_bytes),
+             exchange.response->state == MessageState::complete ? "" : " seen, not complete"));
+  } else {
+    item(page, "Response", "none");
+  }
+}
+
+void show_flow_in_full(Page& page, const FlowReport& flow, const Options& options) {
+  page.line(0, Ink::bold, fmt::format("Flow {}", static_cast<std::uint32_t>(flow.id)), route(flow));
+  show_verdict(page, flow.severity, flow.label, flow.labels);
+  item(page, "Packets",
+       fmt::format("{} to {}, {} to {} UTC, {}", flow.first.number, flow.last.number,
+                   clock(flow.first.time), clock(flow.last.time),
+                   base::duration(flow.last.time - flow.first.time)));
+  item(page, "TCP",
+       fmt::format("handshake {}, {}, history {}{}", name(flow.handshake),
+                   flow.ended_by == EndedBy::none ? "not closed"
+                                                  : fmt::format("ended by {}", name(flow.ended_by)),
+                   flow.history, flow.rtt ? ", round trip " + base::duration(*flow.rtt) : ""));
+  side_line(page, "Client", flow.sides[index(Side::client)]);
+  side_line(page, "Server", flow.sides[index(Side::server)]);
+  if (flow.duplicates != 0)
+    item(page, "Copies", base::count(flow.duplicates, "packet") + " captured twice");
+  for (const Finding& finding : flow.findings) {
+    page.blank();
+    page.line(0, ink_of(finding.severity), info(finding.label).id, info(finding.label).title);
+    explain_finding(page, finding, flow, nullptr);
+  }
+  for (const ExchangeReport* exchange : options.selection.exchanges(flow)) {
+    page.blank();
+    page.line(0, Ink::bold,
+              fmt::format("Exchange {}.{}", static_cast<std::uint32_t>(flow.id), exchange->index));
+    show_verdict(page, exchange->severity, exchange->label, exchange->labels);
+    show_exchange(page, *exchange, options.show_payload);
+    item(page, "Timing", timing_text(*exchange));
+    if (exchange->findings.empty()) item(page, "Delivery", delivery_text(*exchange));
+    for (const Finding& finding : exchange->findings) {
+      page.blank();
+      page.line(kIndent, ink_of(finding.severity), info(finding.label).id,
+                info(finding.label).title);
+      // Delivery and retry advice are the exchange's; once is enough.
+      explain_finding(page, finding, flow, finding.label == exchange->label ? exchange : nullptr);
+    }
+  }
+  if (flow.omitted_exchanges != 0) {
+    page.blank();
+    page.line(0, Ink::plain,
+              fmt::format("{} without a problem not kept",
+                          base::count(flow.omitted_exchanges, "exchange")));
+  }
+}
+
+}  // namespace httpdiag::report

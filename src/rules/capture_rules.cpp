@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the capture itself cannot show (taxonomy 4.1). Never primary.
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "rules/finding_builder.hpp"
+#include "rules/rule_lists.hpp"
+
+namespace httpdiag::rules {
+
+std::optional<Finding> flow_started_midstream(const FlowFacts& facts, const Thresholds&) {
+  if (!facts.flow.has(Oddity::midstream)) return std::nullopt;
+  return FindingBuilder{
+      Label::capture_started_midstream,
+      "The connection is older than the capture; what happened before is unknown."}
+      .evidence(facts.flow.first, std::nullopt, "first packet captured")
+      .fact("roles_guessed", facts.flow.has(Oddity::roles_guessed))
+      .build();
+}
+
+std::optional<Finding> flow_duplicate_packets(const FlowFacts& facts, const Thresholds&) {
+  const FlowTrouble& trouble = facts.flow.trouble();
+  if (trouble.duplicates == 0) return std::nullopt;
+  return FindingBuilder{
+      Label::capture_duplicate_packets,
+      fmt::format("{} in the capture more than once; the copies were left out.",
+                  trouble.duplicates == 1 ? "1 packet is"
+                                          : fmt::format("{} packets are", trouble.duplicates))}
+      .evidence(trouble.duplicate_of, std::nullopt, "first recording")
+      .evidence(trouble.duplicate, std::nullopt, "the same packet again")
+      .fact("duplicates", std::int64_t{trouble.duplicates})
+      .build();
+}
+
+std::optional<Finding> flow_gap(const FlowFacts& facts, const Thresholds&) {
+  const SideTrouble& client = facts.flow.c().trouble();
+  const SideTrouble& server = facts.flow.s().trouble();
+  if (client.gap_bytes + server.gap_bytes == 0) return std::nullopt;
+  return FindingBuilder{
+      Label::capture_gap,
+      fmt::format("{} were acknowledged by the receiver but are not in the capture.",
+                  base::bytes(client.gap_bytes + server.gap_bytes))}
+      .evidence(client.gap_noticed, Side::server,
+                "shows bytes of the client that the capture lacks")
+      .evidence(server.gap_noticed, Side::client,
+                "shows bytes of the server that the capture lacks")
+      .fact("client_bytes", static_cast<std::int64_t>(client.gap_bytes))
+      .fact("server_bytes", static_cast<std::int64_t>(server.gap_bytes))
+      .build();
+}
+
+std::optional<Finding> flow_snaplen_cut(const FlowFacts& facts, const Thresholds&) {
+  const SideTrouble& client = facts.flow.c().trouble();
+  const SideTrouble& server = facts.flow.s().trouble();
+  if (client.snaplen_bytes + server.snaplen_bytes == 0) return std::nullopt;
+  return FindingBuilder{Label::capture_snaplen_cut,
+                        fmt::format("{} of payload were cut off when the packets were recorded.",
+                                    base::bytes(client.snaplen_bytes + server.snaplen_bytes))}
+      .evidence(client.snaplen_cut, Side::client, "cut short")
+      .evidence(server.snaplen_cut, Side::server, "cut short")
+      .fact("cut_bytes", static_cast<std::int64_t>(client.snaplen_bytes + server.snaplen_bytes))
+      .build();
+}
+
+std::optional<Finding> flow_one_way(const FlowFacts& facts, const Thresholds& limits) {
+  if (!facts.client_unheard && !facts.server_unheard) return std::nullopt;
+  const Side seen = facts.client_unheard ? Side::server : Side::client;
+  if (facts.flow.side(seen).packets < limits.one_way_min_packets) return std::nullopt;
+  return FindingBuilder{
+      Label::capture_one_way,
+      fmt::format("Only what the {} sent is in the capture; nothing can be concluded from the "
+                  "other side's silence.",
+                  seen == Side::client ? "client" : "server")}
+      .evidence(facts.flow.first, seen, "first packet")
+      .evidence(facts.flow.last, seen, "last packet")
+      .fact("packets", std::int64_t{facts.flow.side(seen).packets})
+      .build();
+}
+
+std::optional<Finding> flow_clock_anomaly(const FlowFacts& facts, const Thresholds& limits) {
+  const Duration step = facts.flow.trouble().clock_step;
+  if (step <= limits.clock_step_back) return std::nullopt;
+  return FindingBuilder{
+      Label::capture_clock_anomaly,
+      fmt::format(
+          "The clock steps back by {} within this connection; its durations are unreliable.",
+          base::duration(step))}
+      .evidence(facts.flow.first, std::nullopt, "first packet")
+      .evidence(facts.flow.last, std::nullopt, "last packet")
+      .fact("step_us", std::optional{step})
+      .build();
+}
+
+// Only where something was undecided: an idle connection at the end of a capture is normal.
+std::optional<Finding> flow_ended_early(const FlowFacts& facts, const Thresholds&) {
+  if (!facts.capture_over || facts.first_close.packet) return std::nullopt;
+  const bool opening =
+      facts.handshake == Handshake::unanswered || facts.handshake == Handshake::incomplete;
+  if (!opening || facts.client_unheard || facts.server_unheard) return std::nullopt;
+  const Duration seen = facts.until - facts.flow.last.time;
+  return FindingBuilder{Label::capture_ended_early,
+                        fmt::format("The capture ended {} after the last packet of this attempt.",
+                                    base::duration(seen))}
+      .evidence(facts.flow.last, std::nullopt, "last packet")
+      .fact("observed_wait_us", std::optional{seen})
+      .build();
+}
+
+std::optional<Finding> exchange_ended_early(const ExchangeFacts& facts, const Thresholds&) {
+  if (!facts.flow.capture_over || facts.exchange.response_missing || facts.flow.server_unheard)
+    return std::nullopt;
+  const bool open = !facts.request_complete || !facts.answered ||
+                    facts.exchange.response->state == MessageState::incomplete;
+  const Closing& close = facts.answered ? facts.close_after_response : facts.close;
+  if (!open || close.closer != Closer::none) return std::nullopt;
+  const PacketRef last =
+      facts.answered ? facts.exchange.response->last : facts.exchange.request.last;
+  const Duration seen = facts.flow.until - last.time;
+  return FindingBuilder{Label::capture_ended_early,
+                        fmt::format("The capture ended {} later, with this exchange under way.",
+                                    base::duration(seen))}
+      .evidence(last, std::nullopt, "last packet of the exchange")
+      .fact("observed_wait_us", std::optional{seen})
+      .build();
+}
+
+std::optional<Finding> exchange_gap(const ExchangeFacts& facts, const Thresholds&) {
+  const Exchange& x = facts.exchange;
+  const bool request = x.request.has_gap && !x.request.snaplen_cut;
+  const bool response = x.response && x.response->has_gap && !x.response->snaplen_cut;
+  if (!request && !response && !x.response_missing && !x.uncertain) return std::nullopt;
+  std::string detail =
+      x.response_missing
+          ? fmt::format("A response of about {} was sent and acknowledged, but it is not in the capture.",
+                        base::bytes(x.response_gap_bytes))
+      : x.uncertain ? std::string{"Packets are missing from the capture here; request and response are paired by their ACK numbers."}
+                    : std::string{"Parts of this exchange are missing from the capture, though they were acknowledged."};
+  return FindingBuilder{Label::capture_gap, std::move(detail)}
+      .evidence(x.request.first, Side::client, words(x.request))
+      .evidence(x.response_gap, Side::client, "acknowledges bytes that the capture lacks")
+      .evidence(x.response ? x.response->first : PacketRef{}, Side::server, "response")
+      .fact("response_missing", x.response_missing)
+      .fact("uncertain", x.uncertain)
+      .build();
+}
+
+std::optional<Finding> exchange_snaplen_cut(const ExchangeFacts& facts, const Thresholds&) {
+  const Exchange& x = facts.exchange;
+  const bool response = x.response && x.response->snaplen_cut;
+  if (!x.request.snaplen_cut && !response) return std::nullopt;
+  return FindingBuilder{
+      Label::capture_snaplen_cut,
+      "The packets of this exchange were recorded in part; what was cut off is unknown."}
+      .evidence(x.request.snaplen_cut ? x.request.last : PacketRef{}, Side::client,
+                "request cut short")
+      .evidence(response ? x.response->first : PacketRef{}, Side::server, "response cut short")
+      .build();
+}
+
+}  // namespace httpdiag::rules

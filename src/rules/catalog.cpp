@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// The list of all labels: joins the tables of the phases in the order of Label
+// and refuses to compile when order, ids or texts are wrong. The list is the
+// table of contents; nothing registers itself.
+#include <algorithm>
+#include <array>
+#include <cstddef>
+
+#include "httpdiag/error.hpp"
+#include "httpdiag/finding.hpp"
+#include "rules/catalog/capture.hpp"
+#include "rules/catalog/connect.hpp"
+#include "rules/catalog/http.hpp"
+#include "rules/catalog/request.hpp"
+#include "rules/catalog/response.hpp"
+#include "rules/catalog/reuse.hpp"
+#include "rules/catalog/transport.hpp"
+#include "rules/catalog/wait.hpp"
+
+namespace httpdiag {
+namespace {
+
+template <std::size_t... sizes>
+constexpr auto join(const std::array<RuleInfo, sizes>&... tables) {
+  static_assert((sizes + ...) == kLabelCount, "every Label needs exactly one RuleInfo");
+  std::array<RuleInfo, kLabelCount> all{};
+  std::size_t next = 0;
+  const auto append = [&](const auto& table) {
+    for (const RuleInfo& rule : table) all[next++] = rule;
+  };
+  (append(tables), ...);
+  return all;
+}
+
+constexpr std::array<RuleInfo, kLabelCount> kCatalog =
+    join(rules::catalog::kCaptureRules, rules::catalog::kConnectRules,
+         rules::catalog::kRequestRules, rules::catalog::kWaitRules, rules::catalog::kResponseRules,
+         rules::catalog::kHttpRules, rules::catalog::kReuseRules, rules::catalog::kTransportRules);
+
+constexpr bool in_label_order() {
+  for (std::size_t i = 0; i < kCatalog.size(); ++i) {
+    if (static_cast<std::size_t>(kCatalog[i].label) != i) return false;
+  }
+  return true;
+}
+
+constexpr bool ids_are_kebab_case_and_unique() {
+  for (const RuleInfo& rule : kCatalog) {
+    if (rule.id.empty() || rule.id.front() == '-' || rule.id.back() == '-') return false;
+    for (const char c : rule.id) {
+      if (c != '-' && (c < 'a' || c > 'z')) return false;
+    }
+    if (std::count_if(kCatalog.begin(), kCatalog.end(),
+                      [&](const RuleInfo& other) { return other.id == rule.id; }) != 1) {
+      return false;
+    }
+  }
+  return true;
+}
+
+static_assert(in_label_order(), "the tables must follow the order of enum Label");
+static_assert(ids_are_kebab_case_and_unique());
+
+}  // namespace
+
+std::span<const RuleInfo> rule_catalog() { return kCatalog; }
+
+const RuleInfo& info(Label label) {
+  const auto position = static_cast<std::size_t>(label);
+  HTTPDIAG_CHECK(position < kCatalog.size());
+  return kCatalog[position];
+}
+
+const RuleInfo* find_rule(std::string_view id) {
+  const auto* const found = std::find_if(kCatalog.begin(), kCatalog.end(),
+                                         [&](const RuleInfo& rule) { return rule.id == id; });
+  return found == kCatalog.end() ? nullptr : found;
+}
+
+}  // namespace httpdiag

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// Catalogue, phase http: transport did its work, the answer itself says no.
+#pragma once
+
+#include <array>
+
+#include "httpdiag/finding.hpp"
+
+namespace httpdiag::rules::catalog {
+
+inline constexpr std::array kHttpRules{
+    RuleInfo{
+        .label = Label::http_redirect,
+        .id = "http-redirect",
+        .title = "Answered with a redirect (3xx)",
+        .scope = Scope::exchange,
+        .role = Role::primary,
+        .phase = Phase::http,
+        .severity = Severity::warning,
+        .party = Party::server_app,
+        .confidence = Confidence::high,
+        .what = "The final response has a 3xx status other than 304. Most callback senders count a "
+                "redirect as a failure. Many clients that follow a 301 or 302 turn the POST into a "
+                "GET and lose the body.",
+        .guards =
+            "304 Not Modified answers a conditional request and is no redirect. A browser that "
+            "follows redirects on pages is normal.",
+        .symptoms = "Slack: too_many_redirects; Alipay: notification repeated although the page "
+                    "opens; Receiver log: a GET without body instead of the POST",
+        .remedy = "Sender: register the final URL: https, with or without www, with the right "
+                  "trailing slash. Server: exempt the callback path from login pages and from "
+                  "redirects to https.",
+        .references = "RFC 9110 section 15.4; Standard Webhooks specification (3xx is a failure)",
+    },
+    RuleInfo{
+        .label = Label::http_client_error,
+        .id = "http-client-error",
+        .title = "Answered with a 4xx status",
+        .scope = Scope::exchange,
+        .role = Role::primary,
+        .phase = Phase::http,
+        .severity = Severity::error,
+        .party = Party::client_app,
+        .confidence = Confidence::low,
+        .what =
+            "The final response has a 4xx status: the server understood enough to say no. 400 "
+            "and 422 are validation, 401 and 403 signature, allow-list or a login filter on the "
+            "callback path, 404 and 405 a wrong path or method, 408 a request that came too "
+            "slowly, 413 and 415 size and type, 429 too many. A wrong URL may be registered at "
+            "the sender, or the receiver may be configured wrongly: the capture cannot tell.",
+        .guards =
+            "A 408 on an idle connection answers no request: response-unsolicited. 499 and 460 "
+            "appear in logs, not on the wire. A 4xx sent before the end of the request is "
+            "early-response.",
+        .symptoms =
+            "curl: (22) The requested URL returned error: 404; Java: HttpClientErrorException: "
+            "404 Not Found; Python: HTTPError: 404 Client Error",
+        .remedy =
+            "Compare URL, method, headers and signature with what the receiver expects, and "
+            "read the body of the response. Receiver: exempt the callback path from login and "
+            "CSRF filters, and check the allow-list of source addresses. 410: stop sending. "
+            "429: obey Retry-After.",
+        .references = "RFC 9110 section 15.5; RFC 6585 section 4 (429)",
+    },
+    RuleInfo{
+        .label = Label::http_server_error,
+        .id = "http-server-error",
+        .title = "Answered with a 5xx status",
+        .scope = Scope::exchange,
+        .role = Role::primary,
+        .phase = Phase::http,
+        .severity = Severity::error,
+        .party = Party::server_app,
+        .confidence = Confidence::high,
+        .what =
+            "The final response has a 5xx status other than the gateway's 502, 503 and 504. The "
+            "application received the request and failed on it. It may have done part of the "
+            "work.",
+        .guards = "502, 503 and 504 speak of a server behind the server: http-gateway-error.",
+        .symptoms =
+            "curl: (22) The requested URL returned error: 500; Java: HttpServerErrorException: "
+            "500 Internal Server Error; Twilio: 11200; Slack: http_error",
+        .remedy = "Server: find the exception in the application's log at that second. Make the "
+                  "handler safe to repeat, since the sender will send again.",
+        .references = "RFC 9110 section 15.6",
+    },
+    RuleInfo{
+        .label = Label::http_gateway_error,
+        .id = "http-gateway-error",
+        .title = "Answered by a gateway: 502, 503 or 504",
+        .scope = Scope::exchange,
+        .role = Role::primary,
+        .phase = Phase::http,
+        .severity = Severity::error,
+        .party = Party::server_app,
+        .confidence = Confidence::medium,
+        .what =
+            "The final response is 502, 503 or 504 (or 520 to 526 from Cloudflare): the peer in "
+            "this capture is a gateway, and the leg behind it failed. 502: its upstream refused, "
+            "reset, closed or sent nonsense. 503: no healthy upstream, or overload. 504: its "
+            "upstream was too slow, so the request may have been executed.",
+        .guards =
+            "An application may send 503 by itself while it starts or is in maintenance. Other "
+            "5xx are http-server-error.",
+        .symptoms =
+            "nginx: 502 Bad Gateway, 504 Gateway Time-out, no live upstreams while connecting to "
+            "upstream; HAProxy: SC, sC, SH or sH; Envoy: UF, UC, UT, UR, UH, UO or NR, \"upstream "
+            "connect error or disconnect/reset before headers\"; ALB: elb_status_code 502 with "
+            "target_status_code -",
+        .remedy =
+            "Capture on the gateway's upstream leg: the label there names the cause. Match the "
+            "duration: 504 after 60 s is nginx proxy_read_timeout or the idle timeout of an "
+            "AWS ALB, after 10 s the ALB's connect timeout. Read the gateway's error log at "
+            "that second.",
+        .references = "RFC 9110 sections 15.6.3 to 15.6.5; nginx ngx_http_proxy_module; AWS ALB "
+                      "troubleshooting guide",
+    },
+    RuleInfo{
+        .label = Label::ack_negative,
+        .id = "ack-negative",
+        .title = "Receiver says no in the body of a 2xx",
+        .scope = Scope::exchange,
+        .role = Role::primary,
+        .phase = Phase::http,
+        .severity = Severity::error,
+        .party = Party::server_app,
+        .confidence = Confidence::high,
+        .what = "The status is 2xx, but the whole body, trimmed and compared without case, is a "
+                "token that means refusal: fail, failure, error, false or 0. Transport and HTTP "
+                "worked. The receiver's business logic said no.",
+        .guards = "A body that merely contains such a word is not judged. An unknown body is not a "
+                  "refusal. If an earlier attempt of the same callback was delivered, \"fail\" may "
+                  "only mean that it was done before.",
+        .symptoms = "Response body: fail; Response body: FAIL; Sender's table: sent_count grows, "
+                    "receive_time stays empty; WeChat Pay v2: return_code FAIL",
+        .remedy =
+            "Receiver: look up this callback in the business log: duplicate, signature, state "
+            "of the order. Answer success for a notification that was already processed. "
+            "Sender: check whether the token is one that your contract knows.",
+        .references =
+            "RFC 9110 section 15.3 (a 2xx status says nothing about the business result); "
+            "the sender's notification contract",
+    },
+};
+
+}  // namespace httpdiag::rules::catalog

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: Apache-2.0
+// Did a connection come about? (taxonomy 4.2)
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "rules/finding_builder.hpp"
+#include "rules/rule_lists.hpp"
+#include "rules/syn_schedules.hpp"
+
+namespace httpdiag::rules {
+
+namespace {
+
+/// Each SYN (or SYN-ACK) transmission that was kept, as evidence.
+void transmissions(FindingBuilder& finding, const SideRecord& side, Side from,
+                   std::string_view what) {
+  finding.evidence(side.syn, from, std::string{what});
+  if (side.syns < 2) return;
+  const std::size_t kept = std::min<std::size_t>(side.syns, kMaxSynTimes);
+  for (std::size_t i = 1; i < kept; ++i) {
+    finding.evidence(side.trouble().syn_times[i], from, fmt::format("{} again ({})", what, i + 1));
+  }
+}
+
+std::string_view icmp_meaning(const FlowTrouble& trouble) {
+  if (trouble.icmp_v6) {
+    switch (trouble.icmp_code) {  // RFC 4443 §3.1
+      case 0:
+        return "no route";
+      case 1:
+        return "administratively prohibited";
+      case 3:
+        return "address unreachable";
+      case 4:
+        return "port unreachable";
+      default:
+        return "destination unreachable";
+    }
+  }
+  switch (trouble.icmp_code) {  // RFC 792, RFC 1122 §3.2.2.1, RFC 1812 §5.2.7.1
+    case 0:
+      return "network unreachable";
+    case 1:
+      return "host unreachable";
+    case 2:
+      return "protocol unreachable";
+    case 3:
+      return "port unreachable";
+    case 9:
+      return "network administratively prohibited";
+    case 10:
+      return "host administratively prohibited";
+    case 13:
+      return "communication administratively prohibited";
+    default:
+      return "destination unreachable";
+  }
+}
+
+constexpr std::string_view kConnectTimeoutSeen =
+    "Client: connection timed out (ETIMEDOUT), connect timed out, dial i/o timeout, curl 7 or 28. "
+    "Server: nothing.";
+
+}  // namespace
+
+std::optional<Finding> connect_refused(const FlowFacts& facts, const Thresholds&) {
+  if (facts.handshake != Handshake::refused) return std::nullopt;
+  const FlowRecord& flow = facts.flow;
+  const SideTrouble& server = flow.s().trouble();
+  const Duration latency = std::max(server.rst.time - flow.c().last.time, Duration{0});
+  const bool replaced = static_cast<std::uint32_t>(flow.trouble().fallback) != 0;
+  FindingBuilder finding{
+      Label::connect_refused,
+      fmt::format(
+          "The SYN was answered with RST after {}: nothing listens on {}{}.",
+          base::duration(server.rst.time - flow.c().syn.time), to_string(flow.server),
+          replaced ? fmt::format("; the client went over to the other IP version at once (flow {})",
+                                 static_cast<std::uint32_t>(flow.trouble().fallback))
+                   : "")};
+  transmissions(finding, flow.c(), Side::client, "SYN");
+  finding.evidence(server.rst, Side::server, "RST, acknowledges the SYN")
+      .severity(replaced ? Severity::info : Severity::error)
+      .fault(Party::server_host, Confidence::high, "a firewall rejected it in the server's name")
+      .fact("syn_count", std::int64_t{facts.syn_count})
+      .fact("latency_us", std::optional{latency})
+      .fact("rst_ttl", std::int64_t{server.rst_ttl})
+      .seen_as(
+          "Client: connection refused (ECONNREFUSED, curl 7); a proxy: 502 or 503. Server: "
+          "nothing.");
+  return finding.build();
+}
+
+std::optional<Finding> connect_unreachable(const FlowFacts& facts, const Thresholds&) {
+  const FlowTrouble& trouble = facts.flow.trouble();
+  if (facts.handshake != Handshake::unreachable) return std::nullopt;
+  const bool from_target = trouble.icmp_reporter == facts.flow.server.ip;
+  FindingBuilder finding{Label::connect_unreachable,
+                         fmt::format("{} answered the SYN with ICMP \"{}\".",
+                                     to_string(trouble.icmp_reporter), icmp_meaning(trouble))};
+  transmissions(finding, facts.flow.c(), Side::client, "SYN");
+  finding
+      .evidence(
+          trouble.icmp, std::nullopt,
+          fmt::format("ICMP {} from {}", icmp_meaning(trouble), to_string(trouble.icmp_reporter)))
+      .fault(from_target ? Party::server_host : Party::network, Confidence::high, "")
+      .fact("icmp_type", std::int64_t{trouble.icmp_type})
+      .fact("icmp_code", std::int64_t{trouble.icmp_code})
+      .fact("reported_by", to_string(trouble.icmp_reporter))
+      .seen_as(
+          "Client: no route to host (EHOSTUNREACH), network unreachable, or connection refused for "
+          "\"port unreachable\". Server: nothing.");
+  return finding.build();
+}
+
+std::optional<Finding> handshake_client_reset(const FlowFacts& facts, const Thresholds& limits) {
+  const FlowRecord& flow = facts.flow;
+  if (facts.handshake != Handshake::incomplete || !flow.s().syn || !flow.c().syn)
+    return std::nullopt;
+  const SideTrouble& client = flow.c().trouble();
+  if (!client.rst) return std::nullopt;
+  const Duration delay = facts.synack_delay.value_or(Duration{0});
+  const bool too_late = delay >= limits.half_open_probe;
+  const auto matched = match_timeout(delay, limits, limits.known_timeouts);
+  FindingBuilder finding{Label::handshake_client_reset,
+                         too_late ? fmt::format("The SYN-ACK came {} after the first SYN; the "
+                                                "client's socket was gone and its kernel "
+                                                "answered with RST.",
+                                                base::duration(delay))
+                                  : fmt::format("The client answered the SYN-ACK with RST {} after "
+                                                "its SYN: a port probe or health check.",
+                                                base::duration(delay))};
+  transmissions(finding, flow.c(), Side::client, "SYN");
+  finding.evidence(flow.s().syn, Side::server, "SYN-ACK")
+      .evidence(client.rst, Side::client, "client RST")
+      .severity(too_late ? Severity::error : Severity::info)
+      .fault(
+          too_late ? Party::network : Party::none, Confidence::medium,
+          too_late
+              ? "the server host was slow to answer, or the client's connect timeout is too short"
+              : "")
+      .fact("synack_delay_us", std::optional{delay})
+      .fact("matched_timeout_us", too_late ? matched : std::nullopt)
+      .fact("reason", std::string{too_late ? "synack-too-late" : "half-open-probe"})
+      .seen_as(too_late ? "Client: connect timed out. Server: SYN_RECV for a moment, no accept."
+                        : "Nobody sees anything.");
+  return finding.build();
+}
+
+std::optional<Finding> handshake_not_completed(const FlowFacts& facts, const Thresholds& limits) {
+  const FlowRecord& flow = facts.flow;
+  if (facts.handshake != Handshake::incomplete || facts.client_unheard) return std::nullopt;
+  const bool no_synack = !flow.s().syn;
+  if (no_synack && !flow.has(Oddity::challenged)) return std::nullopt;
+  const PacketRef answer = no_synack ? flow.trouble().challenge_ack : flow.s().syn;
+  if (!answer) return std::nullopt;
+  // Either there was time for the ACK, or what came instead of it acknowledges something else.
+  const bool wrong_ack = flow.has(Oddity::out_of_window);
+  if (facts.until - answer.time < limits.capture_end_margin && flow.s().syns < 2 &&
+      !facts.first_close.packet && !wrong_ack) {
+    return std::nullopt;
+  }
+  const bool repeated = flow.s().syns >= 2 || flow.c().syns >= 2;
+  FindingBuilder finding{
+      Label::handshake_not_completed,
+      no_synack
+          ? std::string{"The SYN was answered by a packet that does not acknowledge it, and no "
+                        "connection came about."}
+          : fmt::format("The server sent its SYN-ACK {}; the client never acknowledged it.",
+                        flow.s().syns == 1 ? "once" : fmt::format("{} times", flow.s().syns))};
+  transmissions(finding, flow.c(), Side::client, "SYN");
+  transmissions(finding, flow.s(), Side::server, "SYN-ACK");
+  finding.evidence(flow.trouble().challenge_ack, Side::server, "does not acknowledge the SYN")
+      .evidence(facts.first_close)
+      .severity(repeated ? Severity::error : Severity::warning)
+      .fact("syn_count", std::int64_t{flow.c().syns})
+      .fact("synack_count", std::int64_t{flow.s().syns})
+      .fault(Party::network, flow.c().syns >= 2 ? Confidence::high : Confidence::medium,
+             "the client host drops the SYN-ACK in its own firewall, or is gone")
+      .seen_as("Client: connect timed out, or nothing at all. Server: SYN_RECV in netstat.");
+  return finding.build();
+}
+
+namespace {
+
+/// A SYN series without any answer whatever.
+bool unanswered(const FlowFacts& facts) {
+  return facts.handshake == Handshake::unanswered && facts.silence_after_syn &&
+         !facts.server_unheard;
+}
+
+FindingBuilder unanswered_syns(Label label, const FlowFacts& facts, std::string detail) {
+  FindingBuilder finding{label, std::move(detail)};
+  transmissions(finding, facts.flow.c(), Side::client, "SYN");
+  finding.fact("syn_count", std::int64_t{facts.syn_count})
+      .fact("span_us", facts.syn_span)
+      .seen_as(std::string{kConnectTimeoutSeen})
+      .fault(Party::network, Confidence::medium,
+             "the server host is down, drops SYNs in its firewall, or its accept queue is full");
+  if (facts.schedule) finding.fact("schedule", std::string{facts.schedule->name});
+  return finding;
+}
+
+}  // namespace
+
+std::optional<Finding> syn_retries_exhausted(const FlowFacts& facts, const Thresholds&) {
+  if (!unanswered(facts) || facts.syn_count < 2 || !facts.schedule || !facts.schedule->exhausted)
+    return std::nullopt;
+  // The kernel waits once more after the last SYN; a capture that ended during that wait cannot
+  // tell, but no further SYN was due either.
+  const bool waited = *facts.silence_after_syn >= facts.schedule->next_gap;
+  if (!waited && !facts.capture_over) return std::nullopt;
+  return unanswered_syns(
+             Label::syn_retries_exhausted, facts,
+             fmt::format(
+                 "{} SYNs over {} and no answer of any kind: the kernel ran to its limit ({}).",
+                 facts.syn_count, base::duration(*facts.syn_span), facts.schedule->name))
+      .build();
+}
+
+std::optional<Finding> connect_abandoned(const FlowFacts& facts, const Thresholds& limits) {
+  if (!unanswered(facts)) return std::nullopt;
+  const Duration next_gap =
+      facts.schedule ? facts.schedule->next_gap
+                     : std::max<Duration>(kInitialRto, facts.syn_span.value_or(Duration{0}));
+  const Duration due = next_gap +
+                       Duration{static_cast<std::int64_t>(static_cast<double>(next_gap.count()) *
+                                                          limits.connect_backoff_tolerance)} +
+                       limits.connect_backoff_slack;
+  const bool gave_up = *facts.silence_after_syn >= due;
+  // Several SYNs in vain say enough; a single one at the end of the capture says nothing.
+  if (!gave_up && facts.syn_count < 2) return std::nullopt;
+
+  const Duration lower = facts.syn_span.value_or(Duration{0});
+  const Duration upper = lower + next_gap;
+  std::optional<Duration> matched;
+  if (gave_up) {
+    for (const Duration known : limits.known_timeouts) {
+      if (known >= lower && known <= upper) matched = known;
+    }
+  }
+  FindingBuilder finding = unanswered_syns(
+      Label::connect_abandoned, facts,
+      gave_up
+          ? fmt::format(
+                "{} over {} without an answer, and the next one, due within {}, never came: the "
+                "application gave up{}.",
+                base::count(facts.syn_count, "SYN"), base::duration(lower),
+                base::duration(next_gap),
+                matched ? fmt::format(", as with a connect timeout of {}", base::duration(*matched))
+                        : "")
+          : fmt::format(
+                "{} over {} without an answer; the capture ended before the next one was due.",
+                base::count(facts.syn_count, "SYN"), base::duration(lower)));
+  finding.fact("waited_at_least_us", std::optional{lower})
+      .fact("waited_at_most_us", gave_up ? std::optional{upper} : std::nullopt)
+      .fact("matched_timeout_us", matched);
+  if (!gave_up) {
+    finding.severity(Severity::warning)
+        .fault(Party::network, Confidence::low, "an answer came after the end of the capture");
+  }
+  return finding.build();
+}
+
+std::optional<Finding> connect_slow(const FlowFacts& facts, const Thresholds& limits) {
+  if (facts.handshake != Handshake::complete || !facts.flow.c().syn || !facts.flow.s().syn)
+    return std::nullopt;
+  const FlowRecord& flow = facts.flow;
+  const bool repeated = flow.c().syns >= 2 || flow.s().syns >= 2;
+  const bool slow = facts.handshake_time && *facts.handshake_time >= limits.connect_slow;
+  if (!repeated && !slow) return std::nullopt;
+  // A repeated SYN-ACK behind the client's ACK delayed nobody (TCP_DEFER_ACCEPT).
+  if (!slow && flow.c().syns < 2 &&
+      flow.handshake_ack.number < flow.s().trouble().syn_times[1].number)
+    return std::nullopt;
+  FindingBuilder finding{
+      Label::connect_slow,
+      fmt::format("The handshake took {}; {} and {} were sent.",
+                  base::duration(facts.handshake_time.value_or(Duration{0})),
+                  base::count(flow.c().syns, "SYN"), base::count(flow.s().syns, "SYN-ACK"))};
+  transmissions(finding, flow.c(), Side::client, "SYN");
+  transmissions(finding, flow.s(), Side::server, "SYN-ACK");
+  finding.evidence(flow.handshake_ack, Side::client, "handshake complete")
+      .fact("handshake_us", facts.handshake_time)
+      .fact("syn_count", std::int64_t{flow.c().syns})
+      .fact("synack_count", std::int64_t{flow.s().syns});
+  return finding.build();
+}
+
+std::optional<Finding> connection_unused(const FlowFacts& facts, const Thresholds& limits) {
+  if (!facts.unused || !facts.unused_for) return std::nullopt;
+  // A server that closes at once has refused, not waited.
+  if (by_server(facts.first_close.closer) && *facts.unused_for < limits.capture_end_margin)
+    return std::nullopt;
+  FindingBuilder finding{
+      Label::connection_unused,
+      facts.first_close.packet
+          ? fmt::format("Opened, never used; {} after {}.", words(facts.first_close.closer),
+                        base::duration(*facts.unused_for))
+          : fmt::format("Opened and not used for {}, still open at the end.",
+                        base::duration(*facts.unused_for))};
+  finding.evidence(facts.flow.c().syn, Side::client, "SYN")
+      .evidence(facts.flow.handshake_ack, Side::client, "handshake complete")
+      .evidence(facts.first_close)
+      .fact("unused_us", facts.unused_for);
+  return finding.build();
+}
+
+}  // namespace httpdiag::rules

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a flow carried beside exchanges, and how it was put away.
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "rules/finding_builder.hpp"
+#include "rules/rule_lists.hpp"
+
+namespace httpdiag::rules {
+
+std::optional<Finding> payload_opaque(const FlowFacts& facts, const Thresholds&) {
+  if (!facts.opaque) return std::nullopt;
+  const std::string_view protocol = facts.opaque_protocol;
+  const std::string_view what = protocol == "tls"     ? "TLS; its content is not visible"
+                                : protocol == "http2" ? "HTTP/2, which is not read yet"
+                                : protocol == "upgrade"
+                                    ? "another protocol after 101 Switching Protocols"
+                                : protocol == "connect-tunnel" ? "a tunnel; its content is not read"
+                                                               : "no HTTP/1.x";
+  return FindingBuilder{Label::payload_opaque,
+                        fmt::format("The connection carries {}. Verdicts rest on TCP alone.", what)}
+      .evidence(facts.opaque, std::nullopt, "first such bytes")
+      .fact("protocol", std::string{protocol})
+      .build();
+}
+
+std::optional<Finding> response_unsolicited(const FlowFacts& facts, const Thresholds&) {
+  if (!facts.unsolicited) return std::nullopt;
+  const bool idle_timeout = facts.unsolicited_status == 408;
+  return FindingBuilder{
+      Label::response_unsolicited,
+      fmt::format("The server sent {} although no request was outstanding{}.",
+                  facts.unsolicited_status,
+                  idle_timeout ? ": it had waited long enough for the next one" : "")}
+      .evidence(facts.unsolicited, Side::server,
+                fmt::format("{} without a request", facts.unsolicited_status))
+      .evidence(facts.first_close)
+      .severity(idle_timeout ? Severity::info : Severity::warning)
+      .fact("status", std::int64_t{facts.unsolicited_status})
+      .build();
+}
+
+std::optional<Finding> trailing_garbage(const FlowFacts& facts, const Thresholds&) {
+  if (!facts.garbage) return std::nullopt;
+  return FindingBuilder{Label::response_malformed,
+                        "The server sent bytes behind a complete response that are no response."}
+      .evidence(facts.garbage, Side::server, "bytes that belong to no response")
+      .severity(Severity::warning)
+      .build();
+}
+
+std::optional<Finding> pipelined_requests(const FlowFacts& facts, const Thresholds&) {
+  if (!facts.pipelined) return std::nullopt;
+  return FindingBuilder{Label::pipelined_requests,
+                        "Requests were sent before the answer to the one in front was complete; "
+                        "they are paired in order."}
+      .evidence(facts.pipelined_behind, Side::client, "request still unanswered")
+      .evidence(facts.pipelined, Side::client, "next request already")
+      .build();
+}
+
+std::optional<Finding> reset_after_complete(const FlowFacts& facts, const Thresholds&) {
+  if (facts.exchanges == 0 || !facts.all_complete || !facts.last_response_end) return std::nullopt;
+  const FlowRecord& flow = facts.flow;
+  const PacketRef client = flow.c().trouble().rst;
+  const PacketRef server = flow.s().trouble().rst;
+  const bool by_client = client && client.number > facts.last_response_end.number;
+  const bool by_server =
+      server && server.number > facts.last_response_end.number && flow.s().acked >= flow.s().next;
+  if (!by_client && !by_server) return std::nullopt;
+  return FindingBuilder{
+      Label::reset_after_complete,
+      fmt::format("The {} ended the connection with RST after every answer had arrived: harmless.",
+                  by_client ? "client" : "server")}
+      .evidence(facts.last_response_end, Side::server, "end of the last response")
+      .evidence(by_client ? client : server, by_client ? Side::client : Side::server, "RST")
+      .build();
+}
+
+}  // namespace httpdiag::rules

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rules/engine.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <vector>
+
+#include "rules/judge.hpp"
+#include "rules/tally.hpp"
+
+namespace httpdiag::rules {
+
+namespace {
+
+struct Unshown {
+  Severity severity{};
+  std::uint64_t count = 0;
+};
+
+/// What is kept of a live flow: little while all is well.
+struct Account {
+  std::uint32_t exchanges = 0;
+  std::uint32_t omitted = 0;  // healthy exchanges that are counted only
+  Label worst = Label::ok;
+  Severity worst_severity = Severity::ok;
+  bool all_complete = true;
+  std::uint16_t unsolicited_status = 0;
+  PacketRef last_response_end;
+  std::vector<ExchangeReport> shown;
+  std::vector<Exchange> undecided;  // judged when the flow has ended
+
+  struct Strays {
+    PacketRef opaque, unsolicited, garbage, pipelined, pipelined_behind;
+    std::string protocol;
+    std::map<Label, Unshown> unshown;  // problem exchanges beyond the cap
+  };
+  std::unique_ptr<Strays> strays;
+};
+
+/// Whole, read in time, and no reason to doubt it.
+bool complete(const ExchangeReport& exchange) {
+  return exchange.response && exchange.response->state != MessageState::incomplete &&
+         exchange.label != Label::late_response &&
+         exchange.label != Label::response_truncated_rst && exchange.label != Label::early_response;
+}
+
+}  // namespace
+
+class Engine::Impl {
+ public:
+  Impl(const Settings& settings, FlowReportSink& reports)
+      : settings_{settings}, reports_{reports}, tally_{settings} {}
+
+  void on_packet(PacketRef packet) { tally_.on_packet(packet); }
+  void on_exchange(const FlowRecord& flow, Exchange& exchange, bool settled, Timestamp now);
+  void on_stray(const FlowRecord& flow, const Stray& stray);
+  void on_flow(const FlowRecord& flow, EndCause cause, Timestamp now);
+  Report finish(const CaptureSummary& input, const Ledger& ledger) {
+    return tally_.finish(input, ledger);
+  }
+
+ private:
+  // A client that pipelines without end gets its verdicts before the flow has ended.
+  static constexpr std::size_t kMaxUndecided = 1024;
+
+  Account& account(const FlowRecord& flow);
+  Account::Strays& strays(Account& account);
+  void judge_one(Account& account, Exchange& exchange, const FlowFacts& facts);
+  FlowReport describe(const FlowFacts& facts, Account& account) const;
+
+  const Settings& settings_;
+  FlowReportSink& reports_;
+  Tally tally_;
+  std::deque<Account> accounts_;  // FlowRecord::rules_slot is the index + 1
+  std::vector<std::uint32_t> free_;
+  std::uint64_t healthy_shown_ = 0;
+};
+
+Account& Engine::Impl::account(const FlowRecord& flow) {
+  if (flow.rules_slot == 0) {
+    if (free_.empty()) {
+      accounts_.emplace_back();
+      flow.rules_slot = static_cast<std::uint32_t>(accounts_.size());
+    } else {
+      flow.rules_slot = free_.back();
+      free_.pop_back();
+    }
+  }
+  return accounts_[flow.rules_slot - 1];
+}
+
+Account::Strays& Engine::Impl::strays(Account& account) {
+  if (!account.strays) account.strays = std::make_unique<Account::Strays>();
+  return *account.strays;
+}
+
+void Engine::Impl::on_exchange(const FlowRecord& flow, Exchange& exchange, bool settled,
+                               Timestamp now) {
+  Account& own = account(flow);
+  ++own.exchanges;
+  if (exchange.pipelined) {
+    Account::Strays& rare = strays(own);
+    if (!rare.pipelined) {
+      rare.pipelined = exchange.request.first;
+      rare.pipelined_behind = exchange.active_before;
+    }
+  }
+  if (settled && plainly_ok(exchange, settings_.thresholds)) {
+    own.last_response_end = exchange.response->last;
+    if (healthy_shown_ >= settings_.limits.max_healthy_exchanges) {
+      ++own.omitted;
+      tally_.count_exchange(Label::ok, {}, {});
+      return;
+    }
+  }
+  if (!settled && own.undecided.size() < kMaxUndecided) {
+    own.undecided.push_back(std::move(exchange));
+    return;
+  }
+  const FlowFacts facts = measure(flow, EndCause::closed, now, settings_.thresholds);
+  judge_one(own, exchange, facts);
+}
+
+void Engine::Impl::judge_one(Account& own, Exchange& exchange, const FlowFacts& facts) {
+  ExchangeReport judged = judge(exchange, facts, settings_);
+  if (judged.response) own.last_response_end = judged.response->last;
+  own.all_complete = own.all_complete && complete(judged);
+  // Among equals the later one: it is nearer to the end of the connection.
+  if (judged.severity >= own.worst_severity) {
+    own.worst = judged.label;
+    own.worst_severity = judged.severity;
+  }
+  tally_.count_exchange(judged.label, judged.findings, judged.labels);
+  const bool healthy = worst_of(judged.findings) <= Severity::info;
+  if (healthy && healthy_shown_ >= settings_.limits.max_healthy_exchanges) {
+    ++own.omitted;
+    return;
+  }
+  if (!healthy && own.shown.size() >= settings_.limits.max_exchanges_per_flow) {
+    Unshown& unshown = strays(own).unshown[judged.label];
+    unshown.severity = std::max(unshown.severity, judged.severity);
+    ++unshown.count;
+    ++own.omitted;
+    return;
+  }
+  if (healthy) ++healthy_shown_;
+  own.shown.push_back(std::move(judged));
+}
+
+void Engine::Impl::on_stray(const FlowRecord& flow, const Stray& stray) {
+  Account& own = account(flow);
+  Account::Strays& rare = strays(own);
+  switch (stray.kind) {
+    case Stray::Kind::opaque:
+      if (rare.opaque) return;
+      rare.opaque = stray.packet;
+      rare.protocol = stray.protocol;
+      return;
+    case Stray::Kind::unsolicited_response:
+      if (rare.unsolicited) return;
+      rare.unsolicited = stray.packet;
+      own.unsolicited_status = stray.status;
+      return;
+    case Stray::Kind::trailing_garbage:
+      if (!rare.garbage) rare.garbage = stray.packet;
+      return;
+  }
+}
+
+FlowReport Engine::Impl::describe(const FlowFacts& facts, Account& own) const {
+  const FlowRecord& flow = facts.flow;
+  FlowReport report;
+  report.id = flow.id;
+  report.client = flow.client;
+  report.server = flow.server;
+  report.first = flow.first;
+  report.last = flow.last;
+  report.history = flow.history.data();
+  report.handshake = facts.handshake;
+  report.ended_by = ended_by(flow);
+  for (const Side side : {Side::client, Side::server}) {
+    const SideRecord& record = flow.side(side);
+    report.sides[index(side)] = {record.packets, record.payload_bytes,
+                                 record.trouble().retransmitted, tcp_state(flow, side)};
+  }
+  report.duplicates = flow.trouble().duplicates;
+  if (flow.rtt > Duration{0}) report.rtt = flow.rtt;
+  report.exchanges = std::move(own.shown);
+  report.exchange_count = own.exchanges;
+  report.omitted_exchanges = own.omitted;
+  return report;
+}
+
+void Engine::Impl::on_flow(const FlowRecord& flow, EndCause cause, Timestamp now) {
+  Account none;
+  Account& own = flow.rules_slot == 0 ? none : accounts_[flow.rules_slot - 1];
+  FlowFacts facts = measure(flow, cause, now, settings_.thresholds);
+  for (Exchange& exchange : own.undecided) judge_one(own, exchange, facts);
+
+  facts.exchanges = own.exchanges;
+  facts.all_complete = own.all_complete;
+  facts.last_response_end = own.last_response_end;
+  facts.unsolicited_status = own.unsolicited_status;
+  if (own.strays) {
+    facts.opaque = own.strays->opaque;
+    facts.opaque_protocol = own.strays->protocol;
+    facts.unsolicited = own.strays->unsolicited;
+    facts.garbage = own.strays->garbage;
+    facts.pipelined = own.strays->pipelined;
+    facts.pipelined_behind = own.strays->pipelined_behind;
+  }
+  FlowVerdict verdict = judge(facts, own.worst, own.worst_severity, settings_.thresholds);
+  FlowReport report = describe(facts, own);
+  report.label = verdict.label;
+  report.severity = verdict.severity;
+  report.labels = std::move(verdict.annotations);
+  report.findings = std::move(verdict.findings);
+  report.worst = std::max(report.severity, worst_of(report.findings));
+  for (const ExchangeReport& exchange : report.exchanges) {
+    report.worst = std::max(report.worst, worst_of(exchange.findings));
+  }
+  tally_.count_flow(report);
+  if (own.strays) {
+    for (const auto& [label, unshown] : own.strays->unshown) {
+      tally_.count_unshown(label, unshown.severity, report, unshown.count);
+    }
+  }
+  reports_.on_flow_report(report);
+  if (flow.rules_slot != 0) {
+    own = Account{};
+    free_.push_back(flow.rules_slot);
+    flow.rules_slot = 0;
+  }
+}
+
+Engine::Engine(const Settings& settings, FlowReportSink& reports)
+    : impl_{std::make_unique<Impl>(settings, reports)} {}
+Engine::~Engine() = default;
+void Engine::on_packet(PacketRef packet) { impl_->on_packet(packet); }
+void Engine::on_exchange(const FlowRecord& flow, Exchange& exchange, bool settled, Timestamp now) {
+  impl_->on_exchange(flow, exchange, settled, now);
+}
+void Engine::on_stray(const FlowRecord& flow, const Stray& stray) { impl_->on_stray(flow, stray); }
+void Engine::on_flow(const FlowRecord& flow, EndCause cause, Timestamp now) {
+  impl_->on_flow(flow, cause, now);
+}
+Report Engine::finish(const CaptureSummary& input, const Ledger& ledger) {
+  return impl_->finish(input, ledger);
+}
+
+}  // namespace httpdiag::rules

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Collects what the stages before it report about each flow, has it judged when
+// it is decided, and keeps the totals. The only part of rules with state.
+#pragma once
+
+#include <memory>
+
+#include "httpdiag/exchange.hpp"
+#include "httpdiag/report.hpp"
+
+namespace httpdiag::rules {
+
+class Engine final : public ExchangeSink, public FlowSink {
+ public:
+  Engine(const Settings& settings, FlowReportSink& reports);
+  ~Engine();
+
+  /// Every packet of the capture, TCP or not: first, last, and what its clock did.
+  void on_packet(PacketRef packet);
+  void on_exchange(const FlowRecord& flow, Exchange& exchange, bool settled,
+                   Timestamp now) override;
+  void on_stray(const FlowRecord& flow, const Stray& stray) override;
+  void on_flow(const FlowRecord& flow, EndCause cause, Timestamp now) override;
+
+  /// After the last flow. `input` may carry damage, which becomes a finding.
+  Report finish(const CaptureSummary& input, const Ledger& ledger);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace httpdiag::rules

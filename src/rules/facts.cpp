@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rules/facts.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "rules/syn_schedules.hpp"
+
+namespace httpdiag::rules {
+
+namespace {
+
+/// The earliest FIN or effective RST behind packet `after`.
+Closing first_close_after(const FlowRecord& flow, PacketNumber after) {
+  const std::array<Closing, 4> closings = {{{Closer::client_fin, flow.c().fin},
+                                            {Closer::client_rst, flow.c().trouble().rst},
+                                            {Closer::server_fin, flow.s().fin},
+                                            {Closer::server_rst, flow.s().trouble().rst}}};
+  Closing first;
+  for (const Closing& closing : closings) {
+    if (!closing.packet || closing.packet.number <= after) continue;
+    if (!first.packet || closing.packet.number < first.packet.number) first = closing;
+  }
+  return first;
+}
+
+std::optional<Duration> between(PacketRef from, PacketRef to) {
+  if (!from || !to) return std::nullopt;
+  return std::max(to.time - from.time, Duration{0});  // the clock may have stepped back
+}
+
+/// One side is silent although the other one reacts to it (taxonomy 7).
+bool unheard(const FlowRecord& flow, Side side) {
+  const SideRecord& silent = flow.side(side);
+  const SideRecord& seen = flow.side(other(side));
+  if (silent.packets > 0 || seen.packets == 0) return false;
+  // The ACK numbers of the seen side advance over bytes that nobody saw, or its
+  // handshake got past the SYN.
+  return silent.acked > 0 || flow.has(Oddity::synack_missing) ||
+         (side == Side::client && seen.payload_packets > 0 && !flow.c().syn) ||
+         (flow.has(Oddity::midstream) && seen.payload_packets > 0 &&
+          seen.trouble().retransmitted == 0);
+}
+
+void measure_connect(FlowFacts& facts, const Thresholds& limits) {
+  const FlowRecord& flow = facts.flow;
+  facts.syn_count = flow.c().syns;
+  if (!flow.c().syn) return;
+  const SideTrouble& trouble = flow.c().trouble();
+  PacketRef last = flow.c().syn;
+  if (facts.syn_count >= 2) {
+    const std::size_t kept = std::min<std::size_t>(facts.syn_count, kMaxSynTimes);
+    const std::span<const PacketRef> times{trouble.syn_times.data(), kept};
+    last = times.back();
+    facts.schedule = match_schedule(times, limits);
+  }
+  facts.syn_span = between(flow.c().syn, last);
+  facts.silence_after_syn = facts.until - last.time;
+  facts.synack_delay = between(flow.c().syn, flow.s().syn);
+  if (flow.has(Oddity::synack_before_syn)) facts.synack_delay.reset();
+  facts.handshake_time = between(flow.c().syn, flow.handshake_ack);
+}
+
+}  // namespace
+
+bool FlowFacts::closed_window(Side side) const {
+  const SideTrouble& trouble = flow.side(side).trouble();
+  return trouble.zero_window_since && trouble.window_probes > 0;
+}
+
+FlowFacts measure(const FlowRecord& flow, EndCause cause, Timestamp until,
+                  const Thresholds& limits) {
+  FlowFacts facts{.flow = flow, .until = std::max(until, flow.last.time)};
+  facts.capture_over = cause == EndCause::capture_over;
+  facts.handshake = handshake(flow);
+  facts.client_unheard = unheard(flow, Side::client);
+  facts.server_unheard = unheard(flow, Side::server);
+  facts.first_close = first_close_after(flow, 0);
+  measure_connect(facts, limits);
+  const bool silent = flow.c().next == 0 && flow.s().next == 0;
+  facts.unused = silent && !facts.client_unheard && !facts.server_unheard &&
+                 facts.handshake == Handshake::complete;
+  if (facts.unused && flow.handshake_ack) {
+    const Timestamp end = facts.first_close.packet ? facts.first_close.packet.time : facts.until;
+    facts.unused_for = std::max(end - flow.handshake_ack.time, Duration{0});
+  }
+  return facts;
+}
+
+std::optional<Duration> match_timeout(Duration value, const Thresholds& limits,
+                                      const std::vector<Duration>& known) {
+  std::optional<Duration> best;
+  for (const Duration candidate : known) {
+    const Duration share{static_cast<std::int64_t>(static_cast<double>(candidate.count()) *
+                                                   limits.timeout_tolerance_share)};
+    const Duration tolerance = std::max(limits.timeout_tolerance, share);
+    const Duration off = value > candidate ? value - candidate : candidate - value;
+    if (off > tolerance) continue;
+    if (!best || off < (value > *best ? value - *best : *best - value)) best = candidate;
+  }
+  return best;
+}
+
+namespace {
+
+void measure_times(ExchangeFacts& facts) {
+  const Exchange& x = facts.exchange;
+  const FlowRecord& flow = facts.flow.flow;
+  // Idleness before the first byte of a connection that the capture did not see begin is unknown.
+  if (x.active_before) facts.idle = between(x.active_before, x.request.first);
+  facts.send = between(x.request.first, x.request.last);
+  if (x.response) {
+    facts.wait = between(x.request.last, x.response->first);
+    facts.receive = between(x.response->first, x.response->last);
+    facts.close_after_response = first_close_after(flow, x.response->first.number - 1);
+    // A FIN that rides on the response's last segment comes after its bytes.
+    if (facts.close_after_response.packet.number == x.response->first.number &&
+        !by_server(facts.close_after_response.closer)) {
+      facts.close_after_response = first_close_after(flow, x.response->first.number);
+    }
+  }
+  facts.close = first_close_after(flow, x.request.last.number == 0 ? 0 : x.request.last.number - 1);
+  const Timestamp end = facts.close.packet ? facts.close.packet.time : facts.flow.until;
+  facts.after_request = std::max(end - x.request.last.time, Duration{0});
+  const PacketRef& relevant = x.response && x.response->last ? x.response->last : x.request.last;
+  const Closing& close = x.response ? facts.close_after_response : facts.close;
+  const Timestamp silent_until = close.packet ? close.packet.time : facts.flow.until;
+  facts.silence = std::max(silent_until - relevant.time, Duration{0});
+}
+
+void measure_delivery(ExchangeFacts& facts) {
+  const FlowRecord& flow = facts.flow.flow;
+  const SideRecord& client = flow.c();
+  const SideRecord& server = flow.s();
+  const SideTrouble& server_trouble = server.trouble();
+  const Offset plain = client.acked;
+  const Offset by_fin = server.fin ? server.fin_ack : 0;
+  const Offset by_rst =
+      server_trouble.rst && server_trouble.rst_has_ack ? server_trouble.rst_ack : 0;
+  const Offset best = std::max({plain, by_fin, by_rst});
+  facts.request_acked = best >= facts.q1 || static_cast<bool>(facts.exchange.acked_by);
+  facts.request_part_acked = best > facts.q0;
+  if (server_trouble.rst && server.ttl != 0) {
+    const int delta = int{server_trouble.rst_ttl} - int{server.ttl};
+    facts.rst_from_elsewhere =
+        delta >= facts.limits.rst_ttl_delta || delta <= -facts.limits.rst_ttl_delta;
+  }
+  facts.acked_by_rst = by_rst >= facts.q1 && plain < facts.q1 && by_rst > 0;
+  // The head is the first unacknowledged byte: this request's if it starts at or before it.
+  if (client.acked < facts.q1 && client.acked >= facts.q0) {
+    facts.head_retransmits = client.trouble().head_retransmits;
+  }
+}
+
+void measure_reuse(ExchangeFacts& facts) {
+  const FlowRecord& flow = facts.flow.flow;
+  const SideRecord& server = flow.s();
+  if (!server.fin) return;
+  facts.server_idle = between(server.last_payload, server.fin);
+  const Offset ack_in_request = facts.exchange.request.peer_acked;
+  facts.fin_seen_by_client = ack_in_request > server.fin_offset;
+  if (facts.fin_seen_by_client) {
+    facts.half_closed_age = between(server.fin, facts.exchange.request.first);
+    return;
+  }
+  const bool fin_before_request = server.fin_ack <= facts.q0;
+  // A FIN sent long after a request that was retransmitted in vain has crossed nothing.
+  const Duration late = server.fin.time - facts.exchange.request.first.time;
+  const bool long_after = late > std::max<Duration>(std::chrono::seconds{1}, 3 * flow.rtt) &&
+                          flow.c().trouble().most_head_retransmits >= 2;
+  facts.crossed = fin_before_request && !long_after;
+}
+
+}  // namespace
+
+ExchangeFacts measure(const Exchange& x, const FlowFacts& flow, const Thresholds& limits) {
+  ExchangeFacts facts{.exchange = x, .flow = flow, .limits = limits};
+  const Message& request = x.request;
+  // Where the end is hidden by a gap, what was seen has to stand for the whole.
+  facts.request_complete = request.state != MessageState::incomplete;
+  facts.answered = x.response.has_value();
+  facts.response_complete = x.response && x.response->state != MessageState::incomplete;
+  facts.callback = request.method == "POST" || request.method == "PUT" || request.method == "PATCH";
+  facts.q0 = request.begin;
+  facts.q1 = request.end;
+  measure_times(facts);
+  measure_delivery(facts);
+  measure_reuse(facts);
+  facts.matched_timeout = match_timeout(facts.after_request, limits, limits.known_timeouts);
+  if (!facts.matched_timeout && facts.close.packet) {
+    // Libraries measure from the first request byte, or from the start of connecting.
+    facts.matched_timeout =
+        match_timeout(facts.close.packet.time - request.first.time, limits, limits.known_timeouts);
+    if (!facts.matched_timeout && flow.flow.c().syn && x.index == 1) {
+      facts.matched_timeout = match_timeout(facts.close.packet.time - flow.flow.c().syn.time,
+                                            limits, limits.known_timeouts);
+    }
+  }
+  return facts;
+}
+
+}  // namespace httpdiag::rules

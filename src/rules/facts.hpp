@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// All arithmetic over what was observed, done once. Rules compare facts; they
+// do no measuring. A fact that could not be measured is nullopt (or an empty
+// PacketRef), and a rule that needs it stays silent.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "httpdiag/exchange.hpp"
+#include "httpdiag/finding.hpp"
+#include "httpdiag/report.hpp"
+#include "httpdiag/settings.hpp"
+
+namespace httpdiag::rules {
+
+/// What closed a flow or ended a wait.
+enum class Closer : std::uint8_t { none, client_fin, client_rst, server_fin, server_rst };
+constexpr bool by_client(Closer c) { return c == Closer::client_fin || c == Closer::client_rst; }
+constexpr bool by_server(Closer c) { return c == Closer::server_fin || c == Closer::server_rst; }
+
+struct Closing {
+  Closer closer = Closer::none;
+  PacketRef packet;
+};
+
+/// Which published retry schedule a series of SYNs follows.
+struct SynSchedule {
+  std::string_view name;   // "Linux, tcp_syn_retries 6"
+  bool exhausted = false;  // as many SYNs as the schedule has
+  Duration next_gap{0};    // expected wait after the last SYN seen
+};
+
+/// About a flow, measured when it ended (or as it stands when an exchange is settled).
+struct FlowFacts {
+  const FlowRecord& flow;
+  Timestamp until;            // the capture clock then
+  bool capture_over = false;  // it was still being watched when the capture ended
+  Handshake handshake{};
+  bool client_unheard = false;  // one direction is not in the capture, though it exists
+  bool server_unheard = false;
+  Closing first_close{};
+
+  // Connect phase.
+  std::uint32_t syn_count = 0;
+  std::optional<Duration> syn_span{};           // first to last SYN
+  std::optional<Duration> silence_after_syn{};  // last SYN to `until`
+  std::optional<SynSchedule> schedule{};
+  std::optional<Duration> synack_delay{};    // first SYN to first SYN-ACK
+  std::optional<Duration> handshake_time{};  // first SYN to the client's ACK
+  bool unused = false;                       // no payload from either side
+  std::optional<Duration> unused_for{};      // handshake to first close, or to `until`
+
+  // What it carried; filled in when the flow has ended.
+  std::uint32_t exchanges = 0;
+  bool all_complete = true;  // every response arrived whole and was read in time
+  PacketRef last_response_end{};
+  PacketRef pipelined{},
+      pipelined_behind{};  // first request sent before the answer to the one in front of it
+  PacketRef opaque{}, unsolicited{}, garbage{};  // strays: see Stray
+  std::string_view opaque_protocol{};
+  std::uint16_t unsolicited_status = 0;
+
+  bool closed_window(Side side) const;  // ends with a window of zero that was probed
+};
+
+FlowFacts measure(const FlowRecord& flow, EndCause cause, Timestamp until,
+                  const Thresholds& limits);
+
+/// About one exchange. Offsets are on the client's tape (q) and the server's (r).
+struct ExchangeFacts {
+  const Exchange& exchange;
+  const FlowFacts& flow;
+  const Thresholds& limits;
+
+  bool request_complete = false;  // by its framing, or as far as can be known
+  bool answered = false;          // a byte of a final response was seen
+  bool response_complete = false;
+  bool callback = false;  // POST, PUT or PATCH
+  Offset q0 = 0, q1 = 0;
+  std::optional<Duration> idle{};  // last payload, SYN or FIN before the request
+  std::optional<Duration> send{}, wait{}, receive{};
+  Duration silence{0};  // last relevant packet to the first close after the request, or to `until`
+  Duration after_request{0};       // end of request to the first close after it, or to `until`
+  Closing close{};                 // first FIN or effective RST after the request's last byte
+  Closing close_after_response{};  // first one after the response's first byte
+
+  std::uint32_t head_retransmits = 0;  // of the first unacknowledged request byte
+  bool request_acked = false;          // cumulative ACK, or a RST's or FIN's ACK number, covers it
+  bool request_part_acked = false;
+  bool acked_by_rst = false;
+  bool fin_seen_by_client = false;  // the request's first segment acknowledges the server's FIN
+  std::optional<Duration> half_closed_age{};
+  std::optional<Duration>
+      server_idle{};                // server's last payload to its FIN: its keep-alive timeout
+  bool rst_from_elsewhere = false;  // TTL of the server's RST unlike that of its other packets
+  bool crossed = false;             // FIN and request crossed
+
+  std::optional<Duration> matched_timeout{};  // known client limit that `after_request` matches
+};
+
+ExchangeFacts measure(const Exchange& exchange, const FlowFacts& flow, const Thresholds& limits);
+
+/// The entry of `known` within the tolerance of `value`, if any.
+std::optional<Duration> match_timeout(Duration value, const Thresholds& limits,
+                                      const std::vector<Duration>& known);
+
+}  // namespace httpdiag::rules

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rules/finding_builder.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "httpdiag/error.hpp"
+
+namespace httpdiag::rules {
+
+FindingBuilder::FindingBuilder(Label label, std::string detail) {
+  const RuleInfo& rule = info(label);
+  finding_.label = label;
+  finding_.severity = rule.severity;
+  finding_.fault = {rule.party, rule.confidence, {}};
+  finding_.remedy = std::string{rule.remedy};
+  finding_.detail = std::move(detail);
+}
+
+FindingBuilder& FindingBuilder::severity(Severity value) {
+  finding_.severity = value;
+  return *this;
+}
+
+FindingBuilder& FindingBuilder::fault(Party party, Confidence confidence, std::string unless) {
+  finding_.fault = {party, confidence, std::move(unless)};
+  return *this;
+}
+
+FindingBuilder& FindingBuilder::evidence(PacketRef packet, std::optional<Side> from,
+                                         std::string what) {
+  if (packet) finding_.evidence.push_back({packet, from, std::move(what)});
+  return *this;
+}
+
+FindingBuilder& FindingBuilder::evidence(const Closing& closing) {
+  switch (closing.closer) {
+    case Closer::none:
+      return *this;
+    case Closer::client_fin:
+      return evidence(closing.packet, Side::client, "client FIN");
+    case Closer::client_rst:
+      return evidence(closing.packet, Side::client, "client RST");
+    case Closer::server_fin:
+      return evidence(closing.packet, Side::server, "server FIN");
+    case Closer::server_rst:
+      return evidence(closing.packet, Side::server, "server RST");
+  }
+  return *this;
+}
+
+FindingBuilder& FindingBuilder::fact(std::string_view name, std::int64_t value) {
+  finding_.facts.push_back({name, value});
+  return *this;
+}
+
+FindingBuilder& FindingBuilder::fact(std::string_view name, bool value) {
+  finding_.facts.push_back({name, value});
+  return *this;
+}
+
+FindingBuilder& FindingBuilder::fact(std::string_view name, std::string value) {
+  finding_.facts.push_back({name, std::move(value)});
+  return *this;
+}
+
+FindingBuilder& FindingBuilder::fact(std::string_view name, std::optional<Duration> value) {
+  if (!value) return *this;
+  using std::chrono::microseconds;
+  return fact(name, std::int64_t{std::chrono::duration_cast<microseconds>(*value).count()});
+}
+
+FindingBuilder& FindingBuilder::seen_as(std::string text) {
+  finding_.seen_as = std::move(text);
+  return *this;
+}
+
+FindingBuilder& FindingBuilder::remedy(std::string text) {
+  finding_.remedy = std::move(text);
+  return *this;
+}
+
+Finding FindingBuilder::build() {
+  auto& evidence = finding_.evidence;
+  HTTPDIAG_CHECK(!evidence.empty());
+  std::stable_sort(evidence.begin(), evidence.end(), [](const Evidence& a, const Evidence& b) {
+    return a.packet.number < b.packet.number;
+  });
+  for (std::size_t i = 1; i < evidence.size();) {  // one line per packet
+    if (evidence[i].packet.number != evidence[i - 1].packet.number) {
+      ++i;
+      continue;
+    }
+    if (evidence[i].what != evidence[i - 1].what) {
+      evidence[i - 1].what += ", " + evidence[i].what;
+    }
+    evidence.erase(evidence.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+  return std::move(finding_);
+}
+
+std::string_view words(Closer closer) {
+  switch (closer) {
+    case Closer::none:
+      return "nobody closed";
+    case Closer::client_fin:
+      return "the client closed (FIN)";
+    case Closer::client_rst:
+      return "the client reset the connection (RST)";
+    case Closer::server_fin:
+      return "the server closed (FIN)";
+    case Closer::server_rst:
+      return "the server reset the connection (RST)";
+  }
+  return "";
+}
+
+std::string words(const Message& request) {
+  // No query, no path parameters, no user info: they carry secrets.
+  std::string path = request.start.substr(0, request.start.find_first_of("?;#"));
+  const std::size_t scheme = path.find("://");
+  if (scheme != std::string::npos) {
+    const std::size_t slash = path.find('/', scheme + 3);
+    const std::size_t user = path.rfind('@', slash == std::string::npos ? path.size() : slash);
+    if (user != std::string::npos && user > scheme) path.erase(scheme + 3, user - scheme - 2);
+  }
+  if (request.method.empty()) return "request (start not captured)";
+  return fmt::format("{} {}", request.method, base::shorten(path, 60));
+}
+
+std::string words_for_request_evidence(const Exchange& exchange) {
+  const Message& request = exchange.request;
+  if (request.body_bytes == 0) return words(request);
+  return fmt::format("{}, body {}", words(request), base::bytes(request.body_bytes));
+}
+
+}  // namespace httpdiag::rules

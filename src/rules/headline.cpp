@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "rules/tally.hpp"
+
+namespace httpdiag::rules {
+
+namespace {
+
+std::uint64_t sum(const std::vector<Cause>& causes, Severity severity, bool exchanges) {
+  std::uint64_t total = 0;
+  for (const Cause& cause : causes) {
+    if (cause.severity == severity && (cause.example_exchange != 0) == exchanges)
+      total += cause.count;
+  }
+  return total;
+}
+
+/// "5 times closed-without-response towards 10.0.0.9:80"
+std::string most_frequent(const std::vector<Cause>& causes, Severity severity) {
+  const auto worst = std::find_if(causes.begin(), causes.end(),
+                                  [&](const Cause& cause) { return cause.severity == severity; });
+  return fmt::format("{} {} towards {}",
+                     worst->count == 1 ? "once" : fmt::format("{} times", worst->count),
+                     info(worst->label).id, to_string(worst->server));
+}
+
+std::string failed(std::uint64_t exchanges, std::uint64_t all_exchanges, std::uint64_t flows,
+                   std::uint64_t all_flows) {
+  std::string text;
+  if (exchanges > 0)
+    text = fmt::format("{} of {} failed", exchanges, base::count(all_exchanges, "request"));
+  if (flows > 0) {
+    if (!text.empty()) text += " and ";
+    text +=
+        fmt::format("{} of {} failed to come about", flows, base::count(all_flows, "connection"));
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string headline(const Report& report) {
+  const std::uint64_t exchanges = sum(report.causes, Severity::error, true);
+  const std::uint64_t flows = sum(report.causes, Severity::error, false);
+  if (exchanges + flows > 0) {
+    return fmt::format("{}: {}{}.", failed(exchanges, report.exchanges, flows, report.flows),
+                       report.causes.size() > 1 ? "most often, " : "",
+                       most_frequent(report.causes, Severity::error));
+  }
+  if (report.flows == 0) return "No TCP connection is in this capture.";
+  if (!report.causes.empty()) {
+    std::uint64_t warnings = 0;
+    for (const Cause& cause : report.causes) warnings += cause.count;
+    return fmt::format("No failure among {} on {}, but {}: {}{}.",
+                       base::count(report.exchanges, "request"),
+                       base::count(report.flows, "connection"), base::count(warnings, "warning"),
+                       report.causes.size() > 1 ? "most often, " : "",
+                       most_frequent(report.causes, Severity::warning));
+  }
+  if (report.exchanges == 0) {
+    return fmt::format("No HTTP request is visible on {}; no connection failed.",
+                       base::count(report.flows, "connection"));
+  }
+  return fmt::format("Nothing is wrong with {} on {}.", base::count(report.exchanges, "request"),
+                     base::count(report.flows, "connection"));
+}
+
+}  // namespace httpdiag::rules

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// The response is whole; does it accept the callback? (taxonomy 4.7)
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "rules/finding_builder.hpp"
+#include "rules/rule_lists.hpp"
+
+namespace httpdiag::rules {
+
+namespace {
+
+/// 502, 503, 504, and Cloudflare's 520-527: the gateway speaks of what is behind it.
+bool is_gateway_status(std::uint16_t status) {
+  return (status >= 502 && status <= 504) || (status >= 520 && status <= 527);
+}
+
+std::uint16_t status_of(const ExchangeFacts& facts) {
+  return facts.answered ? facts.exchange.response->status : std::uint16_t{0};
+}
+
+FindingBuilder answered_with(Label label, const ExchangeFacts& facts) {
+  const Exchange& x = facts.exchange;
+  FindingBuilder finding{
+      label, fmt::format("The answer was {} {} after {}.", x.response->status, x.response->start,
+                         base::duration(facts.wait.value_or(Duration{0})))};
+  finding.evidence(x.request.first, Side::client, words_for_request_evidence(x))
+      .evidence(x.response->first, Side::server,
+                fmt::format("{} {}", x.response->status, x.response->start))
+      .fact("status", std::int64_t{x.response->status})
+      .fact("wait_us", facts.wait);
+  if (!x.response->host.empty()) finding.fact("server_header", x.response->host);
+  return finding;
+}
+
+}  // namespace
+
+std::optional<Finding> http_gateway_error(const ExchangeFacts& facts, const Thresholds& limits) {
+  const std::uint16_t status = status_of(facts);
+  if (!is_gateway_status(status)) return std::nullopt;
+  const auto matched =
+      match_timeout(facts.wait.value_or(Duration{0}), limits, limits.known_timeouts);
+  return answered_with(Label::http_gateway_error, facts)
+      .fact("matched_timeout_us", matched)
+      .fault(Party::server_app, Confidence::medium,
+             "what stands behind the gateway failed, or the network between them")
+      .seen_as(fmt::format(
+          "Client: status {}. Gateway: an upstream error in its log at that second.", status))
+      .build();
+}
+
+std::optional<Finding> http_server_error(const ExchangeFacts& facts, const Thresholds&) {
+  const std::uint16_t status = status_of(facts);
+  if (status < 500 || status > 599 || is_gateway_status(status)) return std::nullopt;
+  return answered_with(Label::http_server_error, facts)
+      .seen_as(
+          fmt::format("Client: status {}. Server: an exception in its log at that second.", status))
+      .build();
+}
+
+std::optional<Finding> http_client_error(const ExchangeFacts& facts, const Thresholds&) {
+  const std::uint16_t status = status_of(facts);
+  if (status < 400 || status > 499) return std::nullopt;
+  FindingBuilder finding = answered_with(Label::http_client_error, facts);
+  finding.seen_as(
+      fmt::format("Client: status {}. Server: its access log has the request.", status));
+  switch (status) {
+    case 401:
+    case 403:
+    case 404:
+    case 405:
+      finding.fault(Party::server_app, Confidence::low,
+                    "the URL or the credentials registered with the sender are wrong");
+      break;
+    case 429:
+      finding.fault(Party::client_app, Confidence::medium,
+                    "the limit is too low for the agreed traffic");
+      break;
+    default:
+      finding.fault(Party::client_app, Confidence::low,
+                    "the receiver refuses what it should accept");
+  }
+  return finding.build();
+}
+
+std::optional<Finding> http_redirect(const ExchangeFacts& facts, const Thresholds&) {
+  const std::uint16_t status = status_of(facts);
+  if (status < 300 || status > 399 || status == 304 || !facts.callback) return std::nullopt;
+  return answered_with(Label::http_redirect, facts)
+      .seen_as(
+          "Senders of callbacks count it as a failure, or follow it with a GET and lose the body.")
+      .build();
+}
+
+std::optional<Finding> ack_negative(const ExchangeFacts& facts, const Thresholds& limits) {
+  const std::uint16_t status = status_of(facts);
+  if (status < 200 || status > 299 || !facts.callback) return std::nullopt;
+  const Message& response = *facts.exchange.response;
+  // The token is the whole body; a gap or an encoding hides it.
+  if (response.state != MessageState::complete || response.has_gap ||
+      !response.content_encoding.empty())
+    return std::nullopt;
+  if (response.body_bytes == 0 || response.body_bytes > response.body_head.size())
+    return std::nullopt;
+  const std::string body = base::lower(base::trim(response.body_head));
+  const auto& negative = limits.negative_acks;
+  if (std::find(negative.begin(), negative.end(), body) == negative.end()) return std::nullopt;
+  FindingBuilder finding{
+      Label::ack_negative,
+      fmt::format("The answer was {} with the body \"{}\": received, and refused.", status, body)};
+  finding
+      .evidence(facts.exchange.request.first, Side::client,
+                words_for_request_evidence(facts.exchange))
+      .evidence(response.first, Side::server, fmt::format("{}, body \"{}\"", status, body))
+      .fact("status", std::int64_t{status})
+      .fact("ack_token", body)
+      .fact("wait_us", facts.wait)
+      .seen_as(
+          "Client: status 200, yet its business code reports failure. Server: its business log has "
+          "the reason.");
+  return finding.build();
+}
+
+}  // namespace httpdiag::rules

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rules/judge.hpp"
+
+#include <algorithm>
+
+#include "rules/retry.hpp"
+#include "rules/rule_lists.hpp"
+
+namespace httpdiag::rules {
+
+bool plainly_ok(const Exchange& x, const Thresholds& limits) {
+  if (!x.response || x.response_missing || x.uncertain || x.previous_said_close) return false;
+  const Message& request = x.request;
+  const Message& response = *x.response;
+  if (response.status < 200 || response.status > 299) return false;
+  if (request.state != MessageState::complete || response.state != MessageState::complete)
+    return false;
+  if (request.has_gap || response.has_gap || !request.error.empty() || !response.error.empty())
+    return false;
+  if (x.client_closed_before_response || x.longest_stall >= limits.loss_stall) return false;
+  if (response.first.number < request.last.number) return false;
+  if (response.first.time - request.last.time >= limits.slow_response) return false;
+  if (response.last.time - request.first.time >= limits.slow_total) return false;
+  // A body as short as the longest negative acknowledgement has to be looked at.
+  return response.body_bytes > 16 || response.body_bytes == 0;
+}
+
+Severity worst_of(const std::vector<Finding>& findings) {
+  Severity worst = Severity::ok;
+  for (const Finding& finding : findings) worst = std::max(worst, finding.severity);
+  return worst;
+}
+
+namespace {
+
+template <typename Facts, typename Rules>
+std::optional<Finding> first_of(const Rules& rules, const Facts& facts, const Thresholds& limits) {
+  for (const auto rule : rules) {
+    if (auto finding = rule(facts, limits)) return finding;
+  }
+  return std::nullopt;
+}
+
+template <typename Facts, typename Rules>
+void annotate(const Rules& rules, const Facts& facts, const Thresholds& limits, Label primary,
+              std::vector<Finding>& findings, std::vector<Label>& labels) {
+  for (const auto rule : rules) {
+    auto finding = rule(facts, limits);
+    if (!finding || finding->label == primary) continue;
+    if (std::find(labels.begin(), labels.end(), finding->label) != labels.end()) continue;
+    labels.push_back(finding->label);
+    findings.push_back(std::move(*finding));
+  }
+  std::sort(labels.begin(), labels.end());
+  const auto first_annotation =
+      findings.begin() + (findings.empty() || findings.front().label != primary ? 0 : 1);
+  std::sort(first_annotation, findings.end(),
+            [](const Finding& a, const Finding& b) { return a.label < b.label; });
+}
+
+void limit_evidence(std::vector<Finding>& findings, const Limits& limits) {
+  for (Finding& finding : findings) {
+    if (finding.evidence.size() > limits.max_evidence) finding.evidence.resize(limits.max_evidence);
+  }
+}
+
+RequestReport report_of(Message& request) {
+  return {.method = std::move(request.method),
+          .target = std::move(request.start),
+          .host = std::move(request.host),
+          .major = request.major,
+          .minor = request.minor,
+          .body_bytes = request.body_bytes,
+          .digest = request.has_gap ? 0 : request.digest,
+          .first = request.first,
+          .last = request.last,
+          .state = request.state};
+}
+
+ResponseReport report_of_response(Message& response) {
+  return {.status = response.status,
+          .reason = std::move(response.start),
+          .major = response.major,
+          .minor = response.minor,
+          .body_bytes = response.body_bytes,
+          .digest = response.has_gap ? 0 : response.digest,
+          .first = response.first,
+          .last = response.last,
+          .state = response.state};
+}
+
+}  // namespace
+
+ExchangeReport judge(Exchange& x, const FlowFacts& flow, const Settings& settings) {
+  const Thresholds& limits = settings.thresholds;
+  const ExchangeFacts facts = measure(x, flow, limits);
+  ExchangeReport report;
+  report.index = x.index;
+  if (auto primary = first_of(exchange_primaries(), facts, limits)) {
+    report.label = primary->label;
+    report.severity = primary->severity;
+    report.findings.push_back(std::move(*primary));
+  }
+  annotate(exchange_annotations(), facts, limits, report.label, report.findings, report.labels);
+  limit_evidence(report.findings, settings.limits);
+  report.acked = facts.request_acked || facts.answered ? Acked::all
+                 : facts.request_part_acked            ? Acked::part
+                                                       : Acked::none;
+  // An answer proves receipt of what it answers; an early one only of a part.
+  if (facts.answered && !facts.request_complete && !facts.request_acked) report.acked = Acked::part;
+  report.sent = facts.request_complete;
+  report.acked_by = x.acked_by;
+  // Bytes without a status line are no answer, unless the capture is what hides it.
+  const bool status_seen = x.response && x.response->status != 0;
+  report.answered = status_seen || x.response_missing || (x.response && x.response->has_gap);
+  report.idle = facts.idle;
+  report.send = facts.send;
+  report.wait = facts.wait;
+  report.receive = facts.receive;
+  report.retry = retry_for(report.label, facts);
+  report.request = report_of(x.request);
+  if (status_seen) report.response = report_of_response(*x.response);
+  return report;
+}
+
+FlowVerdict judge(const FlowFacts& flow, Label worst, Severity worst_severity,
+                  const Thresholds& limits) {
+  FlowVerdict verdict;
+  const auto take = [&](std::optional<Finding> primary) {
+    if (!primary) return false;
+    verdict.label = primary->label;
+    verdict.severity = primary->severity;
+    verdict.findings.push_back(std::move(*primary));
+    return true;
+  };
+  if (!take(first_of(connect_primaries(), flow, limits))) {
+    verdict.label = worst;
+    verdict.severity = worst_severity;
+    if (flow.exchanges == 0) take(first_of(quiet_primaries(), flow, limits));
+  }
+  annotate(flow_annotations(), flow, limits, verdict.label, verdict.findings, verdict.annotations);
+  return verdict;
+}
+
+}  // namespace httpdiag::rules

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// From facts to a report entry: picks the primary label by precedence, adds the
+// annotations, copies what the report shows of the messages.
+#pragma once
+
+#include "httpdiag/report.hpp"
+#include "rules/facts.hpp"
+
+namespace httpdiag::rules {
+
+/// Nothing about it can interest any rule: whole, in time, 2xx, no oddity. The
+/// common case, decided without measuring facts.
+bool plainly_ok(const Exchange& exchange, const Thresholds& limits);
+
+/// May move strings out of `exchange`.
+ExchangeReport judge(Exchange& exchange, const FlowFacts& flow, const Settings& settings);
+
+struct FlowVerdict {
+  Label label = Label::ok;
+  Severity severity = Severity::ok;
+  std::vector<Finding> findings;  // of the flow itself: primary first
+  std::vector<Label> annotations;
+};
+/// `worst` is the label that the flow's exchanges amount to (ok if there were none).
+FlowVerdict judge(const FlowFacts& flow, Label worst, Severity worst_severity,
+                  const Thresholds& limits);
+
+/// Worst severity among an entry's findings.
+Severity worst_of(const std::vector<Finding>& findings);
+
+}  // namespace httpdiag::rules

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+// Did the request leave whole, and did it arrive? (taxonomy 4.4)
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "rules/finding_builder.hpp"
+#include "rules/rule_lists.hpp"
+
+namespace httpdiag::rules {
+
+namespace {
+
+FindingBuilder malformed(const ExchangeFacts& facts) {
+  const Message& request = facts.exchange.request;
+  return FindingBuilder{Label::request_malformed,
+                        fmt::format("The request breaks HTTP/1.1 syntax at byte {} ({}).",
+                                    request.error_offset - request.begin, request.error)}
+      .evidence(request.first, Side::client, words(request))
+      .evidence(request.error_packet, Side::client, "first byte that breaks the syntax")
+      .fact("parse_error", request.error)
+      .fact("error_at_byte", static_cast<std::int64_t>(request.error_offset - request.begin))
+      .seen_as("Servers answer 400 or close at once; a lenient one accepts it.");
+}
+
+/// A strict parser would refuse it, yet this server took it.
+bool accepted_anyway(const ExchangeFacts& facts) {
+  return !facts.exchange.request.fatal && facts.response_complete &&
+         facts.exchange.response->status < 400;
+}
+
+/// "1.2 kB of 64 kB"
+std::string progress(const Message& message) {
+  if (!message.content_length) return base::bytes(message.body_bytes) + " of the body";
+  return fmt::format("{} of {} body bytes", message.body_bytes, *message.content_length);
+}
+
+}  // namespace
+
+std::optional<Finding> request_malformed(const ExchangeFacts& facts, const Thresholds&) {
+  if (facts.exchange.request.error.empty() || accepted_anyway(facts)) return std::nullopt;
+  return malformed(facts).build();
+}
+
+std::optional<Finding> request_malformed_note(const ExchangeFacts& facts, const Thresholds&) {
+  if (facts.exchange.request.error.empty() || !accepted_anyway(facts)) return std::nullopt;
+  return malformed(facts)
+      .severity(Severity::warning)
+      .seen_as("This server accepted it; a stricter one, or a proxy in between, will not.")
+      .build();
+}
+
+std::optional<Finding> early_response(const ExchangeFacts& facts, const Thresholds&) {
+  if (!facts.answered || !facts.exchange.response->head_complete) return std::nullopt;
+  const Message& response = *facts.exchange.response;
+  const Message& request = facts.exchange.request;
+  // A client that had closed was answered for what it left: the request is the story then.
+  if (facts.exchange.client_closed_before_response) return std::nullopt;
+  const bool before_end = !facts.request_complete || response.first.number < request.last.number;
+  if (!before_end) return std::nullopt;
+  if (facts.request_complete && response.status < 300) return std::nullopt;  // RFC 9112 §9.5: legal
+  // Unfinished although the answer is fine and nobody closed: still being sent.
+  const Closing& close = facts.close_after_response;
+  if (!facts.request_complete && response.status < 300 && !by_server(close.closer))
+    return std::nullopt;
+
+  const bool closed = by_server(close.closer);
+  const bool answer_unread = facts.flow.flow.s().acked < response.end;
+  const bool at_risk = close.closer == Closer::server_rst && answer_unread;
+  FindingBuilder finding{
+      Label::early_response,
+      fmt::format("The server answered {} after {}{}{}.", response.status, progress(request),
+                  closed ? ", then " : "",
+                  closed
+                      ? (close.closer == Closer::server_rst ? "reset the connection" : "closed it")
+                      : "")};
+  finding
+      .severity(response.status >= 400 || close.closer == Closer::server_rst ? Severity::error
+                                                                             : Severity::warning)
+      .evidence(request.first, Side::client, words(request))
+      .evidence(response.first, Side::server,
+                fmt::format("{} before the request was complete", response.status))
+      .evidence(request.last, Side::client, "last request byte seen")
+      .evidence(close)
+      .fact("status", std::int64_t{response.status})
+      .fact("request_complete", facts.request_complete)
+      .fact("response_lost_risk", at_risk)
+      .seen_as(at_risk ? "The client may see a broken pipe or a reset instead of the answer."
+                       : "The client sees the status, or a broken pipe while it still sends.");
+  return finding.build();
+}
+
+std::optional<Finding> request_incomplete(const ExchangeFacts& facts, const Thresholds& limits) {
+  const Message& request = facts.exchange.request;
+  if (facts.request_complete) {
+    // Whole on the wire, but the server closed having received a part of it only.
+    const SideRecord& server = facts.flow.flow.s();
+    const bool part = server.fin && server.fin_ack > facts.q0 && server.fin_ack < facts.q1 &&
+                      !facts.request_acked && !facts.answered;
+    if (!part) return std::nullopt;
+    return FindingBuilder{
+        Label::request_incomplete,
+        fmt::format("The server closed after {} of {} request bytes had reached it.",
+                    server.fin_ack - facts.q0, facts.q1 - facts.q0)}
+        .fault(Party::server_app, Confidence::medium,
+               "the rest of the request was delayed or lost on the way")
+        .evidence(request.first, Side::client, words(request))
+        .evidence(server.fin, Side::server, "server FIN, acknowledges part of the request")
+        .fact("ended_by", std::string{"server-fin"})
+        .build();
+  }
+  if (facts.answered && !facts.exchange.client_closed_before_response &&
+      facts.exchange.response->status >= 200 && facts.exchange.response->status < 300 &&
+      facts.close_after_response.closer == Closer::none) {
+    return std::nullopt;  // answered early and still sending, or a gap at the end of the capture
+  }
+  const bool stalled = facts.close.closer == Closer::none;
+  if (stalled && facts.silence < limits.request_stall) return std::nullopt;
+
+  const bool unacked = facts.head_retransmits >= limits.unacked_min_retransmits;
+  const bool window_closed = facts.flow.closed_window(Side::server);
+  std::string_view ended_by = "stall";
+  Fault fault{Party::client_app, Confidence::medium, "a device in between held the rest back"};
+  switch (facts.close.closer) {
+    case Closer::none:
+      break;
+    case Closer::client_fin:
+      ended_by = "client-fin";
+      break;
+    case Closer::client_rst:
+      ended_by = "client-rst";
+      break;
+    case Closer::server_fin:
+    case Closer::server_rst:
+      ended_by = facts.close.closer == Closer::server_fin ? "server-fin" : "server-rst";
+      fault = facts.after_request >= limits.request_stall
+                  ? Fault{Party::client_app, Confidence::medium,
+                          "the network held the rest of the request back"}
+                  : Fault{Party::server_app, Confidence::medium,
+                          "a size limit or a firewall in front of it"};
+      break;
+  }
+  if (unacked) fault = {Party::network, Confidence::medium, "the server host stopped receiving"};
+  if (window_closed) fault = {Party::server_app, Confidence::medium, {}};
+  const bool server_408 = facts.answered && facts.exchange.response->status == 408;
+
+  FindingBuilder finding{
+      Label::request_incomplete,
+      fmt::format("The request stopped after {}; {}{}.",
+                  request.head_complete ? progress(request) : std::string{"a part of its head"},
+                  stalled ? fmt::format("nothing more came for {}", base::duration(facts.silence))
+                          : fmt::format("{} {} later", words(facts.close.closer),
+                                        base::duration(facts.after_request)),
+                  unacked ? ", the last bytes were retransmitted in vain" : "")};
+  finding.fault(fault.party, fault.confidence, fault.unless)
+      .evidence(request.first, Side::client, words(request))
+      .evidence(request.last, Side::client, "last request byte seen")
+      .evidence(facts.close)
+      .fact("ended_by", std::string{server_408 ? "server-408" : ended_by})
+      .fact("body_bytes", static_cast<std::int64_t>(request.body_bytes))
+      .fact("stalled_us", std::optional{facts.silence});
+  if (facts.answered) {
+    finding.evidence(facts.exchange.response->first, Side::server,
+                     fmt::format("{}", facts.exchange.response->status));
+  }
+  return finding.build();
+}
+
+std::optional<Finding> request_not_acked(const ExchangeFacts& facts, const Thresholds& limits) {
+  if (!facts.request_complete || facts.answered || facts.request_acked) return std::nullopt;
+  if (facts.exchange.response_missing || facts.flow.server_unheard) return std::nullopt;
+  const FlowRecord& flow = facts.flow.flow;
+  if (flow.s().trouble().rst &&
+      flow.s().trouble().rst.number > facts.exchange.request.first.number) {
+    return std::nullopt;
+  }
+  if (facts.flow.closed_window(Side::server)) return std::nullopt;  // held back, not lost
+  const SideTrouble& client = flow.c().trouble();
+  const Duration unacked_for = facts.flow.until - facts.exchange.request.last.time;
+  const bool enough = facts.head_retransmits >= limits.unacked_min_retransmits ||
+                      (unacked_for >= limits.unacked_min && facts.head_retransmits > 0);
+  if (!enough) return std::nullopt;
+
+  const std::uint64_t acked = flow.c().acked > facts.q0 ? flow.c().acked - facts.q0 : 0;
+  const PacketRef heard = flow.s().last;
+  FindingBuilder finding{
+      Label::request_not_acked,
+      fmt::format(
+          "{} of {} request bytes were acknowledged; the rest was retransmitted {} over {} and "
+          "never was.",
+          acked, facts.q1 - facts.q0,
+          facts.head_retransmits == 1 ? "once" : fmt::format("{} times", facts.head_retransmits),
+          base::duration(client.head_retransmit.time - facts.exchange.request.first.time))};
+  finding
+      .fault(Party::network, acked == 0 ? Confidence::high : Confidence::medium,
+             "the server host went down, or drops packets in its own firewall")
+      .evidence(heard.number < facts.exchange.request.first.number ? heard : PacketRef{},
+                Side::server, "last packet from the server")
+      .evidence(facts.exchange.request.first, Side::client,
+                words_for_request_evidence(facts.exchange))
+      .evidence(client.head_first_retransmit, Side::client, "first retransmission")
+      .evidence(client.head_retransmit, Side::client,
+                fmt::format("retransmission {}", facts.head_retransmits))
+      .evidence(facts.close)
+      .fact("acked_bytes", static_cast<std::int64_t>(acked))
+      .fact("request_bytes", static_cast<std::int64_t>(facts.q1 - facts.q0))
+      .fact("retransmissions", std::int64_t{facts.head_retransmits})
+      .fact("unacked_us", std::optional{unacked_for})
+      .seen_as("Client: a read timeout, or ETIMEDOUT after minutes. Server: nothing in any log.");
+  if (flow.trouble().icmp)
+    finding.evidence(flow.trouble().icmp, std::nullopt, "ICMP error about this flow");
+  return finding.build();
+}
+
+}  // namespace httpdiag::rules

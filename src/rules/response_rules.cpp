@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+// A response began; did it arrive whole? (taxonomy 4.6)
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "rules/finding_builder.hpp"
+#include "rules/rule_lists.hpp"
+
+namespace httpdiag::rules {
+
+namespace {
+
+bool cut(const ExchangeFacts& facts) {
+  return facts.answered && facts.exchange.response->state == MessageState::incomplete;
+}
+
+std::string received(const Message& response) {
+  if (!response.head_complete) return "in the middle of the response head";
+  if (response.content_length) {
+    return fmt::format("after {} of {} body bytes", response.body_bytes, *response.content_length);
+  }
+  if (response.chunked)
+    return fmt::format("after {} chunked body bytes, before the last chunk", response.body_bytes);
+  return fmt::format("after {} body bytes", response.body_bytes);
+}
+
+FindingBuilder& request_and_response(FindingBuilder& finding, const ExchangeFacts& facts) {
+  const Exchange& x = facts.exchange;
+  finding.evidence(x.request.first, Side::client, words_for_request_evidence(x))
+      .evidence(x.response->first, Side::server,
+                x.response->status != 0
+                    ? fmt::format("{} {}", x.response->status, x.response->start)
+                    : std::string{"start of the response"})
+      .fact("status", std::int64_t{x.response->status})
+      .fact("received_bytes", static_cast<std::int64_t>(x.response->body_bytes));
+  if (x.response->content_length) {
+    finding.fact("expected_bytes", static_cast<std::int64_t>(*x.response->content_length));
+  }
+  if (x.response->last != x.response->first) {
+    finding.evidence(x.response->last, Side::server, "last response byte");
+  }
+  return finding;
+}
+
+FindingBuilder malformed(const ExchangeFacts& facts) {
+  const Message& response = *facts.exchange.response;
+  FindingBuilder finding{Label::response_malformed,
+                         fmt::format("The response breaks HTTP/1.1 syntax at byte {} ({}).",
+                                     response.error_offset - response.begin, response.error)};
+  request_and_response(finding, facts)
+      .evidence(response.error_packet, Side::server, "first byte that breaks the syntax")
+      .fact("parse_error", response.error)
+      .fact("error_at_byte", static_cast<std::int64_t>(response.error_offset - response.begin))
+      .seen_as(
+          "Client: malformed response, BadStatusLine, HPE_... Parse Error, curl 1 or 8; a proxy: "
+          "502.");
+  return finding;
+}
+
+}  // namespace
+
+std::optional<Finding> response_malformed(const ExchangeFacts& facts, const Thresholds&) {
+  if (!facts.answered || facts.exchange.response->error.empty()) return std::nullopt;
+  const Message& response = *facts.exchange.response;
+  // Odd, yet a whole message came out of it: clients differ, so it is a note.
+  if (!response.fatal && response.head_complete && response.state == MessageState::complete)
+    return std::nullopt;
+  return malformed(facts).evidence(facts.close_after_response).build();
+}
+
+std::optional<Finding> response_malformed_note(const ExchangeFacts& facts,
+                                               const Thresholds& limits) {
+  if (!facts.answered || facts.exchange.response->error.empty()) return std::nullopt;
+  if (response_malformed(facts, limits)) return std::nullopt;
+  return malformed(facts)
+      .severity(Severity::warning)
+      .seen_as("Lenient clients read it, strict ones fail.")
+      .build();
+}
+
+std::optional<Finding> zero_window_stall(const ExchangeFacts& facts, const Thresholds& limits) {
+  const bool upload =
+      !facts.answered && !facts.request_acked && facts.flow.closed_window(Side::server);
+  const bool download = cut(facts) && facts.flow.closed_window(Side::client);
+  if (!upload && !download) return std::nullopt;
+  const Side receiver = upload ? Side::server : Side::client;
+  const SideRecord& record = facts.flow.flow.side(receiver);
+  const SideTrouble& trouble = record.trouble();
+  const Duration closed = facts.flow.until - trouble.zero_window_since.time;
+  if (closed < limits.zero_window_min) return std::nullopt;
+  FindingBuilder finding{
+      Label::zero_window_stall,
+      fmt::format("The {} announced a window of 0 and never opened it again; {} sent in {}.",
+                  receiver == Side::client ? "client" : "server",
+                  base::count(trouble.window_probes, "window probe"), base::duration(closed))};
+  finding.severity(Severity::error)
+      .fault(receiver == Side::client ? Party::client_app : Party::server_app, Confidence::high, "")
+      .evidence(facts.exchange.request.first, Side::client,
+                words_for_request_evidence(facts.exchange))
+      .evidence(trouble.zero_window_since, receiver, "window 0")
+      .evidence(trouble.window_probe, other(receiver), "last window probe")
+      .evidence(facts.answered ? facts.close_after_response : facts.close)
+      .fact("closed_us", std::optional{closed})
+      .fact("window_probes", std::int64_t{trouble.window_probes})
+      .fact("receiver", std::string{receiver == Side::client ? "client" : "server"})
+      .seen_as(
+          "Sender: send blocks, EAGAIN or a write timeout. Receiver: the process does not read its "
+          "socket.");
+  return finding.build();
+}
+
+std::optional<Finding> response_truncated_fin(const ExchangeFacts& facts, const Thresholds&) {
+  if (!cut(facts) || facts.close_after_response.closer != Closer::server_fin) return std::nullopt;
+  FindingBuilder finding{Label::response_truncated_fin,
+                         fmt::format("The server closed {}.", received(*facts.exchange.response))};
+  request_and_response(finding, facts)
+      .evidence(facts.close_after_response)
+      .fault(Party::server_app, Confidence::high,
+             "the peer is a proxy, and what is behind it failed")
+      .seen_as(
+          "Client: premature end of body, IncompleteRead, unexpected EOF, curl 18. Not "
+          "acknowledged.");
+  return finding.build();
+}
+
+std::optional<Finding> response_truncated_rst(const ExchangeFacts& facts,
+                                              const Thresholds& limits) {
+  if (!facts.answered) return std::nullopt;
+  const FlowRecord& flow = facts.flow.flow;
+  const Message& response = *facts.exchange.response;
+  const SideTrouble& server = flow.s().trouble();
+  const bool truncated = cut(facts) && facts.close_after_response.closer == Closer::server_rst;
+  // Whole on the wire, but the RST overtakes what the client has not acknowledged.
+  const bool at_risk = !truncated && response.state == MessageState::complete && server.rst &&
+                       server.rst.number >= response.last.number && flow.s().acked < response.end &&
+                       !facts.flow.client_unheard && !by_client(facts.close_after_response.closer);
+  if (!truncated && !at_risk) return std::nullopt;
+  const bool never_arrived =
+      at_risk && server.most_head_retransmits >= limits.unacked_min_retransmits;
+  const std::uint64_t unacked = response.end > flow.s().acked ? response.end - flow.s().acked : 0;
+  FindingBuilder finding{
+      Label::response_truncated_rst,
+      truncated ? fmt::format("The server reset the connection {}.", received(response))
+                : fmt::format("The whole response was sent, but {} were never acknowledged when "
+                              "the server's RST came{}.",
+                              base::bytes(unacked),
+                              never_arrived ? fmt::format(", after {} retransmissions",
+                                                          server.most_head_retransmits)
+                                            : "")};
+  request_and_response(finding, facts)
+      .evidence(server.head_retransmit, Side::server, "last retransmission")
+      .evidence(server.rst, Side::server, "server RST")
+      .severity(truncated || never_arrived ? Severity::error : Severity::warning)
+      .fact("data_at_risk", at_risk)
+      .fact("unacked_bytes", static_cast<std::int64_t>(unacked))
+      .seen_as("Client: connection reset by peer while it reads the body (curl 56).");
+  if (never_arrived) {
+    finding.fault(Party::network, Confidence::medium, "the client host stopped receiving");
+  } else {
+    finding.fault(Party::server_app, Confidence::medium,
+                  "a device in between sent it with the server's address");
+  }
+  return finding.build();
+}
+
+std::optional<Finding> response_aborted_by_client(const ExchangeFacts& facts,
+                                                  const Thresholds& limits) {
+  if (!cut(facts) || !by_client(facts.close_after_response.closer)) return std::nullopt;
+  const Duration since_request =
+      facts.close_after_response.packet.time - facts.exchange.request.last.time;
+  const auto matched = match_timeout(since_request, limits, limits.known_timeouts);
+  FindingBuilder finding{
+      Label::response_aborted_by_client,
+      fmt::format(
+          "{} {}, {} after the request{}.",
+          facts.close_after_response.closer == Closer::client_fin
+              ? "The client closed"
+              : "The client reset the connection",
+          received(*facts.exchange.response), base::duration(since_request),
+          matched ? fmt::format(", which matches a limit of {}", base::duration(*matched)) : "")};
+  request_and_response(finding, facts)
+      .evidence(facts.close_after_response)
+      .fact("since_request_us", std::optional{since_request})
+      .fact("matched_timeout_us", matched)
+      .fault(Party::client_app, matched ? Confidence::medium : Confidence::high,
+             matched ? "the server was too slow for the client's limit" : "")
+      .seen_as(
+          "Server: broken pipe, ClientAbortException; nginx 499 or 200 with fewer bytes; HAProxy "
+          "CD.");
+  return finding.build();
+}
+
+std::optional<Finding> response_stalled(const ExchangeFacts& facts, const Thresholds& limits) {
+  if (!cut(facts) || facts.close_after_response.closer != Closer::none) return std::nullopt;
+  if (facts.silence < limits.response_stall) return std::nullopt;
+  const FlowRecord& flow = facts.flow.flow;
+  const bool unacked = flow.s().acked < flow.s().next && flow.s().trouble().head_retransmits > 0;
+  FindingBuilder finding{
+      Label::response_stalled,
+      fmt::format("The response stopped {}; nothing more came for {}{}.",
+                  received(*facts.exchange.response), base::duration(facts.silence),
+                  unacked ? ", while the server retransmitted in vain" : "")};
+  request_and_response(finding, facts)
+      .evidence(flow.s().trouble().head_retransmit, Side::server, "last retransmission")
+      .evidence(flow.last, std::nullopt, "last packet of the flow")
+      .fact("stalled_us", std::optional{facts.silence})
+      .seen_as("Client: read timed out in the middle of the body.");
+  if (unacked) {
+    finding.fault(Party::network, Confidence::medium, "the client host stopped receiving");
+  } else {
+    finding.fault(Party::server_app, Confidence::medium,
+                  "the answer went on after the end of the capture");
+  }
+  return finding.build();
+}
+
+}  // namespace httpdiag::rules

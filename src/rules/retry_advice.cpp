@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// Is it safe to send again? What holds for every exchange with a label; the
+// report decides for the single exchange from what was acknowledged.
+#include "httpdiag/symptoms.hpp"
+
+namespace httpdiag {
+
+std::string_view retry_advice(Label label) {
+  switch (label) {
+    using enum Label;
+    case connect_refused:
+    case syn_retries_exhausted:
+    case connect_abandoned:
+    case connect_unreachable:
+    case handshake_not_completed:
+    case handshake_client_reset:
+      return "Safe: no request was delivered.";
+
+    case request_on_half_closed:
+    case keepalive_close_race:
+    case request_after_close_token:
+    case idle_conn_reset:
+      return "Safe, even for a POST, if a RST answered and no byte of the request was "
+             "acknowledged: no application saw it. Otherwise only if doing it twice does no harm.";
+    case request_not_acked:
+    case idle_conn_blackholed:
+      return "Only if doing it twice does no harm: the bytes may have arrived and only their "
+             "acknowledgements got lost.";
+    case reset_without_response:
+      return "Safe if no byte of the request was acknowledged. Otherwise only if doing it twice "
+             "does no harm: the server may have acted on it.";
+
+    case request_incomplete:
+      return "Only if doing it twice does no harm: the server saw part of the request.";
+    case request_malformed:
+      return "Pointless before the request is fixed: the same bytes will fail again.";
+    case early_response:
+      return "Not unchanged: the server refused before it had read everything. Do what the status "
+             "asks for first.";
+
+    case client_timeout:
+    case closed_without_response:
+    case no_response:
+      return "Only if doing it twice does no harm: the request was delivered and may have been "
+             "executed, or may still be.";
+    case late_response:
+      return "Do not: the server has answered, the client only did not wait for it. Look up the "
+             "result instead.";
+
+    case response_truncated_fin:
+    case response_truncated_rst:
+    case response_stalled:
+    case response_aborted_by_client:
+    case response_malformed:
+      return "Only if doing it twice does no harm: the server began to answer, so it has very "
+             "likely acted.";
+    case zero_window_stall:
+      return "Only if doing it twice does no harm, when the exchange did not complete.";
+
+    case http_redirect:
+      return "To the final URL, not to this one.";
+    case http_client_error:
+      return "Not unchanged: the same request will be refused again. 408 and 429 may be repeated "
+             "later.";
+    case http_server_error:
+      return "Only if doing it twice does no harm: part of the work may have been done.";
+    case http_gateway_error:
+      return "Only if doing it twice does no harm: behind a 502 or 504 the request may have been "
+             "executed.";
+    case ack_negative:
+      return "Do not repeat blindly: the receiver has decided. Clear up the reason first.";
+
+    case capture_file_truncated:
+    case capture_snaplen_cut:
+    case capture_duplicate_packets:
+    case capture_gap:
+    case capture_started_midstream:
+    case capture_ended_early:
+    case capture_one_way:
+    case capture_clock_anomaly:
+    case connect_slow:
+    case connection_unused:
+    case payload_opaque:
+    case slow_response:
+    case response_unsolicited:
+    case pipelined_requests:
+    case reset_after_complete:
+    case loss_recovery_delay:
+    case ok:
+      return {};
+  }
+  return {};
+}
+
+}  // namespace httpdiag

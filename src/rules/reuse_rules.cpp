@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+// Requests on connections that were already over (taxonomy 4.8). The two ACK
+// numbers decide (taxonomy 2.1), not the order in which packets were recorded.
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "rules/finding_builder.hpp"
+#include "rules/rule_lists.hpp"
+
+namespace httpdiag::rules {
+
+namespace {
+
+bool unanswered(const ExchangeFacts& facts) {
+  return facts.request_complete && !facts.answered && !facts.exchange.response_missing &&
+         !facts.flow.server_unheard;
+}
+
+PacketRef server_rst_after_request(const ExchangeFacts& facts) {
+  const PacketRef rst = facts.flow.flow.s().trouble().rst;
+  return rst && rst.number > facts.exchange.request.first.number ? rst : PacketRef{};
+}
+
+constexpr std::string_view kReuseSeen =
+    "Client: NoHttpResponseException / failed to respond, unexpected end of stream, socket hang "
+    "up, "
+    "empty reply (52), broken pipe or connection reset. Server: no request in any log.";
+
+/// " (it closed 5 s after its last answer)"
+std::string closes_after(const ExchangeFacts& facts) {
+  if (!facts.server_idle) return {};
+  return fmt::format(" (it closed {} after its last answer)", base::duration(*facts.server_idle));
+}
+
+FindingBuilder after_close_token(const ExchangeFacts& facts) {
+  const Exchange& x = facts.exchange;
+  FindingBuilder finding{
+      Label::request_after_close_token,
+      "The connection was announced to close, and the client sent another request on it."};
+  finding.evidence(x.close_token_in, std::nullopt, "Connection: close")
+      .evidence(x.request.first, Side::client, words_for_request_evidence(x))
+      .evidence(facts.close)
+      .fact("in_flight", x.close_token_in_flight);
+  return finding;
+}
+
+}  // namespace
+
+std::optional<Finding> request_after_close_token(const ExchangeFacts& facts, const Thresholds&) {
+  const Exchange& x = facts.exchange;
+  if (!unanswered(facts) || !x.previous_said_close || x.close_token_in_flight) return std::nullopt;
+  return after_close_token(facts).seen_as(std::string{kReuseSeen}).build();
+}
+
+std::optional<Finding> request_after_close_token_note(const ExchangeFacts& facts,
+                                                      const Thresholds&) {
+  const Exchange& x = facts.exchange;
+  if (!x.previous_said_close) return std::nullopt;
+  return after_close_token(facts)
+      .severity(Severity::info)
+      .fault(Party::client_app, Confidence::medium,
+             x.close_token_in_flight ? "the request was already on its way" : "")
+      .build();
+}
+
+std::optional<Finding> request_on_half_closed(const ExchangeFacts& facts,
+                                              const Thresholds& limits) {
+  if (!unanswered(facts) || !facts.fin_seen_by_client) return std::nullopt;
+  const Exchange& x = facts.exchange;
+  const FlowRecord& flow = facts.flow.flow;
+  const PacketRef rst = server_rst_after_request(facts);
+  const bool read = facts.request_acked && !facts.acked_by_rst;
+  const std::string_view outcome = read ? "acked-no-reply" : rst ? "rst" : "unanswered";
+  const Duration age = facts.half_closed_age.value_or(Duration{0});
+  const bool missed = age >= limits.half_closed_race;
+
+  FindingBuilder finding{
+      Label::request_on_half_closed,
+      fmt::format("The server had closed its side {} before; the request's own ACK number covers "
+                  "that FIN. {}",
+                  base::duration(age),
+                  rst    ? "The server's kernel answered with RST and discarded it."
+                  : read ? "The server's kernel took it, but no answer can come on this connection."
+                         : "It was never answered.")};
+  finding
+      .fault(Party::client_app, read ? Confidence::medium : Confidence::high,
+             read ? "the server half-closed on purpose and reads on" : "")
+      .evidence(flow.s().fin, Side::server, "server FIN")
+      .evidence(x.request.first, Side::client,
+                words_for_request_evidence(x) + ", its ACK covers the FIN")
+      .evidence(rst, Side::server, "server RST")
+      .fact("outcome", std::string{outcome})
+      .fact("half_closed_age_us", std::optional{age})
+      .fact("server_idle_us", facts.server_idle)
+      .fact("idle_us", facts.idle)
+      .fact("requests_before", std::int64_t{x.requests_before})
+      .seen_as(std::string{kReuseSeen});
+  if (x.unsolicited) {
+    finding.evidence(x.unsolicited, Side::server,
+                     fmt::format("unsolicited {}", x.unsolicited_status));
+  }
+  const std::string closes = closes_after(facts);
+  finding.remedy(
+      missed
+          ? fmt::format(
+                "The pool had {0} to notice the FIN and did not: check connections before use "
+                "(validate-after-inactivity below {0}), or keep idle ones for less time than the "
+                "server does{1}.",
+                base::duration(age), closes)
+          : fmt::format(
+                "The FIN came {} before the request, between check and use: keep idle connections "
+                "for less time than the server does{}, and let the client retry this error.",
+                base::duration(age), closes));
+  return finding.build();
+}
+
+std::optional<Finding> keepalive_close_race(const ExchangeFacts& facts, const Thresholds&) {
+  if (!unanswered(facts) || !facts.crossed) return std::nullopt;
+  const Exchange& x = facts.exchange;
+  const FlowRecord& flow = facts.flow.flow;
+  const PacketRef rst = server_rst_after_request(facts);
+  const Duration gap = x.request.first.time - flow.s().fin.time;
+  FindingBuilder finding{Label::keepalive_close_race,
+                         fmt::format("The server closed the idle connection while the request was "
+                                     "on its way: neither side's ACK "
+                                     "covers the other's segment; {} apart at the capture point.",
+                                     base::duration(gap < Duration{0} ? -gap : gap))};
+  finding.fault(Party::none, Confidence::high, "")
+      .evidence(flow.s().fin, Side::server, "server FIN, does not acknowledge the request")
+      .evidence(x.request.first, Side::client,
+                words_for_request_evidence(x) + ", does not acknowledge the FIN")
+      .evidence(rst, Side::server, "server RST")
+      .remedy(
+          fmt::format("Nobody broke a rule. Keep idle connections on the client for a second or "
+                      "two less than the "
+                      "server does{}, and let it retry this error: the request was not processed.",
+                      closes_after(facts)))
+      .fact("gap_us", std::optional{gap})
+      .fact("server_idle_us", facts.server_idle)
+      .fact("idle_us", facts.idle)
+      .fact("requests_before", std::int64_t{x.requests_before})
+      .seen_as(std::string{kReuseSeen});
+  return finding.build();
+}
+
+std::optional<Finding> idle_conn_reset(const ExchangeFacts& facts, const Thresholds& limits) {
+  if (!unanswered(facts) || !facts.idle || *facts.idle < limits.idle_min) return std::nullopt;
+  const FlowRecord& flow = facts.flow.flow;
+  const PacketRef rst = server_rst_after_request(facts);
+  if (!rst || flow.s().fin || facts.request_part_acked) return std::nullopt;
+  const auto timer = match_timeout(*facts.idle, limits, limits.device_timers);
+  FindingBuilder finding{
+      Label::idle_conn_reset,
+      fmt::format(
+          "The connection had been idle for {}; the first request after that was answered with RST "
+          "before any ACK.",
+          base::duration(*facts.idle))};
+  finding
+      .fault(
+          facts.rst_from_elsewhere ? Party::network : Party::server_host,
+          facts.rst_from_elsewhere ? Confidence::high : Confidence::medium,
+          facts.rst_from_elsewhere ? "" : "a firewall, NAT or load balancer forgot the connection")
+      .evidence(facts.exchange.active_before, std::nullopt, "last activity before the pause")
+      .evidence(facts.exchange.request.first, Side::client,
+                words_for_request_evidence(facts.exchange))
+      .evidence(rst, Side::server, "RST")
+      .fact("idle_us", facts.idle)
+      .fact("rst_ttl", std::int64_t{flow.s().trouble().rst_ttl})
+      .fact("server_ttl", std::int64_t{flow.s().ttl})
+      .fact("device_timer_us", timer)
+      .seen_as(
+          "Client: connection reset on the first request after a pause. Server: no request in any "
+          "log.");
+  return finding.build();
+}
+
+std::optional<Finding> idle_conn_blackholed(const ExchangeFacts& facts, const Thresholds& limits) {
+  if (!facts.idle || *facts.idle < limits.idle_min || facts.exchange.index < 2) return std::nullopt;
+  if (facts.request_part_acked) return std::nullopt;
+  const FlowRecord& flow = facts.flow.flow;
+  if (flow.s().last.number > facts.exchange.request.first.number) return std::nullopt;
+  auto not_acked = request_not_acked(facts, limits);
+  if (!not_acked) return std::nullopt;
+  const SideTrouble& client = flow.c().trouble();
+  return FindingBuilder{
+      Label::idle_conn_blackholed,
+      fmt::format(
+          "The connection had been idle for {}; the next request was retransmitted {} "
+          "and nothing at all came back.",
+          base::duration(*facts.idle),
+          facts.head_retransmits == 1 ? "once" : fmt::format("{} times", facts.head_retransmits))}
+      .evidence(flow.s().last, Side::server, "last packet from the server")
+      .evidence(facts.exchange.request.first, Side::client,
+                words_for_request_evidence(facts.exchange))
+      .evidence(client.head_first_retransmit, Side::client, "first retransmission")
+      .evidence(client.head_retransmit, Side::client,
+                fmt::format("retransmission {}", facts.head_retransmits))
+      .evidence(facts.close)
+      .fault(Party::network, Confidence::medium, "the server host died in the meantime")
+      .fact("idle_us", facts.idle)
+      .fact("retransmissions", std::int64_t{facts.head_retransmits})
+      .fact("device_timer_us", match_timeout(*facts.idle, limits, limits.device_timers))
+      .seen_as("Client: hangs, then a read timeout or ETIMEDOUT. Server: nothing in any log.")
+      .build();
+}
+
+}  // namespace httpdiag::rules

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// Precedence (taxonomy section 3). Order is meaning here: read the comment of a
+// line before moving it.
+#include "rules/rule_lists.hpp"
+
+#include <array>
+
+namespace httpdiag::rules {
+
+namespace {
+
+constexpr std::array kExchangePrimaries = {
+    &request_malformed,   // E1
+    &early_response,      // E2
+    &request_incomplete,  // E3
+    // The request is complete and no byte of a final response was seen.
+    &request_after_close_token,  // E4
+    &request_on_half_closed,     // E5: decided by ACK numbers, whatever the vantage
+    &keepalive_close_race,       // E6: likewise
+    &idle_conn_reset,            // E7: not acknowledged
+    &idle_conn_blackholed,
+    &request_not_acked,
+    &closed_without_response,  // E8: acknowledged; the first to close decides
+    &reset_without_response,
+    &client_timeout,
+    &no_response,
+    // A response has begun.
+    &late_response,       // E11, before the rest: nobody was there to read it
+    &response_malformed,  // E9
+    &zero_window_stall,   // E10: never completes against a closed window
+    &response_truncated_fin,
+    &response_truncated_rst,
+    &response_aborted_by_client,
+    &response_stalled,
+    &http_gateway_error,  // E12: complete
+    &http_server_error,
+    &http_client_error,
+    &http_redirect,
+    &ack_negative,
+    &slow_response,
+};
+
+constexpr std::array kExchangeAnnotations = {
+    &exchange_snaplen_cut,
+    &exchange_gap,
+    &exchange_ended_early,
+    &request_malformed_note,
+    &slow_response,
+    &response_malformed_note,
+    &request_on_half_closed,
+    &request_after_close_token_note,
+    &exchange_loss_recovery_delay,
+};
+
+constexpr std::array kConnectPrimaries = {
+    &connect_refused,         &connect_unreachable,   &handshake_client_reset,
+    &handshake_not_completed, &syn_retries_exhausted, &connect_abandoned,
+};
+
+constexpr std::array kQuietPrimaries = {&payload_opaque, &connection_unused};
+
+constexpr std::array kFlowAnnotations = {
+    &flow_snaplen_cut,
+    &flow_duplicate_packets,
+    &flow_gap,
+    &flow_started_midstream,
+    &flow_ended_early,
+    &flow_one_way,
+    &flow_clock_anomaly,
+    &connect_slow,
+    &payload_opaque,
+    &response_unsolicited,
+    &trailing_garbage,
+    &pipelined_requests,
+    &reset_after_complete,
+    &flow_loss_recovery_delay,
+    &flow_zero_window_stall,
+};
+
+}  // namespace
+
+std::span<const ExchangeRule> exchange_primaries() { return kExchangePrimaries; }
+std::span<const ExchangeRule> exchange_annotations() { return kExchangeAnnotations; }
+std::span<const FlowRule> connect_primaries() { return kConnectPrimaries; }
+std::span<const FlowRule> quiet_primaries() { return kQuietPrimaries; }
+std::span<const FlowRule> flow_annotations() { return kFlowAnnotations; }
+
+}  // namespace httpdiag::rules

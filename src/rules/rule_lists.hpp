@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every rule of the program, and the order in which they win. A rule is a pure
+// function from facts to a finding; to add one, write it in the file of its
+// phase, declare it here and list it in rule_lists.cpp.
+#pragma once
+
+#include <optional>
+#include <span>
+
+#include "httpdiag/finding.hpp"
+#include "httpdiag/settings.hpp"
+#include "rules/facts.hpp"
+
+namespace httpdiag::rules {
+
+using ExchangeRule = std::optional<Finding> (*)(const ExchangeFacts&, const Thresholds&);
+using FlowRule = std::optional<Finding> (*)(const FlowFacts&, const Thresholds&);
+
+/// First match is the primary label (taxonomy 3.1); none matches: ok.
+std::span<const ExchangeRule> exchange_primaries();
+/// All that match are annotations, except the one that is primary already.
+std::span<const ExchangeRule> exchange_annotations();
+/// The connect phase; first match is the flow's primary label (taxonomy 3.2).
+std::span<const FlowRule> connect_primaries();
+/// What a flow without exchanges amounts to; first match.
+std::span<const FlowRule> quiet_primaries();
+std::span<const FlowRule> flow_annotations();
+
+// Request (request_rules.cpp)
+std::optional<Finding> request_malformed(const ExchangeFacts&, const Thresholds&);
+std::optional<Finding> request_malformed_note(const ExchangeFacts&, const Thresholds&);
+std::optional<Finding> early_response(const ExchangeFacts&, const Thresholds&);
+std::optional<Finding> request_incomplete(const ExchangeFacts&, const Thresholds&);
+std::optional<Finding> request_not_acked(const ExchangeFacts&, const Thresholds&);
+// Reuse of connections (reuse_rules.cpp)
+std::optional<Finding> request_after_close_token(const ExchangeFacts&, const Thresholds&);
+std::optional<Finding> request_after_close_token_note(const ExchangeFacts&, const Thresholds&);
+std::optional<Finding> request_on_half_closed(const ExchangeFacts&, const Thresholds&);
+std::optional<Finding> keepalive_close_race(const ExchangeFacts&, const Thresholds&);
+std::optional<Finding> idle_conn_reset(const ExchangeFacts&, const Thresholds&);
+std::optional<Finding> idle_conn_blackholed(const ExchangeFacts&, const Thresholds&);
+// Waiting for the response (wait_rules.cpp)
+std::optional<Finding> closed_without_response(const ExchangeFacts&, const Thresholds&);
+std::optional<Finding> reset_without_response(const ExchangeFacts&, const Thresholds&);
+std::optional<Finding> client_timeout(const ExchangeFacts&, const Thresholds&);
+std::optional<Finding> late_response(const ExchangeFacts&, const Thresholds&);
+std::optional<Finding> no_response(const ExchangeFacts&, const Thresholds&);
+std::optional<Finding> slow_response(const ExchangeFacts&, const Thresholds&);
+// Receiving the response (response_rules.cpp)
+std::optional<Finding> response_malformed(const ExchangeFacts&, const Thresholds&);
+std::optional<Finding> response_malformed_note(const ExchangeFacts&, const Thresholds&);
+std::optional<Finding> zero_window_stall(const ExchangeFacts&, const Thresholds&);
+std::optional<Finding> response_truncated_fin(const ExchangeFacts&, const Thresholds&);
+std::optional<Finding> response_truncated_rst(const ExchangeFacts&, const Thresholds&);
+std::optional<Finding> response_aborted_by_client(const ExchangeFacts&, const Thresholds&);
+std::optional<Finding> response_stalled(const ExchangeFacts&, const Thresholds&);
+// What the response says (http_rules.cpp)
+std::optional<Finding> http_gateway_error(const ExchangeFacts&, const Thresholds&);
+std::optional<Finding> http_server_error(const ExchangeFacts&, const Thresholds&);
+std::optional<Finding> http_client_error(const ExchangeFacts&, const Thresholds&);
+std::optional<Finding> http_redirect(const ExchangeFacts&, const Thresholds&);
+std::optional<Finding> ack_negative(const ExchangeFacts&, const Thresholds&);
+// Connect (connect_rules.cpp)
+std::optional<Finding> connect_refused(const FlowFacts&, const Thresholds&);
+std::optional<Finding> connect_unreachable(const FlowFacts&, const Thresholds&);
+std::optional<Finding> handshake_client_reset(const FlowFacts&, const Thresholds&);
+std::optional<Finding> handshake_not_completed(const FlowFacts&, const Thresholds&);
+std::optional<Finding> syn_retries_exhausted(const FlowFacts&, const Thresholds&);
+std::optional<Finding> connect_abandoned(const FlowFacts&, const Thresholds&);
+std::optional<Finding> connect_slow(const FlowFacts&, const Thresholds&);
+std::optional<Finding> connection_unused(const FlowFacts&, const Thresholds&);
+// What the flow carried beside exchanges, and how it was put away (content_rules.cpp)
+std::optional<Finding> payload_opaque(const FlowFacts&, const Thresholds&);
+std::optional<Finding> response_unsolicited(const FlowFacts&, const Thresholds&);
+std::optional<Finding> trailing_garbage(const FlowFacts&, const Thresholds&);
+std::optional<Finding> pipelined_requests(const FlowFacts&, const Thresholds&);
+std::optional<Finding> reset_after_complete(const FlowFacts&, const Thresholds&);
+// Transport quality (transport_rules.cpp)
+std::optional<Finding> flow_loss_recovery_delay(const FlowFacts&, const Thresholds&);
+std::optional<Finding> exchange_loss_recovery_delay(const ExchangeFacts&, const Thresholds&);
+std::optional<Finding> flow_zero_window_stall(const FlowFacts&, const Thresholds&);
+// Capture quality (capture_rules.cpp)
+std::optional<Finding> flow_started_midstream(const FlowFacts&, const Thresholds&);
+std::optional<Finding> flow_duplicate_packets(const FlowFacts&, const Thresholds&);
+std::optional<Finding> flow_gap(const FlowFacts&, const Thresholds&);
+std::optional<Finding> flow_snaplen_cut(const FlowFacts&, const Thresholds&);
+std::optional<Finding> flow_one_way(const FlowFacts&, const Thresholds&);
+std::optional<Finding> flow_clock_anomaly(const FlowFacts&, const Thresholds&);
+std::optional<Finding> flow_ended_early(const FlowFacts&, const Thresholds&);
+std::optional<Finding> exchange_ended_early(const ExchangeFacts&, const Thresholds&);
+std::optional<Finding> exchange_gap(const ExchangeFacts&, const Thresholds&);
+std::optional<Finding> exchange_snaplen_cut(const ExchangeFacts&, const Thresholds&);
+
+}  // namespace httpdiag::rules

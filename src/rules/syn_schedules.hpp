@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// Retry schedules of SYNs, as kernels publish them.
+#pragma once
+
+#include <optional>
+#include <span>
+
+#include "rules/facts.hpp"
+
+namespace httpdiag::rules {
+
+/// The schedule that `syns` (two at least, in order) is a prefix of. A schedule that
+/// the series has run to its end is preferred, then the one with most retries.
+std::optional<SynSchedule> match_schedule(std::span<const PacketRef> syns,
+                                          const Thresholds& limits);
+
+/// Gap to expect after a single SYN: the initial RTO of RFC 6298 §2.1.
+inline constexpr Duration kInitialRto = std::chrono::seconds{1};
+
+}  // namespace httpdiag::rules

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rules/tally.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "rules/finding_builder.hpp"
+#include "rules/judge.hpp"
+
+namespace httpdiag::rules {
+
+namespace {
+
+// Distinct clients per cause are counted up to here; beyond, the number means "at least".
+constexpr std::size_t kMaxClients = 64;
+
+std::uint64_t& at(std::array<std::uint64_t, kLabelCount>& counts, Label label) {
+  return counts[static_cast<std::size_t>(label)];
+}
+
+bool about_capture(Label label) { return info(label).phase == Phase::capture; }
+
+}  // namespace
+
+void Tally::on_packet(PacketRef packet) {
+  const Thresholds& limits = settings_.thresholds;
+  if (!report_.first || packet.time < report_.first->time) report_.first = packet;
+  if (!report_.last || packet.time > report_.last->time) report_.last = packet;
+  if (previous_) {
+    const Duration step = packet.time - previous_.time;
+    if (step < -limits.clock_step_back) {
+      ++steps_back_;
+      if (-step > largest_step_) {
+        largest_step_ = -step;
+        step_from_ = previous_;
+        step_to_ = packet;
+      }
+    } else if (step > limits.clock_gap && !gap_from_) {
+      gap_from_ = previous_;
+      gap_to_ = packet;
+    }
+  }
+  previous_ = packet;
+}
+
+void Tally::count_exchange(Label primary, const std::vector<Finding>& findings,
+                           const std::vector<Label>& annotations) {
+  ++report_.exchanges;
+  ++at(report_.exchange_labels, primary);
+  for (const Label label : annotations) ++at(report_.annotations, label);
+  report_.worst = std::max(report_.worst, worst_of(findings));
+}
+
+void Tally::count_flow(const FlowReport& flow) {
+  ++report_.flows;
+  ++at(report_.flow_labels, flow.label);
+  for (const Label label : flow.labels) ++at(report_.annotations, label);
+  report_.worst = std::max(report_.worst, worst_of(flow.findings));
+  report_.omitted_exchanges += flow.omitted_exchanges;
+  note_quality(flow.findings);
+
+  const bool flow_itself = !flow.findings.empty() && flow.findings.front().label == flow.label;
+  if (flow_itself && flow.severity >= Severity::warning)
+    count_cause(flow.label, flow.severity, flow, nullptr);
+  for (const ExchangeReport& exchange : flow.exchanges) {
+    if (exchange.severity >= Severity::warning)
+      count_cause(exchange.label, exchange.severity, flow, &exchange);
+  }
+}
+
+void Tally::count_unshown(Label label, Severity severity, const FlowReport& flow,
+                          std::uint64_t count) {
+  if (severity < Severity::warning) return;
+  if (Cause* cause = cause_for(label, severity, flow)) cause->count += count;
+}
+
+Cause* Tally::cause_for(Label label, Severity severity, const FlowReport& flow) {
+  const CauseKey key{label, flow.server};
+  auto row = causes_.find(key);
+  if (row == causes_.end()) {
+    if (causes_.size() >= settings_.limits.max_causes) {
+      ++report_.omitted_causes;
+      return nullptr;
+    }
+    row = causes_.emplace(key, CauseRow{}).first;
+    row->second.cause.label = label;
+    row->second.cause.server = flow.server;
+  }
+  auto& [cause, clients] = row->second;
+  cause.severity = std::max(cause.severity, severity);
+  if (clients.size() < kMaxClients) clients.insert(flow.client.ip);
+  cause.clients = clients.size();
+  return &cause;
+}
+
+void Tally::count_cause(Label label, Severity severity, const FlowReport& flow,
+                        const ExchangeReport* exchange) {
+  Cause* cause = cause_for(label, severity, flow);
+  if (cause == nullptr) return;
+  ++cause->count;
+  const PacketRef first = exchange != nullptr ? exchange->request.first : flow.first;
+  if (!cause->last || first.number > cause->last.number) cause->last = first;
+  if (cause->first && first.number >= cause->first.number) return;
+  // The earliest one is the worked example, so that it does not depend on which flow ended first.
+  cause->first = first;
+  cause->example_flow = flow.id;
+  cause->example_exchange = exchange != nullptr ? exchange->index : 0;
+  cause->example = flow;
+  if (exchange != nullptr) cause->example.exchanges = {*exchange};
+}
+
+void Tally::note_quality(const std::vector<Finding>& findings) {
+  for (const Finding& finding : findings) {
+    if (!about_capture(finding.label)) continue;
+    Quality& quality = quality_[finding.label];
+    const bool earlier = quality.flows == 0 || finding.evidence.front().packet.number <
+                                                   quality.example.evidence.front().packet.number;
+    ++quality.flows;
+    if (earlier) quality.example = finding;
+  }
+}
+
+void Tally::add_capture_findings(const CaptureSummary& input, const Ledger& ledger) {
+  std::vector<Finding>& findings = report_.findings;
+  if (input.damage && previous_) {
+    findings.push_back(FindingBuilder{
+        Label::capture_file_truncated,
+        fmt::format("The file breaks off at byte {} ({}); everything up to packet {} was analysed.",
+                    input.damage->byte_offset, input.damage->reason, input.damage->after_packet)}
+                           .evidence(previous_, std::nullopt, "last whole packet")
+                           .fact("byte_offset",
+                                 static_cast<std::int64_t>(input.damage->byte_offset))
+                           .build());
+  }
+  for (auto& [label, quality] : quality_) {
+    // The clock is judged over all packets, below.
+    if (label == Label::capture_clock_anomaly) continue;
+    Finding finding = quality.example;
+    if (quality.flows > 1) {
+      finding.detail = fmt::format("{} connections are affected, for example: {}", quality.flows,
+                                   finding.detail);
+    }
+    finding.facts.push_back({"flows", static_cast<std::int64_t>(quality.flows)});
+    if (label == Label::capture_duplicate_packets) {
+      finding.detail = fmt::format(
+          "{} of {} packets are copies of others (-i any, a mirror port or two interfaces); "
+          "they were left out.",
+          ledger.duplicates, ledger.packets);
+    }
+    findings.push_back(std::move(finding));
+  }
+  if (steps_back_ > 0) {
+    findings.push_back(FindingBuilder{
+        Label::capture_clock_anomaly,
+        fmt::format("Timestamps go backwards {}, by up to {}; durations across it are unreliable.",
+                    steps_back_ == 1 ? "once" : fmt::format("{} times", steps_back_),
+                    base::duration(largest_step_))}
+                           .evidence(step_from_, std::nullopt, "before the step")
+                           .evidence(step_to_, std::nullopt,
+                                     "recorded after it, with an earlier time")
+                           .fact("steps", static_cast<std::int64_t>(steps_back_))
+                           .fact("largest_step_us", std::optional{largest_step_})
+                           .build());
+  } else if (gap_from_) {
+    findings.push_back(FindingBuilder{
+        Label::capture_clock_anomaly,
+        fmt::format("Between two packets lie {}: the clock jumped, or captures were joined.",
+                    base::duration(gap_to_.time - gap_from_.time))}
+                           .evidence(gap_from_, std::nullopt, "before the jump")
+                           .evidence(gap_to_, std::nullopt, "after it")
+                           .build());
+  }
+  std::sort(findings.begin(), findings.end(),
+            [](const Finding& a, const Finding& b) { return a.label < b.label; });
+  report_.worst = std::max(report_.worst, worst_of(findings));
+}
+
+Report Tally::finish(const CaptureSummary& input, const Ledger& ledger) {
+  report_.input = &input;
+  report_.ledger = ledger;
+  report_.settings = settings_;
+  add_capture_findings(input, ledger);
+  for (auto& [key, row] : causes_) report_.causes.push_back(std::move(row.cause));
+  causes_.clear();
+  std::sort(report_.causes.begin(), report_.causes.end(), [](const Cause& a, const Cause& b) {
+    if (a.severity != b.severity) return a.severity > b.severity;
+    if (a.count != b.count) return a.count > b.count;
+    return a.first.number < b.first.number;
+  });
+  report_.headline = headline(report_);
+  return std::move(report_);
+}
+
+}  // namespace httpdiag::rules

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// Totals over the capture: labels, causes with a worked example each, capture
+// quality. Bounded by Limits, whatever the length of the capture.
+#pragma once
+
+#include <map>
+#include <set>
+
+#include "httpdiag/report.hpp"
+
+namespace httpdiag::rules {
+
+class Tally {
+ public:
+  explicit Tally(const Settings& settings) : settings_{settings} {}
+
+  void on_packet(PacketRef packet);
+  void count_exchange(Label primary, const std::vector<Finding>& findings,
+                      const std::vector<Label>& annotations);
+  /// A flow that has ended, with the exchanges that its report shows. Counts causes.
+  void count_flow(const FlowReport& flow);
+  /// Problem exchanges of one flow beyond what its report can hold.
+  void count_unshown(Label label, Severity severity, const FlowReport& flow, std::uint64_t count);
+
+  Report finish(const CaptureSummary& input, const Ledger& ledger);
+
+ private:
+  struct CauseKey {
+    Label label;
+    Endpoint server;
+    friend auto operator<=>(const CauseKey&, const CauseKey&) = default;
+  };
+  struct CauseRow {
+    Cause cause;
+    std::set<IpAddress> clients;
+  };
+  // What the capture lacks, over all flows: how often, and the first finding as an example.
+  struct Quality {
+    std::uint64_t flows = 0;
+    Finding example;
+  };
+
+  Cause* cause_for(Label label, Severity severity, const FlowReport& flow);
+  void count_cause(Label label, Severity severity, const FlowReport& flow,
+                   const ExchangeReport* exchange);
+  void note_quality(const std::vector<Finding>& findings);
+  void add_capture_findings(const CaptureSummary& input, const Ledger& ledger);
+
+  const Settings& settings_;
+  Report report_;
+  std::map<CauseKey, CauseRow> causes_;
+  std::map<Label, Quality> quality_;
+  PacketRef previous_;
+  PacketRef step_from_, step_to_;  // largest step back of the clock
+  Duration largest_step_{0};
+  std::uint64_t steps_back_ = 0;
+  PacketRef gap_from_, gap_to_;  // largest jump forward beyond Thresholds::clock_gap
+};
+
+/// One sentence a manager could read.
+std::string headline(const Report& report);
+
+}  // namespace httpdiag::rules

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// Loss and flow control that delayed an exchange without deciding it (taxonomy 4.10).
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "rules/finding_builder.hpp"
+#include "rules/rule_lists.hpp"
+
+namespace httpdiag::rules {
+
+namespace {
+
+std::string_view sender(Side side) { return side == Side::client ? "client" : "server"; }
+
+}  // namespace
+
+std::optional<Finding> flow_loss_recovery_delay(const FlowFacts& facts, const Thresholds& limits) {
+  std::optional<Side> worst;
+  for (const Side side : {Side::client, Side::server}) {
+    const SideRecord& record = facts.flow.side(side);
+    if (!record.trouble_ptr) continue;
+    const SideTrouble& trouble = record.trouble();
+    // Retransmissions into a closed window are probes by another name.
+    const std::uint32_t real =
+        trouble.retransmitted - std::min(trouble.retransmitted, trouble.spurious);
+    const bool many = real >= limits.loss_min_packets &&
+                      static_cast<double>(real) >=
+                          limits.loss_ratio * static_cast<double>(record.payload_packets);
+    const bool stalled = trouble.longest_stall >= limits.loss_stall;
+    const bool rtos = trouble.most_head_retransmits >= limits.loss_min_rtos;
+    if (!many && !stalled && !rtos) continue;
+    if (!worst || trouble.longest_stall > facts.flow.side(*worst).trouble().longest_stall)
+      worst = side;
+  }
+  if (!worst) return std::nullopt;
+  const SideTrouble& trouble = facts.flow.side(*worst).trouble();
+  FindingBuilder finding{Label::loss_recovery_delay,
+                         fmt::format("{} retransmitted by the {}; the longest stall was {}.",
+                                     base::count(trouble.retransmitted, "segment"), sender(*worst),
+                                     base::duration(trouble.longest_stall))};
+  finding.evidence(trouble.stall_begin, *worst, "stall begins")
+      .evidence(trouble.stall_end, std::nullopt, "progress again")
+      .evidence(trouble.head_first_retransmit, *worst, "retransmission")
+      .evidence(trouble.head_retransmit, *worst, "last retransmission")
+      .evidence(facts.flow.side(*worst).last_payload, *worst, "last new payload")
+      .fact("direction", std::string{*worst == Side::client ? "c2s" : "s2c"})
+      .fact("retransmitted", std::int64_t{trouble.retransmitted})
+      .fact("spurious", std::int64_t{trouble.spurious})
+      .fact("longest_stall_us", std::optional{trouble.longest_stall})
+      .fact("consecutive_timeouts", std::int64_t{trouble.most_head_retransmits});
+  return finding.build();
+}
+
+std::optional<Finding> exchange_loss_recovery_delay(const ExchangeFacts& facts,
+                                                    const Thresholds& limits) {
+  const Exchange& x = facts.exchange;
+  if (x.longest_stall < limits.loss_stall || !x.stall_begin || !x.stall_end) return std::nullopt;
+  const PacketRef end = x.response ? x.response->last : facts.flow.flow.last;
+  const Duration total = end.time - x.request.first.time;
+  FindingBuilder finding{
+      Label::loss_recovery_delay,
+      fmt::format("{} of this exchange's {} went into recovering lost packets of the {}.",
+                  base::duration(x.longest_stall), base::duration(std::max(total, x.longest_stall)),
+                  sender(x.stalled))};
+  finding.evidence(x.stall_begin, x.stalled, "stall begins")
+      .evidence(x.stall_end, std::nullopt, "progress again")
+      .fact("direction", std::string{x.stalled == Side::client ? "c2s" : "s2c"})
+      .fact("longest_stall_us", std::optional{x.longest_stall});
+  return finding.build();
+}
+
+std::optional<Finding> flow_zero_window_stall(const FlowFacts& facts, const Thresholds& limits) {
+  for (const Side receiver : {Side::client, Side::server}) {
+    const SideTrouble& trouble = facts.flow.side(receiver).trouble();
+    Duration closed = trouble.longest_zero_window;
+    PacketRef begin = trouble.zero_window_begin;
+    PacketRef end = trouble.zero_window_end;
+    if (facts.closed_window(receiver)) {  // still closed
+      const Duration open = facts.until - trouble.zero_window_since.time;
+      if (open > closed) {
+        closed = open;
+        begin = trouble.zero_window_since;
+        end = {};
+      }
+    }
+    if (closed < limits.zero_window_min || !begin) continue;
+    FindingBuilder finding{Label::zero_window_stall,
+                           fmt::format("The {} took nothing for {}: its receive window was 0 while "
+                                       "the other side had more to send.",
+                                       sender(receiver), base::duration(closed))};
+    finding.evidence(begin, receiver, "window 0")
+        .evidence(trouble.window_probe, other(receiver), "window probe")
+        .evidence(end, receiver, "window open again")
+        .fault(receiver == Side::client ? Party::client_app : Party::server_app, Confidence::high,
+               "")
+        .fact("receiver", std::string{sender(receiver)})
+        .fact("closed_us", std::optional{closed});
+    return finding.build();
+  }
+  return std::nullopt;
+}
+
+}  // namespace httpdiag::rules

@@ -1,0 +1,530 @@
+// SPDX-License-Identifier: Apache-2.0
+// The dispatch of a segment, handshake, resets, acknowledgements and windows.
+// Payload and holes are in flow_payload.cpp.
+#include "tcp/flow.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace httpdiag::tcp {
+
+namespace {
+
+// The third packet of a handshake cannot be further from the SYN-ACK than the
+// unscaled window that both sides start with (RFC 7323 §2.2).
+constexpr std::int64_t kHandshakeWindow = 65535 * 2;
+
+}  // namespace
+
+SideTrouble& Flow::trouble(Side side) {
+  auto& pointer = record.side(side).trouble_ptr;
+  if (!pointer) pointer = std::make_unique<SideTrouble>();
+  return *pointer;
+}
+
+FlowTrouble& Flow::trouble() {
+  if (!record.trouble_ptr) record.trouble_ptr = std::make_unique<FlowTrouble>();
+  return *record.trouble_ptr;
+}
+
+void Flow::letter(Side side, char upper) {
+  std::uint32_t& seen = half(side).letters;
+  const std::uint32_t bit = 1u << (upper - 'A');
+  if ((seen & bit) != 0) return;
+  seen |= bit;
+  const std::size_t length = std::strlen(record.history.data());
+  if (length + 1 >= record.history.size()) return;
+  record.history[length] = side == Side::client ? upper : static_cast<char>(upper - 'A' + 'a');
+}
+
+void Flow::set_base(Side side, std::uint32_t number) {
+  half(side).space = SequenceSpace{number};
+  half(side).base_known = true;
+}
+
+void Flow::rebase(Side side, std::uint32_t number) {
+  set_base(side, number);
+  SideRecord& own = record.side(side);
+  own.next = own.acked = own.delivered = own.fin_offset = own.fin_ack = 0;
+  own.fin = {};
+  own.fins = 0;
+  half(side).rtt_sent = {};
+}
+
+bool Flow::closed() const {
+  const auto& [client, server] = record.sides;
+  if (client.trouble().rst || server.trouble().rst) return true;
+  return client.fin && server.fin && client.acked > client.fin_offset &&
+         server.acked > server.fin_offset;
+}
+
+bool Flow::roles_open() const {
+  return record.has(Oddity::roles_guessed) && record.c().payload_packets == 0 &&
+         record.s().payload_packets == 0;
+}
+
+void Flow::swap_roles() {
+  std::swap(record.client, record.server);
+  std::swap(record.sides[0], record.sides[1]);
+  std::swap(halves_[0], halves_[1]);
+  for (char& c : record.history) {
+    if (c >= 'A' && c <= 'Z') {
+      c = static_cast<char>(c - 'A' + 'a');
+    } else if (c >= 'a' && c <= 'z') {
+      c = static_cast<char>(c - 'a' + 'A');
+    }
+  }
+}
+
+bool Flow::is_own_syn(const Segment& segment, Side from) const {
+  const SideRecord& own = record.side(from);
+  if (own.isn_known) return own.isn == segment.seq;
+  if (segment.flags.has(TcpFlags::ack)) {
+    // A SYN-ACK belongs to the SYN it acknowledges, whatever came between. One that
+    // acknowledges something else is a leftover of an earlier incarnation.
+    return from == Side::server && half(Side::client).base_known;
+  }
+  if (from == Side::client) {
+    // SYN recorded after the SYN-ACK that acknowledges it.
+    return record.s().syn && half(from).base_known && half(from).space.number(0) == segment.seq + 1;
+  }
+  // Simultaneous open: both SYNs before anything else (RFC 9293 §3.5).
+  return record.c().syn && !record.s().syn && record.s().packets == 0 && !record.handshake_ack;
+}
+
+std::uint64_t Flow::distance(const Segment& segment, Side from) const {
+  const auto gap = [](std::int64_t offset, Offset near) {
+    const std::int64_t d = offset - static_cast<std::int64_t>(near);
+    return static_cast<std::uint64_t>(d < 0 ? -d : d);
+  };
+  std::uint64_t result = 0;
+  bool known = false;
+  if (half(from).base_known) {
+    const Offset at = record.side(from).next;
+    result = gap(half(from).space.offset(segment.seq, at), at);
+    known = true;
+  }
+  const Side peer = other(from);
+  if (segment.flags.has(TcpFlags::ack) && half(peer).base_known) {
+    const Offset at = record.side(peer).next;
+    result = std::max(result, gap(half(peer).space.offset(segment.ack, at), at));
+    known = true;
+  }
+  return known ? result : static_cast<std::uint64_t>(kMaxDistance);
+}
+
+void Flow::on_duplicate(const Segment& segment, PacketRef original) {
+  FlowTrouble& rare = trouble();
+  if (rare.duplicates++ == 0) {
+    rare.duplicate = segment.packet;
+    rare.duplicate_of = original;
+  }
+  record.last = segment.packet;
+}
+
+void Flow::on_icmp_error(const IcmpError& error) {
+  const bool opening = !record.s().syn && !record.has(Oddity::synack_missing) && record.c().syn;
+  FlowTrouble& rare = trouble();
+  if (!rare.icmp) {
+    rare.icmp = error.packet;
+    rare.icmp_reporter = error.reporter;
+    rare.icmp_type = error.type;
+    rare.icmp_code = error.code;
+    rare.icmp_v6 = error.v6;
+    rare.icmp_mtu = error.mtu;
+    if (!opening) note(Oddity::icmp_soft_error);
+  }
+}
+
+void Flow::on_segment(Context& context, const Segment& segment, Side from,
+                      std::uint64_t payload_hash) {
+  const Side peer = other(from);
+  SideRecord& own = record.side(from);
+  if (!record.first) record.first = segment.packet;
+  if (record.last && segment.packet.time < record.last.time) {
+    const Duration step = record.last.time - segment.packet.time;
+    if (step > context.settings.thresholds.clock_step_back) {
+      trouble().clock_step = std::max(trouble().clock_step, step);
+    }
+  }
+  if (half(from).pending || half(peer).pending) check_holes(context, segment.packet);
+  ++own.packets;
+  if (own.ttl == 0 && !segment.flags.has(TcpFlags::rst)) own.ttl = segment.ttl;
+  if (SideTrouble* theirs = record.side(peer).trouble_ptr.get()) theirs->unanswered_keepalives = 0;
+
+  bool active = false;
+  if (segment.flags.has(TcpFlags::rst)) {
+    on_rst(context, segment, from);
+  } else if (segment.flags.has(TcpFlags::syn)) {
+    on_syn(context, segment, from);
+    active = true;
+  } else if (on_ack(context, segment, from)) {
+    if (!half(from).base_known) set_base(from, segment.seq);
+    const std::int64_t offset = half(from).space.offset(segment.seq, own.next);
+    if (!plausible(offset, own.next)) {
+      note(Oddity::out_of_window);
+    } else if (!is_probe(segment, from, offset)) {
+      own.state = step(own.state, segment.flags.has(TcpFlags::fin) ? Signal::fin : Signal::plain);
+      if (segment.payload_length > 0) {
+        letter(from, 'D');
+        on_payload(context, segment, from, offset, payload_hash);
+        active = true;
+      } else if (!segment.flags.has(TcpFlags::fin)) {
+        letter(from, 'A');
+      }
+      if (segment.flags.has(TcpFlags::fin)) {
+        const std::int64_t fin_at = offset + segment.payload_length;
+        if (fin_at >= 0) on_fin(segment, from, static_cast<Offset>(fin_at));
+        active = true;
+      }
+      tell_fin(context, from);
+    }
+    on_window(segment, from);
+  }
+
+  own.last = segment.packet;
+  record.last = segment.packet;
+  if (active) record.active = segment.packet;
+}
+
+void Flow::on_syn(Context& context, const Segment& segment, Side from) {
+  const bool has_ack = segment.flags.has(TcpFlags::ack);
+  const Side peer = other(from);
+  SideRecord& own = record.side(from);
+
+  if (own.isn_known &&
+      own.isn != segment.seq) {  // of another connection; the tracker found no better home
+    note(Oddity::challenged);
+    return;
+  }
+  if (has_ack && from == Side::server && half(peer).base_known) {
+    const std::int64_t acked = half(peer).space.offset(segment.ack, 0);
+    const auto sent = static_cast<std::int64_t>(record.side(peer).next);
+    if (acked < 0 || acked > sent) {  // acknowledges another SYN: taxonomy 17
+      note(Oddity::challenged);
+      if (!trouble().challenge_ack) trouble().challenge_ack = segment.packet;
+      return;
+    }
+  }
+  if (!has_ack && from == Side::server && record.c().syn) note(Oddity::simultaneous_open);
+
+  letter(from, has_ack ? 'H' : 'S');
+  if (!own.isn_known) {
+    own.isn = segment.seq;
+    own.isn_known = true;
+    own.syn = segment.packet;
+    own.mss = segment.mss;
+    own.window_scale = segment.window_scale;
+    const bool heard_before = half(from).base_known;
+    if (!heard_before) {
+      set_base(from, segment.seq + 1);
+    } else if (half(from).space.number(0) != segment.seq + 1 && own.delivered == 0) {
+      rebase(from, segment.seq + 1);  // what came before was not of this connection
+    }
+    if (from == Side::client && record.s().syn && record.s().syn.number < segment.packet.number) {
+      note(Oddity::synack_before_syn);
+    }
+  }
+  // In a simultaneous open each side sends its SYN and then a SYN-ACK with the same number.
+  const bool second_form = has_ack && own.syns == 1 && record.has(Oddity::simultaneous_open);
+  if (!second_form) ++own.syns;
+  if (!second_form && own.syns >= 2) {
+    SideTrouble& rare = trouble(from);
+    if (!rare.syn_times[0]) rare.syn_times[0] = own.syn;
+    if (own.syns <= kMaxSynTimes) rare.syn_times[own.syns - 1u] = segment.packet;
+  }
+  own.state = step(own.state, Signal::syn);
+  own.window = segment.window;  // never scaled in a SYN (RFC 7323 §2.2)
+
+  if (has_ack) {
+    if (!half(peer).base_known) set_base(peer, segment.ack);  // the SYN itself is missing
+    const std::int64_t acked = half(peer).space.offset(segment.ack, record.side(peer).acked);
+    if (acked > static_cast<std::int64_t>(record.side(peer).acked)) {
+      advance_acked(context, segment, peer, static_cast<Offset>(acked));
+    }
+  }
+  if (segment.payload_length > 0) {  // TCP Fast Open (RFC 7413)
+    note(Oddity::syn_with_data);
+    letter(from, 'D');
+    on_payload(context, segment, from, 0, 0);
+  }
+}
+
+bool Flow::rst_is_effective(const Segment& segment, Side from) const {
+  const SideRecord& own = record.side(from);
+  const Side peer = other(from);
+  const bool peer_opening = record.side(peer).syn && !own.syn &&
+                            !record.has(Oddity::synack_missing) && own.delivered == 0;
+  if (peer_opening) {  // SYN-SENT: a RST counts only if it acknowledges the SYN (RFC 9293
+                       // §3.10.7.3)
+    if (!segment.flags.has(TcpFlags::ack)) return false;
+    const std::int64_t acked = half(peer).space.offset(segment.ack, 0);
+    if (acked < 0 || acked > static_cast<std::int64_t>(record.side(peer).next)) return false;
+    // From a kernel without a listener the sequence number is 0; from one that made up
+    // a connection it would be answered as any in-window segment. Both end SYN-SENT.
+    return true;
+  }
+  if (!half(from).base_known) return true;  // nothing to hold it against
+  // RFC 5961 §3.2: effective only at RCV.NXT of the receiver. That is somewhere between
+  // what it was seen to acknowledge and all that was sent; one less than that is accepted
+  // by Linux after a FIN (tcp_reset_check), which the crossing close produces.
+  const Offset sent = own.next + (own.fin ? 1 : 0);
+  const auto low = static_cast<std::int64_t>(own.acked) - (own.fin ? 1 : 0);
+  const std::int64_t at = half(from).space.offset(segment.seq, own.next);
+  return at >= low && at <= static_cast<std::int64_t>(std::max(sent, own.acked));
+}
+
+void Flow::on_rst(Context& context, const Segment& segment, Side from) {
+  letter(from, 'R');
+  SideTrouble& rare = trouble(from);
+  ++rare.rsts;
+  if (!rst_is_effective(segment, from)) {
+    note(Oddity::rst_ignored);
+    if (!rare.ignored_rst) rare.ignored_rst = segment.packet;
+    return;
+  }
+  if (rare.rst) return;
+  const Side peer = other(from);
+  rare.rst = segment.packet;
+  rare.rst_ttl = segment.ttl;
+  rare.rst_ip_id = segment.ip_id;
+  rare.rst_window = segment.window;
+  if (half(from).base_known) {
+    const std::int64_t at = half(from).space.offset(segment.seq, record.side(from).next);
+    rare.rst_seq = at > 0 ? static_cast<Offset>(at) : 0;
+  }
+  if (segment.flags.has(TcpFlags::ack) && half(peer).base_known) {
+    const std::int64_t at = half(peer).space.offset(segment.ack, record.side(peer).next);
+    rare.rst_has_ack = at >= 0;
+    rare.rst_ack = at > 0 ? static_cast<Offset>(at) : 0;
+  }
+  record.side(from).state = step(record.side(from).state, Signal::rst);
+  context.streams.on_rst(record, from);
+}
+
+// Both sides went on after the RST, so it had no effect (RFC 5961 §3.2, or forged and ignored).
+void Flow::cancel_rst(Side from) {
+  SideTrouble& rare = trouble(from);
+  if (!rare.ignored_rst) rare.ignored_rst = rare.rst;
+  rare.rst = {};
+  note(Oddity::rst_ignored);
+  record.side(from).state = record.side(from).fin ? HalfState::closing : HalfState::open;
+}
+
+bool Flow::on_ack(Context& context, const Segment& segment, Side from) {
+  const Side tape = other(from);
+  SideRecord& own = record.side(from);
+  if (own.trouble_ptr && own.trouble_ptr->rst) note(Oddity::data_after_rst);
+  if (!segment.flags.has(TcpFlags::ack)) return true;
+
+  const bool opening = record.c().syn && !record.s().syn && !record.has(Oddity::synack_missing);
+  if (opening && from == Side::server) {
+    // An answer to the SYN that is no SYN-ACK. Believe it only if it acknowledges the SYN
+    // and brings payload; a lone ACK or FIN is a leftover of another connection.
+    const std::int64_t acked = half(tape).space.offset(segment.ack, 0);
+    if (acked < 0 || acked > static_cast<std::int64_t>(record.c().next) ||
+        segment.payload_length == 0) {
+      note(Oddity::challenged);
+      if (!trouble().challenge_ack) trouble().challenge_ack = segment.packet;
+      return false;
+    }
+    note(Oddity::synack_missing);
+  }
+  if (!half(tape).base_known) {
+    set_base(tape, segment.ack);
+    if (opening && from == Side::client) note(Oddity::synack_missing);
+  }
+  const SideRecord& theirs = record.side(tape);
+  const std::int64_t offset = half(tape).space.offset(segment.ack, theirs.acked);
+
+  if (from == Side::client && record.s().syn && !record.handshake_ack) {
+    const std::int64_t own_offset = half(from).space.offset(segment.seq, own.next);
+    const auto limit = static_cast<std::int64_t>(theirs.next) + kHandshakeWindow;
+    if (offset < 0 || offset > limit || own_offset < -1 || own_offset > kHandshakeWindow) {
+      note(Oddity::out_of_window);  // not an answer to this SYN-ACK
+      return false;
+    }
+    record.handshake_ack = segment.packet;
+    const Duration rtt = segment.packet.time - record.c().syn.time;
+    if (record.c().syn && own.syns == 1 && record.s().syns == 1 && rtt > Duration{0}) {
+      record.rtt = rtt;
+    }
+  }
+  if (!plausible(offset, theirs.acked)) {
+    note(Oddity::out_of_window);
+    return false;
+  }
+  if (offset > static_cast<std::int64_t>(theirs.acked)) {
+    advance_acked(context, segment, tape, static_cast<Offset>(offset));
+  }
+  return true;
+}
+
+void Flow::advance_acked(Context& context, const Segment& segment, Side tape, Offset acked) {
+  SideRecord& theirs = record.side(tape);
+  Half& h = half(tape);
+  const Offset sent = theirs.next + (theirs.fin ? 1 : 0);
+
+  if (SideTrouble* rare = theirs.trouble_ptr.get()) {
+    if (rare->head_retransmits > 0) {
+      note_stall(tape, theirs.head_sent, segment.packet);
+      rare->head_retransmits = 0;
+      rare->head_first_retransmit = rare->head_retransmit = {};
+    }
+    // The receiver of the RST acknowledges more than it had when the RST came, and its
+    // sender went on talking: neither of them honours it.
+    if (rare->rst && record.has(Oddity::data_after_rst) && acked > rare->rst_seq) cancel_rst(tape);
+  }
+  theirs.acked = acked;
+  theirs.acked_by = segment.packet;
+  theirs.head_sent = acked < sent ? segment.packet : PacketRef{};
+
+  if (h.rtt_sent != Timestamp{} && acked >= h.rtt_end) {
+    const Duration sample = segment.packet.time - h.rtt_sent;
+    if (sample >= Duration{0} && (h.rtt_min == Duration{0} || sample < h.rtt_min)) {
+      h.rtt_min = std::max(sample, Duration{1});
+    }
+    h.rtt_sent = {};
+  }
+  if (acked_payload(tape) > theirs.delivered) {  // acknowledged, but not (yet) in the capture
+    if (!h.pending) h.pending = std::make_unique<Pending>();
+    if (!h.pending->hole_acked) h.pending->hole_acked = segment.packet;
+    if (!h.pending->hole_noticed) h.pending->hole_noticed = segment.packet;
+  }
+  context.streams.on_ack(record, tape);
+}
+
+// Linux sends keep-alive and zero-window probes alike, with no byte and one less than
+// SND.NXT; others add one old byte. The peer's window tells which it is (taxonomy 1.2).
+bool Flow::is_probe(const Segment& segment, Side from, std::int64_t offset) {
+  const SideRecord& own = record.side(from);
+  if (segment.payload_length > 1 || segment.flags.has(TcpFlags::fin) || own.fin) return false;
+  const auto next = static_cast<std::int64_t>(own.next);
+  const Side peer = other(from);
+  const SideTrouble* theirs = record.side(peer).trouble_ptr.get();
+  const bool peer_closed_window = theirs != nullptr && theirs->zero_window_since;
+
+  if (peer_closed_window && segment.payload_length == 1 && offset == next) {
+    // A probe with the next byte (RFC 9293 §3.8.6.1); if it is taken, it is ordinary data.
+    ++trouble(peer).window_probes;
+    trouble(peer).window_probe = segment.packet;
+    letter(from, 'P');
+    return false;
+  }
+  if (offset != next - 1 || !segment.flags.has(TcpFlags::ack)) return false;
+  if (peer_closed_window) {
+    ++trouble(peer).window_probes;
+    trouble(peer).window_probe = segment.packet;
+    letter(from, 'P');
+    return true;
+  }
+  // Before the handshake is over this is the SYN's own number; with data in flight it is
+  // a retransmission of its last byte.
+  if (own.acked < own.next || (next == 0 && !record.handshake_ack && own.syn)) return false;
+  SideTrouble& mine = trouble(from);
+  ++mine.keepalives;
+  ++mine.unanswered_keepalives;
+  letter(from, 'K');
+  return true;
+}
+
+void Flow::on_fin(const Segment& segment, Side from, Offset offset) {
+  SideRecord& own = record.side(from);
+  letter(from, 'F');
+  ++own.fins;
+  if (own.fin) {
+    ++trouble(from).retransmitted;
+    return;
+  }
+  if (offset < own.next) return;  // an old segment with other flags
+  own.fin = segment.packet;
+  own.fin_offset = offset;
+  own.next = std::max(own.next, offset);
+  const Side peer = other(from);
+  if (segment.flags.has(TcpFlags::ack) && half(peer).base_known) {
+    const std::int64_t ack = half(peer).space.offset(segment.ack, record.side(peer).acked);
+    own.fin_ack = ack > 0 ? static_cast<Offset>(ack) : 0;
+  }
+  if (own.acked >= offset && !own.head_sent) own.head_sent = segment.packet;
+}
+
+void Flow::on_window(const Segment& segment, Side from) {
+  SideRecord& own = record.side(from);
+  const SideRecord& theirs = record.side(other(from));
+  const bool both_scale = own.window_scale >= 0 && theirs.window_scale >= 0;
+  if (!own.isn_known) note(Oddity::window_unknown);
+  own.window = std::uint32_t{segment.window}
+               << (both_scale ? std::min<int>(own.window_scale, 14) : 0);
+
+  const bool announced =
+      segment.flags.has(TcpFlags::ack) && !segment.flags.has(TcpFlags::fin) && !own.fin;
+  if (own.window == 0 && announced) {
+    letter(from, 'W');
+    SideTrouble& rare = trouble(from);
+    if (!rare.zero_window_since) {
+      rare.zero_window_since = segment.packet;
+      rare.window_probes = 0;
+    }
+  } else if (own.window != 0 && own.trouble_ptr && own.trouble_ptr->zero_window_since) {
+    end_zero_window(segment, from);
+  }
+}
+
+void Flow::end_zero_window(const Segment& segment, Side from) {
+  SideTrouble& rare = trouble(from);
+  const Duration closed = segment.packet.time - rare.zero_window_since.time;
+  // Only a closed window that held something up counts: the peer probed it.
+  if (rare.window_probes > 0 && closed > rare.longest_zero_window) {
+    rare.longest_zero_window = closed;
+    rare.zero_window_begin = rare.zero_window_since;
+    rare.zero_window_end = segment.packet;
+  }
+  rare.zero_window_since = {};
+}
+
+void Flow::note_stall(Side side, PacketRef begin, PacketRef end) {
+  if (!begin || !end) return;
+  SideTrouble& rare = trouble(side);
+  rare.most_head_retransmits = std::max(rare.most_head_retransmits, rare.head_retransmits);
+  const Duration stall = end.time - begin.time;
+  if (stall <= rare.longest_stall) return;
+  rare.longest_stall = stall;
+  rare.stall_begin = begin;
+  rare.stall_end = end;
+}
+
+// What is still missing now stays missing: acknowledged bytes are a gap of the capture, others
+// were lost. Nothing behind lost bytes reached the application.
+void Flow::end_holes(Context& context, Side side) {
+  Half& h = half(side);
+  const bool unheard =
+      record.side(other(side)).packets == 0;  // nobody in the capture could acknowledge
+  while (h.pending &&
+         (record.side(side).delivered < acked_payload(side) || (unheard && !h.pending->empty()))) {
+    skip_hole(context, side, GapCause::not_captured,
+              h.pending->hole_acked ? h.pending->hole_acked : record.last);
+  }
+  if (!h.pending) return;
+  if (!h.pending->empty()) {
+    const Offset from = record.side(side).delivered;
+    const std::uint64_t length = h.pending->first_offset() - from;
+    trouble(side).lost_bytes += length;
+    context.streams.on_gap(record, {side, from, length, GapCause::lost, record.last});
+  }
+  context.held_bytes -= h.pending->cost();
+  h.pending.reset();
+}
+
+void Flow::end(Context& context, EndCause cause, Timestamp now) {
+  for (const Side side : {Side::client, Side::server}) {
+    end_holes(context, side);
+    tell_fin(context, side);
+    if (SideTrouble* rare = record.side(side).trouble_ptr.get()) {
+      rare->most_head_retransmits = std::max(rare->most_head_retransmits, rare->head_retransmits);
+    }
+  }
+  if (record.rtt == Duration{0}) record.rtt = halves_[0].rtt_min + halves_[1].rtt_min;
+  context.streams.on_end(record, cause, now);
+}
+
+}  // namespace httpdiag::tcp

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: Apache-2.0
+// Payload: new bytes, old bytes, bytes that came too early, bytes that never came.
+#include <algorithm>
+
+#include "tcp/flow.hpp"
+#include "tcp/hashing.hpp"
+
+namespace httpdiag::tcp {
+
+namespace {
+
+// A hole that stays open longer than the smallest RTO (Linux TCP_RTO_MIN, 200 ms) was
+// filled by a retransmission whose original was lost before the capture point.
+constexpr Duration kRecoveredHole = std::chrono::milliseconds{200};
+// A late copy of unseen bytes within this time is reordering, not recovery.
+constexpr Duration kReordering = std::chrono::milliseconds{3};
+
+}  // namespace
+
+RecentSegments::RecentSegments() : entries_{std::make_unique<std::array<Entry, kEntries>>()} {}
+
+std::size_t RecentSegments::slot(FlowId flow, Side from, Offset offset) {
+  const std::uint64_t id = (std::uint64_t{static_cast<std::uint32_t>(flow)} << 1) | index(from);
+  return static_cast<std::size_t>(mix(id, offset) % kEntries);
+}
+
+void RecentSegments::remember(FlowId flow, Side from, Offset offset, std::uint32_t length,
+                              std::uint64_t hash, PacketRef packet) {
+  (*entries_)[slot(flow, from, offset)] = {hash, offset, packet, flow, length, from};
+}
+
+PacketRef RecentSegments::differing(FlowId flow, Side from, Offset offset, std::uint32_t length,
+                                    std::uint64_t hash) const {
+  const Entry& entry = (*entries_)[slot(flow, from, offset)];
+  const bool same_range =
+      entry.flow == flow && entry.from == from && entry.offset == offset && entry.length == length;
+  return same_range && entry.hash != hash ? entry.packet : PacketRef{};
+}
+
+Offset Flow::acked_payload(Side side) const {
+  const SideRecord& own = record.side(side);
+  return own.fin && own.acked > own.fin_offset ? own.fin_offset : own.acked;
+}
+
+void Flow::on_payload(Context& context, const Segment& segment, Side from, std::int64_t offset,
+                      std::uint64_t payload_hash) {
+  SideRecord& own = record.side(from);
+  const std::int64_t signed_end = offset + segment.payload_length;
+  ++own.payload_packets;
+  if (signed_end <= 0) return;  // before the capture began
+  const auto end = static_cast<Offset>(signed_end);
+  if (own.fin && end > own.fin_offset) {
+    note(Oddity::data_after_fin);
+    return;
+  }
+  if (end <= own.next) {
+    on_old_payload(context, segment, from, offset, payload_hash);
+    return;
+  }
+  const auto begin = static_cast<Offset>(std::max<std::int64_t>(offset, 0));
+  if (begin < own.next) count_retransmission(segment, from, begin, end);  // old bytes and new ones
+  const Offset fresh_from = std::max(begin, own.next);
+  if (!own.head_sent) own.head_sent = segment.packet;
+  own.last_payload = segment.packet;
+  own.payload_bytes += end - fresh_from;
+  own.next = end;
+  if (half(from).rtt_sent == Timestamp{}) {
+    half(from).rtt_sent = segment.packet.time;
+    half(from).rtt_end = end;
+  }
+  if (begin <= own.delivered) {
+    const auto known =
+        static_cast<std::uint64_t>(static_cast<std::int64_t>(own.delivered) - offset);
+    const auto bytes = segment.payload.size() > known
+                           ? segment.payload.subspan(static_cast<std::size_t>(known))
+                           : std::span<const std::byte>{};
+    if (known == 0 && payload_hash != 0) {
+      context.recent.remember(record.id, from, begin, segment.payload_length, payload_hash,
+                              segment.packet);
+    }
+    Offset peer_acked = 0;
+    if (segment.flags.has(TcpFlags::ack)) {
+      const Side peer = other(from);
+      const std::int64_t ack = half(peer).space.offset(segment.ack, record.side(peer).acked);
+      peer_acked = ack > 0 ? static_cast<Offset>(ack) : 0;
+    }
+    deliver(context, from, own.delivered, end - own.delivered, bytes, segment.packet,
+            segment.packet, peer_acked);
+    if (half(from).pending) drain(context, from, segment.packet);
+  } else {
+    hold(context, segment, from, static_cast<std::int64_t>(begin));
+  }
+}
+
+// Every byte lies below the highest one seen: a retransmission, or late.
+void Flow::on_old_payload(Context& context, const Segment& segment, Side from, std::int64_t offset,
+                          std::uint64_t payload_hash) {
+  SideRecord& own = record.side(from);
+  const auto end = static_cast<Offset>(offset + segment.payload_length);
+  const auto begin = static_cast<Offset>(std::max<std::int64_t>(offset, 0));
+  Half& h = half(from);
+  const bool hole_ahead = h.pending && end > own.delivered;
+  if (!hole_ahead) {
+    count_retransmission(segment, from, begin, end);
+    const PacketRef other_copy =
+        context.recent.differing(record.id, from, begin, segment.payload_length, payload_hash);
+    if (other_copy) {
+      note(Oddity::differing_copy);
+      if (!trouble(from).differing[0]) trouble(from).differing = {other_copy, segment.packet};
+    }
+    return;
+  }
+  const PacketRef noticed = h.pending->hole_noticed;
+  const std::uint64_t fresh = hold(context, segment, from, offset);
+  own.payload_bytes += fresh;
+  if (fresh == 0) {  // a copy of what is already held back
+    count_retransmission(segment, from, begin, end);
+    return;
+  }
+  const Duration age = noticed ? segment.packet.time - noticed.time : Duration{0};
+  SideTrouble& rare = trouble(from);
+  if (age > std::max(kReordering, record.rtt)) {
+    ++rare.retransmitted;  // the original was lost before it reached the capture point
+    letter(from, 'T');
+  } else {
+    ++rare.out_of_order;
+  }
+  own.last_payload = segment.packet;
+}
+
+void Flow::count_retransmission(const Segment& segment, Side from, Offset offset, Offset end) {
+  SideRecord& own = record.side(from);
+  SideTrouble& rare = trouble(from);
+  letter(from, 'T');
+  ++rare.retransmitted;
+  half(from).rtt_sent = {};  // Karn: no sample across a retransmission (RFC 6298 §3)
+  if (end <= own.acked) {
+    ++rare.spurious;
+  } else if (offset <= own.acked) {
+    if (rare.head_retransmits++ == 0) rare.head_first_retransmit = segment.packet;
+    rare.head_retransmit = segment.packet;
+  }
+}
+
+void Flow::deliver(Context& context, Side from, Offset offset, std::uint64_t length,
+                   std::span<const std::byte> bytes, PacketRef carried_by, PacketRef released_by,
+                   Offset peer_acked) {
+  SideRecord& own = record.side(from);
+  const auto captured =
+      bytes.first(std::min<std::size_t>(bytes.size(), static_cast<std::size_t>(length)));
+  own.delivered = offset + length;
+  if (!captured.empty()) {
+    context.streams.on_chunk(record, {from, offset, captured, carried_by, released_by, peer_acked});
+  }
+  if (captured.size() < length) {
+    SideTrouble& rare = trouble(from);
+    rare.snaplen_bytes += length - captured.size();
+    if (!rare.snaplen_cut) rare.snaplen_cut = carried_by;
+    context.streams.on_gap(record, {from, offset + captured.size(), length - captured.size(),
+                                    GapCause::snaplen, carried_by});
+  }
+}
+
+// Keeps a copy until the hole in front of it is filled. Returns the bytes that were not held yet.
+std::uint64_t Flow::hold(Context& context, const Segment& segment, Side from, std::int64_t offset) {
+  SideRecord& own = record.side(from);
+  Half& h = half(from);
+  if (!h.pending) h.pending = std::make_unique<Pending>();
+  Pending& pending = *h.pending;
+
+  const auto end = static_cast<Offset>(offset + segment.payload_length);
+  const Offset begin =
+      std::max(static_cast<Offset>(std::max<std::int64_t>(offset, 0)), own.delivered);
+  if (begin >= end) return 0;
+  const auto skip = static_cast<std::size_t>(
+      std::min<std::int64_t>(static_cast<std::int64_t>(begin) - offset,
+                             static_cast<std::int64_t>(segment.payload.size())));
+  Offset peer_acked = 0;
+  if (segment.flags.has(TcpFlags::ack)) {
+    const Side peer = other(from);
+    const std::int64_t ack = half(peer).space.offset(segment.ack, record.side(peer).acked);
+    peer_acked = ack > 0 ? static_cast<Offset>(ack) : 0;
+  }
+  const std::uint64_t before = pending.cost();
+  const auto inserted =
+      pending.insert(begin, end - begin, segment.payload.subspan(skip), segment.packet, peer_acked);
+  context.held_bytes += pending.cost() - before;
+  if (!pending.hole_noticed) pending.hole_noticed = segment.packet;
+  if (inserted.differs_from) {
+    note(Oddity::differing_copy);
+    if (!trouble(from).differing[0])
+      trouble(from).differing = {inserted.differs_from, segment.packet};
+  }
+  drain(context, from, segment.packet);
+
+  const Limits& limits = context.settings.limits;
+  while (h.pending && !h.pending->empty() &&
+         (h.pending->cost() > limits.reassembly_side_bytes ||
+          context.held_bytes > limits.reassembly_total_bytes)) {
+    note(Oddity::buffer_limit);
+    skip_hole(context, from, GapCause::buffer_limit, segment.packet);
+  }
+  return inserted.fresh;
+}
+
+// Delivers held pieces that have become contiguous.
+void Flow::drain(Context& context, Side from, PacketRef released_by) {
+  SideRecord& own = record.side(from);
+  Pending& pending = *half(from).pending;
+  bool progress = false;
+  while (!pending.empty() && pending.first_offset() <= own.delivered) {
+    const std::uint64_t before = pending.cost();
+    auto [offset, piece] = pending.pop_front();
+    context.held_bytes -= before - pending.cost();
+    const Offset end = offset + piece.length;
+    if (end <= own.delivered) continue;
+    const std::uint64_t known = own.delivered - offset;
+    const std::span<const std::byte> bytes{piece.bytes};
+    const auto skip = static_cast<std::size_t>(std::min<std::uint64_t>(known, bytes.size()));
+    deliver(context, from, own.delivered, end - own.delivered, bytes.subspan(skip),
+            piece.carried_by, released_by, piece.peer_acked);
+    progress = true;
+  }
+  if (progress && pending.hole_noticed &&
+      released_by.time - pending.hole_noticed.time >= kRecoveredHole) {
+    note_stall(from, pending.hole_noticed, released_by);
+  }
+  if (pending.empty() && acked_payload(from) <= own.delivered) {
+    half(from).pending.reset();
+  } else if (progress) {  // another hole behind it
+    pending.hole_noticed = released_by;
+    pending.hole_acked = acked_payload(from) > own.delivered ? released_by : PacketRef{};
+  }
+}
+
+void Flow::skip_hole(Context& context, Side side, GapCause cause, PacketRef noticed) {
+  SideRecord& own = record.side(side);
+  Pending& pending = *half(side).pending;
+  Offset to = acked_payload(side);
+  if (!pending.empty() &&
+      (cause != GapCause::not_captured || pending.first_offset() < to || to <= own.delivered)) {
+    to = pending.first_offset();
+  }
+  const std::uint64_t length = to - own.delivered;
+  const Offset at = own.delivered;
+  own.delivered = to;
+  own.next = std::max(own.next, to);
+  SideTrouble& rare = trouble(side);
+  rare.gap_bytes += length;
+  if (!rare.gap_noticed) rare.gap_noticed = noticed;
+  letter(side, 'G');
+  context.streams.on_gap(record, {side, at, length, cause, noticed});
+  pending.hole_noticed = {};  // the gap is no stall
+  drain(context, side, noticed);
+}
+
+void Flow::check_holes(Context& context, PacketRef now) {
+  for (const Side side : {Side::client, Side::server}) {
+    Half& h = half(side);
+    while (h.pending && h.pending->hole_acked &&
+           acked_payload(side) > record.side(side).delivered &&
+           now.time - h.pending->hole_acked.time >= context.settings.limits.reorder_window) {
+      skip_hole(context, side, GapCause::not_captured, h.pending->hole_acked);
+    }
+    if (h.pending && h.pending->empty() && acked_payload(side) <= record.side(side).delivered) {
+      h.pending.reset();
+    }
+    tell_fin(context, side);
+  }
+}
+
+void Flow::tell_fin(Context& context, Side from) {
+  const SideRecord& own = record.side(from);
+  Half& h = half(from);
+  if (h.fin_told || !own.fin || own.delivered < own.fin_offset) return;
+  h.fin_told = true;
+  context.streams.on_fin(record, from);
+}
+
+}  // namespace httpdiag::tcp

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a finished FlowRecord amounts to: handshake outcome, first closer, RFC
+// 9293 state names. Pure functions of both sides; there is no third machine.
+#include "httpdiag/flow.hpp"
+
+namespace httpdiag {
+
+const SideTrouble& SideRecord::trouble() const {
+  static const SideTrouble kNone;
+  return trouble_ptr ? *trouble_ptr : kNone;
+}
+
+const FlowTrouble& FlowRecord::trouble() const {
+  static const FlowTrouble kNone;
+  return trouble_ptr ? *trouble_ptr : kNone;
+}
+
+namespace {
+
+/// Destination unreachable (RFC 792, RFC 4443 §3.1), but not "fragmentation needed", which is about
+/// size.
+bool says_unreachable(const FlowTrouble& trouble) {
+  if (!trouble.icmp) return false;
+  if (trouble.icmp_v6) return trouble.icmp_type == 1;
+  return trouble.icmp_type == 3 && trouble.icmp_code != 4;
+}
+
+}  // namespace
+
+Handshake handshake(const FlowRecord& flow) {
+  const bool syn = static_cast<bool>(flow.c().syn);
+  const bool synack = static_cast<bool>(flow.s().syn);
+  if (synack) return flow.handshake_ack ? Handshake::complete : Handshake::incomplete;
+  if (!syn) return Handshake::not_captured;
+  if (flow.has(Oddity::synack_missing)) return Handshake::complete;
+  if (flow.s().trouble().rst) return Handshake::refused;
+  // After an answer of any kind an ICMP error would be a soft one.
+  if (says_unreachable(flow.trouble()) && !flow.has(Oddity::icmp_soft_error))
+    return Handshake::unreachable;
+  return flow.s().packets == 0 ? Handshake::unanswered : Handshake::incomplete;
+}
+
+EndedBy ended_by(const FlowRecord& flow) {
+  struct Event {
+    PacketNumber number;
+    EndedBy by;
+  };
+  const Event events[] = {{flow.c().fin.number, EndedBy::client_fin},
+                          {flow.s().fin.number, EndedBy::server_fin},
+                          {flow.c().trouble().rst.number, EndedBy::client_rst},
+                          {flow.s().trouble().rst.number, EndedBy::server_rst}};
+  Event first{0, EndedBy::none};
+  for (const Event& event : events) {
+    if (event.number != 0 && (first.number == 0 || event.number < first.number)) first = event;
+  }
+  return first.by;
+}
+
+namespace {
+
+/// Both sides have sent a FIN.
+TcpState both_closing(const SideRecord& own, const SideRecord& peer) {
+  const bool own_acked = own.acked > own.fin_offset;
+  const bool peer_acked = peer.acked > peer.fin_offset;
+  // Whoever sent its FIN before it had the peer's is the active closer (both, when they crossed).
+  const bool active = own.fin_ack <= peer.fin_offset;
+  if (active) {
+    if (own_acked) return peer_acked ? TcpState::time_wait : TcpState::fin_wait_2;
+    return peer_acked ? TcpState::closing : TcpState::fin_wait_1;
+  }
+  return own_acked ? TcpState::closed : TcpState::last_ack;
+}
+
+}  // namespace
+
+TcpState tcp_state(const FlowRecord& flow, Side side) {
+  const SideRecord& own = flow.side(side);
+  const SideRecord& peer = flow.side(other(side));
+  if (own.trouble().rst || peer.trouble().rst) return TcpState::closed;
+  if (own.state == HalfState::unseen) return TcpState::unknown;
+
+  const Handshake opened = handshake(flow);
+  if (opened == Handshake::unreachable)
+    return side == Side::client ? TcpState::closed : TcpState::unknown;
+  if (opened == Handshake::unanswered) return TcpState::syn_sent;
+  if (opened == Handshake::incomplete && !own.fin) {
+    if (side == Side::client) return TcpState::syn_sent;
+    return flow.s().syn ? TcpState::syn_rcvd : TcpState::unknown;
+  }
+  if (own.fin && peer.fin) return both_closing(own, peer);
+  if (own.fin) return own.acked > own.fin_offset ? TcpState::fin_wait_2 : TcpState::fin_wait_1;
+  if (peer.fin && peer.acked > peer.fin_offset) return TcpState::close_wait;
+  return TcpState::established;
+}
+
+}  // namespace httpdiag

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+# Stages do not know each other: they meet in include/httpdiag/, and only
+# src/analysis.cpp joins them. Run: cmake -DSRC=<repo>/src -P tests/layering.cmake
+cmake_minimum_required(VERSION 3.25)
+get_filename_component(SRC "${SRC}" ABSOLUTE BASE_DIR "${CMAKE_SOURCE_DIR}")
+
+# What each folder may include besides itself, httpdiag/, the system (sys/,
+# POSIX headers) and the standard library. Leave no list empty: an empty
+# pattern matches everything.
+set(base    base/ fmt/ openssl/)
+set(capture base/)
+set(decode  base/)
+set(tcp     base/ "xxhash\\.h")
+set(http    base/ "llhttp\\.h" "xxhash\\.h" "zlib\\.h")
+set(rules   base/ fmt/ "zlib\\.h")
+set(report  base/ fmt/ nlohmann/)
+set(cli     base/ report/ CLI/ fmt/ spdlog/)
+
+# Libraries that one file alone may know.
+set(only_pcap   "capture/pcap_source.cpp")
+set(only_llhttp "http/parser.cpp")
+set(only_openssl "base/sha256.cpp")
+
+set(posix "sys/|fcntl\\.h|unistd\\.h|signal\\.h|errno\\.h|stdio\\.h")
+set(checked 0)
+foreach(folder IN ITEMS base capture decode tcp http rules report cli)
+  list(JOIN ${folder} "|" others)
+  file(GLOB_RECURSE files RELATIVE "${SRC}" "${SRC}/${folder}/*.[ch]pp")
+  foreach(file IN LISTS files)
+    file(STRINGS "${SRC}/${file}" lines REGEX "^[ \t]*#[ \t]*include")
+    foreach(line IN LISTS lines)
+      string(REGEX REPLACE "^[ \t]*#[ \t]*include[ \t]*[<\"]([^>\"]*).*" "\\1" header "${line}")
+      math(EXPR checked "${checked} + 1")
+      foreach(library IN ITEMS pcap llhttp openssl)
+        if(header MATCHES "^${library}[/.]" AND NOT file STREQUAL only_${library})
+          message(SEND_ERROR "src/${file} may not include ${header}: only src/${only_${library}} may")
+        endif()
+      endforeach()
+      if(header MATCHES "^pcap[/.]" AND folder STREQUAL "capture")
+        continue()
+      endif()
+      if(header MATCHES "[/.]" AND NOT header MATCHES "^(httpdiag/|${folder}/|${posix}|${others})")
+        message(SEND_ERROR "src/${file} may not include ${header}")
+      endif()
+    endforeach()
+  endforeach()
+endforeach()
+if(checked EQUAL 0)
+  message(FATAL_ERROR "no source file found under SRC='${SRC}'")
+endif()

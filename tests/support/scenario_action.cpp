@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "support/scenario_action.hpp"
+
+#include <algorithm>
+
+namespace httpdiag::test {
+
+std::vector<std::uint16_t> read_vlans(Cursor& line) {
+  const std::string text = line.word("a VLAN number");
+  std::vector<std::uint16_t> tags;
+  if (text == "off") return tags;
+  for (std::size_t at = 0; at <= text.size();) {
+    const std::size_t comma = std::min(text.find(',', at), text.size());
+    const auto tag = parse_number(std::string_view{text}.substr(at, comma - at));
+    if (!tag || *tag < 1 || *tag > 4094) line.fail("\"" + text + "\" is no list of VLAN numbers");
+    tags.push_back(static_cast<std::uint16_t>(*tag));
+    at = comma + 1;
+  }
+  return tags;
+}
+
+namespace {
+
+constexpr std::int64_t kFarOffset = std::int64_t{1} << 32;
+
+bool verb(Cursor& line, Action& action, Peer& self) {
+  static constexpr std::pair<std::string_view, std::uint8_t> kFlags[] = {
+      {"syn", TcpFlags::syn}, {"ack", TcpFlags::ack}, {"fin", TcpFlags::fin},
+      {"rst", TcpFlags::rst}, {"psh", TcpFlags::psh}, {"urg", TcpFlags::urg}};
+  for (const auto& [word, flag] : kFlags) {
+    // "ack 5" is the override, "ack" the flag.
+    if (line.peek()->text != word) continue;
+    line.expect(word);
+    action.flags |= flag;
+    if (flag == TcpFlags::ack && line.peek() != nullptr && parse_number(line.peek()->text)) {
+      action.ack = line.number(-kFarOffset, kFarOffset);
+    }
+    return true;
+  }
+  if (line.accept("body")) {
+    const auto length = static_cast<std::size_t>(line.number(1, 1'000'000));
+    for (std::size_t i = 0; i < length; ++i) action.payload += static_cast<char>('a' + i % 26);
+    return true;
+  }
+  if (line.accept("keepalive") || line.accept("window-probe")) {
+    action.flags |= TcpFlags::ack;
+    action.probe = true;
+    return true;
+  }
+  if (line.accept("retransmit")) {
+    action.again = &self.last;
+    if (line.peek() != nullptr && self.named.contains(line.peek()->text))
+      action.again = &self.named[line.word("a name")];
+    if (action.again->empty()) line.fail("this side has sent nothing to retransmit");
+    return true;
+  }
+  return false;
+}
+
+bool modifier(Cursor& line, Action& action) {
+  const auto number = [&](std::int64_t low, std::int64_t high) { return line.number(low, high); };
+  const auto size = [&](std::int64_t low, std::int64_t high) {
+    return static_cast<std::size_t>(line.number(low, high));
+  };
+  if (line.accept("seq"))
+    action.seq = number(-kFarOffset, kFarOffset);
+  else if (line.accept("win"))
+    action.window = number(0, 1 << 30);
+  else if (line.accept("ttl"))
+    action.ttl = number(1, 255);
+  else if (line.accept("id"))
+    action.id = number(0, 65535);
+  else if (line.accept("wscale"))
+    action.wscale = number(0, 14);
+  else if (line.accept("mss"))
+    action.mss = number(1, 65535);
+  else if (line.accept("ts"))
+    action.ts_value = number(0, 0xffff'ffff), action.ts_echo = number(0, 0xffff'ffff);
+  else if (line.accept("vlan"))
+    action.vlans = read_vlans(line);
+  else if (line.accept("split"))
+    action.split = size(1, 65535);
+  else if (line.accept("gap"))
+    action.gap = line.duration();
+  else if (line.accept("fragment"))
+    action.fragment = size(8, 65528);
+  else if (line.accept("snap"))
+    action.snap = size(14, 262144);
+  else if (line.accept("delay"))
+    action.delay = line.duration();
+  else if (line.accept("arrives"))
+    action.arrives = line.duration();
+  else if (line.accept("stamp"))
+    action.stamp = line.duration();
+  else if (line.accept("drop"))
+    action.dropped = true;
+  else if (line.accept("lose"))
+    action.lost = true;
+  else if (line.accept("tso"))
+    action.zero_length = true;
+  else if (line.accept("pad"))
+    action.padded = true;
+  else if (line.accept("badsum"))
+    action.bad_checksum = true;
+  else if (line.accept("as"))
+    action.name = line.word("a name");
+  else
+    return false;
+  if (action.fragment % 8 != 0) line.fail("fragments are multiples of 8 bytes");
+  return true;
+}
+
+bool copy_modifier(Cursor& line, Action& action) {
+  if (line.accept("dup")) {
+    action.twice = true;
+    const Token* after = line.peek();
+    if (after != nullptr && !after->quoted && parse_duration(after->text))
+      action.copy_after = line.duration();
+  } else if (line.accept("dup-ttl")) {
+    action.copy_ttl = line.number(1, 255);
+  } else if (line.accept("dup-vlan")) {
+    action.copy_vlans = read_vlans(line);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Action read_action(Cursor& line, Peer& self) {
+  Action action;
+  bool any = false;
+  while (!line.done()) {
+    if (line.peek()->quoted) {
+      std::string text = line.take("a string").text;
+      if (line.accept("*")) {
+        const auto times = static_cast<std::size_t>(line.number(1, 1'000'000));
+        const std::string once = text;
+        for (std::size_t i = 1; i < times; ++i) text += once;
+      }
+      action.payload += text;
+      any = true;
+    } else if (verb(line, action, self)) {
+      any = true;
+    } else if (!modifier(line, action) && !copy_modifier(line, action)) {
+      line.fail("unknown word \"" + line.peek()->text + "\"");
+    }
+  }
+  if (!any) line.fail("nothing is sent in this line");
+  const bool syn_alone = (action.flags & (TcpFlags::syn | TcpFlags::ack)) == TcpFlags::syn;
+  if (!action.payload.empty() && !syn_alone) action.flags |= TcpFlags::psh | TcpFlags::ack;
+  if ((action.flags & TcpFlags::fin) != 0) action.flags |= TcpFlags::ack;
+  return action;
+}
+
+}  // namespace httpdiag::test

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// What one line of a scenario says about the segments that it sends: verbs,
+// payload, overrides and mishaps.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "support/scenario_peer.hpp"
+#include "support/scenario_text.hpp"
+
+namespace httpdiag::test {
+
+using Nanoseconds = std::chrono::nanoseconds;
+
+struct Action {
+  std::uint8_t flags = 0;
+  std::string payload;
+  bool probe = false;
+  const std::vector<Sent>* again = nullptr;  // retransmission
+
+  std::optional<std::int64_t> seq, ack, window, ttl, id, ts_value, ts_echo, wscale, mss;
+  std::optional<std::vector<std::uint16_t>> vlans;
+  std::size_t split = 0, fragment = 0, snap = 0;
+  Nanoseconds gap{0}, delay{0}, arrives{0}, stamp{0};
+  bool dropped = false, lost = false, zero_length = false, padded = false, bad_checksum = false;
+  std::string name;
+
+  bool twice = false;  // captured twice
+  Nanoseconds copy_after{0};
+  std::optional<std::int64_t> copy_ttl;
+  std::optional<std::vector<std::uint16_t>> copy_vlans;
+};
+
+/// Reads a line behind its time and side. `self` knows what it can retransmit.
+Action read_action(Cursor& line, Peer& self);
+/// "100", "30,200" (outermost first) or "off".
+std::vector<std::uint16_t> read_vlans(Cursor& line);
+
+}  // namespace httpdiag::test

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "support/scenario_network.hpp"
+
+#include <algorithm>
+
+namespace httpdiag::test {
+
+namespace {
+
+constexpr Nanoseconds kStart = std::chrono::seconds{1'715'673'600};  // 2024-05-14T08:00:00Z
+
+bool has(std::uint8_t flags, std::uint8_t flag) { return (flags & flag) != 0; }
+
+/// Where the first byte of a line goes.
+std::int64_t offset_of(const Action& action, const Peer& self, const Cursor& line) {
+  if (action.seq) return *action.seq;
+  if (has(action.flags, TcpFlags::syn)) return -1;
+  if (self.next < 0 && !has(action.flags, TcpFlags::rst)) {
+    line.fail("this side has sent no SYN; write \"established\" if it came before the capture");
+  }
+  if (action.probe) return self.next - 1;
+  const bool fin_again = has(action.flags, TcpFlags::fin) && action.payload.empty() && self.fin_at;
+  return fin_again ? *self.fin_at : self.next;
+}
+
+/// A line as segments of at most `split` bytes.
+std::vector<Sent> segments_of(const Action& action, std::int64_t offset) {
+  const std::size_t whole = std::max<std::size_t>(action.payload.size(), 1);
+  const std::size_t piece = action.split == 0 ? whole : action.split;
+  std::vector<Sent> segments;
+  std::size_t at = 0;
+  do {
+    const std::string part = action.payload.substr(at, piece);
+    at += part.size();
+    const bool more = at < action.payload.size();
+    const auto flags = static_cast<std::uint8_t>(
+        more ? action.flags & ~(TcpFlags::fin | TcpFlags::psh) : action.flags);
+    segments.push_back({offset, part, flags});
+    offset += static_cast<std::int64_t>(part.size());
+  } while (at < action.payload.size());
+  return segments;
+}
+
+std::uint32_t sequence(const Speaker& speaker, const Action& action, const Sent& segment) {
+  const bool bare_rst = (segment.flags & (TcpFlags::rst | TcpFlags::ack)) == TcpFlags::rst;
+  if (action.seq || (segment.flags & TcpFlags::rst) == 0)
+    return speaker.self().number(segment.offset);
+  // RFC 9293 §3.5.2: the RST of a closed port takes its number from the segment it answers.
+  if (bare_rst && speaker.other().last_ack) return *speaker.other().last_ack;
+  return speaker.self().next < 0 ? 0 : speaker.self().number(speaker.self().next);
+}
+
+}  // namespace
+
+void Network::perform(const Speaker& speaker, const Action& action, const Cursor& line) {
+  constexpr std::size_t kMostInOnePacket = 65535 - 100;
+  Peer& self = speaker.self();
+  const bool syn = has(action.flags, TcpFlags::syn);
+  if (syn && action.split != 0) line.fail("a SYN cannot be split");
+  const std::vector<Sent> segments =
+      action.again != nullptr ? *action.again : segments_of(action, offset_of(action, self, line));
+  const bool lasting = !action.payload.empty() || syn || has(action.flags, TcpFlags::fin);
+  if (action.again == nullptr && lasting) self.last = segments;
+  if (!action.name.empty()) self.named[action.name] = segments;
+  Nanoseconds at = now;
+  for (const Sent& segment : segments) {
+    if (segment.payload.size() > kMostInOnePacket) line.fail("too much for one packet; use split");
+    send(speaker, action, segment, at);
+    at += action.gap;
+  }
+}
+
+void Network::report(const Peer& target, const IpAddress& router, std::uint8_t type,
+                     std::uint8_t code, std::uint32_t mtu) {
+  const IpAddress& to = target.at.ip;
+  const IpHeader ip{.from = router,
+                    .to = to,
+                    .protocol = to.is_v4() ? kIcmp : kIcmp6,
+                    .ttl = 63,
+                    .id = ++ids_[router]};
+  const std::string error = icmp_error(router, to, type, code, mtu, target.last_packet);
+  write({.link = link, .from = router, .to = to, .vlans = target.vlans}, ip_packet(ip, error), {},
+        now);
+}
+
+void Network::mark_end() {
+  const Endpoint from{.ip = IpAddress::v4(0x0affff01), .port = 50000};
+  const Endpoint to{.ip = IpAddress::v4(0x0affff02), .port = 9};
+  if (link == LinkType::ethernet) {
+    const std::string arp = arp_frame();
+    const auto length = static_cast<std::uint32_t>(arp.size());
+    records_.push_back({now, {kStart + now + clock, arp, length}});
+  } else {
+    const IpHeader ip{.from = from.ip, .to = to.ip, .protocol = kUdp, .ttl = 64, .id = 1};
+    write({.link = link, .from = from.ip, .to = to.ip, .vlans = {}},
+          ip_packet(ip, udp_datagram(from, to, "end")), {}, now);
+  }
+}
+
+std::vector<Recorded> Network::finish() {
+  std::stable_sort(records_.begin(), records_.end(),
+                   [](const Record& a, const Record& b) { return a.order < b.order; });
+  std::vector<Recorded> in_order;
+  for (Record& record : records_) in_order.push_back(std::move(record.recorded));
+  return in_order;
+}
+
+std::string Network::options(const Peer& self, const Peer& other, const Action& action,
+                             std::uint8_t flags) const {
+  Bytes bytes;
+  const bool syn = (flags & TcpFlags::syn) != 0;
+  const bool bare_rst = (flags & (TcpFlags::rst | TcpFlags::ack)) == TcpFlags::rst;
+  const bool no_socket = (flags & TcpFlags::rst) != 0 && self.next < 0;
+  if (bare_rst || no_socket) return {};
+  const std::int64_t mss = action.mss.value_or(self.mss);
+  const std::int64_t wscale = action.wscale.value_or(self.wscale);
+  if (syn && mss > 0) bytes.u8(2).u8(4).u16(static_cast<std::uint64_t>(mss));
+  if (syn) bytes.u8(1).u8(1).u8(4).u8(2);  // SACK permitted
+  if (self.timestamps && (other.timestamps || syn)) {
+    const std::uint32_t echo = (flags & TcpFlags::ack) != 0 ? self.ts_recent : 0;
+    bytes.u8(1)
+        .u8(1)
+        .u8(8)
+        .u8(10)
+        .u32(static_cast<std::uint64_t>(action.ts_value.value_or(timestamp())))
+        .u32(static_cast<std::uint64_t>(action.ts_echo.value_or(echo)));
+  }
+  if (syn && wscale >= 0) bytes.u8(1).u8(3).u8(3).u8(static_cast<std::uint64_t>(wscale));
+  return bytes.take();
+}
+
+void Network::send(const Speaker& speaker, const Action& action, const Sent& segment,
+                   Nanoseconds at) {
+  deliver(at);
+  Peer& self = speaker.self();
+  Peer& other = speaker.other();
+  const bool syn = (segment.flags & TcpFlags::syn) != 0;
+  const bool fin = (segment.flags & TcpFlags::fin) != 0;
+  const bool rst = (segment.flags & TcpFlags::rst) != 0;
+  const bool acks = (segment.flags & TcpFlags::ack) != 0;
+  const bool no_socket = rst && (!acks || self.next < 0);
+
+  TcpHeader tcp{.from = self.at,
+                .to = other.at,
+                .seq = sequence(speaker, action, segment),
+                .flags = segment.flags,
+                .options = options(self, other, action, segment.flags),
+                .bad_checksum = action.bad_checksum};
+  if (acks) {
+    tcp.ack = other.number(action.ack.value_or(self.received));
+    self.last_ack = tcp.ack;
+  }
+  const bool scaled = !syn && self.wscale >= 0 && other.wscale >= 0;
+  const std::int64_t window = action.window.value_or(no_socket ? 0 : self.window);
+  tcp.window = static_cast<std::uint16_t>(
+      std::min<std::int64_t>(scaled ? window >> self.wscale : window, 65535));
+
+  IpHeader ip{.from = self.at.ip,
+              .to = other.at.ip,
+              .ttl = static_cast<std::uint8_t>(action.ttl.value_or(self.ttl)),
+              .zero_length = action.zero_length};
+  // Linux leaves the id at 0 where no socket stands behind the packet (RFC 6864 §4.1).
+  if (!no_socket && !(syn && acks))
+    ip.id =
+        ++ids_.try_emplace(self.at.ip, static_cast<std::uint16_t>(self.isn >> 16)).first->second;
+  if (action.id) ip.id = static_cast<std::uint16_t>(*action.id);
+  const std::string bytes = tcp_segment(tcp, segment.payload);
+  self.last_packet = ip_packet(ip, bytes);
+
+  const std::int64_t first = segment.offset;
+  const std::int64_t end =
+      first + (syn ? 1 : 0) + static_cast<std::int64_t>(segment.payload.size()) + (fin ? 1 : 0);
+  if (!rst && !action.probe) {
+    if (fin) self.fin_at = end - 1;
+    self.next = std::max(self.next, end);
+  }
+  if (!action.lost) {
+    arrivals_.push_back({at + action.arrives, &other, first, rst ? first : end, timestamp()});
+    deliver(at);
+  }
+  if (!action.dropped) record(speaker, action, ip, bytes, at);
+}
+
+void Network::record(const Speaker& speaker, const Action& action, const IpHeader& ip,
+                     std::string_view tcp, Nanoseconds at) {
+  FrameHeader header{.link = link,
+                     .from = ip.from,
+                     .to = ip.to,
+                     .vlans = action.vlans.value_or(speaker.self().vlans),
+                     .outgoing = speaker.client != at_server};
+  const auto emit = [&](const IpHeader& of, Nanoseconds when) {
+    if (action.fragment == 0) return write(header, ip_packet(of, tcp), action, when);
+    for (const std::string& piece : ip_fragments(of, tcp, action.fragment))
+      write(header, piece, action, when);
+  };
+  emit(ip, at + action.delay);
+  if (!action.twice) return;
+  IpHeader copy = ip;
+  copy.ttl = static_cast<std::uint8_t>(action.copy_ttl.value_or(ip.ttl));
+  header.vlans = action.copy_vlans.value_or(header.vlans);
+  ++header.interface_index;
+  emit(copy, at + action.delay + action.copy_after);
+}
+
+void Network::write(const FrameHeader& header, std::string_view packet, const Action& action,
+                    Nanoseconds at) {
+  constexpr std::size_t kShortestFrame = 60;
+  std::string bytes = frame(header, packet);
+  if (action.padded) bytes.resize(std::max(bytes.size(), kShortestFrame));
+  const auto wire_length = static_cast<std::uint32_t>(bytes.size());
+  const std::size_t kept = action.snap != 0 ? action.snap : snap;
+  if (kept != 0) bytes.resize(std::min(bytes.size(), kept));
+  records_.push_back({at, {kStart + at + clock + action.stamp, std::move(bytes), wire_length}});
+}
+
+void Network::deliver(Nanoseconds until) {
+  std::erase_if(arrivals_, [&](const Arrival& arrival) {
+    if (arrival.at > until) return false;
+    arrival.to->receive(arrival.begin, arrival.end);
+    arrival.to->ts_recent = std::max(arrival.to->ts_recent, arrival.ts_value);
+    return true;
+  });
+}
+
+}  // namespace httpdiag::test

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the tracker says of flows: opening, closing, resets, probes, incarnations.
+#include <gtest/gtest.h>
+
+#include "tcp/script.hpp"
+
+namespace httpdiag::tcp {
+namespace {
+
+TEST(Tracker, OrdinaryConnection) {
+  Script t;
+  t.handshake()
+      .c(30, kAck, 1001, 5001, "ping")
+      .s(40, kAck, 5001, 1005, "pong")
+      .c(50, kAck, 1005, 5005);
+  t.c(60, kFinAck, 1005, 5005).s(70, kFinAck, 5005, 1006).c(80, kAck, 1006, 5006).finish();
+  EXPECT_EQ(t.recorder.text(),
+            "C 0+4 'ping' by 4 at 4\nS 0+4 'pong' by 5 at 5\nC fin\nS fin\nend\n");
+  EXPECT_EQ(t.recorder.flows.at(0), "1 ShADdFf complete client-fin TIME_WAIT/CLOSED");
+  EXPECT_EQ(t.recorder.client + t.recorder.server, "");
+  EXPECT_EQ(t.ledger.decoded, 9u);
+}
+
+TEST(Tracker, SynRetriesStayOneFlowAndAnIsnMakesAnother) {
+  Script t;
+  t.c(0, kSyn, 1000, 0)
+      .c(1000, kSyn, 1000, 0)
+      .c(3000, kSyn, 1000, 0)
+      .c(9000, kSyn, 77777, 0)
+      .finish();
+  ASSERT_EQ(t.recorder.flows.size(), 2u);
+  EXPECT_EQ(t.recorder.flows[0], "1 S unanswered none SYN_SENT/UNKNOWN");
+  EXPECT_EQ(t.recorder.flows[1], "2 S unanswered none SYN_SENT/UNKNOWN");
+}
+
+TEST(Tracker, RefusedOnlyByARstThatAcknowledgesTheSyn) {
+  Script refused;
+  refused.c(0, kSyn, 1000, 0).s(1, kRstAck, 0, 1001).finish();
+  EXPECT_EQ(refused.recorder.flows.at(0), "1 Sr refused server-rst CLOSED/CLOSED");
+
+  Script bogus;  // a RST and a FIN that belong to nothing, then the real handshake
+  bogus.c(0, kSyn, 1000, 0)
+      .s(1, kRstAck, 99, 555)
+      .s(2, kFinAck, 4000, 1001)
+      .s(3, kSyn | kAck, 5000, 1001);
+  bogus.c(4, kAck, 1001, 5001, "hi").s(5, kAck, 5001, 1003, "yo").finish();
+  EXPECT_EQ(bogus.recorder.text(), "C 0+2 'hi' by 5 at 5\nS 0+2 'yo' by 6 at 6\nend\n");
+  EXPECT_EQ(bogus.recorder.flows.at(0), "1 SrhDd complete none ESTABLISHED/ESTABLISHED");
+}
+
+TEST(Tracker, SynAckRecordedBeforeTheSyn) {
+  Script t;
+  t.s(0, kSyn | kAck, 5000, 1001).c(0, kSyn, 1000, 0).c(1, kAck, 1001, 5001, "x").finish();
+  ASSERT_EQ(t.recorder.flows.size(), 1u);
+  EXPECT_EQ(t.recorder.flows[0], "1 hSD complete none ESTABLISHED/ESTABLISHED");
+  EXPECT_TRUE(t.recorder.odd(Oddity::synack_before_syn));
+}
+
+TEST(Tracker, MidstreamRolesFollowThePayload) {
+  Script t;
+  t.s(0, kAck, 5001, 1001, "GET / HTTP/1.1\r\n\r\n")
+      .finish();  // port 80 asks: it is the client here
+  EXPECT_EQ(t.recorder.lines.at(0).substr(0, 5), "C 0+1");
+  EXPECT_TRUE(t.recorder.odd(Oddity::midstream));
+
+  Script lower_port;
+  lower_port.c(0, kAck, 1001, 5001, "\x01\x02\x03").finish();
+  EXPECT_EQ(lower_port.recorder.lines.at(0).substr(0, 5), "C 0+3");
+}
+
+TEST(Tracker, RstMustBeExactToCount) {
+  Script off_window;
+  off_window.handshake()
+      .s(30, kRst, 5900, 0)
+      .c(40, kAck, 1001, 5001, "go")
+      .s(50, kAck, 5001, 1003, "on")
+      .finish();
+  EXPECT_EQ(off_window.recorder.flows.at(0), "1 ShArDd complete none ESTABLISHED/ESTABLISHED");
+  EXPECT_EQ(off_window.recorder.server, "ignored-rst=4");
+
+  Script exact;
+  exact.handshake().c(30, kAck, 1001, 5001, "go").s(40, kRst, 5001, 0).finish();
+  EXPECT_EQ(exact.recorder.flows.at(0), "1 ShADr complete server-rst CLOSED/CLOSED");
+}
+
+TEST(Tracker, ARstThatNeitherSideHonoursIsTakenBack) {
+  Script t;
+  t.handshake().c(30, kAck, 1001, 5001, "go").s(40, kRst, 5001, 0).s(50, kAck, 5001, 1003, "on");
+  t.c(60, kAck, 1003, 5003, "on").finish();
+  EXPECT_EQ(t.recorder.flows.at(0).substr(0, 30), "1 ShADrd complete none ESTABLI");
+  EXPECT_EQ(t.recorder.server, "ignored-rst=5");
+}
+
+TEST(Tracker, ProbesAreToldApartByThePeersWindow) {
+  Script keepalive;
+  keepalive.handshake()
+      .c(30, kAck, 1001, 5001, "x")
+      .s(40, kAck, 5001, 1002)
+      .c(8000, kAck, 1001, 5001)
+      .finish();
+  EXPECT_EQ(keepalive.recorder.client, "keepalives=1");
+
+  Script window;
+  window.handshake().c(30, kAck, 1001, 5001, "x");
+  window.send(Side::server, 40, kAck, 5001, 1002, "", {.window = 0})
+      .c(300, kAck, 1001, 5001)
+      .finish();
+  EXPECT_EQ(window.recorder.client, "");
+  EXPECT_EQ(window.recorder.server, "probed=1");
+
+  Script one_byte;  // the keep-alive of other stacks carries the last byte again
+  one_byte.handshake()
+      .c(30, kAck, 1001, 5001, "x")
+      .s(40, kAck, 5001, 1002)
+      .c(8000, kAck, 1001, 5001, "x")
+      .finish();
+  EXPECT_EQ(one_byte.recorder.client, "keepalives=1");
+}
+
+TEST(Tracker, RetransmissionAndSpuriousRetransmission) {
+  Script t;
+  t.handshake()
+      .c(30, kAck, 1001, 5001, "abc")
+      .c(230, kAck, 1001, 5001, "abc")
+      .s(240, kAck, 5001, 1004);
+  t.c(650, kAck, 1001, 5001, "abc").finish();
+  EXPECT_EQ(t.recorder.client, "retransmitted=2 spurious=1 head=1");
+  EXPECT_EQ(t.recorder.tape[0], "abc");
+}
+
+TEST(Tracker, APacketCapturedTwiceIsNoRetransmission) {
+  Script t;
+  t.handshake().send(Side::client, 30, kAck, 1001, 5001, "abc", {.ip_id = 7});
+  t.send(Side::client, 31, kAck, 1001, 5001, "abc", {.ip_id = 7, .ttl = 63}).finish();
+  EXPECT_EQ(t.recorder.client, "");
+  EXPECT_EQ(t.recorder.duplicates, 1u);
+  EXPECT_EQ(t.ledger.duplicates, 1u);
+  EXPECT_EQ(t.ledger.decoded, 4u);
+
+  Script later;  // the same IP id, but an RTO later
+  later.handshake().send(Side::client, 30, kAck, 1001, 5001, "abc", {.ip_id = 7});
+  later.send(Side::client, 240, kAck, 1001, 5001, "abc", {.ip_id = 7}).finish();
+  EXPECT_EQ(later.recorder.client, "retransmitted=1 head=1");
+
+  Script other_vlan;
+  other_vlan.handshake().send(Side::client, 30, kAck, 1001, 5001, "abc", {.ip_id = 7});
+  other_vlan.send(Side::client, 130, kAck, 1001, 5001, "abc", {.ip_id = 7, .vlan = 42}).finish();
+  EXPECT_EQ(other_vlan.recorder.duplicates, 1u);
+}
+
+TEST(Tracker, ARetransmissionWithOtherBytesIsNamed) {
+  Script t;
+  t.handshake().c(30, kAck, 1001, 5001, "abc").c(300, kAck, 1001, 5001, "xyz").finish();
+  EXPECT_EQ(t.recorder.tape[0], "abc");
+  EXPECT_TRUE(t.recorder.odd(Oddity::differing_copy));
+  EXPECT_EQ(t.recorder.client, "retransmitted=1 head=1 differing=5");
+}
+
+TEST(Tracker, HalfClosedThenRequestThenRst) {
+  Script t;
+  t.handshake()
+      .s(30, kFinAck, 5001, 1001)
+      .c(70, kAck, 1001, 5002)
+      .c(2700, kAck, 1001, 5002, "POST")
+      .s(2701, kRst, 5002, 0);
+  t.finish();
+  EXPECT_EQ(t.recorder.flows.at(0), "1 ShAfDr complete server-fin CLOSED/CLOSED");
+}
+
+TEST(Tracker, TupleReuseKeepsLatePacketsOfTheOldIncarnation) {
+  Script t;
+  t.handshake().c(30, kFinAck, 1001, 5001).s(40, kFinAck, 5001, 1002).c(50, kAck, 1002, 5002);
+  t.c(5000, kSyn, 900'000'000, 0).s(5010, kSyn | kAck, 3'000'000'000u, 900'000'001);
+  t.s(5015, kFinAck, 5001, 1002);  // the old FIN again
+  t.c(5020, kAck, 900'000'001, 3'000'000'001u, "new").finish();
+  ASSERT_EQ(t.recorder.flows.size(), 2u);
+  EXPECT_EQ(t.recorder.tape[0], "new");
+  EXPECT_EQ(t.recorder.flows[1], "2 ShD complete none ESTABLISHED/ESTABLISHED");
+}
+
+TEST(Tracker, CloseWaitAndFinWait) {
+  Script t;
+  t.handshake().s(30, kFinAck, 5001, 1001).c(40, kAck, 1001, 5002).finish();
+  EXPECT_EQ(t.recorder.flows.at(0), "1 ShAf complete server-fin CLOSE_WAIT/FIN_WAIT_2");
+}
+
+TEST(Tracker, AHandshakeNeedsTheRightAck) {
+  Script t;
+  t.c(0, kSyn, 1000, 0).s(10, kSyn | kAck, 5000, 1001).c(20, kAck, 1001, 5001 + 500'000).finish();
+  EXPECT_EQ(t.recorder.flows.at(0).substr(0, 16), "1 Sh incomplete ");
+}
+
+TEST(Tracker, FlowsAreFreedByCaptureTimeAndLimits) {
+  Settings settings;
+  settings.limits.idle_attempt = std::chrono::seconds{10};
+  settings.limits.max_attempts = 3;
+  Script t{settings};
+  for (std::uint16_t i = 0; i < 5; ++i) {
+    t.client_port = static_cast<std::uint16_t>(30000 + i);
+    t.c(i, kSyn, 1000u + i, 0);
+  }
+  EXPECT_EQ(t.recorder.flows.size(), 2u);  // the oldest two gave way
+  t.client_port = 50000;
+  t.c(60'000, kSyn, 1, 0);
+  EXPECT_EQ(t.recorder.flows.size(), 5u);  // and the others had waited long enough
+  t.finish();
+  EXPECT_EQ(t.recorder.flows.size(), 6u);
+}
+
+TEST(Tracker, OneAbsurdTimestampEndsNothing) {
+  Script t;
+  t.handshake()
+      .c(365LL * 86'400'000 * 50, kAck, 1001, 5001, "a")
+      .c(30, kAck, 1002, 5001, "b")
+      .finish();
+  EXPECT_EQ(t.recorder.flows.size(), 1u);
+  EXPECT_EQ(t.recorder.tape[0], "ab");
+}
+
+}  // namespace
+}  // namespace httpdiag::tcp

