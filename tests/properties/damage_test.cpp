@@ -25,7 +25,7 @@ std::string trouble_with(const std::string& path) {
   }
 }
 
-TEST(Damage, OfSingleBytesIsReported) {
+TEST(DamageProperty, OfSingleBytesIsReported) {
   constexpr std::size_t kPerFile = 5;
   std::size_t file = 0;
   for (const std::string& path : capture_paths()) {

@@ -60,7 +60,7 @@ std::string told(const Outcome& outcome) {
   return text;
 }
 
-TEST(Duplication, OfEveryPacketChangesNothing) {
+TEST(DuplicationProperty, OfEveryPacketChangesNothing) {
   for (const Recording& recording : recordings()) {
     const Outcome expected = analyse(recording);
     const Outcome actual = analyse(twice(recording, [](std::size_t) { return true; }));
@@ -70,7 +70,7 @@ TEST(Duplication, OfEveryPacketChangesNothing) {
   }
 }
 
-TEST(Duplication, OfAnyPacketChangesNothing) {
+TEST(DuplicationProperty, OfAnyPacketChangesNothing) {
   for (const Recording& recording : recordings()) {
     const std::string expected = told(analyse(recording));
     const std::size_t step = std::max<std::size_t>(1, recording.packets.size() / 15);

@@ -57,7 +57,86 @@ std::string verdict(const ExchangeReport& exchange, Ignored ignored) {
   return text;
 }
 
-/// A TCP header at `at`, which follows an IP header that ends there.
+std::uint64_t sum(const auto& counts) {
+  return std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
+}
+
+/// Holds a report against itself.
+class Audit {
+ public:
+  explicit Audit(const Outcome& outcome) : outcome_{outcome} {}
+
+  std::string faults() {
+    check_sums();
+    check("capture", outcome_.report.findings);
+    for (const FlowReport& flow : outcome_.flows) check(flow);
+    return faults_;
+  }
+
+ private:
+  void require(bool holds, std::string_view where, std::string_view what) {
+    if (!holds) faults_ += fmt::format("{}: {}\n", where, what);
+  }
+
+  void check_sums() {
+    const Report& report = outcome_.report;
+    const Ledger& ledger = report.ledger;
+    std::uint64_t told = 0;
+    std::uint64_t segments = 0;
+    for (const FlowReport& flow : outcome_.flows) {
+      told += flow.exchange_count;
+      for (const SideReport& side : flow.sides) segments += side.packets;
+    }
+    const std::uint64_t accounted = ledger.decoded + ledger.duplicates + sum(ledger.skipped);
+    require(accounted == ledger.packets, "ledger", "does not balance");
+    require(sum(report.flow_labels) == report.flows, "summary", "flow labels");
+    require(sum(report.exchange_labels) == report.exchanges, "summary", "exchange labels");
+    require(outcome_.flows.size() == report.flows, "summary", "flows told and counted differ");
+    require(told == report.exchanges, "summary", "exchanges told and counted differ");
+    require(segments <= ledger.decoded, "summary", "more segments in flows than were decoded");
+    require(!report.headline.empty(), "summary", "no headline");
+  }
+
+  void check(std::string_view where, const std::vector<Finding>& findings) {
+    for (const Finding& finding : findings) {
+      const std::string_view label = info(finding.label).id;
+      require(!finding.evidence.empty(), where, fmt::format("{} has no evidence", label));
+      PacketNumber previous = 1;
+      for (const Evidence& evidence : finding.evidence) {
+        const PacketNumber number = evidence.packet.number;
+        require(number >= previous && number <= outcome_.report.ledger.packets, where,
+                fmt::format("{} names packet {} after {}", label, number, previous));
+        previous = number;
+      }
+    }
+  }
+
+  void check(const FlowReport& flow) {
+    const std::string where = fmt::format("flow {}", static_cast<std::uint32_t>(flow.id));
+    require(flow.exchanges.size() + flow.omitted_exchanges == flow.exchange_count, where,
+            "its exchanges do not add up");
+    require(flow.first.number >= 1 && flow.first.number <= flow.last.number &&
+                flow.last.number <= outcome_.report.ledger.packets,
+            where, "its packets are not of this capture");
+    for (const SideReport& side : flow.sides) {
+      require(side.retransmitted <= side.packets, where, "more retransmitted than sent");
+    }
+    check(where, flow.findings);
+    for (const ExchangeReport& exchange : flow.exchanges) {
+      const std::string which = fmt::format("{}.{}", where, exchange.index);
+      check(which, exchange.findings);
+      const bool proven = std::any_of(exchange.findings.begin(), exchange.findings.end(),
+                                      [&](const Finding& f) { return f.label == exchange.label; });
+      require(exchange.label == Label::ok || proven, which, "a label without a finding");
+      require(exchange.answered || !exchange.response, which, "a response is no answer");
+    }
+  }
+
+  const Outcome& outcome_;
+  std::string faults_;
+};
+
+/// A TCP header at `view.tcp`, which follows an IP header that ends there.
 std::optional<TcpView> tcp_at(const std::string& bytes, TcpView view, bool quoted) {
   const std::size_t needed = quoted ? 8 : 20;
   if (view.end < view.tcp + needed) return std::nullopt;
@@ -176,69 +255,7 @@ std::string joined(const std::vector<std::string>& lines) {
   return text;
 }
 
-std::string faults_of(const Outcome& outcome) {
-  const Report& report = outcome.report;
-  std::string faults;
-  const auto require = [&](bool holds, std::string_view what) {
-    if (!holds) faults += fmt::format("{}\n", what);
-  };
-  const auto sum = [](const auto& counts) {
-    return std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
-  };
-  const auto check = [&](const std::vector<Finding>& findings, std::string_view where) {
-    for (const Finding& finding : findings) {
-      const std::string label{info(finding.label).id};
-      require(!finding.evidence.empty(), fmt::format("{}: {} without evidence", where, label));
-      PacketNumber previous = 0;
-      for (const Evidence& evidence : finding.evidence) {
-        const PacketNumber number = evidence.packet.number;
-        require(number >= 1 && number <= report.ledger.packets,
-                fmt::format("{}: {} names packet {}", where, label, number));
-        require(number >= previous, fmt::format("{}: {} is not in packet order", where, label));
-        previous = number;
-      }
-    }
-  };
-  const auto has_primary = [](Label label, const std::vector<Finding>& findings) {
-    return label == Label::ok || std::any_of(findings.begin(), findings.end(),
-                                             [&](const Finding& f) { return f.label == label; });
-  };
-
-  const Ledger& ledger = report.ledger;
-  require(ledger.decoded + ledger.duplicates + sum(ledger.skipped) == ledger.packets,
-          "the ledger does not balance");
-  require(sum(report.flow_labels) == report.flows, "flow labels do not sum to flows");
-  require(sum(report.exchange_labels) == report.exchanges, "exchange labels do not sum");
-  require(outcome.flows.size() == report.flows, "flows told and flows counted differ");
-  require(!report.headline.empty(), "no headline");
-  check(report.findings, "capture");
-
-  std::uint64_t told = 0;
-  std::uint64_t segments = 0;
-  for (const FlowReport& flow : outcome.flows) {
-    const std::string where = fmt::format("flow {}", static_cast<std::uint32_t>(flow.id));
-    require(flow.exchanges.size() + flow.omitted_exchanges == flow.exchange_count,
-            where + ": its exchanges do not add up");
-    require(flow.first.number >= 1 && flow.first.number <= flow.last.number &&
-                flow.last.number <= ledger.packets,
-            where + ": its packets are not of this capture");
-    told += flow.exchange_count;
-    for (const SideReport& side : flow.sides) {
-      segments += side.packets;
-      require(side.retransmitted <= side.packets, where + ": more retransmitted than sent");
-    }
-    check(flow.findings, where);
-    for (const ExchangeReport& exchange : flow.exchanges) {
-      const std::string which = fmt::format("{}.{}", where, exchange.index);
-      check(exchange.findings, which);
-      require(has_primary(exchange.label, exchange.findings), which + ": a label without finding");
-      require(exchange.answered || !exchange.response, which + ": a response is no answer");
-    }
-  }
-  require(told == report.exchanges, "exchanges told and exchanges counted differ");
-  require(segments <= ledger.decoded, "more segments in flows than were decoded");
-  return faults;
-}
+std::string faults_of(const Outcome& outcome) { return Audit{outcome}.faults(); }
 
 std::optional<TcpView> find_tcp(const Recording& recording, const RecordedPacket& packet) {
   const Packet view{.ref = {1, packet.at},

@@ -60,7 +60,7 @@ std::vector<Label> errors_in(const Outcome& outcome) {
   return labels;
 }
 
-TEST(Reordering, WithinADirectionKeepsEveryExchange) {
+TEST(ReorderingProperty, WithinADirectionKeepsEveryExchange) {
   std::size_t swaps = 0;
   for (const Recording& recording : recordings()) {
     const std::string expected = joined(exchanges(analyse(recording), is_transport));
@@ -78,7 +78,7 @@ TEST(Reordering, WithinADirectionKeepsEveryExchange) {
   EXPECT_GT(swaps, 100U);
 }
 
-TEST(Reordering, AcrossDirectionsAccusesNobody) {
+TEST(ReorderingProperty, AcrossDirectionsAccusesNobody) {
   for (const Recording& recording : recordings()) {
     const std::vector<Label> before = errors_in(analyse(recording));
     for (std::size_t i = 0; i + 1 < recording.packets.size(); ++i) {

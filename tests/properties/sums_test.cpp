@@ -13,7 +13,7 @@
 namespace httpdiag::test {
 namespace {
 
-TEST(Sums, AccountsBalanceAndFindingsHaveEvidence) {
+TEST(SumsProperty, AccountsBalanceAndFindingsHaveEvidence) {
   for (const Recording& recording : recordings()) {
     const Outcome outcome = analyse(recording);
     EXPECT_EQ(faults_of(outcome), "") << recording.name;
@@ -42,7 +42,7 @@ std::map<std::string, std::uint64_t> distinct_bytes(const Recording& recording, 
   return sums;
 }
 
-TEST(Sums, PayloadBytesAreThoseOfTheCapture) {
+TEST(SumsProperty, PayloadBytesAreThoseOfTheCapture) {
   std::size_t compared = 0;
   for (const Recording& recording : recordings()) {
     bool certain = true;  // one incarnation per tuple, and every packet whole
@@ -60,7 +60,7 @@ TEST(Sums, PayloadBytesAreThoseOfTheCapture) {
   EXPECT_GT(compared, recordings().size() / 2);
 }
 
-TEST(Determinism, TwoRunsGiveTheSameBytes) {
+TEST(DeterminismProperty, TwoRunsGiveTheSameBytes) {
   for (const Recording& recording : recordings()) {
     for (const auto format : {report::Format::text, report::Format::json, report::Format::ndjson}) {
       Replay first{recording};
@@ -74,7 +74,7 @@ TEST(Determinism, TwoRunsGiveTheSameBytes) {
 
 // More packets within a few milliseconds than the duplicate filter remembers: which
 // of them it forgets must not depend on the run.
-TEST(Determinism, ABurstOfCopiesGivesTheSameBytes) {
+TEST(DeterminismProperty, ABurstOfCopiesGivesTheSameBytes) {
   const Recording* model = nullptr;  // any whole IPv4 segment will do
   for (const Recording& recording : recordings()) {
     const auto view = find_tcp(recording, recording.packets.front());

@@ -71,7 +71,7 @@ Recording shifted(const Recording& recording, const Shifts& shifts) {
   return changed;
 }
 
-TEST(Wraparound, AnywhereKeepsEveryVerdict) {
+TEST(WraparoundProperty, AnywhereKeepsEveryVerdict) {
   // On the SYN, on the first byte, inside the first head, inside a body; and at the
   // sign change of the difference of two numbers.
   const std::uint32_t starts[] = {0,          1,          0xffffffff, 0xfffffffe, 0xffffffd0,

@@ -40,7 +40,7 @@ std::string reading(const std::string& path) {
   }
 }
 
-TEST(Truncation, AtEveryByteIsTold) {
+TEST(TruncationProperty, AtEveryByteIsTold) {
   for (std::size_t file = 0; file < recordings().size(); ++file) {
     const std::string bytes = read_file(capture_paths()[file]);
     const auto at = boundaries(recordings()[file]);
@@ -66,7 +66,7 @@ TEST(Truncation, AtEveryByteIsTold) {
   }
 }
 
-TEST(Truncation, InsideEveryRecordGivesAReport) {
+TEST(TruncationProperty, InsideEveryRecordGivesAReport) {
   for (std::size_t file = 0; file < recordings().size(); ++file) {
     const std::string bytes = read_file(capture_paths()[file]);
     const auto at = boundaries(recordings()[file]);
@@ -150,7 +150,7 @@ void expect_kept(const Recording& recording, std::size_t count, const Outcome& w
   }
 }
 
-TEST(Truncation, KeepsWhatWasSaidOfClosedFlows) {
+TEST(TruncationProperty, KeepsWhatWasSaidOfClosedFlows) {
   for (const Recording& recording : recordings()) {
     const Outcome whole = analyse(recording);
     const std::size_t step = std::max<std::size_t>(1, recording.packets.size() / 15);
@@ -160,7 +160,7 @@ TEST(Truncation, KeepsWhatWasSaidOfClosedFlows) {
   }
 }
 
-TEST(Truncation, KeepsWhatWasSaidBeforeOtherTraffic) {
+TEST(TruncationProperty, KeepsWhatWasSaidBeforeOtherTraffic) {
   std::size_t pairs = 0;
   for (std::size_t i = 0; i + 1 < recordings().size(); ++i) {
     const Recording& first = recordings()[i];
