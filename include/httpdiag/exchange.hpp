@@ -55,6 +55,10 @@ struct Message {
   bool snaplen_cut = false;     // the gap is the snaplen's
   bool resynchronised = false;  // start line found after a gap: it may not be the next message
   bool missing_last_chunk = false;
+  // Request: a final answer to Expect: 100-continue made the client keep its body back (RFC 9110
+  // §10.1.1).
+  bool body_omitted = false;
+  bool body_decoded = false;  // `body_head` is the whole body, its Content-Encoding undone
 
   // Strict parse error; parsing may have gone on leniently.
   std::string error;  // llhttp's name, e.g. "HPE_INVALID_HEADER_TOKEN"; empty = none
@@ -76,6 +80,7 @@ struct Exchange {
   PacketRef wire_before;    // last segment of any kind before it
 
   bool pipelined = false;              // first byte sent before the previous response was complete
+  PacketRef pipelined_behind;          // if so: first packet of the request in front
   bool previous_said_close = false;    // an earlier response or request on this flow said close
   PacketRef close_token_in;            // where
   bool close_token_in_flight = false;  // this request's ACK number did not yet cover that response

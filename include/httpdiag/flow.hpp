@@ -151,6 +151,8 @@ struct SideRecord {
   std::uint8_t ttl = 0;           // of the first segment that was no RST
   HalfState state = HalfState::unseen;
   bool isn_known = false;
+  bool fin_unseen =
+      false;  // `fin` is the peer's ACK of a FIN that the capture lacks; fin_ack is unknown
 
   std::unique_ptr<SideTrouble> trouble_ptr;  // written by the tracker only
   const SideTrouble& trouble() const;        // an empty one if there was none

@@ -19,6 +19,8 @@ constexpr std::size_t kStreamBuffer = 1 << 20;
 constexpr std::size_t kHead = 4096;
 // Where a libc asks for small pieces we read larger ones.
 constexpr std::size_t kPiece = 1 << 16;
+// For records in place: fits into the second-level cache beside the flows.
+constexpr std::size_t kBlock = 1 << 17;
 
 int open_for_reading(const std::string& path) {
   if (path == "-") {
@@ -64,6 +66,8 @@ Input::Input(const std::string& path, bool digest) : fd_{open_for_reading(path)}
     pending_.resize(size + more);
     pending_.resize(size + read_some(std::span{pending_}.subspan(size)));
   }
+  pending_end_ = pending_.size();
+  in_place_ = walker_.plain_pcap();
 }
 
 Input::~Input() {
@@ -82,7 +86,7 @@ std::FILE* Input::stream() {
 std::uint64_t Input::stop(std::FILE* stream) {
   stopped_ = true;
   // What stdio holds now is all that it will ever give.
-  std::uint64_t unused = pending_.size() - given_;
+  std::uint64_t unused = pending_end_ - given_;
   std::clearerr(stream);
   std::vector<char> scratch(kPiece);
   while (const std::size_t count = std::fread(scratch.data(), 1, scratch.size(), stream)) {
@@ -108,16 +112,48 @@ ssize_t Input::read_cookie(void* self, char* out, std::size_t size) {
 
 std::size_t Input::give(std::span<std::byte> out) {
   if (stopped_) return 0;
-  if (given_ == pending_.size() && out.size() >= kPiece) return fill(out);
-  if (given_ == pending_.size()) {
+  // libpcap gets the file header alone, so that stdio keeps none of the records.
+  if (in_place_ && given_ < RecordWalker::kFileHeader) {
+    out = out.first(std::min(out.size(), RecordWalker::kFileHeader - given_));
+  }
+  if (given_ == pending_end_ && out.size() >= kPiece) return fill(out);
+  if (given_ == pending_end_) {
     pending_.resize(kPiece);
-    pending_.resize(fill(pending_));
+    pending_end_ = fill(pending_);
     given_ = 0;
   }
-  const std::size_t count = std::min(out.size(), pending_.size() - given_);
+  const std::size_t count = std::min(out.size(), pending_end_ - given_);
   std::copy_n(pending_.begin() + static_cast<std::ptrdiff_t>(given_), count, out.begin());
   given_ += count;
   return count;
+}
+
+std::span<const std::byte> Input::next_record() {
+  while (in_place_) {
+    const auto rest = std::span<const std::byte>{pending_}.subspan(given_, pending_end_ - given_);
+    const std::size_t length = walker_.plain_length(rest);
+    if (length <= rest.size()) {
+      in_place_ = length != 0;
+      given_ += length;
+      return rest.first(length);
+    }
+    in_place_ = refill();
+  }
+  return {};
+}
+
+/// Puts more input behind what is left of pending_. False: there is none.
+bool Input::refill() {
+  std::copy(pending_.begin() + static_cast<std::ptrdiff_t>(given_),
+            pending_.begin() + static_cast<std::ptrdiff_t>(pending_end_), pending_.begin());
+  pending_end_ -= given_;
+  given_ = 0;
+  // A record longer than a block is possible, but its length is bounded.
+  const std::size_t room = std::max(pending_end_ + kPiece, kBlock);
+  if (pending_.size() < room) pending_.resize(room);
+  const std::size_t size = fill(std::span{pending_}.subspan(pending_end_));
+  pending_end_ += size;
+  return size > 0;
 }
 
 /// One piece of input, walked. `out` has room for more than kLookAhead bytes.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The bytes of one capture: opened by name, read in large pieces, counted,
-// digested, followed record by record, and offered as a FILE* for libpcap.
-// Works for pipes as for files: it never seeks.
+// digested, followed record by record, and offered as a FILE* for libpcap or, of
+// a plain pcap, as records where they lie. Works for pipes as for files: it never
+// seeks.
 #pragma once
 
 #include <cstdint>
@@ -32,6 +33,12 @@ class Input {
   /// the Input goes. To be called once.
   std::FILE* stream();
 
+  /// The next record of a pcap, from its header on, where it lies: libpcap would
+  /// copy every packet twice. Valid until the next call. Empty if it is not there
+  /// as a whole or is not plain; from then on all of it comes through the stream,
+  /// beginning with that same record, so that libpcap has the say about it.
+  std::span<const std::byte> next_record();
+
   /// Ends the stream and tells how many bytes its user has taken from it.
   std::uint64_t stop(std::FILE* stream);
 
@@ -47,6 +54,7 @@ class Input {
  private:
   static ssize_t read_cookie(void* self, char* out, std::size_t size);
   std::size_t give(std::span<std::byte> out);
+  bool refill();
   std::size_t fill(std::span<std::byte> out);
   std::size_t read_some(std::span<std::byte> out);
 
@@ -54,11 +62,13 @@ class Input {
   std::uint64_t total_ = 0;
   bool at_end_ = false;
   bool stopped_ = false;
+  bool in_place_ = false;  // records are taken from pending_, not from the stream
   int error_ = 0;
   std::optional<base::Sha256> digest_;
   RecordWalker walker_;
   std::vector<std::byte> head_;     // as recorded
-  std::vector<std::byte> pending_;  // walked, not yet given
+  std::vector<std::byte> pending_;  // walked, not yet given, and room behind it
+  std::size_t pending_end_ = 0;     // of pending_: end of what was read
   std::size_t given_ = 0;           // of pending_
   std::unique_ptr<char[]> stream_buffer_;
 };

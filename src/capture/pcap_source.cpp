@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // open_capture() through libpcap, and the only file that includes its header.
-// libpcap decides what a packet is; where and why it stopped is told here.
+// libpcap decides what a packet is; records in which nothing is left to decide
+// are taken where they lie. Where and why reading stopped is told here.
 #include <pcap/pcap.h>
 
 #include <algorithm>
@@ -60,6 +61,7 @@ class PcapSource final : public PacketSource {
 
  private:
   bool read();
+  void take(std::span<const std::byte> record);
   void open_failed(const char* reason);
   void read_failed();
   void finish();
@@ -75,6 +77,7 @@ class PcapSource final : public PacketSource {
   Packet packet_;
   bool first_waits_ = false;  // the first packet was read on opening
   bool unsigned_seconds_ = false;
+  std::int64_t plain_fraction_ = 1;  // nanoseconds in one unit of a plain pcap's fractions
 };
 
 PcapSource::PcapSource(const std::string& path, const CaptureOptions& options)
@@ -84,6 +87,7 @@ PcapSource::PcapSource(const std::string& path, const CaptureOptions& options)
     throw Error{name_ + ": not a capture file: " + capture::describe_first_bytes(input_.head())};
   }
   unsigned_seconds_ = format == Format::pcap;
+  plain_fraction_ = capture::counts_nanoseconds(input_.head()) ? 1 : 1000;
   summary_.files.push_back({.name = path,
                             .bytes = 0,
                             .sha256 = {},
@@ -110,8 +114,24 @@ PcapSource::PcapSource(const std::string& path, const CaptureOptions& options)
   first_waits_ = read();
 }
 
+// What libpcap does for a record without a fault.
+void PcapSource::take(std::span<const std::byte> record) {
+  std::array<std::int32_t, 2> time{};
+  std::array<std::uint32_t, 2> lengths{};
+  std::memcpy(time.data(), record.data(), sizeof time);
+  std::memcpy(lengths.data(), record.data() + sizeof time, sizeof lengths);
+  const timeval at{.tv_sec = time[0], .tv_usec = time[1] * plain_fraction_};
+  packet_.ref = {++summary_.packets, to_timestamp(at, unsigned_seconds_)};
+  packet_.wire_length = lengths[1];
+  packet_.bytes = record.subspan(capture::RecordWalker::kPlainHeader);
+}
+
 bool PcapSource::read() {
   if (!handle_) return false;
+  if (const auto record = input_.next_record(); !record.empty()) {
+    take(record);
+    return true;
+  }
   pcap_pkthdr* header = nullptr;
   const u_char* bytes = nullptr;
   const int result = pcap_next_ex(handle_.get(), &header, &bytes);

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cstring>
 
 namespace httpdiag::capture {
 namespace {
@@ -12,7 +14,6 @@ constexpr std::uint32_t kMicroseconds = 0xa1b2c3d4;
 constexpr std::uint32_t kNanoseconds = 0xa1b23c4d;
 constexpr std::uint32_t kKuznetzov =
     0xa1b2cd34;  // patched libpcap of the 1990s, longer record headers
-constexpr std::size_t kFileHeader = 24;
 
 constexpr std::uint32_t kSectionHeader = 0x0a0d0d0a;  // a palindrome: the same in both byte orders
 constexpr std::uint32_t kInterface = 1;
@@ -44,6 +45,11 @@ Format format_of(std::span<const std::byte> head) {
   if (is_pcap_magic(load(head, 0, true)) || is_pcap_magic(load(head, 0, false)))
     return Format::pcap;
   return Format::unknown;
+}
+
+bool counts_nanoseconds(std::span<const std::byte> head) {
+  return head.size() >= 4 &&
+         (load(head, 0, true) == kNanoseconds || load(head, 0, false) == kNanoseconds);
 }
 
 std::uint32_t RecordWalker::u32(std::span<const std::byte> bytes, std::size_t at) const {
@@ -91,6 +97,19 @@ std::optional<RecordWalker::Record> RecordWalker::record_before(std::uint64_t po
     record.header_cut = !lost_;
   }
   return record;
+}
+
+bool RecordWalker::plain_pcap() const {
+  const bool native = little_endian_ == (std::endian::native == std::endian::little);
+  return format_ == Format::pcap && native && record_header_ == kPlainHeader && !lost_ &&
+         next_ >= kFileHeader;
+}
+
+std::size_t RecordWalker::plain_length(std::span<const std::byte> bytes) const {
+  if (bytes.size() < kPlainHeader) return kPlainHeader;
+  std::uint32_t captured = 0;
+  std::memcpy(&captured, bytes.data() + 8, sizeof captured);
+  return captured <= kLargestSnaplen ? kPlainHeader + captured : 0;
 }
 
 RecordWalker::Header RecordWalker::look(std::span<std::byte> bytes) {

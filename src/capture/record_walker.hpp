@@ -17,10 +17,15 @@ enum class Format : std::uint8_t { unknown, pcap, pcapng };
 /// By the first four bytes (fewer: unknown).
 Format format_of(std::span<const std::byte> head);
 
+/// Of a pcap, by its magic: the unit of its fractions of a second.
+bool counts_nanoseconds(std::span<const std::byte> head);
+
 class RecordWalker {
  public:
   /// Bytes it looks at, at the beginning of a record.
   static constexpr std::size_t kLookAhead = 24;
+  static constexpr std::size_t kFileHeader = 24;   // of a pcap
+  static constexpr std::size_t kPlainHeader = 16;  // of its records, but for old patched ones
 
   /// Looks at `chunk`, which lies at `offset` of the input, directly behind the
   /// chunk before. A result above 0 says that a header is cut by the chunk's
@@ -43,6 +48,13 @@ class RecordWalker {
   std::optional<Record> record_before(std::uint64_t position) const;
 
   Format format() const { return format_; }
+
+  /// A pcap as nearly all are: version 2.4, ordinary record headers, this machine's
+  /// byte order. True as soon as its file header has been walked over.
+  bool plain_pcap() const;
+  /// In a plain pcap: length of the record at the beginning of `bytes`, or more than
+  /// there are if its header is not all there; 0 if libpcap would refuse it.
+  std::size_t plain_length(std::span<const std::byte> bytes) const;
 
  private:
   struct Header {

@@ -40,15 +40,19 @@ struct Open {
   bool response_done = false;   // final, and nothing more will be read into it
   bool unacked_answer = false;  // the response does not acknowledge any of the request
   bool behind_client_gap = false;
-  bool told = false;  // unsolicited: the stray was reported
+  bool told = false;      // unsolicited: the stray was reported
+  bool held = false;      // which of several requests a response answers is still open
+  PacketRef gap_noticed;  // behind the request: the first proof of server bytes that are missing
 };
 
 /// Bytes of the server's that the capture lacks, while requests wait.
 struct MissingBytes {
   Offset begin = 0, end = 0;
   std::uint64_t bytes = 0;
-  PacketRef packet;
-  bool cut = false;  // by the snaplen alone: their packets are known
+  PacketRef packet, last_packet;  // that proved the first and the last of them
+  bool cut = false;               // by the snaplen alone: their packets are known
+  bool at_boundary = false;       // they begin where a response begins
+  bool accounted = false;         // what they may hide has been considered
   explicit operator bool() const { return bytes > 0; }
 };
 
@@ -61,6 +65,8 @@ struct Work {
   std::array<MessageReader*, 2> reader{};
   std::array<Open*, 2> open{};  // whose message is being read, or extended while skipping
   MissingBytes missing;
+  MissingBytes hidden_in;          // while requests are held: hides answers to some of them,
+  std::size_t hidden_answers = 0;  // at most so many; 0: more gaps followed
 
   std::size_t size() const { return queue.size() - head; }
   Open& at(std::size_t i) const { return *queue[head + i]; }
@@ -83,7 +89,15 @@ struct Conversation {
   bool client_gap = false;    // a request may have been lost since the last one
   bool opaque = false;
   bool server_spoke = false;
+  std::uint8_t preamble = 0;  // bytes read of a binary PROXY header's fixed part, or kNoPreamble
+  std::uint16_t preamble_left = 0;  // of its variable part
+
+  static constexpr std::uint8_t kNoPreamble = 255;
 };
+static_assert(sizeof(Conversation) <= 64);
+
+/// The request asked whether to send its body and was answered without a 100 first.
+bool body_refused(const Open& open);
 
 /// Objects that are used again and again; never more than were needed at once.
 template <typename T>

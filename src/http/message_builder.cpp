@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "base/text.hpp"
+#include "http/content_coding.hpp"
 
 namespace httpdiag::http {
 
@@ -228,6 +229,13 @@ void MessageBuilder::digest(std::string_view part) {
 
 void MessageBuilder::finish_digest() {
   if (digest_started_) message_->digest = XXH3_64bits_digest(digest_.get());
+}
+
+void MessageBuilder::decode_body_head() {
+  Message& m = *message_;
+  const bool whole = !m.has_gap && m.body_bytes > 0 && m.body_bytes == m.body_head.size();
+  if (m.content_encoding.empty() || kind_ == Kind::request || !whole) return;
+  m.body_decoded = decode_body(m.content_encoding, m.body_head);
 }
 
 void MessageBuilder::on_missing_body(std::uint64_t count) { message_->body_bytes += count; }

@@ -87,6 +87,8 @@ class MessageBuilder {
   bool in_chunk() const { return in_chunk_; }
   /// Message::digest is right from now on.
   void finish_digest();
+  /// The message is complete: a short response body is kept as text.
+  void decode_body_head();
 
  private:
   enum class Field : std::uint8_t {

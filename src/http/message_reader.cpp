@@ -42,6 +42,7 @@ void MessageReader::note_error(std::string_view error, std::size_t at, const Pla
 MessageReader::Step MessageReader::end_of_message(std::size_t consumed, const Place& place) {
   extend(consumed, place);
   builder_.finish_digest();
+  builder_.decode_body_head();
   builder_.message().state = MessageState::complete;
   return {Status::complete, consumed};
 }
@@ -207,6 +208,7 @@ MessageReader::Status MessageReader::finish() {
   if (m.close_delimited && m.head_complete && !collecting_ &&
       parser_.finish() == Parser::Outcome::complete) {
     builder_.finish_digest();
+    builder_.decode_body_head();
     m.state = MessageState::complete;
     return Status::complete;
   }

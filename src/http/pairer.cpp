@@ -146,7 +146,12 @@ void Pairer::Impl::on_chunk(const FlowRecord& flow, const StreamChunk& chunk) {
 void Pairer::Impl::on_gap(const FlowRecord& flow, const StreamGap& gap) {
   if (gap.cause == GapCause::lost) return;  // nothing follows: what is open stays incomplete
   Conversation& c = conversation(flow);
-  if (c.opaque) return;
+  if (c.opaque) {  // the answer that made it so may be in the gap
+    if (gap.from == Side::server && waiting(c) != nullptr && !c.work->missing) {
+      note_missing(c, gap, gap.offset, false);
+    }
+    return;
+  }
   if (gap.from == Side::client) {
     client_gap(flow, c, gap);
   } else {
@@ -182,11 +187,15 @@ void Pairer::Impl::on_end(const FlowRecord& flow, EndCause, Timestamp now) {
       if (reader != nullptr) {
         const bool request = side == Side::client;
         // Too short to be told from HTTP while it went on; it is not going on.
-        if (request && open->x.index == 1 && reader->undecided()) {
-          drop_request_as_opaque(flow, *c, opaque_protocol(reader->raw_head()));
+        const bool foreign = open->x.index == 1 || upgrade_unanswered(w);
+        if (request && foreign && reader->undecided()) {
+          drop_request_as_opaque(
+              flow, *c, *open,
+              open->x.index == 1 ? opaque_protocol(reader->raw_head()) : "upgrade");
           continue;
         }
         reader->give_up();
+        if (request) open->x.request.body_omitted = body_refused(*open);
         if (!request && open->role == Role::unsolicited && !open->told) {
           tell_unsolicited(flow, *c, *open,
                            open->response().status != 0 ? Stray::Kind::unsolicited_response

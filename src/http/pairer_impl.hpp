@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The pairer's parts: entry points and slots in pairer.cpp, the client's side in
-// requests.cpp, the server's in responses.cpp, what leaves the queue in settle.cpp.
+// requests.cpp, the server's in responses.cpp, what leaves the queue in settle.cpp,
+// what is concluded from bytes that are missing in missing.cpp, and what is told
+// from HTTP only by what follows in foreign.cpp.
 #pragma once
 
 #include <deque>
@@ -61,17 +63,19 @@ class Pairer::Impl {
   Open& adopt_or_take(Conversation& c, Offset begin);
   void note_circumstances(Conversation& c, Open& open, const Input& in);
   void request_complete(const FlowRecord& flow, Conversation& c, Timestamp now);
-  void request_broken(Conversation& c, const Input& in);
-  /// What looked like the first request is no HTTP.
-  void drop_request_as_opaque(const FlowRecord& flow, Conversation& c, std::string_view protocol);
+  /// `in`: behind the bytes that broke it, which begin at `before`.
+  void request_broken(Conversation& c, const Input& before, Input& in);
+  void end_without_body(const FlowRecord& flow, Conversation& c, Timestamp now);
   void client_gap(const FlowRecord& flow, Conversation& c, const StreamGap& gap);
   void mark_acked(const FlowRecord& flow, Conversation& c);
 
   // responses.cpp
   void server_bytes(Conversation& c, Input in);
   void server_skipping(Conversation& c, Input& in);
+  bool another_begins(const Conversation& c, const Open& open, const Input& in) const;
+  void end_response_here(Conversation& c, Open& open, const Input& in);
   void begin_response(Conversation& c, Input& in, bool resynchronised);
-  Open* waiting(Conversation& c) const;
+  Open* waiting(const Conversation& c) const;
   /// Which request the response that begins here answers; null: none of them.
   Open* answered_by(Conversation& c, const Input& in);
   Role role_without_request(const Conversation& c, const Input& in, const Open* refused) const;
@@ -80,16 +84,30 @@ class Pairer::Impl {
   void response_broken(const FlowRecord& flow, Conversation& c);
   void tell_unsolicited(const FlowRecord& flow, Conversation& c, Open& open, Stray::Kind kind);
   void server_gap(const FlowRecord& flow, Conversation& c, const StreamGap& gap);
-  static void mark_missing(Open& open, const MissingBytes& missing);
-  static void resolve_missing(Work& w, Offset peer_acked);
   void finish_response(const FlowRecord& flow, Conversation& c);
+
+  // missing.cpp
+  void note_missing(Conversation& c, const StreamGap& gap, Offset from, bool at_boundary);
+  static void mark_missing(Work& w, std::size_t i, const MissingBytes& missing);
+  static void resolve_missing(Work& w, Offset peer_acked);
+  static void weigh_missing(Work& w, Offset peer_acked);
+  static void settle_held(Work& w);
+  void find_missing_answers(const FlowRecord& flow, Conversation& c);
+
+  // foreign.cpp
+  static void skip_binary_preamble(Conversation& c, Input& in);
+  void withdraw_request(Conversation& c, Open& open);
+  /// What looked like a request is no HTTP.
+  void drop_request_as_opaque(const FlowRecord& flow, Conversation& c, Open& open,
+                              std::string_view protocol);
+  static bool upgrade_unanswered(const Work& w);
+  static bool answered_in_another_tongue(const Work& w, const Open& open);
 
   // settle.cpp
   void settle(const FlowRecord& flow, Conversation& c, Timestamp now);
   bool may_settle(const FlowRecord& flow, const Work& w) const;
   void emit_front(const FlowRecord& flow, Conversation& c, bool settled, Timestamp now);
   void complete_facts(const FlowRecord& flow, Conversation& c, Open& open, const Open* next) const;
-  void find_missing_answers(const FlowRecord& flow, Conversation& c);
 
   const Limits& limits_;
   ExchangeSink& exchanges_;

@@ -23,6 +23,7 @@ void Pairer::Impl::client_bytes(Conversation& c, Input in) {
   while (!in.empty() && !c.opaque) {
     switch (c.mode[0]) {
       case Mode::between: {
+        if (c.preamble != Conversation::kNoPreamble) skip_binary_preamble(c, in);
         if (skip_empty_lines(in)) return;
         begin_request(c, in, false);
         break;
@@ -36,19 +37,24 @@ void Pairer::Impl::client_bytes(Conversation& c, Input in) {
         Work& w = *c.work;
         Open& open = *w.open[0];
         const bool had_head = open.x.request.head_complete;
+        if (in.at == 0 && in.chunk.peer_acked >= open.response().end && body_refused(open) &&
+            may_begin_message(Kind::request, in.bytes)) {
+          end_without_body(in.flow, c, in.chunk.released_by.time);
+          break;
+        }
         const MessageReader::Step step = w.reader[0]->feed(in.rest(), in.place());
         const Input before = in;
         in.at += step.consumed;
         const bool rtsp = !had_head && open.x.request.head_complete && open.x.index == 1 &&
                           base::lower(open.x.request.start.substr(0, 7)).starts_with("rtsp://");
         if (rtsp) {  // a sister protocol that llhttp reads as well (RFC 2326)
-          drop_request_as_opaque(in.flow, c, "unknown");
+          drop_request_as_opaque(in.flow, c, open, "unknown");
           return;
         }
         if (step.status == MessageReader::Status::complete) {
           request_complete(in.flow, c, in.chunk.released_by.time);
         } else if (step.status == MessageReader::Status::broken) {
-          request_broken(c, before);
+          request_broken(c, before, in);
         }
         break;
       }
@@ -99,8 +105,14 @@ void Pairer::Impl::begin_request(Conversation& c, const Input& in, bool resynchr
     go_opaque(in.flow, c, Side::client, in.chunk.carried_by, "http2");
     return;
   }
+  c.preamble = Conversation::kNoPreamble;
   Open& open = adopt_or_take(c, in.place().offset);
   Work& w = work(c);
+  // The client goes on, having read all there was to read: those in front have been answered.
+  if (w.hidden_in && w.open[1] == nullptr && in.chunk.peer_acked >= in.flow.s().delivered) {
+    settle_held(w);
+  }
+  open.held = static_cast<bool>(w.hidden_in);
   if (w.open[0] != nullptr) w.open[0] = nullptr;  // the unknown message before has ended
   Message& request = open.x.request;
   begin_message(request, in, resynchronised);
@@ -120,7 +132,13 @@ void Pairer::Impl::begin_request(Conversation& c, const Input& in, bool resynchr
   }
   w.queue.push_back(&open);
   open_reader(c, Side::client, open, request, {});
-  if (w.size() > limits_.max_pipelined) emit_front(in.flow, c, false, in.chunk.released_by.time);
+  if (w.size() <= limits_.max_pipelined) return;
+  const Open& front = w.at(0);
+  if (w.missing && !front.response_begun && !front.x.response_missing &&
+      request.peer_acked > std::max(w.missing.begin, front.x.request.peer_acked)) {
+    mark_missing(w, 0, w.missing);
+  }
+  emit_front(in.flow, c, false, in.chunk.released_by.time);
 }
 
 void Pairer::Impl::note_circumstances(Conversation& c, Open& open, const Input& in) {
@@ -143,7 +161,11 @@ void Pairer::Impl::note_circumstances(Conversation& c, Open& open, const Input& 
   const bool answered = before.response_done || (before.response_begun &&
                                                  before.response().state == MessageState::unknown &&
                                                  x.request.peer_acked >= before.response().end);
-  x.pipelined = !answered;
+  // Or its answer is among bytes that the client has and the capture, so far, has not.
+  const bool unseen = !before.response_begun && x.request.peer_acked > flow.s().delivered &&
+                      x.request.peer_acked > before.x.request.peer_acked;
+  x.pipelined = !answered && !unseen;
+  x.pipelined_behind = before.x.request.first;
 }
 
 void Pairer::Impl::request_complete(const FlowRecord& flow, Conversation& c, Timestamp now) {
@@ -161,40 +183,38 @@ void Pairer::Impl::request_complete(const FlowRecord& flow, Conversation& c, Tim
   close_reader(c, Side::client, tunnel ? Mode::tunnel : Mode::between);
 }
 
-void Pairer::Impl::request_broken(Conversation& c, const Input& in) {
+// RFC 9110 §10.1.1: a client that waits for 100 and gets a final answer need not
+// send the body that it announced. The length is then not there to be believed.
+void Pairer::Impl::end_without_body(const FlowRecord& flow, Conversation& c, Timestamp now) {
+  Work& w = *c.work;
+  Message& request = w.open[0]->x.request;
+  request.state = MessageState::complete;
+  request.body_omitted = true;
+  w.reader[0]->give_up();
+  request_complete(flow, c, now);
+}
+
+void Pairer::Impl::request_broken(Conversation& c, const Input& before, Input& in) {
   Work& w = *c.work;
   MessageReader& reader = *w.reader[0];
   Open& open = *w.open[0];
-  if (open.x.request.method == "PRI") {
-    drop_request_as_opaque(in.flow, c, "http2");
-  } else if (reader.not_http() && open.x.index == 1 && !in.flow.has(Oddity::midstream)) {
-    drop_request_as_opaque(in.flow, c, opaque_protocol(reader.raw_head()));
+  const bool first = open.x.index == 1 && !in.flow.has(Oddity::midstream);
+  const std::size_t preamble = first && open.x.request.begin == 0 && reader.not_http()
+                                   ? proxy_line_length(reader.raw_head())
+                                   : 0;
+  if (preamble > before.place().offset) {
+    in.at = static_cast<std::size_t>(preamble - in.chunk.offset);
+    withdraw_request(c, open);
+  } else if (open.x.request.method == "PRI") {
+    drop_request_as_opaque(in.flow, c, open, "http2");
+  } else if (reader.not_http() && first) {
+    drop_request_as_opaque(in.flow, c, open, opaque_protocol(reader.raw_head()));
+  } else if (reader.not_http() && upgrade_unanswered(w)) {
+    drop_request_as_opaque(in.flow, c, open, "upgrade");
   } else {
     reader.give_up();
     close_reader(c, Side::client, Mode::skipping);
   }
-}
-
-void Pairer::Impl::drop_request_as_opaque(const FlowRecord& flow, Conversation& c,
-                                          std::string_view protocol) {
-  Work& w = *c.work;
-  Open* open = w.open[0];
-  const PacketRef packet = open->x.request.first;
-  const std::string name{protocol};  // may point into the reader
-  w.reader[0]->give_up();
-  close_reader(c, Side::client, Mode::between);
-  w.queue.pop_back();
-  w.acked = std::min(w.acked, w.size());
-  if (w.open[1] == open) {
-    if (w.reader[1] != nullptr) {
-      w.reader[1]->give_up();
-      close_reader(c, Side::server, Mode::between);
-    }
-    w.open[1] = nullptr;
-  }
-  drop(open);
-  --c.requests;
-  go_opaque(flow, c, Side::client, packet, name);
 }
 
 void Pairer::Impl::client_gap(const FlowRecord& flow, Conversation& c, const StreamGap& gap) {
@@ -217,7 +237,7 @@ void Pairer::Impl::client_gap(const FlowRecord& flow, Conversation& c, const Str
         break;
       case MessageReader::AfterGap::lost:
         if (open.x.index == 1 && reader.undecided()) {
-          drop_request_as_opaque(flow, c, opaque_protocol(reader.raw_head()));
+          drop_request_as_opaque(flow, c, open, opaque_protocol(reader.raw_head()));
           return;
         }
         close_reader(c, Side::client, Mode::skipping);

@@ -14,6 +14,9 @@ namespace {
 // several queues; more is a capture without its client.
 constexpr std::size_t kMaxEarly = 16;
 
+// "HTTP/1.1 200" and a blank or line end.
+constexpr std::size_t kStatusLine = 13;
+
 bool is_interim(std::uint16_t status) { return status >= 100 && status < 200 && status != 101; }
 
 }  // namespace
@@ -33,6 +36,10 @@ void Pairer::Impl::server_bytes(Conversation& c, Input in) {
       case Mode::reading: {
         Work& w = *c.work;
         Open& open = *w.open[1];
+        if (in.at == 0 && another_begins(c, open, in)) {
+          end_response_here(c, open, in);
+          break;
+        }
         const bool had_head = open.response().head_complete;
         const MessageReader::Step step = w.reader[1]->feed(in.rest(), in.place());
         in.at += step.consumed;
@@ -46,6 +53,30 @@ void Pairer::Impl::server_bytes(Conversation& c, Input in) {
       }
     }
   }
+}
+
+// The body that is being read may be none: whether a response has one depends on
+// its request (HEAD, CONNECT), and that was not seen, or may be another one.
+bool Pairer::Impl::another_begins(const Conversation& c, const Open& open, const Input& in) const {
+  const Message& response = open.response();
+  const bool request_unknown =
+      open.role == Role::ignored || (open.x.uncertain && response.body_bytes == 0);
+  if (!request_unknown || !response.head_complete) return false;
+  const Open* next = waiting(c);
+  const bool due = next != nullptr && in.chunk.peer_acked > next->x.request.begin;
+  if (due && response.body_bytes == 0) return may_begin_message(Kind::response, in.bytes);
+  return (due || response.body_bytes == 0) && in.bytes.size() >= kStatusLine &&
+         starts_message(Kind::response, in.bytes);
+}
+
+void Pairer::Impl::end_response_here(Conversation& c, Open& open, const Input& in) {
+  Message& response = open.response();
+  const bool bodyless = response.body_bytes == 0;
+  response.state = bodyless ? MessageState::complete : MessageState::unknown;
+  response.chunked = response.chunked && !bodyless;
+  response.close_delimited = false;
+  response_complete(in.flow, c, in.chunk.released_by.time);
+  if (!bodyless) skip(c, Side::server, true);
 }
 
 void Pairer::Impl::server_skipping(Conversation& c, Input& in) {
@@ -77,7 +108,7 @@ void Pairer::Impl::server_skipping(Conversation& c, Input& in) {
   if (inside != std::string_view::npos) begin_response(c, in, true);
 }
 
-Open* Pairer::Impl::waiting(Conversation& c) const {
+Open* Pairer::Impl::waiting(const Conversation& c) const {
   if (c.work == nullptr) return nullptr;
   for (std::size_t i = 0; i < c.work->size(); ++i) {
     Open& open = c.work->at(i);
@@ -86,35 +117,11 @@ Open* Pairer::Impl::waiting(Conversation& c) const {
   return nullptr;
 }
 
-void Pairer::Impl::mark_missing(Open& open, const MissingBytes& missing) {
-  open.x.response_missing = true;
-  open.x.response_gap = missing.packet;
-  open.x.response_gap_bytes = missing.bytes;
-}
-
-// Which of the waiting requests were answered by bytes that the capture lacks:
-// those behind which the client sent another request knowing of those bytes.
-void Pairer::Impl::resolve_missing(Work& w, Offset peer_acked) {
-  if (!w.missing) return;
-  std::size_t newest = 0;  // one past the newest request that was sent with that knowledge
-  for (std::size_t i = 0; i < w.size(); ++i) {
-    const Message& request = w.at(i).x.request;
-    if (request.peer_acked > w.missing.begin && request.begin < peer_acked) newest = i;
-  }
-  std::size_t unanswered = 0;
-  for (std::size_t i = 0; i < newest; ++i) unanswered += w.at(i).response_begun ? 0u : 1u;
-  for (std::size_t i = 0; i < newest; ++i) {
-    Open& open = w.at(i);
-    if (open.response_begun || open.x.response_missing) continue;
-    mark_missing(open, w.missing);
-    open.x.uncertain = open.x.uncertain || unanswered > 1;
-    Exchange& next = w.at(i + 1).x;
-    if (next.request.peer_acked > w.missing.begin) next.pipelined = false;
-  }
-}
-
 Open* Pairer::Impl::answered_by(Conversation& c, const Input& in) {
-  if (c.work != nullptr) resolve_missing(*c.work, in.chunk.peer_acked);
+  if (c.work != nullptr) {
+    resolve_missing(*c.work, in.chunk.peer_acked);
+    weigh_missing(*c.work, in.chunk.peer_acked);
+  }
   Open* open = waiting(c);
   if (open == nullptr) return nullptr;
   const Message& request = open->x.request;
@@ -267,6 +274,7 @@ void Pairer::Impl::response_complete(const FlowRecord& flow, Conversation& c, Ti
   const PacketRef last = open.response().last;
   open.response_done = true;
   if (role == Role::exchange) {
+    if (w.hidden_in && waiting(c) == nullptr) settle_held(w);
     for (std::size_t i = 0; i + 1 < w.size(); ++i) {
       if (&w.at(i) != &open) continue;
       Exchange& next = w.at(i + 1).x;
@@ -286,6 +294,10 @@ void Pairer::Impl::response_complete(const FlowRecord& flow, Conversation& c, Ti
 void Pairer::Impl::response_broken(const FlowRecord& flow, Conversation& c) {
   Work& w = *c.work;
   Open& open = *w.open[1];
+  if (w.reader[1]->not_http() && answered_in_another_tongue(w, open)) {
+    drop_request_as_opaque(flow, c, open, "unknown");
+    return;
+  }
   w.reader[1]->give_up();
   if (open.role == Role::unsolicited && !open.told) {
     tell_unsolicited(flow, c, open,
@@ -299,6 +311,7 @@ void Pairer::Impl::server_gap(const FlowRecord& flow, Conversation& c, const Str
   const bool cut = gap.cause == GapCause::snaplen;
   const Offset end = gap.offset + gap.length;
   Offset hidden_from = gap.offset;  // where bytes begin that may belong to another response
+  bool at_boundary = c.mode[1] == Mode::between;
   if (c.mode[1] == Mode::reading) {
     Work& w = *c.work;
     const MessageReader::AfterGap after = w.reader[1]->skip(gap);
@@ -311,6 +324,7 @@ void Pairer::Impl::server_gap(const FlowRecord& flow, Conversation& c, const Str
         return;
       case MessageReader::AfterGap::beyond:
         hidden_from = open.response().end;
+        at_boundary = true;
         response_complete(flow, c, gap.noticed_in.time);
         break;
       case MessageReader::AfterGap::lost:
@@ -341,14 +355,7 @@ void Pairer::Impl::server_gap(const FlowRecord& flow, Conversation& c, const Str
   }
   skip(c, Side::server, true);
   const bool own_tail = cut && c.work != nullptr && c.work->open[1] != nullptr;
-  if (own_tail || waiting(c) == nullptr) return;
-  MissingBytes& missing = c.work->missing;
-  if (!missing) {
-    missing = {.begin = hidden_from, .end = end, .bytes = 0, .packet = gap.noticed_in, .cut = cut};
-  }
-  missing.end = end;
-  missing.bytes += end - hidden_from;
-  missing.cut = missing.cut && cut;
+  if (!own_tail && waiting(c) != nullptr) note_missing(c, gap, hidden_from, at_boundary);
 }
 
 void Pairer::Impl::finish_response(const FlowRecord& flow, Conversation& c) {

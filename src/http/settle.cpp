@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // What leaves the queue, when, and with which facts about the flow.
-#include <algorithm>
-#include <limits>
-
 #include "http/pairer_impl.hpp"
 
 namespace httpdiag::http {
@@ -19,6 +16,7 @@ bool Pairer::Impl::may_settle(const FlowRecord& flow, const Work& w) const {
   const Open& open = w.at(0);
   const Exchange& x = open.x;
   const Open* next = w.size() > 1 ? &w.at(1) : nullptr;
+  if (open.held) return false;
   if (x.request.state == MessageState::incomplete) return false;
   if (x.response_missing) return next != nullptr && next->response_begun;
   if (!open.response_begun || x.client_closed_before_response) return false;
@@ -41,6 +39,7 @@ void Pairer::Impl::settle(const FlowRecord& flow, Conversation& c, Timestamp now
 void Pairer::Impl::complete_facts(const FlowRecord& flow, Conversation& c, Open& open,
                                   const Open* next) const {
   Exchange& x = open.x;
+  if (!x.pipelined) x.pipelined_behind = {};
   x.retransmits_after = flow.c().trouble().retransmitted + flow.s().trouble().retransmitted;
   for (const Side side : {Side::client, Side::server}) {
     const SideTrouble& trouble = flow.side(side).trouble();
@@ -97,32 +96,6 @@ void Pairer::Impl::emit_front(const FlowRecord& flow, Conversation& c, bool sett
   complete_facts(flow, c, open, next);
   exchanges_.on_exchange(flow, open.x, settled, now);
   drop(&open);
-}
-
-// At the end of the flow: may the answer be in bytes that the capture does not have?
-void Pairer::Impl::find_missing_answers(const FlowRecord& flow, Conversation& c) {
-  Work& w = *c.work;
-  resolve_missing(w, std::numeric_limits<Offset>::max());
-  const SideRecord& server = flow.s();
-  MissingBytes missing = w.missing;
-  if (!missing && server.fin && server.delivered < server.fin_offset &&
-      server.trouble().lost_bytes == 0) {
-    // The FIN's sequence number counts bytes that nobody saw.
-    missing = {.begin = server.delivered,
-               .end = server.fin_offset,
-               .bytes = server.fin_offset - server.delivered,
-               .packet = server.fin,
-               .cut = false};
-  }
-  if (!missing) return;
-  std::size_t candidates = 0;
-  for (std::size_t i = 0; i < w.size(); ++i) {
-    Open& open = w.at(i);
-    if (open.response_begun || open.x.response_missing || missing.end <= open.x.request.peer_acked)
-      continue;
-    mark_missing(open, missing);
-    if (candidates++ > 0) open.x.uncertain = true;
-  }
 }
 
 }  // namespace httpdiag::http

@@ -138,6 +138,32 @@ bool starts_message(Kind kind, string_view bytes) {
   return kind == Kind::request ? starts_request(bytes) : starts_response(bytes);
 }
 
+bool may_begin_message(Kind kind, string_view bytes) {
+  if (bytes.empty() || starts_message(kind, bytes)) return !bytes.empty();
+  if (kind == Kind::response) return bytes.size() < 5 && may_be_response(bytes);
+  return std::any_of(kMethods.begin(), kMethods.end(), [&](string_view method) {
+    const bool blank = bytes.size() == method.size() + 1 && bytes.back() == ' ';
+    return blank ? bytes.starts_with(method) : method.starts_with(bytes);
+  });
+}
+
+std::size_t proxy_line_length(string_view bytes) {
+  static constexpr std::size_t kLongest = 107;
+  static constexpr std::array<string_view, 3> kOpenings = {"PROXY TCP4 ", "PROXY TCP6 ",
+                                                           "PROXY UNKNOWN"};
+  if (std::none_of(kOpenings.begin(), kOpenings.end(),
+                   [&](string_view opening) { return bytes.starts_with(opening); })) {
+    return 0;
+  }
+  const std::size_t end = bytes.substr(0, kLongest).find("\r\n");
+  return end == string_view::npos ? 0 : end + 2;
+}
+
+bool names_no_version(string_view request) {
+  const std::size_t line = request.find('\n');
+  return line != string_view::npos && request.substr(0, line).find(" HTTP/") == string_view::npos;
+}
+
 std::size_t find_response(string_view bytes) {
   static constexpr string_view kBehindEmptyLine = "\r\n\r\nHTTP/1.";
   for (std::size_t at = bytes.find(kBehindEmptyLine); at != string_view::npos;

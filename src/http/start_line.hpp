@@ -29,6 +29,16 @@ bool looks_like_tls_record(std::string_view bytes);
 /// as `bytes` have where they end inside it. For finding the way back after a gap.
 bool starts_message(Kind kind, std::string_view bytes);
 
+/// The same where a message is due anyway: a beginning too short to tell is believed.
+bool may_begin_message(Kind kind, std::string_view bytes);
+
+/// Length of a PROXY protocol line (HAProxy's proxy-protocol.txt, section 2.1) at
+/// the front of `bytes`, its CRLF included; 0 if there is none.
+std::size_t proxy_line_length(std::string_view bytes);
+
+/// A first line, already ended, that names no HTTP version: HTTP/0.9 or no HTTP.
+bool names_no_version(std::string_view request);
+
 /// Position of a full response start line right behind an empty line, or npos:
 /// what can be found inside a chunk when the end of the message before is unknown.
 std::size_t find_response(std::string_view bytes);

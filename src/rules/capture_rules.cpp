@@ -113,6 +113,7 @@ std::optional<Finding> exchange_ended_early(const ExchangeFacts& facts, const Th
                     facts.exchange.response->state == MessageState::incomplete;
   const Closing& close = facts.answered ? facts.close_after_response : facts.close;
   if (!open || close.closer != Closer::none) return std::nullopt;
+  if (facts.flow.flow.s().fin || facts.flow.flow.s().trouble().rst) return std::nullopt;
   const PacketRef last =
       facts.answered ? facts.exchange.response->last : facts.exchange.request.last;
   const Duration seen = facts.flow.until - last.time;

@@ -151,6 +151,8 @@ std::optional<Finding> handshake_client_reset(const FlowFacts& facts, const Thre
 std::optional<Finding> handshake_not_completed(const FlowFacts& facts, const Thresholds& limits) {
   const FlowRecord& flow = facts.flow;
   if (facts.handshake != Handshake::incomplete || facts.client_unheard) return std::nullopt;
+  // Bytes that both sides acknowledged prove a connection, whatever the recording order says.
+  if (flow.c().payload_packets > 0 && flow.s().payload_packets > 0) return std::nullopt;
   const bool no_synack = !flow.s().syn;
   if (no_synack && !flow.has(Oddity::challenged)) return std::nullopt;
   const PacketRef answer = no_synack ? flow.trouble().challenge_ack : flow.s().syn;
@@ -207,15 +209,16 @@ FindingBuilder unanswered_syns(Label label, const FlowFacts& facts, std::string 
 std::optional<Finding> syn_retries_exhausted(const FlowFacts& facts, const Thresholds&) {
   if (!unanswered(facts) || facts.syn_count < 2 || !facts.schedule || !facts.schedule->exhausted)
     return std::nullopt;
-  // The kernel waits once more after the last SYN; a capture that ended during that wait cannot
-  // tell, but no further SYN was due either.
-  const bool waited = *facts.silence_after_syn >= facts.schedule->next_gap;
-  if (!waited && !facts.capture_over) return std::nullopt;
+  // The kernel waits once more after the last SYN before it gives up.
+  if (*facts.silence_after_syn < facts.schedule->next_gap) return std::nullopt;
   return unanswered_syns(
              Label::syn_retries_exhausted, facts,
              fmt::format(
                  "{} SYNs over {} and no answer of any kind: the kernel ran to its limit ({}).",
                  facts.syn_count, base::duration(*facts.syn_span), facts.schedule->name))
+      .fault(Party::network, Confidence::medium,
+             "the server host is down, drops SYNs in its firewall, or its accept queue is full; "
+             "with a longer schedule, a connect timeout of the application fits too")
       .build();
 }
 
@@ -234,11 +237,16 @@ std::optional<Finding> connect_abandoned(const FlowFacts& facts, const Threshold
 
   const Duration lower = facts.syn_span.value_or(Duration{0});
   const Duration upper = lower + next_gap;
-  std::optional<Duration> matched;
+  // Limits in use that fit between the last SYN and the one that never came.
+  std::vector<Duration> fitting;
   if (gave_up) {
     for (const Duration known : limits.known_timeouts) {
-      if (known >= lower && known <= upper) matched = known;
+      if (known >= lower && known < upper) fitting.push_back(known);
     }
+  }
+  std::string candidates;
+  for (const Duration known : fitting) {
+    candidates += fmt::format("{}{}", candidates.empty() ? "" : " or ", base::duration(known));
   }
   FindingBuilder finding = unanswered_syns(
       Label::connect_abandoned, facts,
@@ -248,14 +256,13 @@ std::optional<Finding> connect_abandoned(const FlowFacts& facts, const Threshold
                 "application gave up{}.",
                 base::count(facts.syn_count, "SYN"), base::duration(lower),
                 base::duration(next_gap),
-                matched ? fmt::format(", as with a connect timeout of {}", base::duration(*matched))
-                        : "")
+                candidates.empty() ? "" : ", as with a connect timeout of " + candidates)
           : fmt::format(
                 "{} over {} without an answer; the capture ended before the next one was due.",
                 base::count(facts.syn_count, "SYN"), base::duration(lower)));
   finding.fact("waited_at_least_us", std::optional{lower})
       .fact("waited_at_most_us", gave_up ? std::optional{upper} : std::nullopt)
-      .fact("matched_timeout_us", matched);
+      .fact("matched_timeout_us", fitting.size() == 1 ? std::optional{fitting[0]} : std::nullopt);
   if (!gave_up) {
     finding.severity(Severity::warning)
         .fault(Party::network, Confidence::low, "an answer came after the end of the capture");

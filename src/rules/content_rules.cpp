@@ -2,6 +2,8 @@
 // What a flow carried beside exchanges, and how it was put away.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/text.hpp"
 #include "rules/finding_builder.hpp"
 #include "rules/rule_lists.hpp"
@@ -64,7 +66,17 @@ std::optional<Finding> reset_after_complete(const FlowFacts& facts, const Thresh
   const FlowRecord& flow = facts.flow;
   const PacketRef client = flow.c().trouble().rst;
   const PacketRef server = flow.s().trouble().rst;
-  const bool by_client = client && client.number > facts.last_response_end.number;
+  // What the client had of the answers, by its own numbers.
+  const SideTrouble& trouble = flow.c().trouble();
+  const Offset received =
+      std::max(flow.s().acked, trouble.rst_has_ack ? trouble.rst_ack : Offset{0});
+  // A RST that ends a series of unanswered probes is not harmless: the peer had vanished.
+  if (flow.c().trouble().unanswered_keepalives >= 2 ||
+      flow.s().trouble().unanswered_keepalives >= 2) {
+    return std::nullopt;
+  }
+  const bool by_client = client && client.number > facts.last_response_end.number &&
+                         received >= flow.s().next && !facts.client_unheard;
   const bool by_server =
       server && server.number > facts.last_response_end.number && flow.s().acked >= flow.s().next;
   if (!by_client && !by_server) return std::nullopt;

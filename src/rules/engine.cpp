@@ -103,7 +103,7 @@ void Engine::Impl::on_exchange(const FlowRecord& flow, Exchange& exchange, bool 
     Account::Strays& rare = strays(own);
     if (!rare.pipelined) {
       rare.pipelined = exchange.request.first;
-      rare.pipelined_behind = exchange.active_before;
+      rare.pipelined_behind = exchange.pipelined_behind;
     }
   }
   if (settled && plainly_ok(exchange, settings_.thresholds)) {

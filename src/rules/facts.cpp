@@ -10,15 +10,27 @@ namespace httpdiag::rules {
 
 namespace {
 
-/// The earliest FIN or effective RST behind packet `after`.
-Closing first_close_after(const FlowRecord& flow, PacketNumber after) {
-  const std::array<Closing, 4> closings = {{{Closer::client_fin, flow.c().fin},
-                                            {Closer::client_rst, flow.c().trouble().rst},
-                                            {Closer::server_fin, flow.s().fin},
-                                            {Closer::server_rst, flow.s().trouble().rst}}};
+std::array<Closing, 4> closings(const FlowRecord& flow) {
+  return {{{Closer::client_fin, flow.c().fin, flow.c().fin_unseen},
+           {Closer::client_rst, flow.c().trouble().rst},
+           {Closer::server_fin, flow.s().fin, flow.s().fin_unseen},
+           {Closer::server_rst, flow.s().trouble().rst}}};
+}
+
+/// The earliest FIN or effective RST behind packet `after`. One of the server that acknowledges
+/// the client's tape up to `knows` counts wherever it was recorded: its sender had seen the
+/// request.
+Closing first_close_after(const FlowRecord& flow, PacketNumber after, Offset knows = ~Offset{0}) {
+  const SideRecord& server = flow.s();
+  const bool fin_knows = server.fin && !server.fin_unseen && server.fin_ack >= knows;
+  const bool rst_knows = server.trouble().rst_has_ack && server.trouble().rst_ack >= knows;
   Closing first;
-  for (const Closing& closing : closings) {
-    if (!closing.packet || closing.packet.number <= after) continue;
+  for (const Closing& closing : closings(flow)) {
+    if (!closing.packet) continue;
+    const bool later = closing.packet.number > after ||
+                       (closing.closer == Closer::server_fin && fin_knows) ||
+                       (closing.closer == Closer::server_rst && rst_knows);
+    if (!later) continue;
     if (!first.packet || closing.packet.number < first.packet.number) first = closing;
   }
   return first;
@@ -119,7 +131,18 @@ void measure_times(ExchangeFacts& facts) {
       facts.close_after_response = first_close_after(flow, x.response->first.number);
     }
   }
-  facts.close = first_close_after(flow, x.request.last.number == 0 ? 0 : x.request.last.number - 1);
+  facts.close =
+      first_close_after(flow, x.request.last.number == 0 ? 0 : x.request.last.number - 1, facts.q1);
+  const PacketRef server_rst = flow.s().trouble().rst;
+  if (!facts.close.packet && server_rst && server_rst.number < x.request.first.number) {
+    // Sent when the server knew nothing of the request, recorded before it: they crossed.
+    facts.close = {Closer::server_rst, server_rst};
+    facts.crossed_rst = true;
+  }
+  // By its sequence number, too, the RST was sent before the first byte of the answer.
+  facts.reset_first = server_rst && x.response && server_rst.number < x.response->first.number &&
+                      flow.s().trouble().rst_seq <= x.response->begin &&
+                      facts.close.closer == Closer::server_rst;
   const Timestamp end = facts.close.packet ? facts.close.packet.time : facts.flow.until;
   facts.after_request = std::max(end - x.request.last.time, Duration{0});
   const PacketRef& relevant = x.response && x.response->last ? x.response->last : x.request.last;
@@ -152,6 +175,27 @@ void measure_delivery(ExchangeFacts& facts) {
   }
 }
 
+void measure_receipt(ExchangeFacts& facts) {
+  const FlowRecord& flow = facts.flow.flow;
+  const SideRecord& client = flow.c();
+  const SideTrouble& trouble = client.trouble();
+  facts.client_received = flow.s().acked;
+  const bool fin_tells = client.fin && !client.fin_unseen;
+  if (fin_tells) facts.client_received = std::max(facts.client_received, client.fin_ack);
+  if (trouble.rst && trouble.rst_has_ack) {
+    facts.client_received = std::max(facts.client_received, trouble.rst_ack);
+  }
+  if (!facts.exchange.response) return;
+  const Offset begin = facts.exchange.response->begin;
+  if (fin_tells && client.fin_ack <= begin &&
+      client.fin.number >= facts.exchange.request.last.number) {
+    facts.client_left = {Closer::client_fin, client.fin};
+  } else if (trouble.rst && trouble.rst.number > facts.exchange.request.last.number &&
+             (!trouble.rst_has_ack || trouble.rst_ack <= begin)) {
+    facts.client_left = {Closer::client_rst, trouble.rst};
+  }
+}
+
 void measure_reuse(ExchangeFacts& facts) {
   const FlowRecord& flow = facts.flow.flow;
   const SideRecord& server = flow.s();
@@ -160,7 +204,10 @@ void measure_reuse(ExchangeFacts& facts) {
   const Offset ack_in_request = facts.exchange.request.peer_acked;
   facts.fin_seen_by_client = ack_in_request > server.fin_offset;
   if (facts.fin_seen_by_client) {
-    facts.half_closed_age = between(server.fin, facts.exchange.request.first);
+    // A FIN recorded behind the request (or not at all) has no age here.
+    if (!server.fin_unseen && server.fin.number < facts.exchange.request.first.number) {
+      facts.half_closed_age = between(server.fin, facts.exchange.request.first);
+    }
     return;
   }
   const bool fin_before_request = server.fin_ack <= facts.q0;
@@ -168,7 +215,7 @@ void measure_reuse(ExchangeFacts& facts) {
   const Duration late = server.fin.time - facts.exchange.request.first.time;
   const bool long_after = late > std::max<Duration>(std::chrono::seconds{1}, 3 * flow.rtt) &&
                           flow.c().trouble().most_head_retransmits >= 2;
-  facts.crossed = fin_before_request && !long_after;
+  facts.crossed = fin_before_request && !long_after && !server.fin_unseen;
 }
 
 }  // namespace
@@ -185,6 +232,7 @@ ExchangeFacts measure(const Exchange& x, const FlowFacts& flow, const Thresholds
   facts.q1 = request.end;
   measure_times(facts);
   measure_delivery(facts);
+  measure_receipt(facts);
   measure_reuse(facts);
   facts.matched_timeout = match_timeout(facts.after_request, limits, limits.known_timeouts);
   if (!facts.matched_timeout && facts.close.packet) {

@@ -22,6 +22,7 @@ constexpr bool by_server(Closer c) { return c == Closer::server_fin || c == Clos
 struct Closing {
   Closer closer = Closer::none;
   PacketRef packet;
+  bool unseen = false;  // the FIN is not in the capture; `packet` acknowledges it
 };
 
 /// Which published retry schedule a series of SYNs follows.
@@ -89,6 +90,12 @@ struct ExchangeFacts {
   bool request_acked = false;          // cumulative ACK, or a RST's or FIN's ACK number, covers it
   bool request_part_acked = false;
   bool acked_by_rst = false;
+  // What the client's kernel had of the response when it last said so: the larger of its ACKs and
+  // the ACK numbers of its FIN and RST,ACK. Decides what a client that left had read.
+  Offset client_received = 0;
+  Closing client_left{};            // the client's FIN or RST, when it knew of no response byte
+  bool reset_first = false;         // the server's RST came before the response: the wait was over
+  bool crossed_rst = false;         // the server's RST and the request crossed
   bool fin_seen_by_client = false;  // the request's first segment acknowledges the server's FIN
   std::optional<Duration> half_closed_age{};
   std::optional<Duration>

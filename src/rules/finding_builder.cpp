@@ -36,17 +36,21 @@ FindingBuilder& FindingBuilder::evidence(PacketRef packet, std::optional<Side> f
 }
 
 FindingBuilder& FindingBuilder::evidence(const Closing& closing) {
+  const Side side = by_client(closing.closer) ? Side::client : Side::server;
+  const std::string_view who = side == Side::client ? "client" : "server";
+  if (closing.unseen) {
+    return evidence(closing.packet, other(side),
+                    fmt::format("ACK of a {} FIN that is not in the capture", who));
+  }
   switch (closing.closer) {
     case Closer::none:
       return *this;
     case Closer::client_fin:
-      return evidence(closing.packet, Side::client, "client FIN");
-    case Closer::client_rst:
-      return evidence(closing.packet, Side::client, "client RST");
     case Closer::server_fin:
-      return evidence(closing.packet, Side::server, "server FIN");
+      return evidence(closing.packet, side, fmt::format("{} FIN", who));
+    case Closer::client_rst:
     case Closer::server_rst:
-      return evidence(closing.packet, Side::server, "server RST");
+      return evidence(closing.packet, side, fmt::format("{} RST", who));
   }
   return *this;
 }

@@ -98,24 +98,28 @@ std::optional<Finding> ack_negative(const ExchangeFacts& facts, const Thresholds
   const std::uint16_t status = status_of(facts);
   if (status < 200 || status > 299 || !facts.callback) return std::nullopt;
   const Message& response = *facts.exchange.response;
-  // The token is the whole body; a gap or an encoding hides it.
-  if (response.state != MessageState::complete || response.has_gap ||
-      !response.content_encoding.empty())
-    return std::nullopt;
-  if (response.body_bytes == 0 || response.body_bytes > response.body_head.size())
-    return std::nullopt;
-  const std::string body = base::lower(base::trim(response.body_head));
+  // The token is the whole body; a gap hides it, and so does an encoding that was not undone.
+  if (response.state != MessageState::complete || response.has_gap) return std::nullopt;
+  const bool whole = response.body_bytes > 0 && response.body_bytes <= response.body_head.size() &&
+                     response.content_encoding.empty();
+  if (!whole && !response.body_decoded) return std::nullopt;
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+  std::string_view quoted = response.body_head;
+  if (quoted.starts_with(kByteOrderMark)) quoted.remove_prefix(kByteOrderMark.size());
+  quoted = base::trim(quoted);
+  const std::string body = base::lower(quoted);
   const auto& negative = limits.negative_acks;
   if (std::find(negative.begin(), negative.end(), body) == negative.end()) return std::nullopt;
   FindingBuilder finding{
       Label::ack_negative,
-      fmt::format("The answer was {} with the body \"{}\": received, and refused.", status, body)};
+      fmt::format("The answer was {} with the body \"{}\": received, and refused.", status,
+                  quoted)};
   finding
       .evidence(facts.exchange.request.first, Side::client,
                 words_for_request_evidence(facts.exchange))
-      .evidence(response.first, Side::server, fmt::format("{}, body \"{}\"", status, body))
+      .evidence(response.first, Side::server, fmt::format("{}, body \"{}\"", status, quoted))
       .fact("status", std::int64_t{status})
-      .fact("ack_token", body)
+      .fact("ack_token", std::string{quoted})
       .fact("wait_us", facts.wait)
       .seen_as(
           "Client: status 200, yet its business code reports failure. Server: its business log has "

@@ -21,8 +21,11 @@ bool plainly_ok(const Exchange& x, const Thresholds& limits) {
   if (response.first.number < request.last.number) return false;
   if (response.first.time - request.last.time >= limits.slow_response) return false;
   if (response.last.time - request.first.time >= limits.slow_total) return false;
-  // A body as short as the longest negative acknowledgement has to be looked at.
-  return response.body_bytes > 16 || response.body_bytes == 0;
+  // A body as short as a negative acknowledgement has to be looked at.
+  constexpr std::uint64_t kPlainToken = 16;
+  constexpr std::uint64_t kEncodedToken = 64;
+  const std::uint64_t token = response.content_encoding.empty() ? kPlainToken : kEncodedToken;
+  return response.body_bytes > token || response.body_bytes == 0;
 }
 
 Severity worst_of(const std::vector<Finding>& findings) {
@@ -107,7 +110,7 @@ ExchangeReport judge(Exchange& x, const FlowFacts& flow, const Settings& setting
                  : facts.request_part_acked            ? Acked::part
                                                        : Acked::none;
   // An answer proves receipt of what it answers; an early one only of a part.
-  if (facts.answered && !facts.request_complete && !facts.request_acked) report.acked = Acked::part;
+  if (!facts.request_complete && report.acked == Acked::all) report.acked = Acked::part;
   report.sent = facts.request_complete;
   report.acked_by = x.acked_by;
   // Bytes without a status line are no answer, unless the capture is what hides it.

@@ -55,6 +55,10 @@ std::optional<Finding> early_response(const ExchangeFacts& facts, const Threshol
   const Message& request = facts.exchange.request;
   // A client that had closed was answered for what it left: the request is the story then.
   if (facts.exchange.client_closed_before_response) return std::nullopt;
+  // 408 says that the server waited in vain for the rest: that is the request's story too.
+  if (response.status == 408 && !facts.request_complete) return std::nullopt;
+  // Its own ACK number covers the request: only the recording is out of order.
+  if (facts.request_complete && response.peer_acked >= facts.q1) return std::nullopt;
   const bool before_end = !facts.request_complete || response.first.number < request.last.number;
   if (!before_end) return std::nullopt;
   if (facts.request_complete && response.status < 300) return std::nullopt;  // RFC 9112 §9.5: legal
@@ -68,8 +72,8 @@ std::optional<Finding> early_response(const ExchangeFacts& facts, const Threshol
   const bool at_risk = close.closer == Closer::server_rst && answer_unread;
   FindingBuilder finding{
       Label::early_response,
-      fmt::format("The server answered {} after {}{}{}.", response.status, progress(request),
-                  closed ? ", then " : "",
+      fmt::format("The server answered {} before the request was complete ({} in all){}{}.",
+                  response.status, progress(request), closed ? ", then " : "",
                   closed
                       ? (close.closer == Closer::server_rst ? "reset the connection" : "closed it")
                       : "")};
@@ -113,6 +117,8 @@ std::optional<Finding> request_incomplete(const ExchangeFacts& facts, const Thre
       facts.close_after_response.closer == Closer::none) {
     return std::nullopt;  // answered early and still sending, or a gap at the end of the capture
   }
+  // What the capture lacks may be the server's answer.
+  if (facts.exchange.response_missing || facts.flow.server_unheard) return std::nullopt;
   const bool stalled = facts.close.closer == Closer::none;
   if (stalled && facts.silence < limits.request_stall) return std::nullopt;
 
@@ -132,11 +138,15 @@ std::optional<Finding> request_incomplete(const ExchangeFacts& facts, const Thre
     case Closer::server_fin:
     case Closer::server_rst:
       ended_by = facts.close.closer == Closer::server_fin ? "server-fin" : "server-rst";
-      fault = facts.after_request >= limits.request_stall
-                  ? Fault{Party::client_app, Confidence::medium,
-                          "the network held the rest of the request back"}
-                  : Fault{Party::server_app, Confidence::medium,
-                          "a size limit or a firewall in front of it"};
+      // A FIN after seconds of silence is a timeout of the server's; a RST at once is a refusal.
+      fault =
+          facts.after_request >= limits.request_stall ||
+                  (facts.close.closer == Closer::server_fin &&
+                   facts.after_request >= limits.capture_end_margin)
+              ? Fault{Party::client_app, Confidence::medium,
+                      "the server's body timeout is too short, or the network held the rest back"}
+              : Fault{Party::server_app, Confidence::medium,
+                      "a size limit or a firewall in front of it"};
       break;
   }
   if (unacked) fault = {Party::network, Confidence::medium, "the server host stopped receiving"};
@@ -158,9 +168,13 @@ std::optional<Finding> request_incomplete(const ExchangeFacts& facts, const Thre
       .fact("ended_by", std::string{server_408 ? "server-408" : ended_by})
       .fact("body_bytes", static_cast<std::int64_t>(request.body_bytes))
       .fact("stalled_us", std::optional{facts.silence});
-  if (facts.answered) {
+  if (facts.answered && facts.exchange.response->status != 0) {
     finding.evidence(facts.exchange.response->first, Side::server,
                      fmt::format("{}", facts.exchange.response->status));
+  }
+  if (server_408) {
+    finding.fault(Party::client_app, Confidence::medium,
+                  "the network held the rest of the request back");
   }
   return finding.build();
 }
@@ -175,23 +189,35 @@ std::optional<Finding> request_not_acked(const ExchangeFacts& facts, const Thres
   }
   if (facts.flow.closed_window(Side::server)) return std::nullopt;  // held back, not lost
   const SideTrouble& client = flow.c().trouble();
-  const Duration unacked_for = facts.flow.until - facts.exchange.request.last.time;
-  const bool enough = facts.head_retransmits >= limits.unacked_min_retransmits ||
-                      (unacked_for >= limits.unacked_min && facts.head_retransmits > 0);
+  // A client that resets ends the wait for the ACK as well.
+  const Duration unacked_for = facts.close.closer == Closer::client_rst
+                                   ? facts.after_request
+                                   : facts.flow.until - facts.exchange.request.last.time;
+  const bool enough =
+      facts.head_retransmits >= limits.unacked_min_retransmits || unacked_for >= limits.unacked_min;
   if (!enough) return std::nullopt;
 
   const std::uint64_t acked = flow.c().acked > facts.q0 ? flow.c().acked - facts.q0 : 0;
   const PacketRef heard = flow.s().last;
   FindingBuilder finding{
       Label::request_not_acked,
-      fmt::format(
-          "{} of {} request bytes were acknowledged; the rest was retransmitted {} over {} and "
-          "never was.",
-          acked, facts.q1 - facts.q0,
-          facts.head_retransmits == 1 ? "once" : fmt::format("{} times", facts.head_retransmits),
-          base::duration(client.head_retransmit.time - facts.exchange.request.first.time))};
+      facts.head_retransmits == 0
+          ? fmt::format(
+                "{} of {} request bytes were acknowledged in {}; no retransmission is in the "
+                "capture.",
+                acked, facts.q1 - facts.q0, base::duration(unacked_for))
+          : fmt::format(
+                "{} of {} request bytes were acknowledged; the rest was retransmitted {} over {} "
+                "and never was.",
+                acked, facts.q1 - facts.q0,
+                facts.head_retransmits == 1 ? "once"
+                                            : fmt::format("{} times", facts.head_retransmits),
+                base::duration(client.head_retransmit.time - facts.exchange.request.first.time))};
   finding
-      .fault(Party::network, acked == 0 ? Confidence::high : Confidence::medium,
+      .fault(Party::network,
+             facts.head_retransmits == 0 ? Confidence::low
+             : acked == 0                ? Confidence::high
+                                         : Confidence::medium,
              "the server host went down, or drops packets in its own firewall")
       .evidence(heard.number < facts.exchange.request.first.number ? heard : PacketRef{},
                 Side::server, "last packet from the server")

@@ -79,8 +79,8 @@ std::optional<Finding> response_malformed_note(const ExchangeFacts& facts,
 }
 
 std::optional<Finding> zero_window_stall(const ExchangeFacts& facts, const Thresholds& limits) {
-  const bool upload =
-      !facts.answered && !facts.request_acked && facts.flow.closed_window(Side::server);
+  const bool unsent = !facts.request_complete || !facts.request_acked;
+  const bool upload = !facts.answered && unsent && facts.flow.closed_window(Side::server);
   const bool download = cut(facts) && facts.flow.closed_window(Side::client);
   if (!upload && !download) return std::nullopt;
   const Side receiver = upload ? Side::server : Side::client;
@@ -131,9 +131,11 @@ std::optional<Finding> response_truncated_rst(const ExchangeFacts& facts,
   const SideTrouble& server = flow.s().trouble();
   const bool truncated = cut(facts) && facts.close_after_response.closer == Closer::server_rst;
   // Whole on the wire, but the RST overtakes what the client has not acknowledged.
-  const bool at_risk = !truncated && response.state == MessageState::complete && server.rst &&
-                       server.rst.number >= response.last.number && flow.s().acked < response.end &&
-                       !facts.flow.client_unheard && !by_client(facts.close_after_response.closer);
+  const bool at_risk =
+      !truncated && response.state == MessageState::complete && server.rst &&
+      (server.rst.number >= response.last.number || server.rst_seq >= response.end) &&
+      flow.s().acked < response.end && !facts.flow.client_unheard &&
+      !by_client(facts.close_after_response.closer);
   if (!truncated && !at_risk) return std::nullopt;
   const bool never_arrived =
       at_risk && server.most_head_retransmits >= limits.unacked_min_retransmits;
@@ -163,23 +165,45 @@ std::optional<Finding> response_truncated_rst(const ExchangeFacts& facts,
   return finding.build();
 }
 
+namespace {
+
+/// The client left with a part of the response: by framing, or because its ACK numbers say so
+/// although the rest was sent and drew a RST.
+bool left_in_the_middle(const ExchangeFacts& facts) {
+  if (cut(facts)) return by_client(facts.close_after_response.closer);
+  if (!facts.answered || facts.flow.client_unheard) return false;
+  const Message& response = *facts.exchange.response;
+  return facts.flow.flow.c().trouble().rst && facts.client_received > response.begin &&
+         facts.client_received < response.end;
+}
+
+}  // namespace
+
 std::optional<Finding> response_aborted_by_client(const ExchangeFacts& facts,
                                                   const Thresholds& limits) {
-  if (!cut(facts) || !by_client(facts.close_after_response.closer)) return std::nullopt;
+  if (!left_in_the_middle(facts)) return std::nullopt;
+  const FlowRecord& flow = facts.flow.flow;
+  const Message& response = *facts.exchange.response;
+  const bool by_fin = flow.c().fin && !flow.c().fin_unseen;
+  const PacketRef left = by_fin ? flow.c().fin : flow.c().trouble().rst;
   const Duration since_request =
-      facts.close_after_response.packet.time - facts.exchange.request.last.time;
+      std::max(left.time - facts.exchange.request.last.time, Duration{0});
   const auto matched = match_timeout(since_request, limits, limits.known_timeouts);
   FindingBuilder finding{
       Label::response_aborted_by_client,
       fmt::format(
           "{} {}, {} after the request{}.",
-          facts.close_after_response.closer == Closer::client_fin
-              ? "The client closed"
-              : "The client reset the connection",
-          received(*facts.exchange.response), base::duration(since_request),
+          by_fin ? "The client closed" : "The client reset the connection",
+          cut(facts)
+              ? received(response)
+              : fmt::format("having {} of {} response bytes",
+                            facts.client_received - response.begin, response.end - response.begin),
+          base::duration(since_request),
           matched ? fmt::format(", which matches a limit of {}", base::duration(*matched)) : "")};
   request_and_response(finding, facts)
-      .evidence(facts.close_after_response)
+      .evidence(left, Side::client, by_fin ? "client FIN" : "client RST")
+      .evidence(by_fin ? flow.c().trouble().rst : PacketRef{}, Side::client,
+                "client RST: the socket is gone")
       .fact("since_request_us", std::optional{since_request})
       .fact("matched_timeout_us", matched)
       .fault(Party::client_app, matched ? Confidence::medium : Confidence::high,
@@ -191,24 +215,52 @@ std::optional<Finding> response_aborted_by_client(const ExchangeFacts& facts,
 }
 
 std::optional<Finding> response_stalled(const ExchangeFacts& facts, const Thresholds& limits) {
-  if (!cut(facts) || facts.close_after_response.closer != Closer::none) return std::nullopt;
-  if (facts.silence < limits.response_stall) return std::nullopt;
+  if (!facts.answered || facts.flow.client_unheard) return std::nullopt;
   const FlowRecord& flow = facts.flow.flow;
-  const bool unacked = flow.s().acked < flow.s().next && flow.s().trouble().head_retransmits > 0;
+  const Message& response = *facts.exchange.response;
+  const SideTrouble& server = flow.s().trouble();
+  // Sent, and sent again, but the client never had it: lost on the way, whatever its framing says.
+  const bool undelivered = facts.client_received < response.end &&
+                           std::max(server.head_retransmits, server.most_head_retransmits) >=
+                               limits.unacked_min_retransmits &&
+                           flow.s().acked < response.end;
+  const bool silent = cut(facts) && !by_server(facts.close_after_response.closer) &&
+                      facts.silence >= limits.response_stall;
+  if (!undelivered && !silent) return std::nullopt;
+  // A stream of events is silent by design until it has something to say.
+  if (!undelivered && response.content_type.starts_with("text/event-stream")) return std::nullopt;
+
+  const bool long_enough = facts.silence >= limits.no_response_high || undelivered ||
+                           by_client(facts.close_after_response.closer);
   FindingBuilder finding{
       Label::response_stalled,
-      fmt::format("The response stopped {}; nothing more came for {}{}.",
-                  received(*facts.exchange.response), base::duration(facts.silence),
-                  unacked ? ", while the server retransmitted in vain" : "")};
+      undelivered
+          ? fmt::format("The server sent its answer, retransmitted it {} and never got {} of "
+                        "it acknowledged.",
+                        base::count(std::max(server.head_retransmits, server.most_head_retransmits),
+                                    "time"),
+                        base::bytes(response.end - flow.s().acked))
+          : fmt::format(
+                "The response stopped {}; nothing more came for {}{}.", received(response),
+                base::duration(facts.silence),
+                by_client(facts.close_after_response.closer) ? ", then the client closed" : "")};
   request_and_response(finding, facts)
-      .evidence(flow.s().trouble().head_retransmit, Side::server, "last retransmission")
-      .evidence(flow.last, std::nullopt, "last packet of the flow")
+      .evidence(server.head_first_retransmit, Side::server, "first retransmission")
+      .evidence(server.head_retransmit, Side::server, "last retransmission")
+      .evidence(facts.close_after_response)
+      .evidence(facts.close_after_response.packet ? PacketRef{} : flow.last, std::nullopt,
+                "last packet of the flow")
+      .severity(long_enough ? Severity::error : Severity::warning)
       .fact("stalled_us", std::optional{facts.silence})
-      .seen_as("Client: read timed out in the middle of the body.");
-  if (unacked) {
+      .fact("undelivered", undelivered)
+      .seen_as(undelivered ? "Client: read timed out, as if there was no answer. Server: its log "
+                             "says that it answered."
+                           : "Client: read timed out in the middle of the body.");
+  const bool client_gone = flow.c().fins >= 3 && flow.c().acked <= flow.c().fin_offset;
+  if (undelivered || client_gone) {
     finding.fault(Party::network, Confidence::medium, "the client host stopped receiving");
   } else {
-    finding.fault(Party::server_app, Confidence::medium,
+    finding.fault(Party::server_app, long_enough ? Confidence::medium : Confidence::low,
                   "the answer went on after the end of the capture");
   }
   return finding.build();

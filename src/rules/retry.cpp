@@ -5,13 +5,19 @@ namespace httpdiag::rules {
 
 Retry retry_for(Label label, const ExchangeFacts& facts) {
   const FlowRecord& flow = facts.flow.flow;
-  const bool discarded = static_cast<bool>(flow.s().trouble().rst) && !facts.request_part_acked;
+  // Only the server's own kernel throws away what it does not acknowledge; a device that resets in
+  // its name may have let the request pass.
+  const bool discarded = flow.s().trouble().rst && !facts.request_part_acked &&
+                         !facts.rst_from_elsewhere && !facts.answered;
   switch (label) {
     using enum Label;
+    case idle_conn_reset:
+      // Whoever forgot the connection, device or host, had nowhere to pass the request on to.
+      return flow.s().trouble().rst && !facts.request_part_acked ? Retry::safe
+                                                                 : Retry::idempotent_only;
     case request_on_half_closed:
     case keepalive_close_race:
     case request_after_close_token:
-    case idle_conn_reset:
     case reset_without_response:
       // A RST for bytes that were never acknowledged: the kernel threw them away (taxonomy F3).
       return discarded ? Retry::safe : Retry::idempotent_only;

@@ -11,9 +11,11 @@ namespace httpdiag::rules {
 
 namespace {
 
+/// A request that broke off before any byte of it was acknowledged broke off because the
+/// connection was dead: that is its cause, not its description.
 bool unanswered(const ExchangeFacts& facts) {
-  return facts.request_complete && !facts.answered && !facts.exchange.response_missing &&
-         !facts.flow.server_unheard;
+  return (facts.request_complete || !facts.request_part_acked) && !facts.answered &&
+         !facts.exchange.response_missing && !facts.flow.server_unheard;
 }
 
 PacketRef server_rst_after_request(const ExchangeFacts& facts) {
@@ -36,7 +38,9 @@ FindingBuilder after_close_token(const ExchangeFacts& facts) {
   const Exchange& x = facts.exchange;
   FindingBuilder finding{
       Label::request_after_close_token,
-      "The connection was announced to close, and the client sent another request on it."};
+      x.close_token_in_flight
+          ? "This request was already on its way when the connection was announced to close."
+          : "The connection was announced to close, and the client sent another request on it."};
   finding.evidence(x.close_token_in, std::nullopt, "Connection: close")
       .evidence(x.request.first, Side::client, words_for_request_evidence(x))
       .evidence(facts.close)
@@ -58,8 +62,7 @@ std::optional<Finding> request_after_close_token_note(const ExchangeFacts& facts
   if (!x.previous_said_close) return std::nullopt;
   return after_close_token(facts)
       .severity(Severity::info)
-      .fault(Party::client_app, Confidence::medium,
-             x.close_token_in_flight ? "the request was already on its way" : "")
+      .fault(x.close_token_in_flight ? Party::none : Party::client_app, Confidence::medium)
       .build();
 }
 
@@ -76,21 +79,21 @@ std::optional<Finding> request_on_half_closed(const ExchangeFacts& facts,
 
   FindingBuilder finding{
       Label::request_on_half_closed,
-      fmt::format("The server had closed its side {} before; the request's own ACK number covers "
-                  "that FIN. {}",
-                  base::duration(age),
+      fmt::format("The server had closed its side{} before; the request's own ACK number covers "
+                  "its FIN. {}",
+                  facts.half_closed_age ? " " + base::duration(age) : std::string{},
                   rst    ? "The server's kernel answered with RST and discarded it."
                   : read ? "The server's kernel took it, but no answer can come on this connection."
                          : "It was never answered.")};
   finding
       .fault(Party::client_app, read ? Confidence::medium : Confidence::high,
              read ? "the server half-closed on purpose and reads on" : "")
-      .evidence(flow.s().fin, Side::server, "server FIN")
+      .evidence(Closing{Closer::server_fin, flow.s().fin, flow.s().fin_unseen})
       .evidence(x.request.first, Side::client,
                 words_for_request_evidence(x) + ", its ACK covers the FIN")
       .evidence(rst, Side::server, "server RST")
       .fact("outcome", std::string{outcome})
-      .fact("half_closed_age_us", std::optional{age})
+      .fact("half_closed_age_us", facts.half_closed_age)
       .fact("server_idle_us", facts.server_idle)
       .fact("idle_us", facts.idle)
       .fact("requests_before", std::int64_t{x.requests_before})
@@ -101,7 +104,11 @@ std::optional<Finding> request_on_half_closed(const ExchangeFacts& facts,
   }
   const std::string closes = closes_after(facts);
   finding.remedy(
-      missed
+      !facts.half_closed_age
+          ? fmt::format("Keep idle connections for less time than the server does{}, check them "
+                        "before use, and let the client retry this error.",
+                        closes)
+      : missed
           ? fmt::format(
                 "The pool had {0} to notice the FIN and did not: check connections before use "
                 "(validate-after-inactivity below {0}), or keep idle ones for less time than the "
@@ -119,12 +126,13 @@ std::optional<Finding> keepalive_close_race(const ExchangeFacts& facts, const Th
   const Exchange& x = facts.exchange;
   const FlowRecord& flow = facts.flow.flow;
   const PacketRef rst = server_rst_after_request(facts);
-  const Duration gap = x.request.first.time - flow.s().fin.time;
+  const Duration apart = x.request.first.time - flow.s().fin.time;
+  const Duration gap = apart < Duration{0} ? -apart : apart;
   FindingBuilder finding{Label::keepalive_close_race,
-                         fmt::format("The server closed the idle connection while the request was "
+                         fmt::format("The server closed the connection while the request was "
                                      "on its way: neither side's ACK "
                                      "covers the other's segment; {} apart at the capture point.",
-                                     base::duration(gap < Duration{0} ? -gap : gap))};
+                                     base::duration(gap))};
   finding.fault(Party::none, Confidence::high, "")
       .evidence(flow.s().fin, Side::server, "server FIN, does not acknowledge the request")
       .evidence(x.request.first, Side::client,

@@ -10,28 +10,30 @@ namespace httpdiag::rules {
 namespace {
 
 constexpr std::array kExchangePrimaries = {
-    &request_malformed,   // E1
-    &early_response,      // E2
-    &request_incomplete,  // E3
-    // The request is complete and no byte of a final response was seen.
+    &request_malformed,  // E1
+    &early_response,     // E2
+    &zero_window_stall,  // promoted (3.1): never completes against a closed window
+    // E4 to E6 and RSTs come before E3: a request that broke off because the connection was dead
+    // is not "incomplete". No byte of a final response was seen.
     &request_after_close_token,  // E4
     &request_on_half_closed,     // E5: decided by ACK numbers, whatever the vantage
     &keepalive_close_race,       // E6: likewise
     &idle_conn_reset,            // E7: not acknowledged
-    &idle_conn_blackholed,
+    &reset_without_response,     // E7 and E8: the server's RST was the first to end it
+    &request_incomplete,         // E3
+    &idle_conn_blackholed,       // E7
     &request_not_acked,
     &closed_without_response,  // E8: acknowledged; the first to close decides
-    &reset_without_response,
     &client_timeout,
     &no_response,
     // A response has begun.
-    &late_response,       // E11, before the rest: nobody was there to read it
-    &response_malformed,  // E9
-    &zero_window_stall,   // E10: never completes against a closed window
-    &response_truncated_fin,
+    &late_response,           // E11, before the rest: nobody was there to read it
+    &response_malformed,      // E9
+    &response_truncated_fin,  // E10
     &response_truncated_rst,
+    &response_stalled,  // before "aborted": a client that gives up on a silent server is not the
+                        // cause
     &response_aborted_by_client,
-    &response_stalled,
     &http_gateway_error,  // E12: complete
     &http_server_error,
     &http_client_error,

@@ -14,6 +14,17 @@ namespace {
 
 std::string_view sender(Side side) { return side == Side::client ? "client" : "server"; }
 
+/// Ended stalls, and the one that never ended.
+Duration longest_stall(const FlowFacts& facts, Side side) {
+  const SideRecord& record = facts.flow.side(side);
+  const SideTrouble& trouble = record.trouble();
+  Duration longest = trouble.longest_stall;
+  if (trouble.head_retransmits > 0 && record.head_sent) {
+    longest = std::max(longest, trouble.head_retransmit.time - record.head_sent.time);
+  }
+  return longest;
+}
+
 }  // namespace
 
 std::optional<Finding> flow_loss_recovery_delay(const FlowFacts& facts, const Thresholds& limits) {
@@ -28,18 +39,18 @@ std::optional<Finding> flow_loss_recovery_delay(const FlowFacts& facts, const Th
     const bool many = real >= limits.loss_min_packets &&
                       static_cast<double>(real) >=
                           limits.loss_ratio * static_cast<double>(record.payload_packets);
-    const bool stalled = trouble.longest_stall >= limits.loss_stall;
+    const bool stalled = longest_stall(facts, side) >= limits.loss_stall;
     const bool rtos = trouble.most_head_retransmits >= limits.loss_min_rtos;
     if (!many && !stalled && !rtos) continue;
-    if (!worst || trouble.longest_stall > facts.flow.side(*worst).trouble().longest_stall)
-      worst = side;
+    if (!worst || longest_stall(facts, side) > longest_stall(facts, *worst)) worst = side;
   }
   if (!worst) return std::nullopt;
   const SideTrouble& trouble = facts.flow.side(*worst).trouble();
+  const Duration stall = longest_stall(facts, *worst);
   FindingBuilder finding{Label::loss_recovery_delay,
                          fmt::format("{} retransmitted by the {}; the longest stall was {}.",
                                      base::count(trouble.retransmitted, "segment"), sender(*worst),
-                                     base::duration(trouble.longest_stall))};
+                                     base::duration(stall))};
   finding.evidence(trouble.stall_begin, *worst, "stall begins")
       .evidence(trouble.stall_end, std::nullopt, "progress again")
       .evidence(trouble.head_first_retransmit, *worst, "retransmission")
@@ -48,7 +59,7 @@ std::optional<Finding> flow_loss_recovery_delay(const FlowFacts& facts, const Th
       .fact("direction", std::string{*worst == Side::client ? "c2s" : "s2c"})
       .fact("retransmitted", std::int64_t{trouble.retransmitted})
       .fact("spurious", std::int64_t{trouble.spurious})
-      .fact("longest_stall_us", std::optional{trouble.longest_stall})
+      .fact("longest_stall_us", std::optional{stall})
       .fact("consecutive_timeouts", std::int64_t{trouble.most_head_retransmits});
   return finding.build();
 }

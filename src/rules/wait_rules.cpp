@@ -37,6 +37,16 @@ FindingBuilder& request_and_ack(FindingBuilder& finding, const ExchangeFacts& fa
   return finding;
 }
 
+/// Nobody can keep a limit of less than a second; a longer one is for both to agree on.
+void blame_impatience(FindingBuilder& finding, Duration waited, bool sure) {
+  if (waited < std::chrono::seconds{1}) {
+    finding.fault(Party::client_app, Confidence::medium, "the server was to answer at once");
+  } else {
+    finding.fault(Party::server_app, sure ? Confidence::medium : Confidence::low,
+                  "the client's limit is shorter than this call is meant to take");
+  }
+}
+
 std::string limit_text(const std::optional<Duration>& matched) {
   return matched ? fmt::format(", which matches a limit of {}", base::duration(*matched))
                  : std::string{};
@@ -56,7 +66,8 @@ std::optional<Finding> closed_without_response(const ExchangeFacts& facts,
   }
   if (!facts.request_acked) return std::nullopt;
   const SideRecord& server = facts.flow.flow.s();
-  const Duration think = server.fin.time - facts.exchange.request.last.time;
+  // Recorded in the wrong order, the FIN may seem to come first.
+  const Duration think = std::max(server.fin.time - facts.exchange.request.last.time, Duration{0});
   const bool by_fin = server.fin_ack >= facts.q1;
   const auto matched = match_timeout(think, limits, limits.known_timeouts);
   FindingBuilder finding{
@@ -80,12 +91,53 @@ std::optional<Finding> closed_without_response(const ExchangeFacts& facts,
     finding.evidence(facts.exchange.interim, Side::server,
                      fmt::format("interim {}", facts.exchange.interim_status));
   }
+  if (facts.exchange.previous_said_close) {
+    finding.evidence(facts.exchange.close_token_in, std::nullopt, "Connection: close")
+        .fault(Party::none, Confidence::high)
+        .remedy(
+            "Nobody broke a rule: after Connection: close a server reads no further request "
+            "(RFC 9112 section 9.6). Send this one again on a new connection; do not pipeline "
+            "behind a request that may end the connection.");
+  }
   return finding.build();
 }
 
+namespace {
+
+/// What the RST says about the request.
+std::string_view received_text(const ExchangeFacts& facts) {
+  if (facts.reset_first) return "; an answer came behind it, to a connection that was gone";
+  if (facts.crossed_rst) return "; the two crossed, so the request was never taken";
+  if (facts.request_acked) return "; the request had reached it";
+  if (facts.request_part_acked) return "; a part of the request had reached it";
+  if (facts.rst_from_elsewhere) return "";
+  const bool live_socket = facts.flow.flow.s().trouble().rst_has_ack;
+  return live_socket ? "; the request was not acknowledged"
+                     : "; no socket was there to take the request";
+}
+
+void blame_reset(FindingBuilder& finding, const ExchangeFacts& facts) {
+  const bool live_socket = facts.flow.flow.s().trouble().rst_has_ack;
+  if (facts.rst_from_elsewhere) {
+    finding.fault(Party::network, Confidence::medium,
+                  "the RST has a TTL unlike the server's packets, but a load balancer in front of "
+                  "it is legitimate");
+  } else if (facts.crossed_rst || (!live_socket && !facts.request_acked)) {
+    finding.fault(Party::server_host, Confidence::medium,
+                  "a firewall answered in its name, or the server was restarted");
+  } else {
+    finding.fault(Party::server_app, Confidence::medium,
+                  "a device in between sent it with the server's address");
+  }
+}
+
+}  // namespace
+
 std::optional<Finding> reset_without_response(const ExchangeFacts& facts,
                                               const Thresholds& limits) {
-  if (!waiting(facts)) return std::nullopt;
+  const bool broken_off = !facts.request_complete && !facts.request_part_acked && !facts.answered &&
+                          !facts.flow.server_unheard && !facts.exchange.response_missing;
+  if (!waiting(facts) && !broken_off && !facts.reset_first) return std::nullopt;
   const FlowRecord& flow = facts.flow.flow;
   const SideTrouble& server = flow.s().trouble();
   const bool first = facts.close.closer == Closer::server_rst;
@@ -93,46 +145,36 @@ std::optional<Finding> reset_without_response(const ExchangeFacts& facts,
                           facts.after_request < limits.client_timeout_min_wait && server.rst &&
                           server.rst.number > facts.close.packet.number;
   if (!first && !half_close) return std::nullopt;
-  const Duration think = server.rst.time - facts.exchange.request.last.time;
-  const bool live_socket = server.rst_has_ack;
+  const Duration apart = server.rst.time - facts.exchange.request.last.time;
   const std::string_view acked = facts.acked_by_rst    ? "by_rst"
                                  : facts.request_acked ? "true"
                                                        : "false";
-  const bool no_socket = !live_socket && !facts.request_acked;
-
   FindingBuilder finding{
       Label::reset_without_response,
-      fmt::format(
-          "The server's address sent RST {} after the request, without a byte of response{}.",
-          base::duration(think),
-          facts.request_acked        ? "; the request had reached it"
-          : facts.request_part_acked ? "; a part of the request had reached it"
-          : no_socket                ? "; no socket was there to take the request"
-                                     : "; the request was not acknowledged")};
+      facts.crossed_rst || apart < Duration{0}
+          ? fmt::format("The server's address sent RST while the request was on its way{}.",
+                        received_text(facts))
+          : fmt::format(
+                "The server's address sent RST {} after the request, without a byte of response{}.",
+                base::duration(apart), received_text(facts))};
   request_and_ack(finding, facts)
       .evidence(server.rst, Side::server,
-                live_socket ? (facts.acked_by_rst ? "RST,ACK, acknowledges the request" : "RST,ACK")
-                            : "RST")
-      .fact("think_us", std::optional{think})
+                !server.rst_has_ack  ? "RST"
+                : facts.acked_by_rst ? "RST,ACK, acknowledges the request"
+                                     : "RST,ACK")
+      .fact("think_us", std::optional{std::max(apart, Duration{0})})
       .fact("request_acked", std::string{acked})
-      .fact("rst_has_ack", live_socket)
+      .fact("rst_has_ack", server.rst_has_ack)
       .fact("rst_ttl", std::int64_t{server.rst_ttl})
       .fact("server_ttl", std::int64_t{flow.s().ttl})
       .fact("idle_us", facts.idle)
       .seen_as(
           "Client: connection reset by peer (ECONNRESET, curl 56). Server: an aborted or killed "
           "worker, or nothing.");
-  if (facts.rst_from_elsewhere) {
-    finding.fault(Party::network, Confidence::medium,
-                  "the RST has a TTL unlike the server's packets, but a load balancer in front of "
-                  "it is legitimate");
-  } else if (no_socket) {
-    finding.fault(Party::server_host, Confidence::medium,
-                  "the server was restarted, or a balancer moved the connection");
-  } else {
-    finding.fault(Party::server_app, Confidence::medium,
-                  "a device in between sent it with the server's address");
+  if (facts.reset_first) {
+    finding.evidence(facts.exchange.response->first, Side::server, "answer, too late");
   }
+  blame_reset(finding, facts);
   return finding.build();
 }
 
@@ -143,6 +185,7 @@ std::optional<Finding> client_timeout(const ExchangeFacts& facts, const Threshol
   if (!rst && facts.after_request < limits.client_timeout_min_wait) return std::nullopt;
   const Confidence confidence =
       rst || facts.matched_timeout ? Confidence::high : Confidence::medium;
+  const std::uint32_t probes = facts.flow.flow.c().trouble().unanswered_keepalives;
   FindingBuilder finding{
       Label::client_timeout,
       fmt::format("The request was {}; after {} without an answer the client gave up{}.",
@@ -153,14 +196,15 @@ std::optional<Finding> client_timeout(const ExchangeFacts& facts, const Threshol
       .fact("waited_us", std::optional{facts.after_request})
       .fact("matched_timeout_us", facts.matched_timeout)
       .fact("request_acked", facts.request_acked)
-      .fault(Party::server_app,
-             confidence == Confidence::high ? Confidence::medium : Confidence::low,
-             facts.after_request < std::chrono::seconds{1}
-                 ? "the client's limit is shorter than any server can keep"
-                 : "the client's limit is shorter than this call is meant to take")
       .seen_as(
           "Client: read timed out, deadline exceeded, curl 28, status 0 / canceled. "
           "Proxy: nginx 499, HAProxy CH. Server: may log 200 later, or nothing.");
+  if (probes >= 2) {
+    finding.fact("unanswered_keepalives", std::int64_t{probes})
+        .fault(Party::network, Confidence::medium, "the server host is gone");
+  } else {
+    blame_impatience(finding, facts.after_request, confidence == Confidence::high);
+  }
   if (facts.exchange.interim) {
     finding.evidence(facts.exchange.interim, Side::server,
                      fmt::format("interim {}", facts.exchange.interim_status));
@@ -169,43 +213,62 @@ std::optional<Finding> client_timeout(const ExchangeFacts& facts, const Threshol
 }
 
 std::optional<Finding> late_response(const ExchangeFacts& facts, const Thresholds& limits) {
-  if (!facts.answered || !facts.exchange.client_closed_before_response) return std::nullopt;
+  if (!facts.answered || facts.flow.client_unheard || facts.reset_first) return std::nullopt;
   const Exchange& x = facts.exchange;
   const FlowRecord& flow = facts.flow.flow;
-  const PacketRef closed = x.client_closed_before_response;
-  const SideTrouble& client = flow.c().trouble();
-  // After a FIN the client may well read on; a RST says that nobody does.
-  const bool by_rst = client.rst && client.rst.number <= x.response->first.number;
-  const bool drew_rst = client.rst && client.rst.number > x.response->first.number &&
-                        flow.s().acked <= x.response->begin;
-  if (!by_rst && !drew_rst) return std::nullopt;
+  const PacketRef rst = flow.c().trouble().rst;
+  // Its own ACK numbers say that the client knew of no response byte when it left, and never
+  // learnt of one. A FIN alone may be a half-close; a RST says that nobody reads.
+  if (!rst || facts.client_left.closer == Closer::none) return std::nullopt;
+  if (facts.client_received > x.response->begin) return std::nullopt;
 
-  const Duration waited = std::max(closed.time - x.request.last.time, Duration{0});
+  const PacketRef left = facts.client_left.packet;
+  // Sent while the client was still there, and sent again: lost on the way, not late.
+  const std::uint32_t resent = flow.s().trouble().most_head_retransmits;
+  const bool lost = x.response->first.number < left.number && resent > 0;
+  if (lost && resent >= limits.unacked_min_retransmits) return std::nullopt;
+  const Duration waited = std::max(left.time - x.request.last.time, Duration{0});
   const Duration took = std::max(x.response->first.time - x.request.last.time, Duration{0});
   const auto matched = match_timeout(waited, limits, limits.known_timeouts);
-  FindingBuilder finding{Label::late_response,
-                         fmt::format("The client gave up after {}{}; the server's {} came {} too "
-                                     "late, after {}, and nobody read it.",
-                                     base::duration(waited), limit_text(matched),
-                                     x.response->status != 0 ? std::to_string(x.response->status)
-                                                             : std::string{"answer"},
-                                     base::duration(took - waited), base::duration(took))};
+  const std::string status =
+      x.response->status != 0 ? std::to_string(x.response->status) : std::string{"answer"};
+  // The answer to nobody draws a RST; where only that was seen, when the client left is unknown.
+  const bool drawn_only = facts.client_left.closer == Closer::client_rst &&
+                          left.number > x.response->first.number && !flow.c().trouble().rst_has_ack;
+  FindingBuilder finding{
+      Label::late_response,
+      drawn_only
+          ? fmt::format("The server's {} came after {}; the client's socket was gone and its "
+                        "kernel answered with RST.",
+                        status, base::duration(took))
+      : took >= waited
+          ? fmt::format("The client gave up after {}{}; the server's {} came {} too late, after "
+                        "{}, and nobody read it.",
+                        base::duration(waited), limit_text(matched), status,
+                        base::duration(took - waited), base::duration(took))
+          : fmt::format(
+                "The client gave up after {}{}, when the server's {} was on its way; nobody "
+                "read it.",
+                base::duration(waited), limit_text(matched), status)};
   request_and_ack(finding, facts)
-      .evidence(closed, Side::client, by_rst && client.rst == closed ? "client RST" : "client FIN")
-      .evidence(x.response->first, Side::server,
-                fmt::format("{} {}", x.response->status, x.response->start))
-      .evidence(drew_rst ? client.rst : PacketRef{}, Side::client, "client RST: the socket is gone")
-      .fact("client_waited_us", std::optional{waited})
+      .evidence(facts.client_left)
+      .evidence(x.response->first, Side::server, fmt::format("{} {}", status, x.response->start))
+      .evidence(rst == left ? PacketRef{} : rst, Side::client, "client RST: the socket is gone")
+      .fact("client_waited_us", drawn_only ? std::nullopt : std::optional{waited})
       .fact("server_took_us", std::optional{took})
-      .fact("late_by_us", std::optional{took - waited})
+      .fact("late_by_us",
+            drawn_only ? std::nullopt : std::optional{std::max(took - waited, Duration{0})})
       .fact("status", std::int64_t{x.response->status})
-      .fact("matched_timeout_us", matched)
-      .fault(Party::server_app, Confidence::medium,
-             "the client's limit is shorter than this call is meant to take")
-      .seen_as(fmt::format("Client: read timed out, curl 28, status 0 / canceled. Server: logs {} "
-                           "and may see a broken "
-                           "pipe; nginx 499, HAProxy CH or CD.",
-                           x.response->status));
+      .fact("matched_timeout_us", drawn_only ? std::nullopt : matched)
+      .seen_as(
+          fmt::format("Client: read timed out, curl 28, status 0 / canceled. Server: logs {} and "
+                      "may see a broken pipe; nginx 499, HAProxy CH or CD.",
+                      status));
+  if (lost) {
+    finding.fault(Party::network, Confidence::medium, "the client host stopped receiving");
+  } else {
+    blame_impatience(finding, drawn_only ? took : waited, true);
+  }
   return finding.build();
 }
 
@@ -246,6 +309,7 @@ std::optional<Finding> no_response(const ExchangeFacts& facts, const Thresholds&
 
 std::optional<Finding> slow_response(const ExchangeFacts& facts, const Thresholds& limits) {
   if (!facts.response_complete || !facts.wait || facts.exchange.uncertain) return std::nullopt;
+  if (facts.exchange.request.state == MessageState::incomplete) return std::nullopt;
   const Exchange& x = facts.exchange;
   if (x.response->resynchronised) return std::nullopt;  // its beginning may lie in the gap
   const Duration total = x.response->last.time - x.request.first.time;

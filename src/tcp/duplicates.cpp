@@ -16,24 +16,30 @@ Duration DuplicateFilter::window(const Segment& segment, const Entry& entry) con
   return segment.ip_id != 0 ? thresholds_.dedup_window : thresholds_.dedup_window_no_id;
 }
 
-PacketRef DuplicateFilter::find_or_remember(const Segment& segment, std::uint64_t tuple_hash,
-                                            std::uint64_t payload_hash) {
+std::uint64_t DuplicateFilter::fingerprint(const Segment& segment, std::uint64_t tuple_hash,
+                                           std::uint64_t payload_hash) const {
   std::uint64_t print = mix(tuple_hash, (std::uint64_t{segment.seq} << 32) | segment.ack);
   print = mix(print, (std::uint64_t{segment.payload_length} << 32) |
                          (std::uint64_t{segment.window} << 16) | segment.flags.bits);
   print = mix(print ^ segment.ip_id, payload_hash ^ hash_bytes(segment.options));
+  const Set& set = (*sets_)[static_cast<std::size_t>(print % kSets)];
+  __builtin_prefetch(&set[0]);
+  __builtin_prefetch(&set[kWays / 2]);
+  return print;
+}
 
-  Set& set = (*sets_)[static_cast<std::size_t>(print % kSets)];
-  for (Entry& entry : set.entries) {
-    if (entry.fingerprint != print || entry.ip_id != segment.ip_id || !entry.packet) continue;
+PacketRef DuplicateFilter::find_or_remember(const Segment& segment, std::uint64_t fingerprint) {
+  Set& set = (*sets_)[static_cast<std::size_t>(fingerprint % kSets)];
+  for (const Entry& entry : set) {
+    if (entry.fingerprint != fingerprint || !entry.packet) continue;
     const Duration age = segment.packet.time - entry.packet.time;
     if (age < Duration{0} ? -age > thresholds_.dedup_window_no_id : age > window(segment, entry)) {
       continue;
     }
     return entry.packet;
   }
-  set.entries[set.next % kWays] = {print, segment.packet, segment.vlan, segment.ip_id};
-  ++set.next;
+  for (std::size_t i = kWays - 1; i > 0; --i) set[i] = set[i - 1];
+  set[0] = {fingerprint, segment.packet, segment.vlan};
   return {};
 }
 

@@ -13,29 +13,29 @@
 namespace httpdiag::tcp {
 
 /// Remembers a fixed number of recent packets by fingerprint; the oldest of a
-/// set gives way. 400 KiB whatever the traffic; one probe per packet.
+/// set gives way. 128 KiB whatever the traffic, to stay in the second-level cache.
 class DuplicateFilter {
  public:
   explicit DuplicateFilter(const Thresholds& thresholds);
 
-  /// The packet that `segment` is a copy of, or none. `payload_hash` is over the
-  /// captured payload, `tuple_hash` over addresses and ports in their direction.
-  PacketRef find_or_remember(const Segment& segment, std::uint64_t tuple_hash,
-                             std::uint64_t payload_hash);
+  /// What makes a packet the one it is. `payload_hash` is over the captured payload,
+  /// `tuple_hash` over addresses and ports in their direction. Has the place fetched
+  /// where find_or_remember() will look.
+  std::uint64_t fingerprint(const Segment& segment, std::uint64_t tuple_hash,
+                            std::uint64_t payload_hash) const;
+  /// The packet that `segment` is a copy of, or none.
+  PacketRef find_or_remember(const Segment& segment, std::uint64_t fingerprint);
 
  private:
   struct Entry {
-    std::uint64_t fingerprint = 0;
+    std::uint64_t fingerprint = 0;  // the IP id is in it
     PacketRef packet;
     std::uint32_t vlan = 0;
-    std::uint16_t ip_id = 0;
   };
   static constexpr std::size_t kWays = 4;
-  static constexpr std::size_t kSets = 2560;
-  struct Set {
-    std::array<Entry, kWays> entries;
-    std::uint32_t next = 0;
-  };
+  static constexpr std::size_t kSets = 1024;
+  // The newest first: copies come close together, and the last one gives way.
+  using Set = std::array<Entry, kWays>;
 
   Duration window(const Segment& segment, const Entry& entry) const;
 

@@ -178,6 +178,7 @@ void Flow::on_segment(Context& context, const Segment& segment, Side from,
         active = true;
       }
       tell_fin(context, from);
+      if (half(from).early_rst) retry_early_rst(context, segment, from);
     }
     on_window(segment, from);
   }
@@ -281,6 +282,7 @@ void Flow::on_rst(Context& context, const Segment& segment, Side from) {
   if (!rst_is_effective(segment, from)) {
     note(Oddity::rst_ignored);
     if (!rare.ignored_rst) rare.ignored_rst = segment.packet;
+    remember_early_rst(segment, from);
     return;
   }
   if (rare.rst) return;
@@ -300,6 +302,34 @@ void Flow::on_rst(Context& context, const Segment& segment, Side from) {
   }
   record.side(from).state = step(record.side(from).state, Signal::rst);
   context.streams.on_rst(record, from);
+}
+
+// A RST may be recorded a moment before the last data of its sender.
+void Flow::remember_early_rst(const Segment& segment, Side from) {
+  Half& h = half(from);
+  if (!h.base_known || h.early_rst) return;
+  const std::int64_t ahead = h.space.offset(segment.seq, record.side(from).next) -
+                             static_cast<std::int64_t>(record.side(from).next);
+  constexpr std::int64_t kNear = 1 << 20;
+  if (ahead <= 0 || ahead > kNear) return;
+  h.early_rst = std::make_unique<Segment>(segment);
+  h.early_rst->payload = {};  // its bytes die with the packet
+  h.early_rst->options = {};
+}
+
+void Flow::retry_early_rst(Context& context, const Segment& segment, Side from) {
+  Half& h = half(from);
+  const auto early = std::move(h.early_rst);
+  if (segment.packet.time - early->packet.time > context.settings.limits.reorder_window) return;
+  const SideRecord& own = record.side(from);
+  if (h.space.number(own.next + (own.fin ? 1 : 0)) != early->seq) {
+    h.early_rst = std::make_unique<Segment>(*early);  // there may be more to come
+    return;
+  }
+  SideTrouble& rare = trouble(from);
+  if (rare.ignored_rst == early->packet) rare.ignored_rst = {};
+  --rare.rsts;
+  on_rst(context, *early, from);
 }
 
 // Both sides went on after the RST, so it had no effect (RFC 5961 §3.2, or forged and ignored).
@@ -497,6 +527,10 @@ void Flow::note_stall(Side side, PacketRef begin, PacketRef end) {
 // were lost. Nothing behind lost bytes reached the application.
 void Flow::end_holes(Context& context, Side side) {
   Half& h = half(side);
+  assume_fin(side);
+  if (!h.pending && record.side(side).delivered < acked_payload(side)) {
+    h.pending = std::make_unique<Pending>();  // only a RST tells of it
+  }
   const bool unheard =
       record.side(other(side)).packets == 0;  // nobody in the capture could acknowledge
   while (h.pending &&
@@ -513,6 +547,19 @@ void Flow::end_holes(Context& context, Side side) {
   }
   context.held_bytes -= h.pending->cost();
   h.pending.reset();
+}
+
+// One acknowledged number at the end of a tape, with nothing behind it, is a FIN that the capture
+// lacks: nobody sends a single byte and stops for good.
+void Flow::assume_fin(Side side) {
+  SideRecord& own = record.side(side);
+  const Half& h = half(side);
+  if (own.fin || !h.base_known) return;
+  if (own.acked != own.next + 1 || own.delivered != own.next) return;
+  if (h.pending && !h.pending->empty()) return;
+  own.fin_unseen = true;
+  own.fin = own.acked_by;
+  own.fin_offset = own.next;
 }
 
 void Flow::end(Context& context, EndCause cause, Timestamp now) {

@@ -82,6 +82,8 @@ class Flow {
     Duration rtt_min{0};        // 0: none yet
     std::uint32_t letters = 0;  // history letters already written
     std::unique_ptr<Pending> pending;
+    std::unique_ptr<Segment>
+        early_rst;  // a RST ahead of all that was sent so far; its views are empty
   };
 
   Half& half(Side side) { return halves_[index(side)]; }
@@ -96,7 +98,10 @@ class Flow {
   void on_syn(Context& context, const Segment& segment, Side from);
   void on_rst(Context& context, const Segment& segment, Side from);
   bool rst_is_effective(const Segment& segment, Side from) const;
+  void remember_early_rst(const Segment& segment, Side from);
+  void retry_early_rst(Context& context, const Segment& segment, Side from);
   void cancel_rst(Side from);
+  void assume_fin(Side side);
   /// False: the segment cannot belong to this connection and is to be ignored.
   bool on_ack(Context& context, const Segment& segment, Side from);
   void advance_acked(Context& context, const Segment& segment, Side tape, Offset acked);

@@ -39,7 +39,14 @@ PacketRef RecentSegments::differing(FlowId flow, Side from, Offset offset, std::
 
 Offset Flow::acked_payload(Side side) const {
   const SideRecord& own = record.side(side);
-  return own.fin && own.acked > own.fin_offset ? own.fin_offset : own.acked;
+  Offset acked = own.acked;
+  // The RST,ACK of a socket that was still there says what its kernel had received (taxonomy 2.3).
+  const SideTrouble& peer = record.side(other(side)).trouble();
+  constexpr Offset kCredible = 1 << 20;  // a forged one may say anything
+  if (peer.rst && peer.rst_has_ack && peer.rst_ack <= own.next + kCredible) {
+    acked = std::max(acked, peer.rst_ack);
+  }
+  return own.fin && acked > own.fin_offset ? own.fin_offset : acked;
 }
 
 void Flow::on_payload(Context& context, const Segment& segment, Side from, std::int64_t offset,
@@ -99,7 +106,9 @@ void Flow::on_old_payload(Context& context, const Segment& segment, Side from, s
   const auto end = static_cast<Offset>(offset + segment.payload_length);
   const auto begin = static_cast<Offset>(std::max<std::int64_t>(offset, 0));
   Half& h = half(from);
-  const bool hole_ahead = h.pending && end > own.delivered;
+  // Beyond what was delivered these bytes are new, whatever raised `next`: a FIN may be recorded
+  // before the data in front of it.
+  const bool hole_ahead = end > own.delivered;
   if (!hole_ahead) {
     count_retransmission(segment, from, begin, end);
     const PacketRef other_copy =
@@ -110,7 +119,7 @@ void Flow::on_old_payload(Context& context, const Segment& segment, Side from, s
     }
     return;
   }
-  const PacketRef noticed = h.pending->hole_noticed;
+  const PacketRef noticed = h.pending ? h.pending->hole_noticed : PacketRef{};
   const std::uint64_t fresh = hold(context, segment, from, offset);
   own.payload_bytes += fresh;
   if (fresh == 0) {  // a copy of what is already held back
@@ -257,7 +266,10 @@ void Flow::skip_hole(Context& context, Side side, GapCause cause, PacketRef noti
 void Flow::check_holes(Context& context, PacketRef now) {
   for (const Side side : {Side::client, Side::server}) {
     Half& h = half(side);
-    while (h.pending && h.pending->hole_acked &&
+    // A single acknowledged number at the end may be a FIN: see assume_fin().
+    const bool may_be_fin = h.pending && h.pending->empty() && !record.side(side).fin &&
+                            record.side(side).acked == record.side(side).next + 1;
+    while (h.pending && h.pending->hole_acked && !may_be_fin &&
            acked_payload(side) > record.side(side).delivered &&
            now.time - h.pending->hole_acked.time >= context.settings.limits.reorder_window) {
       skip_hole(context, side, GapCause::not_captured, h.pending->hole_acked);

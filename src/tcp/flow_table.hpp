@@ -80,6 +80,12 @@ class TupleTable {
       if (slot.hash == hash && same(slot.handle)) return slot.handle;
     }
   }
+  /// Has the slots fetched where find() will look.
+  void prefetch(std::uint32_t hash) const { __builtin_prefetch(&slots_[hash & mask()]); }
+  /// The first handle under `hash`, which is nearly always the one that find() will return.
+  Handle likely(std::uint32_t hash) const {
+    return find(hash, [](Handle) { return true; });
+  }
   void insert(std::uint32_t hash, Handle handle) {
     if ((used_ + 1) * 8 > slots_.size() * 5) grow();
     place({hash, handle});

@@ -113,9 +113,13 @@ class Tracker::Impl {
     std::uint16_t port = 0;
     bool v4 = false;
     Timestamp time{};
+    FlowId candidate{};  // tried instead; counts once it is answered
   };
 
   void advance_clock(Timestamp time);
+  /// The time of the present packet, also while nothing confirms that the clock jumped: a flow
+  /// that has just spoken must not be called idle when the next packet confirms it.
+  Timestamp clock() const { return suspect_ != Timestamp{} ? suspect_ : now_; }
   std::uint32_t tuple_hash(const Endpoint& a, const Endpoint& b) const;
   Handle find(std::uint32_t hash, const Tuple& tuple) const;
 
@@ -125,7 +129,14 @@ class Tracker::Impl {
   FlowRecord& fill_from(const Attempt& attempt, Flow& flow) const;
   void stack(Handle newest, Handle below);
   void note_fallback(const Segment& segment, FlowId id);
+  void confirm_fallback(FlowId answered);
+  void forget(Refused& refused) {
+    if (refused.candidate != FlowId{}) --candidates_;
+    refused = {};
+  }
   void remember_refused(Handle handle);
+  bool answered_between(const Segment& segment, Handle handle, PacketRef original) const;
+  void prefetch(Handle handle) const;
   Handle home_of(const Segment& segment, Handle newest);
   void settle(Handle handle, std::uint64_t payload_hash, const Segment& segment);
 
@@ -156,8 +167,10 @@ class Tracker::Impl {
   AgeList opening_, idle_, lingering_;
   std::array<Refused, 16> refused_{};
   std::size_t next_refused_ = 0;
+  std::uint32_t candidates_ = 0;  // entries of refused_ that wait for an answer to their candidate
   Timestamp now_{};
-  Timestamp suspect_{};  // a jump of the clock that one packet alone claims
+  Timestamp due_ = Timestamp::max();  // no flow expires up to then
+  Timestamp suspect_{};               // a jump of the clock that one packet alone claims
   std::uint64_t seed_;
   std::uint32_t last_id_ = 0;
 };
@@ -179,7 +192,7 @@ void Tracker::Impl::advance_clock(Timestamp time) {
     if (step <= Duration{0}) return;
     now_ = time;
   }
-  expire();
+  if (now_ > due_) expire();
 }
 
 std::uint32_t Tracker::Impl::tuple_hash(const Endpoint& a, const Endpoint& b) const {
@@ -203,17 +216,23 @@ Handle Tracker::Impl::find(std::uint32_t hash, const Tuple& tuple) const {
 void Tracker::Impl::on_segment(const Segment& segment) {
   advance_clock(segment.packet.time);
   const std::uint32_t hash = tuple_hash(segment.source, segment.destination);
-  const Tuple tuple{segment.source, segment.destination};
-  Handle handle = find(hash, tuple);
+  table_.prefetch(hash);
   const std::uint64_t payload_hash = hash_bytes(segment.payload);
 
   const bool bare_ack = segment.payload_length == 0 &&
                         !segment.flags.has(TcpFlags::syn | TcpFlags::fin | TcpFlags::rst);
   // Without an IP id a repeated ACK looks like its own copy; being wrong would hide packets.
-  if (segment.ip_id != 0 || !bare_ack) {
-    const std::uint64_t direction = hash_endpoint(segment.source, seed_) * 3 + hash;
-    const PacketRef original = duplicates_.find_or_remember(segment, direction, payload_hash);
-    if (original) {
+  const bool comparable = segment.ip_id != 0 || !bare_ack;
+  // Not seeded: which copies are found may not differ from run to run.
+  const std::uint64_t direction =
+      hash_endpoint(segment.source, 0) * 3 + hash_endpoint(segment.destination, 0);
+  const std::uint64_t fingerprint =
+      comparable ? duplicates_.fingerprint(segment, direction, payload_hash) : 0;
+  prefetch(table_.likely(hash));
+  Handle handle = find(hash, {segment.source, segment.destination});
+  if (comparable) {
+    const PacketRef original = duplicates_.find_or_remember(segment, fingerprint);
+    if (original && !answered_between(segment, handle, original)) {
       ++ledger_.duplicates;
       if (handle == kNoHandle) return;  // its flow is over
       if (is_attempt(handle)) handle = promote(handle);
@@ -254,6 +273,27 @@ void Tracker::Impl::on_segment(const Segment& segment) {
   enforce_limits();
 }
 
+// Without IP id, a SYN-ACK that is sent again at once looks like a copy of the first.
+// If the peer spoke in between, it answered the first: this is another packet.
+bool Tracker::Impl::answered_between(const Segment& segment, Handle handle,
+                                     PacketRef original) const {
+  if (segment.ip_id != 0 || !segment.flags.has(TcpFlags::syn)) return false;
+  if (handle == kNoHandle || is_attempt(handle)) return false;
+  const FlowRecord& record = slot(handle).flow.record;
+  if (record.c().syns < 2) return false;  // nothing asked for a second one
+  const Side peer = segment.source == record.client ? Side::server : Side::client;
+  return record.side(peer).last.number > original.number;
+}
+
+// A flow has left the cache since its last packet, as a rule: have it fetched while the packet
+// is compared with recent ones.
+void Tracker::Impl::prefetch(Handle handle) const {
+  if (handle == kNoHandle || is_attempt(handle)) return;
+  constexpr std::size_t kCacheLine = 64;
+  const auto* bytes = reinterpret_cast<const std::byte*>(&slot(handle));
+  for (std::size_t at = 0; at < sizeof(Slot); at += kCacheLine) __builtin_prefetch(bytes + at);
+}
+
 // The newest incarnation, unless an older one that still waits fits better.
 Handle Tracker::Impl::home_of(const Segment& segment, Handle newest) {
   const Handle older = previous(newest);
@@ -287,7 +327,10 @@ void Tracker::Impl::settle(Handle handle, std::uint64_t payload_hash, const Segm
   const Side from = segment.source == flow.record.client ? Side::client : Side::server;
   const bool was_open = !flow.record.c().trouble().rst && !flow.record.s().trouble().rst;
   flow.on_segment(context_, segment, from, payload_hash);
-  s.last_seen = now_;
+  if (candidates_ != 0 && flow.record.handshake_ack == segment.packet) {
+    confirm_fallback(flow.record.id);
+  }
+  s.last_seen = clock();
   if (flow.closed() && !s.lingering) {
     unlink(idle_, handle);
     s.lingering = true;
@@ -323,7 +366,7 @@ Handle Tracker::Impl::open_flow(const Segment& segment, std::uint32_t hash) {
   Slot& s = slot(handle);
   FlowRecord& record = s.flow.record;
   s.hash = hash;
-  s.last_seen = now_;
+  s.last_seen = clock();
   record.id = FlowId{++last_id_};
   const bool syn = segment.flags.has(TcpFlags::syn);
   const bool from_server =
@@ -374,7 +417,7 @@ Handle Tracker::Impl::promote(Handle attempt_handle) {
   Slot& s = slot(handle);
   s.hash = a.hash;
   s.previous = a.previous;
-  s.last_seen = now_;
+  s.last_seen = clock();
   fill_from(a, s.flow);
   table_.replace(a.hash, attempt_handle, handle);
   unlink(opening_, attempt_handle);
@@ -407,6 +450,7 @@ void Tracker::Impl::stack(Handle newest, Handle below) {
 
 void Tracker::Impl::remember_refused(Handle handle) {
   const FlowRecord& record = slot(handle).flow.record;
+  forget(refused_[next_refused_ % refused_.size()]);
   refused_[next_refused_++ % refused_.size()] = {record.id, handle, record.server.port,
                                                  record.server.ip.is_v4(), now_};
 }
@@ -418,10 +462,21 @@ void Tracker::Impl::note_fallback(const Segment& segment, FlowId id) {
     if (refused.handle == kNoHandle || refused.v4 == v4 || refused.port != segment.destination.port)
       continue;
     if (now_ - refused.time > settings_.thresholds.happy_eyeballs) continue;
+    if (refused.candidate == FlowId{}) {
+      refused.candidate = id;
+      ++candidates_;
+    }
+  }
+}
+
+void Tracker::Impl::confirm_fallback(FlowId answered) {
+  for (Refused& refused : refused_) {
+    if (refused.handle == kNoHandle || refused.candidate != answered) continue;
     FlowRecord& record = slot(refused.handle).flow.record;
     if (!record.trouble_ptr) record.trouble_ptr = std::make_unique<FlowTrouble>();
-    if (static_cast<std::uint32_t>(record.trouble_ptr->fallback) == 0)
-      record.trouble_ptr->fallback = id;
+    record.trouble_ptr->fallback = answered;
+    refused.candidate = {};
+    --candidates_;
   }
 }
 
@@ -439,7 +494,7 @@ void Tracker::Impl::on_icmp_error(const IcmpError& error) {
     handle = promote(handle);
   }
   slot(handle).flow.on_icmp_error(error);
-  slot(handle).last_seen = now_;
+  slot(handle).last_seen = clock();
 }
 
 Age& Tracker::Impl::age(Handle handle) {
@@ -464,6 +519,7 @@ void Tracker::Impl::link(AgeList& list, Handle handle) {
     age(list.newest).newer = handle;
   } else {
     list.oldest = handle;
+    due_ = now_;  // expire() finds out
   }
   list.newest = handle;
   ++list.size;
@@ -496,6 +552,13 @@ void Tracker::Impl::expire() {
   expire(opening_, limits.idle_attempt, EndCause::idle);
   expire(lingering_, limits.linger_closed, EndCause::closed);
   expire(idle_, limits.idle_flow, EndCause::idle);
+  due_ = Timestamp::max();
+  const auto note_due = [&](const AgeList& list, Duration idle) {
+    if (list.oldest != kNoHandle) due_ = std::min(due_, age(list.oldest).armed + idle);
+  };
+  note_due(opening_, limits.idle_attempt);
+  note_due(lingering_, limits.linger_closed);
+  note_due(idle_, limits.idle_flow);
 }
 
 void Tracker::Impl::enforce_limits() {
@@ -536,7 +599,7 @@ void Tracker::Impl::release(Handle handle, EndCause cause) {
     return;
   }
   for (Refused& refused : refused_) {
-    if (refused.handle == handle) refused = {};
+    if (refused.handle == handle) forget(refused);
   }
   Flow& flow = slot(handle).flow;
   flow.end(context_, cause, now_);

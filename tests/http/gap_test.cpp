@@ -100,8 +100,14 @@ TEST(Gap, TheLastAnswerIsMissing) {
 
 TEST(Gap, OnlyTheFinCountsTheMissingAnswer) {
   Script s;
-  s.client(kGet).ack(kServer).fin(kServer, 2902);
+  s.client(kGet).ack(kServer).fin(kServer, 2902).ack(kClient, 2903);
   EXPECT_EQ(s.end(), "1: GET /a complete -> none missing=2902@p4 (end)\n");
+}
+
+TEST(Gap, BytesThatTheClientNeverHadAreNoAnswer) {
+  Script s;
+  s.client(kGet).ack(kServer).fin(kServer, 2902).ack(kClient, 0);
+  EXPECT_EQ(s.end(), "1: GET /a complete -> none (end)\n");
 }
 
 TEST(Gap, BytesThatWereReadBeforeTheRequestAreNotItsAnswer) {
@@ -112,13 +118,95 @@ TEST(Gap, BytesThatWereReadBeforeTheRequestAreNotItsAnswer) {
             "2: GET /b complete -> none (end)\n");
 }
 
-TEST(Gap, PipelinedRequestsBehindAGapStayInOrder) {
-  Script
-      s;  // the second was sent without knowing of the gap: no evidence that the first was answered
-  s.client(kGet).client(kGetB, 0).gap(kServer, 40).server(kOk).ack(kClient).fin(kServer);
+// Pipelining.
+
+const std::string kGetC = "GET /c HTTP/1.1\r\nHost: h\r\n\r\n";
+const std::string kMissing = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+
+TEST(PipelineGap, BehindAWholeResponseItHidesTheNextOne) {
+  Script s;
+  s.client(kGet + kGetB + kGetC).server(kOk).gap(kServer, 40).server(kMissing).ack(kClient);
+  s.fin(kClient).fin(kServer);
+  EXPECT_EQ(s.end(),
+            "1: GET /a complete -> 200 OK complete body=2\n"
+            "2: GET /b complete -> none pipelined missing=40@p4 uncertain\n"
+            "3: GET /c complete -> 404 Not Found complete resync pipelined uncertain\n");
+}
+
+TEST(PipelineGap, AnswersBehindItBelongToTheLastRequests) {
+  Script s;  // 80 bytes may hide one answer or two: one is missing
+  s.client(kGet + kGetB + kGetC).gap(kServer, 80).server(kMissing).server(kOk).ack(kClient);
+  s.fin(kClient).fin(kServer);
+  EXPECT_EQ(s.end(),
+            "1: GET /a complete -> none missing=80@p3 uncertain\n"
+            "2: GET /b complete -> 404 Not Found complete resync pipelined uncertain\n"
+            "3: GET /c complete -> 200 OK complete body=2 pipelined uncertain\n");
+}
+
+TEST(PipelineGap, TwoHiddenOneSeen) {
+  Script s;
+  s.client(kGet + kGetB + kGetC).gap(kServer, 80).server(kCreated).ack(kClient).fin(kServer);
+  EXPECT_EQ(s.end(),
+            "1: GET /a complete -> none missing=80@p3 uncertain\n"
+            "2: GET /b complete -> none pipelined missing=80@p3 uncertain (end)\n"
+            "3: GET /c complete -> 201 Created complete resync pipelined uncertain (end)\n");
+}
+
+TEST(PipelineGap, TheClientGoesOnHavingReadAll) {
+  Script s;
+  s.client(kGet + kGetB + kGetC).gap(kServer, 80).server(kCreated).client(kGet).server(kOk);
+  s.ack(kClient);
+  EXPECT_EQ(s.end(),
+            "1: GET /a complete -> none missing=80@p3 uncertain\n"
+            "2: GET /b complete -> none pipelined missing=80@p3 uncertain\n"
+            "3: GET /c complete -> 201 Created complete resync pipelined uncertain\n"
+            "4: GET /a complete -> 200 OK complete body=2\n");
+}
+
+TEST(PipelineGap, TooShortForAnAnswerShiftsNothing) {
+  Script s;
+  s.client(kGet + kGetB).gap(kServer, 10).server(kOk).ack(kClient).fin(kClient);
   EXPECT_EQ(s.end(),
             "1: GET /a complete -> 200 OK complete body=2 resync uncertain\n"
             "2: GET /b complete -> none pipelined (end)\n");
+}
+
+TEST(PipelineGap, AnAckNumberThatCoversOnlyTheFirstRequestDecides) {
+  Script s;
+  s.client(kGet).client(kGetB, 0).gap(kServer, 40).server(kOk, kGet.size()).ack(kClient);
+  EXPECT_EQ(s.end(),
+            "1: GET /a complete -> 200 OK complete body=2 resync uncertain\n"
+            "2: GET /b complete -> none pipelined (end)\n");
+}
+
+TEST(PipelineGap, ASecondGapLeavesItOpenAndAccusesNobody) {
+  Script s;
+  s.client(kGet + kGetB + kGetC + kGet).gap(kServer, 80).server(kOk).gap(kServer, 10);
+  s.server(kCreated).ack(kClient).fin(kClient).fin(kServer);
+  EXPECT_EQ(s.end(),
+            "1: GET /a complete -> none missing=80@p3 uncertain\n"
+            "2: GET /b complete -> 200 OK complete body=2 resync pipelined uncertain (end)\n"
+            "3: GET /c complete -> 201 Created complete resync pipelined uncertain (end)\n"
+            "4: GET /a complete -> none pipelined missing=80@p3 uncertain (end)\n");
+}
+
+TEST(Gap, OneWayEachAnswerHasItsOwnBytes) {
+  Script s;  // the tracker notices the gap when the client acknowledges it
+  s.client(kGet, 0).gap(kServer, 45).client(kGetB, 45).gap(kServer, 50).client(kGetC, 95);
+  s.gap(kServer, 60).fin(kClient);
+  EXPECT_EQ(s.end(),
+            "1: GET /a complete -> none missing=45@p3 (end)\n"
+            "2: GET /b complete -> none missing=50@p5 (end)\n"
+            "3: GET /c complete -> none missing=60@p7 (end)\n");
+}
+
+TEST(Gap, OneWayNoticedLateIsStillNotPipelining) {
+  Script s;
+  s.client(kGet, 0).client(kGetB, 45).client(kGetC, 95).gap(kServer, 95).fin(kClient);
+  EXPECT_EQ(s.end(),
+            "1: GET /a complete -> none missing=45@p5 (end)\n"
+            "2: GET /b complete -> none missing=50@p5 (end)\n"
+            "3: GET /c complete -> none (end)\n");
 }
 
 TEST(Gap, AResponseToALostRequestShiftsNothing) {
@@ -216,6 +304,26 @@ TEST(Midstream, BytesBeforeTheFirstStartLineAreSkipped) {
       .server(kOk)
       .ack(kClient);
   EXPECT_EQ(s.end(), "1: GET /a complete resync -> 200 OK complete body=2 resync uncertain\n");
+}
+
+// Whether a response has a body depends on its request, and that was not seen.
+TEST(Midstream, TheAnswerToAnUnseenHeadSwallowsNothing) {
+  for (const std::string& head :
+       {kTen, std::string{"HTTP/1.1 200 OK\r\n\r\n"},
+        std::string{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"}}) {
+    Script s;
+    s.midstream().server(head).client(kGet).server(kOk).client(kGetB).server(kCreated).ack(kClient);
+    EXPECT_EQ(s.end(),
+              "1: GET /a complete -> 200 OK complete body=2\n"
+              "2: GET /b complete -> 201 Created complete\n")
+        << head;
+  }
+}
+
+TEST(Midstream, ABodyThatIsThereIsRead) {
+  Script s;
+  s.midstream().server(kTen).server("HTTP/1.1 i").client(kGet).server(kOk).ack(kClient);
+  EXPECT_EQ(s.end(), "1: GET /a complete -> 200 OK complete body=2\n");
 }
 
 TEST(Midstream, TlsIsRecognised) {

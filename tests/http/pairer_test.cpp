@@ -356,6 +356,56 @@ TEST(Pairer, EndlessPipeliningIsBounded) {
             "4: GET /a complete -> none pipelined (end)\n");
 }
 
+TEST(Pairer, APipelinedRequestNamesTheOneInFront) {
+  Script s;
+  s.client(kGet).client(kGetB, 0).server(kOk).server(kOk).client(kGet).server(kOk).ack(kClient);
+  s.end();
+  const auto& x = s.recorder.exchanges;
+  EXPECT_TRUE(x[1].pipelined);
+  EXPECT_EQ(x[1].pipelined_behind.number, 2u);
+  EXPECT_FALSE(x[2].pipelined);
+  EXPECT_FALSE(x[2].pipelined_behind);
+}
+
+// RFC 9110 §10.1.1.
+
+const std::string kAsks = "POST /n HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 50\r\n\r\n";
+const std::string kRefusal = "HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n";
+
+TEST(ExpectRefused, TheNextRequestIsNotTheBody) {
+  Script s;
+  s.client(kAsks).server(kRefusal).client(kPost).server(kOk).ack(kClient);
+  EXPECT_EQ(s.end(),
+            "1: POST /n complete body-omitted -> 417 Expectation Failed complete\n"
+            "2: POST /n complete body=5 -> 200 OK complete body=2\n");
+}
+
+TEST(ExpectRefused, NothingMoreComes) {
+  Script s;
+  s.client(kAsks).server(kRefusal).ack(kClient).fin(kServer);
+  EXPECT_EQ(s.end(),
+            "1: POST /n incomplete body-omitted -> 417 Expectation Failed complete (end)\n");
+}
+
+TEST(ExpectRefused, TheBodyIsSentAllTheSame) {
+  Script s;
+  s.client(kAsks).server(kRefusal).client(std::string(50, '{')).ack(kServer).ack(kClient);
+  EXPECT_EQ(s.end(), "1: POST /n complete body=50 -> 417 Expectation Failed complete\n");
+}
+
+TEST(ExpectRefused, NotAfterAHundred) {
+  Script s;
+  s.client(kAsks).server("HTTP/1.1 100 Continue\r\n\r\n").server(kRefusal).client(kGetB);
+  EXPECT_EQ(s.end(),
+            "1: POST /n incomplete body=28 -> 417 Expectation Failed complete interim=100 (end)\n");
+}
+
+TEST(ExpectRefused, NotBeforeTheClientKnows) {
+  Script s;
+  s.client(kAsks).server(kRefusal).client(kGetB, 0);
+  EXPECT_EQ(s.end(), "1: POST /n incomplete body=28 -> 417 Expectation Failed complete (end)\n");
+}
+
 TEST(Pairer, StallsAndRetransmissionsAreThoseOfTheExchange) {
   Script s;
   s.flow.sides[0].trouble_ptr = std::make_unique<SideTrouble>();

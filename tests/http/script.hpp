@@ -29,6 +29,8 @@ inline std::string describe(const Message& m, bool request) {
   if (m.snaplen_cut) text += " cut";
   if (m.resynchronised) text += " resync";
   if (m.missing_last_chunk) text += " no-last-chunk";
+  if (m.body_omitted) text += " body-omitted";
+  if (m.body_decoded) text += " decoded";
   if (!m.error.empty())
     text += fmt::format(" {}@{}/p{}", m.error, m.error_offset, m.error_packet.number);
   if (m.fatal) text += " fatal";
