@@ -168,9 +168,13 @@ Exit analyze_capture(const Options& options, Console console) {
   wanted.show_payload = options.show_payload;
   wanted.colour = coloured(options, console);
   wanted.all_flows = options.flows == "all";
-  const Settings settings;
-  wanted.max_healthy_flows = settings.limits.max_healthy_flows;
   const report::Format format = kFormats.at(options.format);
+  Settings settings;
+  wanted.max_healthy_flows = settings.limits.max_healthy_flows;
+  // The text shows healthy exchanges only where one flow or label is asked for.
+  if (format == report::Format::text && !options.flow && options.labels.empty()) {
+    settings.limits.max_healthy_exchanges = 0;
+  }
 
   // Input first: a bad one must not cost an output file.
   const std::string& path = only_capture(options);

@@ -117,6 +117,7 @@ std::optional<Finding> request_incomplete(const ExchangeFacts& facts, const Thre
       facts.close_after_response.closer == Closer::none) {
     return std::nullopt;  // answered early and still sending, or a gap at the end of the capture
   }
+  if (request.body_omitted) return std::nullopt;  // refused before it was sent: nothing is missing
   // What the capture lacks may be the server's answer.
   if (facts.exchange.response_missing || facts.flow.server_unheard) return std::nullopt;
   const bool stalled = facts.close.closer == Closer::none;

@@ -70,11 +70,17 @@ std::optional<Finding> closed_without_response(const ExchangeFacts& facts,
   const Duration think = std::max(server.fin.time - facts.exchange.request.last.time, Duration{0});
   const bool by_fin = server.fin_ack >= facts.q1;
   const auto matched = match_timeout(think, limits, limits.known_timeouts);
+  // A FIN whose number is beyond all that arrived counts an answer that never did.
+  const std::uint64_t lost =
+      server.fin_offset > server.delivered ? server.fin_offset - server.delivered : 0;
   FindingBuilder finding{
       Label::closed_without_response,
-      fmt::format(
-          "The server received the whole request and closed {} later without a byte of response{}.",
-          base::duration(think), limit_text(matched))};
+      lost > 0 ? fmt::format("The server closed {} after the request; the {} of an answer that its "
+                             "FIN counts were lost on the way and never acknowledged.",
+                             base::duration(think), base::bytes(lost))
+               : fmt::format("The server received the whole request and closed {} later without a "
+                             "byte of response{}.",
+                             base::duration(think), limit_text(matched))};
   request_and_ack(finding, facts)
       .evidence(server.fin, Side::server,
                 by_fin ? "server FIN, acknowledges the request" : "server FIN")
@@ -90,6 +96,10 @@ std::optional<Finding> closed_without_response(const ExchangeFacts& facts,
   if (facts.exchange.interim) {
     finding.evidence(facts.exchange.interim, Side::server,
                      fmt::format("interim {}", facts.exchange.interim_status));
+  }
+  if (lost > 0) {
+    finding.fault(Party::network, Confidence::medium, "the client host stopped receiving")
+        .fact("lost_response_bytes", static_cast<std::int64_t>(lost));
   }
   if (facts.exchange.previous_said_close) {
     finding.evidence(facts.exchange.close_token_in, std::nullopt, "Connection: close")
