@@ -122,6 +122,8 @@ struct SideTrouble {
       differing;  // first two segments that carry different bytes for the same offsets
 };
 
+inline const SideTrouble kNoSideTrouble;
+
 /// What is known of one direction. "tape" = the bytes that this side sends.
 struct SideRecord {
   Offset next = 0;  // one past the highest payload byte seen (FIN not counted)
@@ -155,7 +157,8 @@ struct SideRecord {
       false;  // `fin` is the peer's ACK of a FIN that the capture lacks; fin_ack is unknown
 
   std::unique_ptr<SideTrouble> trouble_ptr;  // written by the tracker only
-  const SideTrouble& trouble() const;        // an empty one if there was none
+  /// An empty one if there was none.
+  const SideTrouble& trouble() const { return trouble_ptr ? *trouble_ptr : kNoSideTrouble; }
 };
 
 enum class Handshake : std::uint8_t {
@@ -194,6 +197,8 @@ struct FlowTrouble {
   Duration clock_step{0};  // largest step back of the clock inside this flow
 };
 
+inline const FlowTrouble kNoFlowTrouble;
+
 struct FlowRecord {
   FlowId id{};
   std::uint16_t oddities = 0;
@@ -213,7 +218,8 @@ struct FlowRecord {
   mutable std::uint32_t rules_slot = 0;  // the FlowSink's
 
   std::unique_ptr<FlowTrouble> trouble_ptr;  // written by the tracker only
-  const FlowTrouble& trouble() const;        // an empty one if there was none
+  /// An empty one if there was none.
+  const FlowTrouble& trouble() const { return trouble_ptr ? *trouble_ptr : kNoFlowTrouble; }
 
   SideRecord& side(Side s) { return sides[index(s)]; }
   const SideRecord& side(Side s) const { return sides[index(s)]; }

@@ -5,16 +5,6 @@
 
 namespace httpdiag {
 
-const SideTrouble& SideRecord::trouble() const {
-  static const SideTrouble kNone;
-  return trouble_ptr ? *trouble_ptr : kNone;
-}
-
-const FlowTrouble& FlowRecord::trouble() const {
-  static const FlowTrouble kNone;
-  return trouble_ptr ? *trouble_ptr : kNone;
-}
-
 namespace {
 
 /// Destination unreachable (RFC 792, RFC 4443 §3.1), but not "fragmentation needed", which is about
