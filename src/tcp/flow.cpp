@@ -42,13 +42,17 @@ void Flow::set_base(Side side, std::uint32_t number) {
   half(side).base_known = true;
 }
 
-void Flow::rebase(Side side, std::uint32_t number) {
+void Flow::rebase(Context& context, Side side, std::uint32_t number) {
   set_base(side, number);
   SideRecord& own = record.side(side);
   own.next = own.acked = own.delivered = own.fin_offset = own.fin_ack = 0;
   own.fin = {};
   own.fins = 0;
   half(side).rtt_sent = {};
+  if (half(side).pending) {  // held back under numbers that were not of this connection
+    context.held_bytes -= half(side).pending->cost();
+    half(side).pending.reset();
+  }
 }
 
 bool Flow::closed() const {
@@ -220,7 +224,7 @@ void Flow::on_syn(Context& context, const Segment& segment, Side from) {
     if (!heard_before) {
       set_base(from, segment.seq + 1);
     } else if (half(from).space.number(0) != segment.seq + 1 && own.delivered == 0) {
-      rebase(from, segment.seq + 1);  // what came before was not of this connection
+      rebase(context, from, segment.seq + 1);  // what came before was not of this connection
     }
     if (from == Side::client && record.s().syn && record.s().syn.number < segment.packet.number) {
       note(Oddity::synack_before_syn);

@@ -93,7 +93,7 @@ class Flow {
   void note(Oddity oddity) { record.oddities |= static_cast<std::uint16_t>(oddity); }
   void letter(Side side, char upper);
   void set_base(Side side, std::uint32_t number);
-  void rebase(Side side, std::uint32_t number);
+  void rebase(Context& context, Side side, std::uint32_t number);
 
   void on_syn(Context& context, const Segment& segment, Side from);
   void on_rst(Context& context, const Segment& segment, Side from);
