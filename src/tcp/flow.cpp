@@ -42,6 +42,13 @@ void Flow::set_base(Side side, std::uint32_t number) {
   half(side).base_known = true;
 }
 
+Offset Flow::peer_acked(const Segment& segment, Side from) const {
+  const Side peer = other(from);
+  if (!segment.flags.has(TcpFlags::ack) || !half(peer).base_known) return 0;
+  const std::int64_t ack = half(peer).space.offset(segment.ack, record.side(peer).acked);
+  return ack > 0 ? static_cast<Offset>(ack) : 0;
+}
+
 void Flow::rebase(Context& context, Side side, std::uint32_t number) {
   set_base(side, number);
   SideRecord& own = record.side(side);
@@ -474,11 +481,7 @@ void Flow::on_fin(const Segment& segment, Side from, Offset offset) {
   own.fin = segment.packet;
   own.fin_offset = offset;
   own.next = std::max(own.next, offset);
-  const Side peer = other(from);
-  if (segment.flags.has(TcpFlags::ack) && half(peer).base_known) {
-    const std::int64_t ack = half(peer).space.offset(segment.ack, record.side(peer).acked);
-    own.fin_ack = ack > 0 ? static_cast<Offset>(ack) : 0;
-  }
+  own.fin_ack = peer_acked(segment, from);
   if (own.acked >= offset && !own.head_sent) own.head_sent = segment.packet;
 }
 

@@ -93,6 +93,8 @@ class Flow {
   void note(Oddity oddity) { record.oddities |= static_cast<std::uint16_t>(oddity); }
   void letter(Side side, char upper);
   void set_base(Side side, std::uint32_t number);
+  /// The ACK number of `segment` as offset on the peer's tape; 0 if it has none or none is known.
+  Offset peer_acked(const Segment& segment, Side from) const;
   void rebase(Context& context, Side side, std::uint32_t number);
 
   void on_syn(Context& context, const Segment& segment, Side from);

@@ -85,14 +85,8 @@ void Flow::on_payload(Context& context, const Segment& segment, Side from, std::
       context.recent.remember(record.id, from, begin, segment.payload_length, payload_hash,
                               segment.packet);
     }
-    Offset peer_acked = 0;
-    if (segment.flags.has(TcpFlags::ack)) {
-      const Side peer = other(from);
-      const std::int64_t ack = half(peer).space.offset(segment.ack, record.side(peer).acked);
-      peer_acked = ack > 0 ? static_cast<Offset>(ack) : 0;
-    }
     deliver(context, from, own.delivered, end - own.delivered, bytes, segment.packet,
-            segment.packet, peer_acked);
+            segment.packet, peer_acked(segment, from));
     if (half(from).pending) drain(context, from, segment.packet);
   } else {
     hold(context, segment, from, static_cast<std::int64_t>(begin));
@@ -184,15 +178,9 @@ std::uint64_t Flow::hold(Context& context, const Segment& segment, Side from, st
   const auto skip = static_cast<std::size_t>(
       std::min<std::int64_t>(static_cast<std::int64_t>(begin) - offset,
                              static_cast<std::int64_t>(segment.payload.size())));
-  Offset peer_acked = 0;
-  if (segment.flags.has(TcpFlags::ack)) {
-    const Side peer = other(from);
-    const std::int64_t ack = half(peer).space.offset(segment.ack, record.side(peer).acked);
-    peer_acked = ack > 0 ? static_cast<Offset>(ack) : 0;
-  }
   const std::uint64_t before = pending.cost();
-  const auto inserted =
-      pending.insert(begin, end - begin, segment.payload.subspan(skip), segment.packet, peer_acked);
+  const auto inserted = pending.insert(begin, end - begin, segment.payload.subspan(skip),
+                                       segment.packet, peer_acked(segment, from));
   context.held_bytes += pending.cost() - before;
   if (!pending.hole_noticed) pending.hole_noticed = segment.packet;
   if (inserted.differs_from) {

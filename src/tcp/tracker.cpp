@@ -108,7 +108,6 @@ class Tracker::Impl {
   };
   // A refused or unreachable attempt that a parallel one may replace (RFC 8305).
   struct Refused {
-    FlowId id{};
     Handle handle = kNoHandle;
     std::uint16_t port = 0;
     bool v4 = false;
@@ -451,7 +450,7 @@ void Tracker::Impl::stack(Handle newest, Handle below) {
 void Tracker::Impl::remember_refused(Handle handle) {
   const FlowRecord& record = slot(handle).flow.record;
   forget(refused_[next_refused_ % refused_.size()]);
-  refused_[next_refused_++ % refused_.size()] = {record.id, handle, record.server.port,
+  refused_[next_refused_++ % refused_.size()] = {handle, record.server.port,
                                                  record.server.ip.is_v4(), now_};
 }
 
