@@ -86,6 +86,13 @@ class PacketSource {
   /// Next packet in recorded order, or null at the end of the input, which may
   /// be a cut: see CaptureSummary::damage. The packet is borrowed until the next call.
   virtual const Packet* next() = 0;
+  /// As many of the next packets as lie ready, kMostPackets at most: none only at the end of the
+  /// input. They are borrowed until the next call of this or of next().
+  static constexpr std::size_t kMostPackets = 16;
+  virtual std::span<const Packet> next_packets() {
+    const Packet* packet = next();
+    return packet == nullptr ? std::span<const Packet>{} : std::span{packet, 1};
+  }
   virtual const CaptureSummary& summary() const = 0;
 };
 

@@ -61,12 +61,8 @@ Input::Input(const std::string& path, bool digest) : fd_{open_for_reading(path)}
   }
   head_ = pending_;
   // A header that the piece cuts is completed, so that no record's header lies in two.
-  for (std::size_t more = 0; (more = walker_.walk(0, pending_)) > 0 && !at_end_;) {
-    const std::size_t size = pending_.size();
-    pending_.resize(size + more);
-    pending_.resize(size + read_some(std::span{pending_}.subspan(size)));
-  }
-  pending_end_ = pending_.size();
+  pending_.resize(head_.size() + RecordWalker::kLookAhead);
+  pending_end_ = walk(0, pending_, head_.size());
   in_place_ = walker_.plain_pcap();
 }
 
@@ -130,16 +126,21 @@ std::size_t Input::give(std::span<std::byte> out) {
 
 std::span<const std::byte> Input::next_record() {
   while (in_place_) {
+    if (const auto record = next_ready_record(); !record.empty()) return record;
     const auto rest = std::span<const std::byte>{pending_}.subspan(given_, pending_end_ - given_);
-    const std::size_t length = walker_.plain_length(rest);
-    if (length <= rest.size()) {
-      in_place_ = length != 0;
-      given_ += length;
-      return rest.first(length);
-    }
-    in_place_ = refill();
+    if (RecordWalker::plain_length(rest) == 0 || !refill()) leave_to_stream();
   }
   return {};
+}
+
+/// What is left goes through the stream, followed by the walker again.
+void Input::leave_to_stream() {
+  in_place_ = false;
+  const std::uint64_t offset = total_ - (pending_end_ - given_);
+  walker_.resume(offset);
+  pending_.resize(std::max(pending_.size(), pending_end_ + RecordWalker::kLookAhead));
+  const std::span<std::byte> rest = std::span{pending_}.subspan(given_);
+  pending_end_ = given_ + walk(offset, rest, pending_end_ - given_);
 }
 
 /// Puts more input behind what is left of pending_. False: there is none.
@@ -151,7 +152,7 @@ bool Input::refill() {
   // A record longer than a block is possible, but its length is bounded.
   const std::size_t room = std::max(pending_end_ + kPiece, kBlock);
   if (pending_.size() < room) pending_.resize(room);
-  const std::size_t size = fill(std::span{pending_}.subspan(pending_end_));
+  const std::size_t size = read_some(std::span{pending_}.subspan(pending_end_));
   pending_end_ += size;
   return size > 0;
 }
@@ -159,8 +160,13 @@ bool Input::refill() {
 /// One piece of input, walked. `out` has room for more than kLookAhead bytes.
 std::size_t Input::fill(std::span<std::byte> out) {
   const std::uint64_t offset = total_;
-  std::size_t size = read_some(out.first(out.size() - RecordWalker::kLookAhead));
-  if (size == 0) return 0;
+  const std::size_t size = read_some(out.first(out.size() - RecordWalker::kLookAhead));
+  return size == 0 ? 0 : walk(offset, out, size);
+}
+
+/// Has the walker look at the first `size` bytes of `out`, which lie at `offset` of the input.
+/// A header that their end cuts is completed behind them; returns how many bytes there are now.
+std::size_t Input::walk(std::uint64_t offset, std::span<std::byte> out, std::size_t size) {
   while (const std::size_t more = walker_.walk(offset, out.first(size))) {
     const std::size_t count = read_some(out.subspan(size, more));
     size += count;

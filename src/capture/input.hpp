@@ -38,6 +38,14 @@ class Input {
   /// as a whole or is not plain; from then on all of it comes through the stream,
   /// beginning with that same record, so that libpcap has the say about it.
   std::span<const std::byte> next_record();
+  /// The same, if it can be had without moving those before it; else empty.
+  std::span<const std::byte> next_ready_record() {
+    const auto rest = std::span<const std::byte>{pending_}.subspan(given_, pending_end_ - given_);
+    const std::size_t length = in_place_ ? RecordWalker::plain_length(rest) : 0;
+    if (length > rest.size()) return {};
+    given_ += length;
+    return rest.first(length);
+  }
 
   /// Ends the stream and tells how many bytes its user has taken from it.
   std::uint64_t stop(std::FILE* stream);
@@ -54,8 +62,10 @@ class Input {
  private:
   static ssize_t read_cookie(void* self, char* out, std::size_t size);
   std::size_t give(std::span<std::byte> out);
+  void leave_to_stream();
   bool refill();
   std::size_t fill(std::span<std::byte> out);
+  std::size_t walk(std::uint64_t offset, std::span<std::byte> out, std::size_t size);
   std::size_t read_some(std::span<std::byte> out);
 
   int fd_ = -1;

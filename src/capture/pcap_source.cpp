@@ -57,11 +57,21 @@ class PcapSource final : public PacketSource {
     }
     return read() ? &packet_ : nullptr;
   }
+  std::span<const Packet> next_packets() override {
+    if (first_waits_ || !handle_) return PacketSource::next_packets();
+    std::size_t count = 0;
+    while (count < packets_.size()) {
+      const auto record = input_.next_ready_record();
+      if (record.empty()) break;
+      take(record, packets_[count++]);
+    }
+    return count > 0 ? std::span{packets_}.first(count) : PacketSource::next_packets();
+  }
   const CaptureSummary& summary() const override { return summary_; }
 
  private:
   bool read();
-  void take(std::span<const std::byte> record);
+  void take(std::span<const std::byte> record, Packet& packet);
   void open_failed(const char* reason);
   void read_failed();
   void finish();
@@ -75,7 +85,8 @@ class PcapSource final : public PacketSource {
   std::FILE* stream_ = nullptr;  // owned by handle_, or closed in open_failed()
   std::unique_ptr<pcap_t, Close> handle_;
   Packet packet_;
-  bool first_waits_ = false;  // the first packet was read on opening
+  std::array<Packet, kMostPackets> packets_;  // of next_packets(), read in place
+  bool first_waits_ = false;                  // the first packet was read on opening
   bool unsigned_seconds_ = false;
   std::int64_t plain_fraction_ = 1;  // nanoseconds in one unit of a plain pcap's fractions
 };
@@ -109,27 +120,28 @@ PcapSource::PcapSource(const std::string& path, const CaptureOptions& options)
     throw Error{name_ + ": link type " + link_name(link) + " is not supported"};
   }
   packet_.link = known.type;
+  for (Packet& packet : packets_) packet.link = known.type;
   file().link_types.emplace_back(known.name);
   // A file that cannot be read at all is found out here, not half-way through an analysis.
   first_waits_ = read();
 }
 
 // What libpcap does for a record without a fault.
-void PcapSource::take(std::span<const std::byte> record) {
+void PcapSource::take(std::span<const std::byte> record, Packet& packet) {
   std::array<std::int32_t, 2> time{};
   std::array<std::uint32_t, 2> lengths{};
   std::memcpy(time.data(), record.data(), sizeof time);
   std::memcpy(lengths.data(), record.data() + sizeof time, sizeof lengths);
   const timeval at{.tv_sec = time[0], .tv_usec = time[1] * plain_fraction_};
-  packet_.ref = {++summary_.packets, to_timestamp(at, unsigned_seconds_)};
-  packet_.wire_length = lengths[1];
-  packet_.bytes = record.subspan(capture::RecordWalker::kPlainHeader);
+  packet.ref = {++summary_.packets, to_timestamp(at, unsigned_seconds_)};
+  packet.wire_length = lengths[1];
+  packet.bytes = record.subspan(capture::RecordWalker::kPlainHeader);
 }
 
 bool PcapSource::read() {
   if (!handle_) return false;
   if (const auto record = input_.next_record(); !record.empty()) {
-    take(record);
+    take(record, packet_);
     return true;
   }
   pcap_pkthdr* header = nullptr;

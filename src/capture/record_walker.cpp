@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cstring>
 
 namespace httpdiag::capture {
 namespace {
@@ -20,9 +19,6 @@ constexpr std::uint32_t kInterface = 1;
 constexpr std::uint32_t kSimplePacket = 3;
 constexpr std::uint32_t kByteOrderMagic = 0x1a2b3c4d;
 constexpr std::uint32_t kLeastBlock = 12;
-
-// libpcap's own limit for the link types we read.
-constexpr std::uint32_t kLargestSnaplen = 262144;
 
 std::uint32_t load(std::span<const std::byte> bytes, std::size_t at, bool little_endian) {
   std::uint32_t value = 0;
@@ -105,11 +101,11 @@ bool RecordWalker::plain_pcap() const {
          next_ >= kFileHeader;
 }
 
-std::size_t RecordWalker::plain_length(std::span<const std::byte> bytes) const {
-  if (bytes.size() < kPlainHeader) return kPlainHeader;
-  std::uint32_t captured = 0;
-  std::memcpy(&captured, bytes.data() + 8, sizeof captured);
-  return captured <= kLargestSnaplen ? kPlainHeader + captured : 0;
+void RecordWalker::resume(std::uint64_t offset) {
+  next_ = offset;
+  complete_ = true;
+  lost_ = false;
+  starts_.clear();
 }
 
 RecordWalker::Header RecordWalker::look(std::span<std::byte> bytes) {

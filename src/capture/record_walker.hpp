@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <vector>
@@ -26,6 +27,8 @@ class RecordWalker {
   static constexpr std::size_t kLookAhead = 24;
   static constexpr std::size_t kFileHeader = 24;   // of a pcap
   static constexpr std::size_t kPlainHeader = 16;  // of its records, but for old patched ones
+  /// libpcap's own limit for the link types we read.
+  static constexpr std::uint32_t kLargestSnaplen = 262144;
 
   /// Looks at `chunk`, which lies at `offset` of the input, directly behind the
   /// chunk before. A result above 0 says that a header is cut by the chunk's
@@ -54,7 +57,14 @@ class RecordWalker {
   bool plain_pcap() const;
   /// In a plain pcap: length of the record at the beginning of `bytes`, or more than
   /// there are if its header is not all there; 0 if libpcap would refuse it.
-  std::size_t plain_length(std::span<const std::byte> bytes) const;
+  static std::size_t plain_length(std::span<const std::byte> bytes) {
+    if (bytes.size() < kPlainHeader) return kPlainHeader;
+    std::uint32_t captured = 0;
+    std::memcpy(&captured, bytes.data() + 8, sizeof captured);
+    return captured <= kLargestSnaplen ? kPlainHeader + captured : 0;
+  }
+  /// In a plain pcap: someone else has followed the records up to the one at `offset`.
+  void resume(std::uint64_t offset);
 
  private:
   struct Header {

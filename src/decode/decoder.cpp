@@ -5,6 +5,7 @@
 #include "decode/icmp.hpp"
 #include "decode/ip.hpp"
 #include "decode/link.hpp"
+#include "decode/plain.hpp"
 #include "decode/tcp_header.hpp"
 
 namespace httpdiag::decode {
@@ -29,6 +30,14 @@ Decoder::Decoder(const Limits& limits)
 Decoder::~Decoder() = default;
 
 const Decoded& Decoder::on_packet(const Packet& packet) {
+  if (Segment* segment = std::get_if<Segment>(&result_);
+      segment != nullptr && read_plain(packet, *segment)) {
+    return result_;
+  }
+  return on_any_packet(packet);
+}
+
+const Decoded& Decoder::on_any_packet(const Packet& packet) {
   Frame frame;
   Datagram datagram;
   std::optional<Skip> skip = read_link(packet, frame);

@@ -20,6 +20,7 @@ class Decoder {
 
  private:
   class Fragments;
+  const Decoded& on_any_packet(const Packet& packet);
   Decoded result_;
   std::unique_ptr<Fragments> fragments_;
 };

@@ -22,14 +22,9 @@ constexpr std::uint8_t kSack = 5;
 /// RFC 7323 §2.3: a greater shift count counts as 14.
 constexpr std::uint8_t kMaxWindowScale = 14;
 
-/// Two NOPs and a timestamp: what most segments carry, and nothing we need (RFC 7323 app. A).
-bool only_timestamps(std::span<const std::byte> options) {
-  return options.size() == 12 && ByteReader{options.first(4)}.u32() == 0x0101080a;
-}
+}  // namespace
 
-/// Stops at the first option that makes no sense, as receivers do; the segment
-/// itself is still good.
-void read_options(Segment& segment) {
+void read_each_option(Segment& segment) {
   const bool syn = segment.flags.has(TcpFlags::syn);
   ByteReader reader{segment.options};
   while (reader.has(1)) {
@@ -50,8 +45,6 @@ void read_options(Segment& segment) {
     }
   }
 }
-
-}  // namespace
 
 std::optional<Skip> read_tcp(const Datagram& datagram, Segment& segment) {
   const std::span<const std::byte> bytes = datagram.payload;
@@ -83,10 +76,7 @@ std::optional<Skip> read_tcp(const Datagram& datagram, Segment& segment) {
   segment.options = bytes.subspan(kTcpHeader, captured_header - kTcpHeader);
   segment.payload = bytes.subspan(captured_header);
   segment.payload_length = static_cast<std::uint32_t>(datagram.payload_length - header_length);
-  segment.mss = 0;
-  segment.window_scale = -1;
-  segment.sack = false;
-  if (!segment.options.empty() && !only_timestamps(segment.options)) read_options(segment);
+  read_options(segment);
   return std::nullopt;
 }
 

@@ -2,6 +2,8 @@
 // The TCP header (RFC 9293 §3.1) and the few options that the analysis needs.
 #pragma once
 
+#include <array>
+#include <cstring>
 #include <optional>
 
 #include "decode/ip.hpp"
@@ -11,5 +13,21 @@ namespace httpdiag::decode {
 
 /// Fills everything in `segment` but the packet and the VLAN, or says why not.
 [[nodiscard]] std::optional<Skip> read_tcp(const Datagram& datagram, Segment& segment);
+
+/// Takes MSS, window scale and SACK out of `segment.options`. Stops at the first
+/// option that makes no sense, as receivers do; the segment itself is still good.
+void read_each_option(Segment& segment);
+inline void read_options(Segment& segment) {
+  segment.mss = 0;
+  segment.window_scale = -1;
+  segment.sack = false;
+  if (segment.options.empty()) return;
+  // Two NOPs and a timestamp: what most segments carry, and nothing we need (RFC 7323 app. A).
+  constexpr std::array<unsigned char, 4> kTimestamp{1, 1, 8, 10};
+  const bool only_timestamp =
+      segment.options.size() == 12 &&
+      std::memcmp(segment.options.data(), kTimestamp.data(), kTimestamp.size()) == 0;
+  if (!only_timestamp) read_each_option(segment);
+}
 
 }  // namespace httpdiag::decode

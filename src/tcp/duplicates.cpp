@@ -16,12 +16,20 @@ Duration DuplicateFilter::window(const Segment& segment, const Entry& entry) con
   return segment.ip_id != 0 ? thresholds_.dedup_window : thresholds_.dedup_window_no_id;
 }
 
-std::uint64_t DuplicateFilter::fingerprint(const Segment& segment, std::uint64_t tuple_hash,
+// Not seeded: which copies are found may not differ from run to run.
+std::uint64_t DuplicateFilter::fingerprint(const Segment& segment,
                                            std::uint64_t payload_hash) const {
-  std::uint64_t print = mix(tuple_hash, (std::uint64_t{segment.seq} << 32) | segment.ack);
-  print = mix(print, (std::uint64_t{segment.payload_length} << 32) |
-                         (std::uint64_t{segment.window} << 16) | segment.flags.bits);
-  print = mix(print ^ segment.ip_id, payload_hash ^ hash_bytes(segment.options));
+  const Words from = words_of(segment.source.ip);
+  const Words to = words_of(segment.destination.ip);
+  const std::uint64_t ports = std::uint64_t{segment.source.port} << 16 | segment.destination.port;
+  std::uint64_t print = mix(from.low ^ ports, from.high);
+  print = mix(print ^ to.low, to.high);
+  print = mix(print, (std::uint64_t{segment.seq} << 32) | segment.ack);
+  print =
+      mix(print ^ segment.ip_id, (std::uint64_t{segment.payload_length} << 32) |
+                                     (std::uint64_t{segment.window} << 16) | segment.flags.bits);
+  print = mix(print, payload_hash ^ hash_bytes(segment.options));
+  if (print == 0) print = 1;
   const Set& set = (*sets_)[static_cast<std::size_t>(print % kSets)];
   __builtin_prefetch(&set[0]);
   __builtin_prefetch(&set[kWays / 2]);

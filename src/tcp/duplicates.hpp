@@ -18,11 +18,9 @@ class DuplicateFilter {
  public:
   explicit DuplicateFilter(const Thresholds& thresholds);
 
-  /// What makes a packet the one it is. `payload_hash` is over the captured payload,
-  /// `tuple_hash` over addresses and ports in their direction. Has the place fetched
-  /// where find_or_remember() will look.
-  std::uint64_t fingerprint(const Segment& segment, std::uint64_t tuple_hash,
-                            std::uint64_t payload_hash) const;
+  /// What makes a packet the one it is, never 0; `payload_hash` is over the captured payload.
+  /// Has the place fetched where find_or_remember() will look.
+  std::uint64_t fingerprint(const Segment& segment, std::uint64_t payload_hash) const;
   /// The packet that `segment` is a copy of, or none.
   PacketRef find_or_remember(const Segment& segment, std::uint64_t fingerprint);
 

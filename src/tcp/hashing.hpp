@@ -3,8 +3,8 @@
 // values. Tables compare full keys; hashes only pick the slot.
 #pragma once
 
+#include <bit>
 #include <cstdint>
-#include <cstring>
 #include <span>
 
 // All of XXH3 inline: it is called once per packet.
@@ -25,11 +25,14 @@ inline std::uint64_t hash_bytes(std::span<const std::byte> bytes) {
   return bytes.empty() ? 0 : XXH3_64bits(bytes.data(), bytes.size());
 }
 
+/// An address as two words; the byte order does not matter to a hash.
+struct Words {
+  std::uint64_t low = 0, high = 0;
+};
+inline Words words_of(const IpAddress& address) { return std::bit_cast<Words>(address.bytes); }
+
 inline std::uint64_t hash_endpoint(const Endpoint& endpoint, std::uint64_t seed) {
-  std::uint64_t low = 0;
-  std::uint64_t high = 0;
-  std::memcpy(&low, endpoint.ip.bytes.data(), 8);
-  std::memcpy(&high, endpoint.ip.bytes.data() + 8, 8);
+  const auto [low, high] = words_of(endpoint.ip);
   return mix(low ^ seed, high ^ (std::uint64_t{endpoint.port} << 40) ^ endpoint.port);
 }
 

@@ -94,7 +94,9 @@ class Tracker::Impl {
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
-  void on_segment(const Segment& segment);
+  void announce(Arrival& arrival) const;
+  void approach(const Arrival& arrival) const { prefetch(table_.likely(arrival.tuple_hash)); }
+  void on_segment(const Arrival& arrival);
   void on_icmp_error(const IcmpError& error);
   void on_other_packet(PacketRef packet) { advance_clock(packet.time); }
   void finish();
@@ -212,25 +214,25 @@ Handle Tracker::Impl::find(std::uint32_t hash, const Tuple& tuple) const {
   });
 }
 
-void Tracker::Impl::on_segment(const Segment& segment) {
-  advance_clock(segment.packet.time);
-  const std::uint32_t hash = tuple_hash(segment.source, segment.destination);
-  table_.prefetch(hash);
-  const std::uint64_t payload_hash = hash_bytes(segment.payload);
-
+void Tracker::Impl::announce(Arrival& arrival) const {
+  const Segment& segment = arrival.segment;
+  arrival.tuple_hash = tuple_hash(segment.source, segment.destination);
+  table_.prefetch(arrival.tuple_hash);
+  arrival.payload_hash = hash_bytes(segment.payload);
   const bool bare_ack = segment.payload_length == 0 &&
                         !segment.flags.has(TcpFlags::syn | TcpFlags::fin | TcpFlags::rst);
   // Without an IP id a repeated ACK looks like its own copy; being wrong would hide packets.
   const bool comparable = segment.ip_id != 0 || !bare_ack;
-  // Not seeded: which copies are found may not differ from run to run.
-  const std::uint64_t direction =
-      hash_endpoint(segment.source, 0) * 3 + hash_endpoint(segment.destination, 0);
-  const std::uint64_t fingerprint =
-      comparable ? duplicates_.fingerprint(segment, direction, payload_hash) : 0;
-  prefetch(table_.likely(hash));
+  arrival.fingerprint = comparable ? duplicates_.fingerprint(segment, arrival.payload_hash) : 0;
+}
+
+void Tracker::Impl::on_segment(const Arrival& arrival) {
+  const Segment& segment = arrival.segment;
+  const std::uint32_t hash = arrival.tuple_hash;
+  advance_clock(segment.packet.time);
   Handle handle = find(hash, {segment.source, segment.destination});
-  if (comparable) {
-    const PacketRef original = duplicates_.find_or_remember(segment, fingerprint);
+  if (arrival.fingerprint != 0) {
+    const PacketRef original = duplicates_.find_or_remember(segment, arrival.fingerprint);
     if (original && !answered_between(segment, handle, original)) {
       ++ledger_.duplicates;
       if (handle == kNoHandle) return;  // its flow is over
@@ -268,7 +270,7 @@ void Tracker::Impl::on_segment(const Segment& segment) {
   } else {
     handle = home_of(segment, handle);
   }
-  settle(handle, payload_hash, segment);
+  settle(handle, arrival.payload_hash, segment);
   enforce_limits();
 }
 
@@ -284,8 +286,7 @@ bool Tracker::Impl::answered_between(const Segment& segment, Handle handle,
   return record.side(peer).last.number > original.number;
 }
 
-// A flow has left the cache since its last packet, as a rule: have it fetched while the packet
-// is compared with recent ones.
+// A flow has left the cache since its last packet, as a rule.
 void Tracker::Impl::prefetch(Handle handle) const {
   if (handle == kNoHandle || is_attempt(handle)) return;
   constexpr std::size_t kCacheLine = 64;
@@ -624,7 +625,14 @@ void Tracker::Impl::finish() {
 Tracker::Tracker(const Settings& settings, Ledger& ledger, StreamSink& streams, FlowSink& flows)
     : impl_{std::make_unique<Impl>(settings, ledger, streams, flows)} {}
 Tracker::~Tracker() = default;
-void Tracker::on_segment(const Segment& segment) { impl_->on_segment(segment); }
+void Tracker::announce(Arrival& arrival) const { impl_->announce(arrival); }
+void Tracker::approach(const Arrival& arrival) const { impl_->approach(arrival); }
+void Tracker::on_segment(const Arrival& arrival) { impl_->on_segment(arrival); }
+void Tracker::on_segment(const Segment& segment) {
+  Arrival arrival{.segment = segment};
+  announce(arrival);
+  on_segment(arrival);
+}
 void Tracker::on_icmp_error(const IcmpError& error) { impl_->on_icmp_error(error); }
 void Tracker::on_other_packet(PacketRef packet) { impl_->on_other_packet(packet); }
 void Tracker::finish() { impl_->finish(); }

@@ -9,12 +9,26 @@
 
 namespace httpdiag::tcp {
 
+/// A segment before its turn, with what can be told of it without the segments in front of it.
+struct Arrival {
+  Segment segment;
+  std::uint64_t payload_hash = 0;
+  std::uint64_t fingerprint = 0;  // 0: no telling a copy from a repetition
+  std::uint32_t tuple_hash = 0;
+};
+
 class Tracker {
  public:
   Tracker(const Settings& settings, Ledger& ledger, StreamSink& streams, FlowSink& flows);
   ~Tracker();
 
-  /// Counts the packet as decoded or duplicate in the ledger.
+  /// To be called once for each segment, some segments before its turn: has the memory fetched
+  /// that its turn needs, which takes longer than all that is done with it.
+  void announce(Arrival& arrival) const;
+  /// May be called between announce() and on_segment(); fetches what announce() led to.
+  void approach(const Arrival& arrival) const;
+  /// Its turn. Counts the packet as decoded or duplicate in the ledger.
+  void on_segment(const Arrival& arrival);
   void on_segment(const Segment& segment);
   /// Counts it as decoded or as unrelated_icmp.
   void on_icmp_error(const IcmpError& error);

@@ -11,6 +11,7 @@
 
 #include "base/byte_reader.hpp"
 #include "decode/decoder.hpp"
+#include "decode/plain_twin.hpp"
 
 namespace {
 
@@ -107,6 +108,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     packet.ref.number += 1;
     packet.ref.time += std::chrono::seconds{seconds};
 
+    require(decode::compare_plain(packet) != decode::Plain::different);
     std::visit([&](const auto& result) { check(result, packet); }, decoder.on_packet(packet));
     if (packet.wire_length <= 8 * 65535) check_shorter(packet);
   }
