@@ -107,6 +107,9 @@ MessageReader::Step MessageReader::collect(std::string_view bytes, const Place& 
     return {Status::more, bytes.size()};
   }
   const std::size_t used = head - before;
+  // llhttp takes an HTTP/2 preface for one head and may find the error behind the end of ours.
+  Message& m = builder_.message();
+  m.error_offset = std::min(m.error_offset, place.offset + used);
   const Parser::Result result = read_again(std::string_view{raw_}.substr(0, head));
   collecting_ = false;
   if (result.outcome == Parser::Outcome::error) return broken(bytes, place);
