@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/hash.hpp"
 #include "base/text.hpp"
 #include "http/content_coding.hpp"
 
@@ -217,7 +218,7 @@ void MessageBuilder::digest(std::string_view part) {
     const bool whole =
         m.body_bytes == 0 && m.content_length && !m.chunked && *m.content_length == part.size();
     if (whole) {  // the usual callback: its body in one segment
-      m.digest = XXH3_64bits(part.data(), part.size());
+      m.digest = base::hash64(std::as_bytes(std::span{part}));
       return;
     }
     if (!digest_) digest_.reset(XXH3_createState());
