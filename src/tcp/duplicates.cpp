@@ -28,7 +28,7 @@ std::uint64_t DuplicateFilter::fingerprint(const Segment& segment,
   print =
       mix(print ^ segment.ip_id, (std::uint64_t{segment.payload_length} << 32) |
                                      (std::uint64_t{segment.window} << 16) | segment.flags.bits);
-  print = mix(print, payload_hash ^ hash_bytes(segment.options));
+  print = mix(print, payload_hash ^ hash_few(segment.options));
   if (print == 0) print = 1;
   const Set& set = (*sets_)[static_cast<std::size_t>(print % kSets)];
   __builtin_prefetch(&set[0]);

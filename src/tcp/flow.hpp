@@ -58,6 +58,9 @@ class Flow {
   /// A copy of a packet already seen: counted, not analysed.
   void on_duplicate(const Segment& segment, PacketRef original);
 
+  /// This refused attempt was replaced by another (RFC 8305).
+  void note_fallback(FlowId other) { trouble().fallback = other; }
+
   /// Delivers what can still be delivered and calls StreamSink::on_end.
   void end(Context& context, EndCause cause, Timestamp now);
 

@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Hashes of the tcp stage: XXH3 for bytes, a multiply-fold for small fixed
-// values. Tables compare full keys; hashes only pick the slot.
+// Hashes of the tcp stage for small values: a multiply-fold. Tables compare full
+// keys; hashes only pick the slot.
 #pragma once
 
 #include <bit>
 #include <cstdint>
+#include <cstring>
 #include <span>
-
-// All of XXH3 inline: it is called once per packet.
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 #include "httpdiag/segment.hpp"
 
@@ -21,8 +18,21 @@ inline std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
   return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 
-inline std::uint64_t hash_bytes(std::span<const std::byte> bytes) {
-  return bytes.empty() ? 0 : XXH3_64bits(bytes.data(), bytes.size());
+/// For a few bytes, such as options; base/hash.hpp is for payloads.
+inline std::uint64_t hash_few(std::span<const std::byte> bytes) {
+  const auto word_at = [&](std::size_t at) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, bytes.data() + at, sizeof word);
+    return word;
+  };
+  constexpr std::size_t kWord = sizeof(std::uint64_t);
+  std::uint64_t hash = bytes.size();
+  if (bytes.size() < kWord) {
+    for (const std::byte byte : bytes) hash = hash << 8 | std::to_integer<std::uint64_t>(byte);
+    return hash;
+  }
+  for (std::size_t at = 0; at + kWord < bytes.size(); at += kWord) hash = mix(hash, word_at(at));
+  return mix(hash, word_at(bytes.size() - kWord));  // may overlap with the one before
 }
 
 /// An address as two words; the byte order does not matter to a hash.

@@ -26,7 +26,7 @@ class Tracker {
   /// that its turn needs, which takes longer than all that is done with it.
   void announce(Arrival& arrival) const;
   /// May be called between announce() and on_segment(); fetches what announce() led to.
-  void approach(const Arrival& arrival) const;
+  void approach(const Arrival& arrival);
   /// Its turn. Counts the packet as decoded or duplicate in the ledger.
   void on_segment(const Arrival& arrival);
   void on_segment(const Segment& segment);

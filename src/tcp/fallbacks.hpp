@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Browsers, curl and others try both IP versions (RFC 8305): an attempt that was
+// refused while a parallel one over the other version worked is no failure. This
+// remembers the last refusals for as long as that can be said of them.
+#pragma once
+
+#include <array>
+
+#include "tcp/flow_store.hpp"
+
+namespace httpdiag::tcp {
+
+class Fallbacks {
+ public:
+  explicit Fallbacks(Duration window) : window_{window} {}
+
+  void on_refused(Handle handle, const FlowRecord& flow, Timestamp now);
+  /// A new attempt towards `server`, which may be the other try.
+  void on_attempt(const Endpoint& server, FlowId id, Timestamp now);
+  /// The attempt `id` got its connection: tells each refused flow, by its handle, that it did.
+  template <typename Tell>
+  void on_connected(FlowId id, const Tell& tell) {
+    if (waiting_ == 0) return;
+    for (Refused& refused : refused_) {
+      if (refused.handle == kNoHandle || refused.candidate != id) continue;
+      tell(refused.handle);
+      refused.candidate = {};
+      --waiting_;
+    }
+  }
+  /// The flow ends.
+  void forget(Handle handle);
+
+ private:
+  struct Refused {
+    Handle handle = kNoHandle;
+    std::uint16_t port = 0;
+    bool v4 = false;
+    Timestamp time{};
+    FlowId candidate{};  // tried instead; counts once it is answered
+  };
+  void clear(Refused& refused);
+
+  Duration window_;
+  std::array<Refused, 16> refused_{};
+  std::size_t next_ = 0;
+  std::uint32_t waiting_ = 0;  // entries with a candidate
+};
+
+}  // namespace httpdiag::tcp
