@@ -66,7 +66,7 @@ void MessageBuilder::begin(Message& message, Kind kind, Expectation expectation)
   expectation_ = expectation;
   start_line_given_ = false;
   in_chunk_ = false;
-  name_length_ = 0;
+  name_ = {};
   field_ = Field::unknown;
   value_ = nullptr;
   digest_started_ = false;
@@ -83,7 +83,7 @@ void MessageBuilder::restart_head(std::string_view method, std::string_view targ
   append(m.method, method, kMaxMethod);
   append(m.start, target_or_reason, limits_.max_target_bytes);
   start_line_given_ = true;
-  name_length_ = 0;
+  name_ = {};
   field_ = Field::unknown;
   value_ = nullptr;
 }
@@ -96,23 +96,35 @@ void MessageBuilder::on_target_or_reason(std::string_view part) {
   if (!start_line_given_) append(message_->start, part, limits_.max_target_bytes);
 }
 
+// Names of interest are at most 16 bytes long.
+void MessageBuilder::extend_name(std::string_view part) {
+  constexpr std::size_t kMaxName = 32;
+  if (name_.data() != name_copy_.data()) name_copy_.assign(name_.substr(0, kMaxName));
+  append(name_copy_, part, kMaxName);
+  name_ = name_copy_;
+}
+
 MessageBuilder::Field MessageBuilder::classify() const {
-  const std::string_view name{name_, name_length_};
-  switch (name_length_) {
+  const auto either = [&](std::string_view lower, Field field) {
+    return equals(name_, lower) ? field : Field::other;
+  };
+  // Most fields are told by length and first letter to be none of ours.
+  const char first = static_cast<char>(name_.front() | 0x20);
+  switch (name_.size()) {
     case 4:
-      return equals(name, "host") ? Field::host : Field::other;
+      return first == 'h' ? either("host", Field::host) : Field::other;
     case 6:
-      if (equals(name, "expect")) return Field::expect;
-      return equals(name, "server") ? Field::server : Field::other;
+      if (first == 'e') return either("expect", Field::expect);
+      return first == 's' ? either("server", Field::server) : Field::other;
     case 8:
-      return equals(name, "location") ? Field::location : Field::other;
+      return first == 'l' ? either("location", Field::location) : Field::other;
     case 10:
-      if (equals(name, "keep-alive")) return Field::keep_alive;
-      return equals(name, "user-agent") ? Field::agent : Field::other;
+      if (first == 'k') return either("keep-alive", Field::keep_alive);
+      return first == 'u' ? either("user-agent", Field::agent) : Field::other;
     case 12:
-      return equals(name, "content-type") ? Field::content_type : Field::other;
+      return first == 'c' ? either("content-type", Field::content_type) : Field::other;
     case 16:
-      return equals(name, "content-encoding") ? Field::content_encoding : Field::other;
+      return first == 'c' ? either("content-encoding", Field::content_encoding) : Field::other;
     default:
       return Field::other;
   }
@@ -154,7 +166,7 @@ std::string* MessageBuilder::target_of(Field field) {
 
 void MessageBuilder::begin_value() {
   // Trailers (RFC 9112 §7.1.2) must not change what the head said.
-  field_ = message_->head_complete ? Field::other : classify();
+  field_ = message_->head_complete || name_.empty() ? Field::other : classify();
   if (field_ != Field::other) value_ = target_of(field_);
 }
 

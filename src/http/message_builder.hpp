@@ -3,7 +3,6 @@
 // and reports need, body counts and digests. Everything kept is bounded.
 #pragma once
 
-#include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -57,24 +56,18 @@ class MessageBuilder {
   void on_method(std::string_view part);
   void on_target_or_reason(std::string_view part);
   void on_header_name(std::string_view part) {
-    if (field_ != Field::unknown) {
-      if (value_ != nullptr) end_value();
-      field_ = Field::unknown;
-      name_length_ = 0;
-    }
-    if (name_length_ + part.size() <= kMaxName)
-      std::memcpy(name_ + name_length_, part.data(), part.size());
-    name_length_ += part.size();
+    if (field_ == Field::unknown && !name_.empty()) return extend_name(part);
+    if (value_ != nullptr) end_value();
+    field_ = Field::unknown;
+    name_ = part;
   }
   void on_header_value(std::string_view part) {
-    if (field_ == Field::unknown) {
-      if (may_matter()) {
-        begin_value();
-      } else {
-        field_ = Field::other;
-      }
-    }
+    if (field_ == Field::unknown) begin_value();
     if (value_ != nullptr) append_value(part);
+  }
+  /// The bytes given so far are about to go.
+  void on_input_end() {
+    if (field_ == Field::unknown && !name_.empty()) extend_name({});
   }
   /// True: the message has no body whatever its header says.
   bool on_head(const Head& head);
@@ -107,26 +100,7 @@ class MessageBuilder {
     void operator()(XXH3_state_s* state) const;
   };
 
-  /// Most fields are told by length and first letter to be none of ours.
-  bool may_matter() const {
-    if (name_length_ == 0 || name_length_ > kMaxName) return false;
-    switch (name_[0] | 0x20) {
-      case 'h':
-        return name_length_ == 4;
-      case 'e':
-      case 's':
-        return name_length_ == 6;
-      case 'l':
-        return name_length_ == 8;
-      case 'k':
-      case 'u':
-        return name_length_ == 10;
-      case 'c':
-        return name_length_ == 12 || name_length_ == 16;
-      default:
-        return false;
-    }
-  }
+  void extend_name(std::string_view part);
   void begin_value();
   void append_value(std::string_view part);
   void end_value();
@@ -142,10 +116,10 @@ class MessageBuilder {
   bool start_line_given_ = false;
   bool in_chunk_ = false;
 
-  // The header field under way. Names of interest are at most 16 bytes long.
-  static constexpr std::size_t kMaxName = 16;
-  char name_[kMaxName] = {};
-  std::size_t name_length_ = 0;
+  // The header field under way. Its name lies where the parser found it, or in name_copy_ when
+  // the input does not have it in one piece.
+  std::string_view name_;
+  std::string name_copy_;
   Field field_ = Field::unknown;
   std::string* value_ = nullptr;  // where the value goes; null: nowhere
   std::string scratch_;           // values that are evaluated, not kept

@@ -132,6 +132,7 @@ void Parser::begin(Kind kind, Strictness strictness, MessageBuilder& builder) {
 Parser::Result Parser::feed(std::string_view bytes) {
   llhttp_t& parser = state_->parser;
   const llhttp_errno_t error = llhttp_execute(&parser, bytes.data(), bytes.size());
+  state_->builder->on_input_end();
   if (error == HPE_OK) return {Outcome::more, bytes.size()};
   const char* at = llhttp_get_error_pos(&parser);
   std::size_t consumed = bytes.size();
