@@ -21,9 +21,15 @@ struct IpAddress {
   std::array<std::uint8_t, 16> bytes{};
 
   static constexpr IpAddress v4(std::uint32_t host_order) {
-    return {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, static_cast<std::uint8_t>(host_order >> 24),
-             static_cast<std::uint8_t>(host_order >> 16),
-             static_cast<std::uint8_t>(host_order >> 8), static_cast<std::uint8_t>(host_order)}};
+    // In two words, as it will be read: a load that spans several fresh stores has to wait.
+    struct Words {
+      std::uint64_t first, second;
+    };
+    constexpr bool kLittle = std::endian::native == std::endian::little;
+    const std::uint64_t mapped =
+        kLittle ? std::uint64_t{__builtin_bswap32(host_order)} << 32 | 0xffff0000
+                : std::uint64_t{0xffff} << 32 | host_order;
+    return std::bit_cast<IpAddress>(Words{0, mapped});
   }
   constexpr bool is_v4() const {
     for (std::size_t i = 0; i < 10; ++i) {

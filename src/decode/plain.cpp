@@ -40,9 +40,8 @@ bool read_plain(const Packet& packet, Segment& segment) {
   if (tcp_header < kTcp || headers > length || headers > captured) return false;
 
   segment.packet = packet.ref;
-  segment.source.ip = segment.destination.ip = IpAddress::v4(0);
-  std::memcpy(&segment.source.ip.bytes[12], ip + 12, 4);
-  std::memcpy(&segment.destination.ip.bytes[12], ip + 16, 4);
+  segment.source.ip = IpAddress::v4(u32(ip + 12));
+  segment.destination.ip = IpAddress::v4(u32(ip + 16));
   segment.source.port = u16(tcp);
   segment.destination.port = u16(tcp + 2);
   segment.seq = u32(tcp + 4);

@@ -22,8 +22,9 @@ bool body_refused(const Open& open) {
          open.response().status >= 300 && open.x.interim_status != 100;
 }
 
-// Field by field, since it is done for every message. The bindings name every
-// member, so that a new one does not compile before it is dealt with here.
+// Field by field, since it is done for every message; `a = b = {}` would read back what it has
+// just written, which costs more than all the rest. The bindings name every member, so that a
+// new one does not compile before it is dealt with here.
 void recycle(Message& message) {
   auto& [begin, end, first, last, readable, peer_acked, body_begin, start, host, location_or_agent,
          body_head, content_type, content_encoding, method, body_bytes, content_length, digest,
@@ -32,7 +33,11 @@ void recycle(Message& message) {
          missing_last_chunk, body_omitted, body_decoded, error, error_offset, error_packet, fatal] =
       message;
   begin = end = peer_acked = body_bytes = digest = error_offset = 0;
-  first = last = readable = body_begin = error_packet = {};
+  first = {};
+  last = {};
+  readable = {};
+  body_begin = {};
+  error_packet = {};
   for (std::string* text : {&start, &host, &location_or_agent, &body_head, &content_type,
                             &content_encoding, &method, &error}) {
     empty(*text);
@@ -59,9 +64,17 @@ void recycle(Exchange& x) {
   position = requests_before = retransmits_before = retransmits_after = 0;
   interim_status = unsolicited_status = 0;
   response_gap_bytes = 0;
-  acked_by = interim = active_before = wire_before = close_token_in = response_gap = {};
+  acked_by = {};
+  interim = {};
+  active_before = {};
+  wire_before = {};
+  close_token_in = {};
+  response_gap = {};
   pipelined_behind = {};
-  unsolicited = client_closed_before_response = stall_begin = stall_end = {};
+  unsolicited = {};
+  client_closed_before_response = {};
+  stall_begin = {};
+  stall_end = {};
   pipelined = previous_said_close = close_token_in_flight = response_missing = false;
   uncertain = unsolicited_before = false;
   longest_stall = Duration{0};
@@ -82,7 +95,8 @@ void recycle(Work& work) {
   work.head = work.acked = 0;
   work.reader = {};
   work.open = {};
-  work.missing = work.hidden_in = {};
+  work.missing = {};
+  work.hidden_in = {};
   work.hidden_answers = 0;
 }
 

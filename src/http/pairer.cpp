@@ -129,8 +129,7 @@ void Pairer::Impl::on_chunk(const FlowRecord& flow, const StreamChunk& chunk) {
   if (chunk.bytes.empty()) return;
   Conversation& c = conversation(flow);
   if (c.opaque) return;
-  const Input in{
-      flow, chunk, {reinterpret_cast<const char*>(chunk.bytes.data()), chunk.bytes.size()}};
+  Input in{flow, chunk, {reinterpret_cast<const char*>(chunk.bytes.data()), chunk.bytes.size()}};
   if (chunk.from == Side::client) {
     client_bytes(c, in);
   } else {

@@ -57,7 +57,7 @@ class Pairer::Impl {
   static void recheck_acked(Work& w, const Message& message);
 
   // requests.cpp
-  void client_bytes(Conversation& c, Input in);
+  void client_bytes(Conversation& c, Input& in);
   void client_skipping(Conversation& c, Input& in);
   void begin_request(Conversation& c, const Input& in, bool resynchronised);
   Open& adopt_or_take(Conversation& c, Offset begin);
@@ -70,7 +70,7 @@ class Pairer::Impl {
   void mark_acked(const FlowRecord& flow, Conversation& c);
 
   // responses.cpp
-  void server_bytes(Conversation& c, Input in);
+  void server_bytes(Conversation& c, Input& in);
   void server_skipping(Conversation& c, Input& in);
   bool another_begins(const Conversation& c, const Open& open, const Input& in) const;
   void end_response_here(Conversation& c, Open& open, const Input& in);

@@ -19,7 +19,7 @@ PacketRef latest_before(PacketRef a, PacketRef b, PacketRef packet) {
 
 }  // namespace
 
-void Pairer::Impl::client_bytes(Conversation& c, Input in) {
+void Pairer::Impl::client_bytes(Conversation& c, Input& in) {
   while (!in.empty() && !c.opaque) {
     switch (c.mode[0]) {
       case Mode::between: {

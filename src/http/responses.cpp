@@ -21,7 +21,7 @@ bool is_interim(std::uint16_t status) { return status >= 100 && status < 200 && 
 
 }  // namespace
 
-void Pairer::Impl::server_bytes(Conversation& c, Input in) {
+void Pairer::Impl::server_bytes(Conversation& c, Input& in) {
   while (!in.empty() && !c.opaque) {
     switch (c.mode[1]) {
       case Mode::tunnel:

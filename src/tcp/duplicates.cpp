@@ -46,8 +46,14 @@ PacketRef DuplicateFilter::find_or_remember(const Segment& segment, std::uint64_
     }
     return entry.packet;
   }
-  for (std::size_t i = kWays - 1; i > 0; --i) set[i] = set[i - 1];
-  set[0] = {fingerprint, segment.packet, segment.vlan};
+  Entry* oldest = &set[0];
+  for (Entry& entry : set) {
+    if (entry.packet.number < oldest->packet.number) oldest = &entry;
+  }
+  // Member by member: a whole Entry would be built first and then copied.
+  oldest->fingerprint = fingerprint;
+  oldest->packet = segment.packet;
+  oldest->vlan = segment.vlan;
   return {};
 }
 

@@ -32,7 +32,7 @@ class DuplicateFilter {
   };
   static constexpr std::size_t kWays = 4;
   static constexpr std::size_t kSets = 1024;
-  // The newest first: copies come close together, and the last one gives way.
+  // Copies come close together: the oldest gives way.
   using Set = std::array<Entry, kWays>;
 
   Duration window(const Segment& segment, const Entry& entry) const;

@@ -159,6 +159,9 @@ TEST(StartLine, Recognition) {
   EXPECT_TRUE(starts_message(Kind::request, "QUERY /x HTTP/1.0\r\n"));
   EXPECT_TRUE(starts_message(Kind::request, "OPTIONS * HTTP/1.1\r\n"));
   EXPECT_FALSE(starts_message(Kind::request, "QUERY /x"));
+  EXPECT_FALSE(starts_message(Kind::request, "OST /notify HTTP/1.1\r\n"));
+  EXPECT_FALSE(starts_message(Kind::request, "TIONS * HTTP/1.1\r\n"));
+  EXPECT_TRUE(starts_message(Kind::request, "LINK /x HTTP/1.1\r\n"));
   EXPECT_FALSE(starts_message(Kind::request, "GET away from here\r\n"));
   EXPECT_FALSE(starts_message(Kind::request, "GET \x01\x02"));
   EXPECT_FALSE(starts_message(Kind::request, "{\"a\": 1}"));
