@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "httpdiag/flow.hpp"
 
@@ -18,26 +19,15 @@ enum class MessageState : std::uint8_t {
   unknown,  // a gap or snaplen cut hides where it ends; `end` is a lower bound
 };
 
-/// One HTTP/1.x message. A body is counted and digested; only a bounded head of
-/// it is kept, for the acknowledgement rule alone.
-struct Message {
-  Offset begin = 0;    // first byte of the start line
-  Offset end = 0;      // one past the last byte seen that belongs to it
-  PacketRef first;     // packet that first carried byte `begin`
-  PacketRef last;      // packet that carried the last byte before `end`
-  PacketRef readable;  // packet that made the last byte readable for the receiver (>= last in
-                       // capture order)
+/// All that is known of a message but its texts.
+struct MessageShape {
+  Offset begin = 0;  // first byte of the start line
+  Offset end = 0;    // one past the last byte seen that belongs to it
+  PacketRef first;   // packet that first carried byte `begin`
+  PacketRef last;    // packet that carried the last byte before `end`
   Offset peer_acked =
       0;  // ACK number in `first`, as offset on the peer's tape: taxonomy 2.1's "Qfirst.ack"
-  PacketRef body_begin;  // first packet with body bytes, none without a body
 
-  std::string
-      start;  // request: target as sent; response: reason phrase. At most Limits::max_target_bytes
-  std::string host;  // request: Host (or the authority of an absolute target); response: Server
-  std::string location_or_agent;  // request: User-Agent; response: Location. Bounded
-  std::string body_head;  // first Limits::body_head_bytes of the body after transfer decoding
-  std::string content_type, content_encoding;   // bounded, as sent
-  std::string method;                           // request only; empty when cut off
   std::uint64_t body_bytes = 0;                 // after chunked decoding
   std::optional<std::uint64_t> content_length;  // as declared
   std::uint64_t digest = 0;                     // XXH3-64 over body_bytes; meaningless if `has_gap`
@@ -50,6 +40,7 @@ struct Message {
   bool chunked = false;
   bool close_delimited = false;  // the peer's FIN ends it (RFC 9112 §6.3 rule 8)
   bool expect_continue = false;
+  bool event_stream = false;    // response: Content-Type: text/event-stream
   bool upgrade = false;         // 101 or CONNECT 2xx follows from it, or the request asks for it
   bool has_gap = false;         // bytes inside it are not in the capture
   bool snaplen_cut = false;     // the gap is the snaplen's
@@ -61,23 +52,33 @@ struct Message {
   bool body_decoded = false;  // `body_head` is the whole body, its Content-Encoding undone
 
   // Strict parse error; parsing may have gone on leniently.
-  std::string error;  // llhttp's name, e.g. "HPE_INVALID_HEADER_TOKEN"; empty = none
+  bool fatal = false;      // nothing behind error_offset could be parsed
+  std::string_view error;  // llhttp's name, e.g. "HPE_INVALID_HEADER_TOKEN", in static storage;
+                           // empty = none
   Offset error_offset = 0;
   PacketRef error_packet;
-  bool fatal = false;  // nothing behind error_offset could be parsed
 };
 
-struct Exchange {
-  std::uint32_t index = 0;  // 1-based within the flow
-  Message request;
-  std::optional<Message> response;  // final (non-1xx) response; may be incomplete
+/// One HTTP/1.x message. A body is counted and digested; only a bounded head of
+/// it is kept, for the acknowledgement rule alone.
+struct Message : MessageShape {
+  std::string method;  // request only; empty when cut off
+  std::string
+      start;  // request: target as sent; response: reason phrase. At most Limits::max_target_bytes
+  std::string host;  // request: Host (or the authority of an absolute target); response: Server
+  std::string content_encoding;  // response: bounded, as sent
+  std::string body_head;  // first Limits::body_head_bytes of the body after transfer decoding
+};
+
+/// What TCP and the rest of the flow looked like around an exchange.
+struct Circumstances {
+  std::uint32_t index = 0;            // 1-based within the flow
+  std::uint32_t requests_before = 0;  // on this flow
 
   PacketRef acked_by;  // first segment whose ACK covers the whole request; none = not (yet) seen
   PacketRef interim;   // first 1xx response (not 101)
   std::uint16_t interim_status = 0;
-  std::uint32_t requests_before = 0;  // on this flow
   PacketRef active_before;  // last segment with payload, SYN or FIN before the request's first byte
-  PacketRef wire_before;    // last segment of any kind before it
 
   bool pipelined = false;              // first byte sent before the previous response was complete
   PacketRef pipelined_behind;          // if so: first packet of the request in front
@@ -101,6 +102,11 @@ struct Exchange {
   Duration longest_stall{0};                // longest retransmission stall during the exchange
   PacketRef stall_begin, stall_end;
   Side stalled = Side::client;
+};
+
+struct Exchange : Circumstances {
+  Message request;
+  std::optional<Message> response;  // final (non-1xx) response; may be incomplete
 };
 
 /// Bytes on a flow that are no exchange.

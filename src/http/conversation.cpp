@@ -9,6 +9,7 @@ namespace {
 constexpr std::size_t kKeptCapacity = 1024;
 
 void empty(std::string& text) {
+  if (text.empty()) return;
   text.clear();
   if (text.capacity() > kKeptCapacity) text.shrink_to_fit();
 }
@@ -22,63 +23,19 @@ bool body_refused(const Open& open) {
          open.response().status >= 300 && open.x.interim_status != 100;
 }
 
-// Field by field, since it is done for every message; `a = b = {}` would read back what it has
-// just written, which costs more than all the rest. The bindings name every member, so that a
-// new one does not compile before it is dealt with here.
 void recycle(Message& message) {
-  auto& [begin, end, first, last, readable, peer_acked, body_begin, start, host, location_or_agent,
-         body_head, content_type, content_encoding, method, body_bytes, content_length, digest,
-         keep_alive_timeout_s, status, major, minor, state, head_complete, close_token, chunked,
-         close_delimited, expect_continue, upgrade, has_gap, snaplen_cut, resynchronised,
-         missing_last_chunk, body_omitted, body_decoded, error, error_offset, error_packet, fatal] =
-      message;
-  begin = end = peer_acked = body_bytes = digest = error_offset = 0;
-  first = {};
-  last = {};
-  readable = {};
-  body_begin = {};
-  error_packet = {};
-  for (std::string* text : {&start, &host, &location_or_agent, &body_head, &content_type,
-                            &content_encoding, &method, &error}) {
+  static_cast<MessageShape&>(message) = MessageShape{};
+  for (std::string* text : {&message.method, &message.start, &message.host,
+                            &message.content_encoding, &message.body_head}) {
     empty(*text);
   }
-  content_length.reset();
-  keep_alive_timeout_s = status = 0;
-  major = minor = 1;
-  state = MessageState::incomplete;
-  head_complete = close_token = chunked = close_delimited = expect_continue = upgrade = false;
-  has_gap = snaplen_cut = resynchronised = missing_last_chunk = fatal = false;
-  body_omitted = body_decoded = false;
 }
 
 void recycle(Exchange& x) {
-  auto& [position, request, response, acked_by, interim, interim_status, requests_before,
-         active_before, wire_before, pipelined, pipelined_behind, previous_said_close,
-         close_token_in, close_token_in_flight, response_missing, response_gap, response_gap_bytes,
-         uncertain, unsolicited_before, unsolicited, unsolicited_status,
-         client_closed_before_response, retransmits_before, retransmits_after, longest_stall,
-         stall_begin, stall_end, stalled] = x;
-  recycle(request);
-  if (!response) response.emplace();
-  recycle(*response);
-  position = requests_before = retransmits_before = retransmits_after = 0;
-  interim_status = unsolicited_status = 0;
-  response_gap_bytes = 0;
-  acked_by = {};
-  interim = {};
-  active_before = {};
-  wire_before = {};
-  close_token_in = {};
-  response_gap = {};
-  pipelined_behind = {};
-  unsolicited = {};
-  client_closed_before_response = {};
-  stall_begin = {};
-  stall_end = {};
-  pipelined = previous_said_close = close_token_in_flight = response_missing = false;
-  uncertain = unsolicited_before = false;
-  longest_stall = Duration{0};
-  stalled = Side::client;
+  static_cast<Circumstances&>(x) = Circumstances{};
+  recycle(x.request);
+  if (!x.response) x.response.emplace();
+  if (x.response->first) recycle(*x.response);  // nothing is known of one that has not begun
 }
 
 void recycle(Open& open) {
@@ -95,8 +52,8 @@ void recycle(Work& work) {
   work.head = work.acked = 0;
   work.reader = {};
   work.open = {};
-  work.missing = {};
-  work.hidden_in = {};
+  if (work.missing) work.missing = {};
+  if (work.hidden_in) work.hidden_in = {};
   work.hidden_answers = 0;
 }
 

@@ -76,8 +76,8 @@ struct Work {
   }
 };
 
-/// Per flow with payload.
-struct Conversation {
+/// Per flow with payload; one cache line.
+struct alignas(64) Conversation {
   Work* work = nullptr;
   PacketRef close_token_in;    // message that announced the close
   Offset close_token_end = 0;  // its end on the server's tape; 0 if a request said it

@@ -43,6 +43,10 @@ std::uint32_t timeout_of(std::string_view value) {
   return 0;
 }
 
+bool is_event_stream(std::string_view content_type) {
+  return content_type.starts_with("text/event-stream");
+}
+
 /// The authority of an absolute-form target (RFC 9112 §3.2.2), without user information.
 std::string_view authority_of(std::string_view target) {
   const std::size_t scheme = target.find("://");
@@ -74,12 +78,9 @@ void MessageBuilder::begin(Message& message, Kind kind, Expectation expectation)
 
 void MessageBuilder::restart_head(std::string_view method, std::string_view target_or_reason) {
   Message& m = *message_;
-  for (std::string* text :
-       {&m.method, &m.start, &m.host, &m.location_or_agent, &m.content_type, &m.content_encoding}) {
-    text->clear();
-  }
+  for (std::string* text : {&m.method, &m.start, &m.host, &m.content_encoding}) text->clear();
   m.keep_alive_timeout_s = 0;
-  m.expect_continue = false;
+  m.expect_continue = m.event_stream = false;
   append(m.method, method, kMaxMethod);
   append(m.start, target_or_reason, limits_.max_target_bytes);
   start_line_given_ = true;
@@ -116,11 +117,8 @@ MessageBuilder::Field MessageBuilder::classify() const {
     case 6:
       if (first == 'e') return either("expect", Field::expect);
       return first == 's' ? either("server", Field::server) : Field::other;
-    case 8:
-      return first == 'l' ? either("location", Field::location) : Field::other;
     case 10:
-      if (first == 'k') return either("keep-alive", Field::keep_alive);
-      return first == 'u' ? either("user-agent", Field::agent) : Field::other;
+      return first == 'k' ? either("keep-alive", Field::keep_alive) : Field::other;
     case 12:
       return first == 'c' ? either("content-type", Field::content_type) : Field::other;
     case 16:
@@ -141,18 +139,10 @@ std::string* MessageBuilder::target_of(Field field) {
     case Field::server:
       target = request ? nullptr : &m.host;
       break;
-    case Field::agent:
-      target = request ? &m.location_or_agent : nullptr;
-      break;
-    case Field::location:
-      target = request ? nullptr : &m.location_or_agent;
+    case Field::content_encoding:
+      target = request ? nullptr : &m.content_encoding;
       break;
     case Field::content_type:
-      target = &m.content_type;
-      break;
-    case Field::content_encoding:
-      target = &m.content_encoding;
-      break;
     case Field::keep_alive:
     case Field::expect:
       scratch_.clear();
@@ -180,6 +170,8 @@ void MessageBuilder::end_value() {
     if (field_ == Field::expect && kind_ == Kind::request) {
       message_->expect_continue = base::lower(scratch_).find("100-continue") != std::string::npos;
     }
+    if (field_ == Field::content_type && is_event_stream(scratch_))
+      message_->event_stream = kind_ == Kind::response;
   }
   value_ = nullptr;
 }
@@ -215,7 +207,6 @@ bool MessageBuilder::on_head(const Head& head) {
 
 void MessageBuilder::on_body(std::string_view part) {
   Message& m = *message_;
-  if (!m.body_begin) m.body_begin = carried_by_;
   if (kind_ == Kind::response && m.body_bytes == m.body_head.size()) {  // no gap so far
     append(m.body_head, part, limits_.body_head_bytes);
   }

@@ -50,7 +50,6 @@ class MessageBuilder {
 
   Message& message() { return *message_; }
   const Message& message() const { return *message_; }
-  void carried_by(PacketRef packet) { carried_by_ = packet; }
 
   // Called by the parser.
   void on_method(std::string_view part);
@@ -92,9 +91,7 @@ class MessageBuilder {
     expect,
     content_type,
     content_encoding,
-    agent,
     server,
-    location,
   };
   struct DigestDeleter {
     void operator()(XXH3_state_s* state) const;
@@ -110,7 +107,6 @@ class MessageBuilder {
 
   const Limits& limits_;
   Message* message_ = nullptr;
-  PacketRef carried_by_;
   Kind kind_ = Kind::request;
   Expectation expectation_;
   bool start_line_given_ = false;

@@ -28,7 +28,6 @@ void MessageReader::extend(std::size_t count, const Place& place) {
   Message& m = builder_.message();
   m.end = place.offset + count;
   m.last = place.carried_by;
-  m.readable = place.released_by;
 }
 
 void MessageReader::note_error(std::string_view error, std::size_t at, const Place& place) {
@@ -56,7 +55,6 @@ MessageReader::Step MessageReader::broken(std::string_view bytes, const Place& p
 }
 
 MessageReader::Step MessageReader::feed(std::string_view bytes, const Place& place) {
-  builder_.carried_by(place.carried_by);
   if (collecting_) return collect(bytes, place);
   const Parser::Result result = parser_.feed(bytes);
   switch (result.outcome) {
@@ -139,7 +137,7 @@ Parser::Result MessageReader::read_again(std::string_view head) {
     const std::string text = repaired.start_line + std::string{head.substr(head.find('\n') + 1)};
     const Parser::Result result = feed_text(Strictness::strict, text);
     if (result.outcome != Parser::Outcome::error) {
-      m.error.clear();
+      m.error = {};
       m.error_offset = 0;
       m.error_packet = {};
       return result;
@@ -161,7 +159,7 @@ MessageReader::AfterGap MessageReader::skip(const StreamGap& gap) {
   const auto extend_over = [&](std::uint64_t length) {
     m.end = gap.offset + length;
     // Whose packet the bytes were in is known for a cut only.
-    if (snaplen) m.last = m.readable = gap.noticed_in;
+    if (snaplen) m.last = gap.noticed_in;
     builder_.on_missing_body(length);
   };
   if (m.head_complete && !collecting_) {
@@ -185,7 +183,7 @@ MessageReader::AfterGap MessageReader::skip(const StreamGap& gap) {
   salvage_start_line();
   if (snaplen) {
     m.end = gap.offset + gap.length;
-    m.last = m.readable = gap.noticed_in;
+    m.last = gap.noticed_in;
   }
   m.state = MessageState::unknown;
   return AfterGap::lost;

@@ -13,7 +13,7 @@ Conversation* Pairer::Impl::find(const FlowRecord& flow) {
 Conversation& Pairer::Impl::conversation(const FlowRecord& flow) {
   if (flow.sink_slot == 0) {
     if (free_slots_.empty()) {
-      conversations_.emplace_back();
+      conversations_.add();
       free_slots_.reserve(conversations_.size());
       flow.sink_slot = static_cast<std::uint32_t>(conversations_.size());
     } else {
@@ -79,7 +79,6 @@ void Pairer::Impl::begin_message(Message& message, const Input& in, bool resynch
   const Place place = in.place();
   message.begin = message.end = place.offset;
   message.first = message.last = place.carried_by;
-  message.readable = place.released_by;
   message.peer_acked = in.chunk.peer_acked;
   message.resynchronised = resynchronised;
 }
@@ -112,7 +111,6 @@ void Pairer::Impl::extend_unknown(Conversation& c, Message& message, const Input
   const Place place = in.place();
   message.end = place.offset + in.rest().size();
   message.last = place.carried_by;
-  message.readable = place.released_by;
   recheck_acked(*c.work, message);
 }
 

@@ -5,10 +5,10 @@
 // from HTTP only by what follows in foreign.cpp.
 #pragma once
 
-#include <deque>
 #include <string_view>
 #include <vector>
 
+#include "base/slab.hpp"
 #include "http/conversation.hpp"
 #include "http/pairer.hpp"
 
@@ -111,7 +111,7 @@ class Pairer::Impl {
 
   const Limits& limits_;
   ExchangeSink& exchanges_;
-  std::deque<Conversation> conversations_;  // FlowRecord::sink_slot is the index + 1
+  base::Slab<Conversation> conversations_;  // FlowRecord::sink_slot is the index + 1
   std::vector<std::uint32_t> free_slots_;
   Pool<Work> works_;
   Pool<Open> opens_;

@@ -41,7 +41,7 @@ class Parser {
   /// The sender closed. `complete` if that is what the framing waited for.
   Outcome finish();
 
-  /// "HPE_INVALID_HEADER_TOKEN"; of the last error.
+  /// "HPE_INVALID_HEADER_TOKEN"; of the last error, in static storage.
   std::string_view error_name() const;
   /// Status digits as far as they were read; 0 before the third one.
   std::uint16_t status() const;

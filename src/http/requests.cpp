@@ -8,17 +8,6 @@
 
 namespace httpdiag::http {
 
-namespace {
-
-/// The later of two packets, of those that lie before `packet`.
-PacketRef latest_before(PacketRef a, PacketRef b, PacketRef packet) {
-  if (a.number >= packet.number) a = {};
-  if (b.number >= packet.number) b = {};
-  return a.number > b.number ? a : b;
-}
-
-}  // namespace
-
 void Pairer::Impl::client_bytes(Conversation& c, Input& in) {
   while (!in.empty() && !c.opaque) {
     switch (c.mode[0]) {
@@ -146,7 +135,6 @@ void Pairer::Impl::note_circumstances(Conversation& c, Open& open, const Input& 
   Exchange& x = open.x;
   x.requests_before = x.index - 1;
   if (flow.active.number < in.chunk.carried_by.number) x.active_before = flow.active;
-  x.wire_before = latest_before(flow.c().last, flow.s().last, in.chunk.carried_by);
   x.retransmits_before = flow.c().trouble().retransmitted + flow.s().trouble().retransmitted;
   if (c.unsolicited) {
     x.unsolicited_before = true;

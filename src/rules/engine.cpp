@@ -2,10 +2,10 @@
 #include "rules/engine.hpp"
 
 #include <algorithm>
-#include <deque>
 #include <map>
 #include <vector>
 
+#include "base/slab.hpp"
 #include "rules/judge.hpp"
 #include "rules/tally.hpp"
 
@@ -72,7 +72,7 @@ class Engine::Impl {
   const Settings& settings_;
   FlowReportSink& reports_;
   Tally tally_;
-  std::deque<Account> accounts_;  // FlowRecord::rules_slot is the index + 1
+  base::Slab<Account> accounts_;  // FlowRecord::rules_slot is the index + 1
   std::vector<std::uint32_t> free_;
   std::uint64_t healthy_shown_ = 0;
 };
@@ -80,7 +80,7 @@ class Engine::Impl {
 Account& Engine::Impl::account(const FlowRecord& flow) {
   if (flow.rules_slot == 0) {
     if (free_.empty()) {
-      accounts_.emplace_back();
+      accounts_.add();
       flow.rules_slot = static_cast<std::uint32_t>(accounts_.size());
     } else {
       flow.rules_slot = free_.back();

@@ -17,7 +17,7 @@ FindingBuilder malformed(const ExchangeFacts& facts) {
                                     request.error_offset - request.begin, request.error)}
       .evidence(request.first, Side::client, words(request))
       .evidence(request.error_packet, Side::client, "first byte that breaks the syntax")
-      .fact("parse_error", request.error)
+      .fact("parse_error", std::string{request.error})
       .fact("error_at_byte", static_cast<std::int64_t>(request.error_offset - request.begin))
       .seen_as("Servers answer 400 or close at once; a lenient one accepts it.");
 }

@@ -49,7 +49,7 @@ FindingBuilder malformed(const ExchangeFacts& facts) {
                                      response.error_offset - response.begin, response.error)};
   request_and_response(finding, facts)
       .evidence(response.error_packet, Side::server, "first byte that breaks the syntax")
-      .fact("parse_error", response.error)
+      .fact("parse_error", std::string{response.error})
       .fact("error_at_byte", static_cast<std::int64_t>(response.error_offset - response.begin))
       .seen_as(
           "Client: malformed response, BadStatusLine, HPE_... Parse Error, curl 1 or 8; a proxy: "
@@ -228,7 +228,7 @@ std::optional<Finding> response_stalled(const ExchangeFacts& facts, const Thresh
                       facts.silence >= limits.response_stall;
   if (!undelivered && !silent) return std::nullopt;
   // A stream of events is silent by design until it has something to say.
-  if (!undelivered && response.content_type.starts_with("text/event-stream")) return std::nullopt;
+  if (!undelivered && response.event_stream) return std::nullopt;
 
   const bool long_enough = facts.silence >= limits.no_response_high || undelivered ||
                            by_client(facts.close_after_response.closer);

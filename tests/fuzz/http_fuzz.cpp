@@ -27,7 +27,7 @@ using namespace httpdiag;
 void check_message(const Message& m, const SideRecord& tape, const Limits& limits) {
   REQUIRE(m.begin <= m.end);
   REQUIRE(m.end <= tape.delivered);
-  REQUIRE(m.first && m.last && m.readable);
+  REQUIRE(m.first && m.last);
   REQUIRE(m.first.number <= m.last.number);
   REQUIRE(m.start.size() <= limits.max_target_bytes);
   REQUIRE(m.host.size() <= limits.max_field_bytes);
