@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/slab.hpp"
+#include "base/stable_array.hpp"
 #include "http/conversation.hpp"
 #include "http/pairer.hpp"
 
@@ -111,7 +111,7 @@ class Pairer::Impl {
 
   const Limits& limits_;
   ExchangeSink& exchanges_;
-  base::Slab<Conversation> conversations_;  // FlowRecord::sink_slot is the index + 1
+  base::StableArray<Conversation> conversations_;  // FlowRecord::sink_slot is the index + 1
   std::vector<std::uint32_t> free_slots_;
   Pool<Work> works_;
   Pool<Open> opens_;

@@ -5,7 +5,7 @@
 #include <map>
 #include <vector>
 
-#include "base/slab.hpp"
+#include "base/stable_array.hpp"
 #include "rules/judge.hpp"
 #include "rules/tally.hpp"
 
@@ -72,7 +72,7 @@ class Engine::Impl {
   const Settings& settings_;
   FlowReportSink& reports_;
   Tally tally_;
-  base::Slab<Account> accounts_;  // FlowRecord::rules_slot is the index + 1
+  base::StableArray<Account> accounts_;  // FlowRecord::rules_slot is the index + 1
   std::vector<std::uint32_t> free_;
   std::uint64_t healthy_shown_ = 0;
 };

@@ -10,7 +10,7 @@
 namespace httpdiag::base {
 
 template <typename T>
-class Slab {
+class StableArray {
  public:
   std::size_t size() const { return size_; }
   T& operator[](std::size_t i) { return chunks_[i / kChunk][i % kChunk]; }
