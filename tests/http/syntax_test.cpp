@@ -42,7 +42,13 @@ std::string first_response(const std::string& bytes) {
 
 struct Case {
   std::string bytes, expected;
+  std::string with_9 = {};  // llhttp 9 finds another error, or one that 8.1 lets pass
 };
+
+void expect(const std::string& found, const Case& c) {
+  if (!c.with_9.empty() && found == c.with_9) return;
+  EXPECT_EQ(found, c.expected) << c.bytes;
+}
 
 TEST(Syntax, RequestsThatAreReadLeniently) {
   const std::vector<Case> cases = {
@@ -60,12 +66,14 @@ TEST(Syntax, RequestsThatAreReadLeniently) {
        "1: POST /x complete body=2 HPE_UNEXPECTED_CONTENT_LENGTH@53/p2"},
       {"POST /x HTTP/1.1\r\nContent-Length: 9\r\nTransfer-Encoding: "
        "chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
-       "1: POST /x complete body=2 chunked HPE_UNEXPECTED_CONTENT_LENGTH@67/p2"},
+       "1: POST /x complete body=2 chunked HPE_UNEXPECTED_CONTENT_LENGTH@67/p2",
+       "1: POST /x complete body=2 chunked HPE_INVALID_TRANSFER_ENCODING@55/p2"},
       // A method that llhttp does not know is no error.
       {"QUERY /x HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi", "1: QUERY /x complete body=2"},
-      {"GET / HTTP/1.1\r\nX: a\r\n folded\r\n\r\n", "1: GET / complete"},
+      {"GET / HTTP/1.1\r\nX: a\r\n folded\r\n\r\n", "1: GET / complete",
+       "1: GET / complete HPE_INVALID_HEADER_TOKEN@22/p2"},
   };
-  for (const Case& c : cases) EXPECT_EQ(first_request(c.bytes), c.expected) << c.bytes;
+  for (const Case& c : cases) expect(first_request(c.bytes), c);
 }
 
 TEST(Syntax, RequestsOfUncertainExtentAreFatal) {
@@ -79,20 +87,22 @@ TEST(Syntax, RequestsOfUncertainExtentAreFatal) {
       {"POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhi",
        "1: POST /x unknown chunked HPE_INVALID_CHUNK_SIZE@48/p2 fatal"},
   };
-  for (const Case& c : cases) EXPECT_EQ(first_request(c.bytes), c.expected) << c.bytes;
+  for (const Case& c : cases) expect(first_request(c.bytes), c);
 }
 
 TEST(Syntax, Responses) {
   const std::vector<Case> cases = {
       {"HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", "200  complete"},
-      {"HTTP/1.1 2 OK\r\nContent-Length: 2\r\n\r\nhi", "2 OK complete body=2"},
+      {"HTTP/1.1 2 OK\r\nContent-Length: 2\r\n\r\nhi", "2 OK complete body=2",
+       "2 OK complete body=2 HPE_INVALID_STATUS@10/p3"},
       {"HTTP/1.1 2000 OK\r\nContent-Length: 2\r\n\r\nhi",
-       "2000 OK complete body=2 HPE_INVALID_STATUS@13/p3"},
+       "2000 OK complete body=2 HPE_INVALID_STATUS@13/p3",
+       "2000 OK complete body=2 HPE_INVALID_STATUS@12/p3"},
       {"HTTP/2 200\r\nContent-Length: 0\r\n\r\n", "200  complete HPE_INVALID_VERSION@6/p3"},
       {"<html>hello</html>", "0  unknown HPE_INVALID_CONSTANT@0/p3 fatal (end)"},
       {"\x15\x03\x01\x00\x02\x02\x28"s, "0  unknown HPE_INVALID_CONSTANT@0/p3 fatal (end)"},
   };
-  for (const Case& c : cases) EXPECT_EQ(first_response(c.bytes), c.expected) << c.bytes;
+  for (const Case& c : cases) expect(first_response(c.bytes), c);
 }
 
 TEST(Syntax, FirstPayloadThatIsNoHttp) {
