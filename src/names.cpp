@@ -200,6 +200,44 @@ std::string_view name(EndedBy ended_by) {
   std::abort();
 }
 
+std::string_view name(Oddity oddity) {
+  switch (oddity) {
+    case Oddity::midstream:
+      return "midstream";
+    case Oddity::synack_before_syn:
+      return "synack-before-syn";
+    case Oddity::simultaneous_open:
+      return "simultaneous-open";
+    case Oddity::syn_with_data:
+      return "syn-with-data";
+    case Oddity::rst_ignored:
+      return "rst-ignored";
+    case Oddity::data_after_fin:
+      return "data-after-fin";
+    case Oddity::data_after_rst:
+      return "data-after-rst";
+    case Oddity::differing_copy:
+      return "differing-copy";
+    case Oddity::out_of_window:
+      return "out-of-window";
+    case Oddity::buffer_limit:
+      return "buffer-limit";
+    case Oddity::roles_guessed:
+      return "roles-guessed";
+    case Oddity::synack_missing:
+      return "synack-missing";
+    case Oddity::challenged:
+      return "challenged";
+    case Oddity::reused_tuple:
+      return "reused-tuple";
+    case Oddity::window_unknown:
+      return "window-unknown";
+    case Oddity::icmp_soft_error:
+      return "icmp-soft-error";
+  }
+  std::abort();
+}
+
 std::string_view name(Skip skip) {
   switch (skip) {
     case Skip::not_ip:

@@ -37,6 +37,17 @@ TEST(Names, AreThoseOfTheReportContract) {
   EXPECT_EQ(all_names(EndedBy::server_rst), "none client-fin server-fin client-rst server-rst");
 }
 
+TEST(Names, EveryOddityHasItsOwn) {
+  std::string names;
+  for (std::size_t bit = 0; bit < kOddityCount; ++bit) {
+    names += (bit == 0 ? "" : " ") + std::string{name(static_cast<Oddity>(1u << bit))};
+  }
+  EXPECT_EQ(names,
+            "midstream synack-before-syn simultaneous-open syn-with-data rst-ignored "
+            "data-after-fin data-after-rst differing-copy out-of-window buffer-limit "
+            "roles-guessed synack-missing challenged reused-tuple window-unknown icmp-soft-error");
+}
+
 TEST(Names, EveryAccountOfTheLedgerHasItsOwn) {
   EXPECT_EQ(all_names(static_cast<Skip>(kSkipCount - 1)),
             "not-ip not-tcp icmp-other ip-fragment fragment-refused truncated-header "

@@ -202,6 +202,15 @@ void Scenarios::check(const Expectation& expected) const {
       EXPECT_EQ(x->response ? std::to_string(x->response->status) : "none", expected.word);
       return;
     }
+    case Kind::oddity: {
+      const FlowReport* f = flow(expected.place);
+      ASSERT_NE(f, nullptr) << "no such flow";
+      EXPECT_TRUE(
+          std::any_of(f->oddities.begin(), f->oddities.end(),
+                      [&](const OddityReport& odd) { return name(odd.oddity) == expected.word; }))
+          << "missing: " << expected.word;
+      return;
+    }
     case Kind::flows:
       EXPECT_EQ(report_.flows, expected.numbers.front());
       return;

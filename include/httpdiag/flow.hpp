@@ -66,6 +66,8 @@ enum class Oddity : std::uint16_t {
   window_unknown = 16384,   // window scale not seen: window sizes other than 0 are guesses
   icmp_soft_error = 32768,  // an ICMP error quoted this flow after it was established
 };
+inline constexpr std::size_t kOddityCount = 16;
+std::string_view name(Oddity oddity);  // "differing-copy"
 
 /// Transmission times kept of a repeated SYN or SYN-ACK, for the retry schedules.
 /// Linux with tcp_syn_retries 6 sends 11 (tcp_syn_linear_timeouts, 6.5 and later).

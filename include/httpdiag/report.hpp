@@ -70,6 +70,13 @@ struct SideReport {
   TcpState state{};
 };
 
+/// Something about a flow that did not go by the book and changes no verdict.
+struct OddityReport {
+  Oddity oddity{};
+  std::optional<Side> from;
+  std::vector<PacketRef> packets;  // empty where none was noted
+};
+
 struct FlowReport {
   FlowId id{};
   Endpoint client, server;
@@ -84,6 +91,7 @@ struct FlowReport {
   Severity severity = Severity::ok;
   std::vector<Label> labels;
   std::vector<Finding> findings;          // about the flow as a whole
+  std::vector<OddityReport> oddities;     // in order of their bits
   std::vector<ExchangeReport> exchanges;  // in order; see omitted_exchanges
   std::uint64_t exchange_count = 0;       // all of them
   std::uint64_t omitted_exchanges = 0;    // healthy ones beyond the cap
@@ -113,6 +121,13 @@ struct Cause {
   FlowReport example;                  // that flow, with only that exchange
 };
 
+/// How many flows have an oddity, and the first of them.
+struct OddityTotal {
+  std::uint64_t flows = 0;
+  FlowId example_flow{};
+  OddityReport example;
+};
+
 struct Report {
   const CaptureSummary* input = nullptr;  // borrowed from the source
   std::optional<PacketRef> first, last;   // earliest and latest by time
@@ -121,6 +136,7 @@ struct Report {
   std::uint64_t flows = 0, exchanges = 0;
   std::array<std::uint64_t, kLabelCount> flow_labels{}, exchange_labels{};  // primary
   std::array<std::uint64_t, kLabelCount> annotations{};  // flows or exchanges that carry it
+  std::array<OddityTotal, kOddityCount> oddities;        // by bit
   Severity worst = Severity::ok;
   std::string headline;
   std::vector<Finding> findings;  // about the capture as a whole

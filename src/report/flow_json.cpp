@@ -27,6 +27,10 @@ std::string_view name_of(MessageState state) {
   return "unknown";
 }
 
+void write_side(JsonOut& json, const std::optional<Side>& side) {
+  side ? json.value(*side == Side::client ? "client" : "server") : json.value(nullptr);
+}
+
 void write_labels(JsonOut& json, const std::vector<Label>& labels) {
   json.key("labels").array();
   for (const Label label : labels) json.value(info(label).id);
@@ -110,6 +114,21 @@ void write_exchange(JsonOut& json, std::uint32_t flow, const ExchangeReport& exc
   json.end();
 }
 
+void write_oddities(JsonOut& json, const std::vector<OddityReport>& oddities) {
+  json.key("oddities").array();
+  for (const OddityReport& odd : oddities) {
+    json.object();
+    json.field("name", name(odd.oddity));
+    json.key("from");
+    write_side(json, odd.from);
+    json.key("packets").array();
+    for (const PacketRef& packet : odd.packets) json.value(packet.number);
+    json.end();
+    json.end();
+  }
+  json.end();
+}
+
 /// {"client": 1, "server": 2} of one member of both sides.
 void write_both(JsonOut& json, std::string_view key, const FlowReport& flow,
                 std::uint64_t SideReport::*member) {
@@ -145,8 +164,7 @@ void write_finding(JsonOut& json, const Finding& finding) {
     json.field("packet", evidence.packet.number);
     json.field("at", evidence.packet.time);
     json.key("from");
-    evidence.from ? json.value(*evidence.from == Side::client ? "client" : "server")
-                  : json.value(nullptr);
+    write_side(json, evidence.from);
     json.field("what", evidence.what);
     json.end();
   }
@@ -189,6 +207,7 @@ void write_flow_fields(JsonOut& json, const FlowReport& flow, const Options& opt
   json.field("severity", name(flow.severity));
   write_labels(json, flow.labels);
   write_findings(json, flow.findings);
+  write_oddities(json, flow.oddities);
   json.key("exchanges").array();
   for (const ExchangeReport* exchange : options.selection.exchanges(flow)) {
     write_exchange(json, id, *exchange, options.show_payload);

@@ -69,17 +69,32 @@ void write_input(JsonOut& json, const Report& report) {
   json.end();
 }
 
-/// Labels that occur, in order of id, so that the order survives new labels.
+using Counts = std::vector<std::pair<std::string_view, std::uint64_t>>;
+
+/// In order of name, so that the order survives new names.
+void write_sorted(JsonOut& json, std::string_view key, Counts counts) {
+  std::sort(counts.begin(), counts.end());
+  json.key(key).object();
+  for (const auto& [name, count] : counts) json.field(name, count);
+  json.end();
+}
+
+/// Labels that occur.
 void write_counts(JsonOut& json, std::string_view key,
                   const std::array<std::uint64_t, kLabelCount>& counts) {
-  std::vector<std::pair<std::string_view, std::uint64_t>> present;
+  Counts present;
   for (std::size_t i = 0; i < kLabelCount; ++i) {
     if (counts[i] != 0) present.emplace_back(info(static_cast<Label>(i)).id, counts[i]);
   }
-  std::sort(present.begin(), present.end());
-  json.key(key).object();
-  for (const auto& [id, count] : present) json.field(id, count);
-  json.end();
+  write_sorted(json, key, std::move(present));
+}
+
+void write_oddities(JsonOut& json, const Report& report) {
+  Counts present;
+  for (const OddityTotal& total : report.oddities) {
+    if (total.flows != 0) present.emplace_back(name(total.example.oddity), total.flows);
+  }
+  write_sorted(json, "oddities", std::move(present));
 }
 
 void write_cause(JsonOut& json, const Cause& cause) {
@@ -109,6 +124,7 @@ void write_summary(JsonOut& json, const Report& report) {
   write_counts(json, "flow_labels", report.flow_labels);
   write_counts(json, "exchange_labels", report.exchange_labels);
   write_counts(json, "annotations", report.annotations);
+  write_oddities(json, report);
   json.field("worst_severity", name(report.worst));
   json.field("headline", report.headline);
   json.end();

@@ -10,6 +10,7 @@
 #include <numeric>
 #include <set>
 
+#include "report/oddity_text.hpp"
 #include "report/render.hpp"
 #include "report/spool.hpp"
 #include "report/text_parts.hpp"
@@ -136,6 +137,10 @@ class TextWriter final : public Writer {
     for (const Finding& finding : report.findings) {
       page_.wrapped(0, Ink::yellow, "Beware", kHang,
                     fmt::format("{}: {}", info(finding.label).id, finding.detail));
+    }
+    for (const OddityTotal& total : report.oddities) {
+      if (total.flows != 0 && misleads(total.example.oddity))
+        page_.wrapped(0, Ink::yellow, "Beware", kHang, words(total));
     }
   }
 

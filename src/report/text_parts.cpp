@@ -8,6 +8,7 @@
 
 #include "base/text.hpp"
 #include "httpdiag/symptoms.hpp"
+#include "report/oddity_text.hpp"
 #include "report/redact.hpp"
 
 namespace httpdiag::report {
@@ -260,6 +261,7 @@ void show_flow_in_full(Page& page, const FlowReport& flow, const Options& option
   side_line(page, "Server", flow.sides[index(Side::server)]);
   if (flow.duplicates != 0)
     item(page, "Copies", base::count(flow.duplicates, "packet") + " captured twice");
+  for (const OddityReport& odd : flow.oddities) item(page, "Odd", words(odd));
   for (const Finding& finding : flow.findings) {
     page.blank();
     page.line(0, ink_of(finding.severity), info(finding.label).id, info(finding.label).title);

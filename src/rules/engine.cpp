@@ -7,6 +7,7 @@
 
 #include "base/stable_array.hpp"
 #include "rules/judge.hpp"
+#include "rules/oddities.hpp"
 #include "rules/tally.hpp"
 
 namespace httpdiag::rules {
@@ -186,6 +187,7 @@ FlowReport Engine::Impl::describe(const FlowFacts& facts, Account& own) const {
   }
   report.duplicates = flow.trouble().duplicates;
   if (flow.rtt > Duration{0}) report.rtt = flow.rtt;
+  report.oddities = oddities_of(flow);
   report.exchanges = std::move(own.shown);
   report.exchange_count = own.exchanges;
   report.omitted_exchanges = own.omitted;

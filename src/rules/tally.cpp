@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 
 #include "base/text.hpp"
 #include "rules/finding_builder.hpp"
@@ -60,6 +61,7 @@ void Tally::count_flow(const FlowReport& flow) {
   report_.worst = std::max(report_.worst, worst_of(flow.findings));
   report_.omitted_exchanges += flow.omitted_exchanges;
   note_quality(flow.findings);
+  count_oddities(flow);
 
   const bool flow_itself = !flow.findings.empty() && flow.findings.front().label == flow.label;
   if (flow_itself && flow.severity >= Severity::warning)
@@ -67,6 +69,21 @@ void Tally::count_flow(const FlowReport& flow) {
   for (const ExchangeReport& exchange : flow.exchanges) {
     if (exchange.severity >= Severity::warning)
       count_cause(exchange.label, exchange.severity, flow, &exchange);
+  }
+}
+
+void Tally::count_oddities(const FlowReport& flow) {
+  std::uint16_t counted = 0;
+  for (const OddityReport& odd : flow.oddities) {
+    const auto bit = static_cast<std::uint16_t>(odd.oddity);
+    if ((counted & bit) != 0) continue;  // both sides have it
+    counted |= bit;
+    OddityTotal& total = report_.oddities[static_cast<std::size_t>(std::countr_zero(bit))];
+    ++total.flows;
+    // The first by id, so that it does not depend on which flow ended first.
+    if (total.flows > 1 && total.example_flow < flow.id) continue;
+    total.example_flow = flow.id;
+    total.example = odd;
   }
 }
 

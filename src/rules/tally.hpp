@@ -43,6 +43,7 @@ class Tally {
   Cause* cause_for(Label label, Severity severity, const FlowReport& flow);
   void count_cause(Label label, Severity severity, const FlowReport& flow,
                    const ExchangeReport* exchange);
+  void count_oddities(const FlowReport& flow);
   void note_quality(const std::vector<Finding>& findings);
   void add_capture_findings(const CaptureSummary& input, const Ledger& ledger);
 

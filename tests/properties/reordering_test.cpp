@@ -60,14 +60,30 @@ std::vector<Label> errors_in(const Outcome& outcome) {
   return labels;
 }
 
+/// Packet `number` carries other bytes than another one: which came first is all that tells them
+/// apart.
+bool is_differing_copy(const Outcome& outcome, PacketNumber number) {
+  for (const FlowReport& flow : outcome.flows) {
+    for (const OddityReport& odd : flow.oddities) {
+      if (odd.oddity != Oddity::differing_copy) continue;
+      for (const PacketRef& packet : odd.packets) {
+        if (packet.number == number) return true;
+      }
+    }
+  }
+  return false;
+}
+
 TEST(ReorderingProperty, WithinADirectionKeepsEveryExchange) {
   std::size_t swaps = 0;
   for (const Recording& recording : recordings()) {
-    const std::string expected = joined(exchanges(analyse(recording), is_transport));
+    const Outcome as_recorded = analyse(recording);
+    const std::string expected = joined(exchanges(as_recorded, is_transport));
     for (std::size_t i = 0; i + 1 < recording.packets.size(); ++i) {
       const auto pair = neighbours(recording, i);
       if (!pair || !pair->same_direction) continue;
       if (pair->apart < Duration{0} || pair->apart >= milliseconds{100}) continue;
+      if (is_differing_copy(as_recorded, i + 1) && is_differing_copy(as_recorded, i + 2)) continue;
       const Outcome outcome = analyse(swapped(recording, i));
       EXPECT_EQ(faults_of(outcome), "") << recording.name;
       EXPECT_EQ(joined(exchanges(outcome, is_transport)), expected)

@@ -45,14 +45,14 @@ TEST(JsonReport, HasTheFieldsOfTheContractInOrder) {
             (Names{"files", "packets", "first_at", "last_at", "damage", "ledger", "vantage"}));
   EXPECT_EQ(keys(report["summary"]),
             (Names{"flows", "exchanges", "deliveries", "flow_labels", "exchange_labels",
-                   "annotations", "worst_severity", "headline"}));
+                   "annotations", "oddities", "worst_severity", "headline"}));
   const Json& flow = report["flows"][0];
   EXPECT_EQ(keys(flow),
-            (Names{"id",       "client",  "server",        "first_packet",  "last_packet",
-                   "first_at", "last_at", "history",       "handshake",     "ended_by",
-                   "states",   "packets", "payload_bytes", "retransmitted", "duplicates",
-                   "rtt_us",   "label",   "severity",      "labels",        "findings",
-                   "exchanges"}));
+            (Names{"id",       "client",   "server",        "first_packet",  "last_packet",
+                   "first_at", "last_at",  "history",       "handshake",     "ended_by",
+                   "states",   "packets",  "payload_bytes", "retransmitted", "duplicates",
+                   "rtt_us",   "label",    "severity",      "labels",        "findings",
+                   "oddities", "exchanges"}));
   EXPECT_EQ(keys(flow["exchanges"][1]),
             (Names{"id", "request", "response", "sent", "acked", "acked_by_packet", "answered",
                    "timing", "retry", "label", "severity", "labels", "findings"}));
@@ -138,6 +138,15 @@ TEST(JsonReport, HidesQueryValuesUnlessAskedNotTo) {
   options.show_payload = true;
   EXPECT_NE(render(Format::json, {healthy_flow(1)}, options).find("/notify?token=s3cret&id=7"),
             std::string::npos);
+}
+
+TEST(JsonReport, NamesOdditiesWithTheirPackets) {
+  FlowReport flow = healthy_flow(1);
+  flow.oddities = {{Oddity::differing_copy, Side::server, {packet(5, 0), packet(9, 1)}},
+                   {Oddity::reused_tuple, std::nullopt, {}}};
+  EXPECT_EQ(json({flow})["flows"][0]["oddities"],
+            Json::parse(R"([{"name":"differing-copy","from":"server","packets":[5,9]},
+                            {"name":"reused-tuple","from":null,"packets":[]}])"));
 }
 
 TEST(JsonReport, HostileTextIsHarmlessAndStillReadable) {

@@ -62,6 +62,35 @@ TEST(TextReport, BeginsWithTheHeadlineAndWhatCouldMislead) {
             text.find("What went wrong"));
 }
 
+TEST(TextReport, WarnsWhereBytesWereSentAgainWithOtherContent) {
+  ReportBuilder builder;
+  OddityTotal& total = builder.report.oddities[7];
+  total = {.flows = 2,
+           .example_flow = FlowId{3},
+           .example = {Oddity::differing_copy, Side::client, {packet(5, 0), packet(9, 1)}}};
+  builder.report.oddities[13] = {// no reason to doubt anything
+                                 .flows = 1,
+                                 .example_flow = FlowId{4},
+                                 .example = {Oddity::reused_tuple, std::nullopt, {}}};
+  const std::string text = render(builder, {healthy_flow(1)});
+  EXPECT_TRUE(contains(text, "Beware    differing-copy: on 2 connections bytes were sent again"));
+  EXPECT_TRUE(contains(text, "first on flow 3, packets 5 and 9"));
+  EXPECT_FALSE(contains(text, "reused-tuple"));
+}
+
+TEST(TextReport, AFlowInFullNamesItsOddities) {
+  FlowReport flow = healthy_flow(1);
+  flow.oddities = {{Oddity::rst_ignored, Side::client, {packet(9, 1)}},
+                   {Oddity::window_unknown, std::nullopt, {}}};
+  Options options;
+  options.selection.flow = FlowId{1};
+  ReportBuilder builder;
+  const std::string text = render(builder, {flow}, options);
+  EXPECT_TRUE(contains(text, "Odd        a RST had no effect"));
+  EXPECT_TRUE(contains(text, "(client, packet 9)"));
+  EXPECT_EQ(text.find("Odd "), text.rfind("Odd "));  // the rest is said elsewhere
+}
+
 TEST(TextReport, GivesOneWorkedExampleForEachLabel) {
   ReportBuilder builder;
   Cause elsewhere = cause_of(half_closed_flow(1), 1);

@@ -20,7 +20,7 @@ struct Prefix {
   bool with_place;
 };
 
-constexpr std::array<Prefix, 13> kPrefixes = {{
+constexpr std::array<Prefix, 14> kPrefixes = {{
     {"expect flow ", Kind::flow, true},
     {"expect exchange ", Kind::exchange, true},
     {"not exchange ", Kind::not_primary, true},
@@ -34,6 +34,7 @@ constexpr std::array<Prefix, 13> kPrefixes = {{
     {"flows:", Kind::flows, false},
     {"exchanges:", Kind::exchanges, false},
     {"worst:", Kind::worst, false},
+    {"oddity ", Kind::oddity, true},
 }};
 
 std::uint32_t small_number(std::string_view text, std::size_t line) {

@@ -33,6 +33,7 @@ struct Expectation {
     flows,        // how many there are
     exchanges,    // in the whole capture
     worst,        // no finding is worse than this
+    oddity,       // noted about a flow
   };
   Kind kind{};
   std::size_t line = 0;
