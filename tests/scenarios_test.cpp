@@ -5,10 +5,9 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <map>
 #include <set>
 
-#include "httpdiag/analysis.hpp"
+#include "support/analyse.hpp"
 #include "support/expectations.hpp"
 #include "support/scenario.hpp"
 #include "support/testdata.hpp"
@@ -18,14 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Kind = Expectation::Kind;
-
-class Collector final : public FlowReportSink {
- public:
-  std::map<std::uint32_t, FlowReport> flows;
-  void on_flow_report(const FlowReport& flow) override {
-    flows.emplace(static_cast<std::uint32_t>(flow.id), flow);
-  }
-};
 
 std::string id(Label label) { return std::string{info(label).id}; }
 
@@ -64,14 +55,15 @@ class Scenarios : public testing::TestWithParam<std::string> {
   void run(const std::string& pcap) {
     const fs::path path = fs::path{testing::TempDir()} / ("scenario-" + GetParam() + ".pcap");
     std::ofstream{path, std::ios::binary} << pcap;
-    source_ = open_capture(path.string(), {});
-    report_ = analyze(*source_, Settings{}, collector_);
+    outcome_ = analyse_file(path);
     fs::remove(path);
   }
 
   const FlowReport* flow(const Place& place) const {
-    const auto found = collector_.flows.find(place.flow);
-    return found == collector_.flows.end() ? nullptr : &found->second;
+    const auto found =
+        std::find_if(outcome_.flows.begin(), outcome_.flows.end(),
+                     [&](const FlowReport& f) { return f.id == FlowId{place.flow}; });
+    return found == outcome_.flows.end() ? nullptr : &*found;
   }
   const ExchangeReport* exchange(const Place& place) const {
     const FlowReport* in = flow(place);
@@ -96,9 +88,7 @@ class Scenarios : public testing::TestWithParam<std::string> {
   void check_never(const std::string& label) const;
   std::string described() const;
 
-  std::unique_ptr<PacketSource> source_;
-  Collector collector_;
-  Report report_;
+  Outcome outcome_;
 };
 
 std::string Scenarios::described() const {
@@ -108,7 +98,8 @@ std::string Scenarios::described() const {
     for (const Label label : *v.labels) text += " +" + id(label);
     text += '\n';
   };
-  for (const auto& [number, f] : collector_.flows) {
+  for (const FlowReport& f : outcome_.flows) {
+    const auto number = static_cast<std::uint32_t>(f.id);
     add(std::to_string(number), verdict(f));
     for (const ExchangeReport& x : f.exchanges)
       add(std::to_string(number) + "." + std::to_string(x.index), verdict(x));
@@ -143,14 +134,15 @@ void Scenarios::check_evidence(const Expectation& expected) const {
 void Scenarios::check_never(const std::string& label) const {
   const RuleInfo* rule = find_rule(label);
   if (rule == nullptr) return;  // of a later release
-  for (const auto& [number, f] : collector_.flows) {
+  for (const FlowReport& f : outcome_.flows) {
+    const auto number = static_cast<std::uint32_t>(f.id);
     EXPECT_FALSE(verdict(f).carries(label)) << "flow " << number << " says " << label;
     for (const ExchangeReport& x : f.exchanges) {
       EXPECT_FALSE(verdict(x).carries(label))
           << "exchange " << number << "." << x.index << " says " << label;
     }
   }
-  for (const Finding& finding : report_.findings)
+  for (const Finding& finding : outcome_.report.findings)
     EXPECT_NE(id(finding.label), label) << "the capture says it";
 }
 
@@ -174,7 +166,7 @@ void Scenarios::check(const Expectation& expected) const {
       return check_annotation(expected);
     case Kind::capture: {
       const bool found =
-          std::any_of(report_.findings.begin(), report_.findings.end(),
+          std::any_of(outcome_.report.findings.begin(), outcome_.report.findings.end(),
                       [&](const Finding& f) { return id(f.label) == expected.word; });
       EXPECT_TRUE(found) << "missing about the capture: " << expected.word;
       return;
@@ -212,13 +204,14 @@ void Scenarios::check(const Expectation& expected) const {
       return;
     }
     case Kind::flows:
-      EXPECT_EQ(report_.flows, expected.numbers.front());
+      EXPECT_EQ(outcome_.report.flows, expected.numbers.front());
       return;
     case Kind::exchanges:
-      EXPECT_EQ(report_.exchanges, expected.numbers.front());
+      EXPECT_EQ(outcome_.report.exchanges, expected.numbers.front());
       return;
     case Kind::worst:
-      EXPECT_LE(report_.worst, severity_of(expected.word)) << "worst is " << name(report_.worst);
+      EXPECT_LE(outcome_.report.worst, severity_of(expected.word))
+          << "worst is " << name(outcome_.report.worst);
       return;
   }
 }
@@ -233,7 +226,7 @@ TEST_P(Scenarios, IsDiagnosed) {
   for (const Expectation& expected : expectations) check(expected);
   if (HasFailure()) std::printf("%s reports:\n%s", GetParam().c_str(), described().c_str());
 
-  const Ledger& ledger = report_.ledger;
+  const Ledger& ledger = outcome_.report.ledger;
   std::uint64_t accounted = ledger.decoded + ledger.duplicates;
   for (const std::uint64_t skipped : ledger.skipped) accounted += skipped;
   EXPECT_EQ(accounted, ledger.packets);

@@ -142,7 +142,6 @@ struct Report {
   std::vector<Finding> findings;  // about the capture as a whole
   std::vector<Cause> causes;      // worst and most frequent first
   std::uint64_t omitted_causes = 0;
-  std::uint64_t omitted_flows = 0;      // healthy flows beyond the cap
   std::uint64_t omitted_exchanges = 0;  // healthy exchanges beyond the cap
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Format json: one document, flows in order of id. Flows end in any order, so
-// each is rendered at once and spooled.
+// Formats json and ndjson. In json flows stand in order of id but end in any
+// order, so each is rendered at once and spooled.
 #include "report/flow_json.hpp"
 #include "report/render.hpp"
 #include "report/spool.hpp"
@@ -9,76 +9,91 @@
 namespace httpdiag::report {
 namespace {
 
-class JsonWriter final : public Writer {
+/// What json and ndjson do alike: which flows, and how the document ends.
+class JsonFormat : public Writer {
+ public:
+  JsonFormat(const Options& options, Output& out, JsonOut::Layout layout)
+      : options_{options}, out_{out}, cap_{options.max_healthy_flows}, layout_{layout} {}
+
+  void on_flow_report(const FlowReport& flow) final {
+    if (options_.selection.covers(flow) && cap_.admit(flow)) add(flow);
+  }
+
+  void finish(const Report& report) final {
+    check_flow_exists(options_.selection, report);
+    JsonOut json{layout_};
+    json.object();
+    begin(json);
+    write_head_fields(json, report, options_);
+    write_flows(json);
+    write_tail_fields(json, report, cap_);
+    json.end();
+    put(json);
+    out_.write("\n");
+  }
+
+ protected:
+  virtual void add(const FlowReport& flow) = 0;
+  virtual void begin(JsonOut&) {}
+  virtual void write_flows(JsonOut&) {}
+
+  void put(JsonOut& json) {
+    out_.write(json.text());
+    json.drain();
+  }
+  const Options& options() const { return options_; }
+  Output& out() { return out_; }
+
+ private:
+  Options options_;
+  Output& out_;
+  HealthyCap cap_;
+  JsonOut::Layout layout_;
+};
+
+class JsonWriter final : public JsonFormat {
  public:
   JsonWriter(const Options& options, Output& out)
-      : options_{options}, out_{out}, cap_{options.max_healthy_flows} {}
+      : JsonFormat{options, out, JsonOut::Layout::lines} {}
 
-  void on_flow_report(const FlowReport& flow) override {
-    if (!options_.selection.covers(flow) || !cap_.admit(flow)) return;
+ private:
+  void add(const FlowReport& flow) override {
     JsonOut json;
     json.object();
-    write_flow_fields(json, flow, options_);
+    write_flow_fields(json, flow, options());
     json.end();
     flows_.add(flow.id, json.text());
   }
 
-  void finish(const Report& report) override {
-    check_flow_exists(options_.selection, report);
-    JsonOut json;
-    json.object();
-    write_head_fields(json, report, options_);
+  void write_flows(JsonOut& json) override {
     json.line_break().key("flows").array();
     flows_.for_each([&](std::string_view flow) {
       json.line_break().raw(flow);
-      out_.write(json.text());
-      json.drain();
+      put(json);
     });
     json.end();
-    write_tail_fields(json, report, cap_);
-    json.end();
-    out_.write(json.text());
-    out_.write("\n");
   }
 
- private:
-  Options options_;
-  Output& out_;
-  HealthyCap cap_;
   Spool flows_;
 };
 
-/// Format ndjson: a line per flow as it ends, then a line with the rest.
-class NdjsonWriter final : public Writer {
+/// A line per flow as it ends, then a line with the rest.
+class NdjsonWriter final : public JsonFormat {
  public:
   NdjsonWriter(const Options& options, Output& out)
-      : options_{options}, out_{out}, cap_{options.max_healthy_flows} {}
-
-  void on_flow_report(const FlowReport& flow) override {
-    if (!options_.selection.covers(flow) || !cap_.admit(flow)) return;
-    JsonOut json;
-    json.object().field("type", "flow");
-    write_flow_fields(json, flow, options_);
-    json.end();
-    out_.write(json.text());
-    out_.write("\n");
-  }
-
-  void finish(const Report& report) override {
-    check_flow_exists(options_.selection, report);
-    JsonOut json{JsonOut::Layout::one_line};
-    json.object().field("type", "summary");
-    write_head_fields(json, report, options_);
-    write_tail_fields(json, report, cap_);
-    json.end();
-    out_.write(json.text());
-    out_.write("\n");
-  }
+      : JsonFormat{options, out, JsonOut::Layout::one_line} {}
 
  private:
-  Options options_;
-  Output& out_;
-  HealthyCap cap_;
+  void add(const FlowReport& flow) override {
+    JsonOut json;
+    json.object().field("type", "flow");
+    write_flow_fields(json, flow, options());
+    json.end();
+    put(json);
+    out().write("\n");
+  }
+
+  void begin(JsonOut& json) override { json.field("type", "summary"); }
 };
 
 }  // namespace

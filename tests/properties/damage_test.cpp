@@ -28,7 +28,7 @@ std::string trouble_with(const std::string& path) {
 TEST(DamageProperty, OfSingleBytesIsReported) {
   constexpr std::size_t kPerFile = 5;
   std::size_t file = 0;
-  for (const std::string& path : capture_paths()) {
+  for (const auto& path : capture_paths()) {
     const std::string bytes = read_file(path);
     ++file;
     if (bytes.size() > 3072 || bytes.size() < 2 * kPerFile) continue;

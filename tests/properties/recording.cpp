@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "decode/link.hpp"
+#include "support/testdata.hpp"
 
 namespace httpdiag::test {
 namespace {
@@ -29,12 +30,6 @@ Recording load(const std::string& path) {
 std::span<const std::byte> bytes_of(const std::string& text) {
   return std::as_bytes(std::span{text});
 }
-
-class Collector final : public FlowReportSink {
- public:
-  std::vector<FlowReport> flows;
-  void on_flow_report(const FlowReport& flow) override { flows.push_back(flow); }
-};
 
 std::string labels_of(Label primary, const std::vector<Label>& labels, Ignored ignored) {
   std::string text{info(primary).id};
@@ -168,22 +163,12 @@ std::optional<TcpView> tcp_in(const std::string& bytes, std::size_t ip, bool quo
 
 }  // namespace
 
-std::vector<std::string> capture_paths() {
-  std::vector<std::string> paths;
-  if (std::filesystem::is_directory("pcaps")) {
-    for (const auto& entry : std::filesystem::directory_iterator{"pcaps"}) {
-      if (entry.path().extension() == ".pcap") paths.push_back(entry.path());
-    }
-  }
-  std::sort(paths.begin(), paths.end());
-  if (paths.empty()) paths.push_back("none");
-  return paths;
-}
+std::vector<std::filesystem::path> capture_paths() { return files("pcaps", ".pcap"); }
 
 const std::vector<Recording>& recordings() {
   static const std::vector<Recording> all = [] {
     std::vector<Recording> loaded;
-    for (const std::string& path : capture_paths()) loaded.push_back(load(path));
+    for (const auto& path : capture_paths()) loaded.push_back(load(path));
     return loaded;
   }();
   return all;
@@ -203,17 +188,6 @@ const Packet* Replay::next() {
              .wire_length = packet.wire_length,
              .bytes = bytes_of(packet.bytes)};
   return &packet_;
-}
-
-Outcome analyse(PacketSource& source) {
-  Collector collector;
-  Outcome outcome;
-  outcome.report = analyze(source, Settings{}, collector);
-  outcome.report.input = nullptr;
-  outcome.flows = std::move(collector.flows);
-  std::sort(outcome.flows.begin(), outcome.flows.end(),
-            [](const FlowReport& a, const FlowReport& b) { return a.id < b.id; });
-  return outcome;
 }
 
 Outcome analyse(const Recording& recording) {

@@ -4,11 +4,12 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "httpdiag/analysis.hpp"
+#include "support/analyse.hpp"
 
 namespace httpdiag::test {
 
@@ -26,8 +27,8 @@ struct Recording {
 
 /// Every capture in pcaps/, read once; the tests run in testdata/.
 const std::vector<Recording>& recordings();
-/// Their files. {"none"} where the folder is missing, so that no test passes by being empty.
-std::vector<std::string> capture_paths();
+/// Their files.
+std::vector<std::filesystem::path> capture_paths();
 
 /// Serves the packets of a recording, which must outlive it.
 class Replay final : public PacketSource {
@@ -43,11 +44,6 @@ class Replay final : public PacketSource {
   CaptureSummary summary_;
 };
 
-struct Outcome {
-  std::vector<FlowReport> flows;  // by id
-  Report report;                  // `input` is gone
-};
-Outcome analyse(PacketSource& source);
 Outcome analyse(const Recording& recording);
 
 /// Which annotations a comparison passes over.

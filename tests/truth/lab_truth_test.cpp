@@ -9,7 +9,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "truth/collect.hpp"
+#include "support/analyse.hpp"
+#include "support/testdata.hpp"
 
 namespace httpdiag {
 namespace {
@@ -142,24 +143,12 @@ TEST_P(LabTruth, AgreesWithThePackets) {
 }
 
 std::vector<std::string> scenarios() {
-  std::vector<std::string> names;
-  if (fs::is_directory(kLab)) {
-    for (const auto& entry : fs::directory_iterator{kLab}) {
-      if (fs::exists(entry.path() / "truth.json")) names.push_back(entry.path().filename());
-    }
-  }
-  std::sort(names.begin(), names.end());
-  if (names.empty()) names.push_back("none");
-  return names;
+  return test::stems(
+      test::entries(kLab, [](const fs::path& path) { return fs::exists(path / "truth.json"); }));
 }
 
-INSTANTIATE_TEST_SUITE_P(Lab, LabTruth, testing::ValuesIn(scenarios()), [](const auto& test) {
-  std::string name = test.param;
-  std::replace_if(
-      name.begin(), name.end(), [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); },
-      '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Lab, LabTruth, testing::ValuesIn(scenarios()),
+                         [](const auto& tested) { return test::test_name(tested.param); });
 
 }  // namespace
 }  // namespace httpdiag

@@ -9,7 +9,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "truth/collect.hpp"
+#include "support/analyse.hpp"
+#include "support/testdata.hpp"
 
 namespace httpdiag {
 namespace {
@@ -103,25 +104,9 @@ TEST_P(PublicTruth, AgreesWithThePackets) {
   for (std::size_t i = 0; i < flows.size(); ++i) expect_flow(flows[i], analysed.flows[i]);
 }
 
-std::vector<std::string> captures() {
-  std::vector<std::string> names;
-  if (fs::is_directory(kPublic)) {
-    for (const auto& entry : fs::directory_iterator{kPublic}) {
-      if (entry.path().extension() == ".pcap") names.push_back(entry.path().stem());
-    }
-  }
-  std::sort(names.begin(), names.end());
-  if (names.empty()) names.push_back("none");
-  return names;
-}
-
-INSTANTIATE_TEST_SUITE_P(Public, PublicTruth, testing::ValuesIn(captures()), [](const auto& test) {
-  std::string name = test.param;
-  std::replace_if(
-      name.begin(), name.end(), [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); },
-      '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Public, PublicTruth,
+                         testing::ValuesIn(test::stems(test::files(kPublic, ".pcap"))),
+                         [](const auto& tested) { return test::test_name(tested.param); });
 
 }  // namespace
 }  // namespace httpdiag
