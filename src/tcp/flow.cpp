@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The dispatch of a segment, handshake, resets, acknowledgements and windows.
-// Payload and holes are in flow_payload.cpp.
+// The dispatch of a segment, handshake, acknowledgements and windows. Resets are in
+// flow_reset.cpp, payload and holes in flow_payload.cpp.
 #include "tcp/flow.hpp"
 
 #include <algorithm>
@@ -262,96 +262,6 @@ void Flow::on_syn(Context& context, const Segment& segment, Side from) {
   }
 }
 
-bool Flow::rst_is_effective(const Segment& segment, Side from) const {
-  const SideRecord& own = record.side(from);
-  const Side peer = other(from);
-  const bool peer_opening = record.side(peer).syn && !own.syn &&
-                            !record.has(Oddity::synack_missing) && own.delivered == 0;
-  if (peer_opening) {  // SYN-SENT: a RST counts only if it acknowledges the SYN (RFC 9293
-                       // §3.10.7.3)
-    if (!segment.flags.has(TcpFlags::ack)) return false;
-    const std::int64_t acked = half(peer).space.offset(segment.ack, 0);
-    if (acked < 0 || acked > static_cast<std::int64_t>(record.side(peer).next)) return false;
-    // From a kernel without a listener the sequence number is 0; from one that made up
-    // a connection it would be answered as any in-window segment. Both end SYN-SENT.
-    return true;
-  }
-  if (!half(from).base_known) return true;  // nothing to hold it against
-  // RFC 5961 §3.2: effective only at RCV.NXT of the receiver. That is somewhere between
-  // what it was seen to acknowledge and all that was sent; one less than that is accepted
-  // by Linux after a FIN (tcp_reset_check), which the crossing close produces.
-  const Offset sent = own.next + (own.fin ? 1 : 0);
-  const auto low = static_cast<std::int64_t>(own.acked) - (own.fin ? 1 : 0);
-  const std::int64_t at = half(from).space.offset(segment.seq, own.next);
-  return at >= low && at <= static_cast<std::int64_t>(std::max(sent, own.acked));
-}
-
-void Flow::on_rst(Context& context, const Segment& segment, Side from) {
-  letter(from, 'R');
-  SideTrouble& rare = trouble(from);
-  ++rare.rsts;
-  if (!rst_is_effective(segment, from)) {
-    note(Oddity::rst_ignored);
-    if (!rare.ignored_rst) rare.ignored_rst = segment.packet;
-    remember_early_rst(segment, from);
-    return;
-  }
-  if (rare.rst) return;
-  const Side peer = other(from);
-  rare.rst = segment.packet;
-  rare.rst_ttl = segment.ttl;
-  rare.rst_ip_id = segment.ip_id;
-  rare.rst_window = segment.window;
-  if (half(from).base_known) {
-    const std::int64_t at = half(from).space.offset(segment.seq, record.side(from).next);
-    rare.rst_seq = at > 0 ? static_cast<Offset>(at) : 0;
-  }
-  if (segment.flags.has(TcpFlags::ack) && half(peer).base_known) {
-    const std::int64_t at = half(peer).space.offset(segment.ack, record.side(peer).next);
-    rare.rst_has_ack = at >= 0;
-    rare.rst_ack = at > 0 ? static_cast<Offset>(at) : 0;
-  }
-  record.side(from).state = step(record.side(from).state, Signal::rst);
-  context.streams.on_rst(record, from);
-}
-
-// A RST may be recorded a moment before the last data of its sender.
-void Flow::remember_early_rst(const Segment& segment, Side from) {
-  Half& h = half(from);
-  if (!h.base_known || h.early_rst) return;
-  const std::int64_t ahead = h.space.offset(segment.seq, record.side(from).next) -
-                             static_cast<std::int64_t>(record.side(from).next);
-  constexpr std::int64_t kNear = 1 << 20;
-  if (ahead <= 0 || ahead > kNear) return;
-  h.early_rst = std::make_unique<Segment>(segment);
-  h.early_rst->payload = {};  // its bytes die with the packet
-  h.early_rst->options = {};
-}
-
-void Flow::retry_early_rst(Context& context, const Segment& segment, Side from) {
-  Half& h = half(from);
-  const auto early = std::move(h.early_rst);
-  if (segment.packet.time - early->packet.time > context.settings.limits.reorder_window) return;
-  const SideRecord& own = record.side(from);
-  if (h.space.number(own.next + (own.fin ? 1 : 0)) != early->seq) {
-    h.early_rst = std::make_unique<Segment>(*early);  // there may be more to come
-    return;
-  }
-  SideTrouble& rare = trouble(from);
-  if (rare.ignored_rst == early->packet) rare.ignored_rst = {};
-  --rare.rsts;
-  on_rst(context, *early, from);
-}
-
-// Both sides went on after the RST, so it had no effect (RFC 5961 §3.2, or forged and ignored).
-void Flow::cancel_rst(Side from) {
-  SideTrouble& rare = trouble(from);
-  if (!rare.ignored_rst) rare.ignored_rst = rare.rst;
-  rare.rst = {};
-  note(Oddity::rst_ignored);
-  record.side(from).state = record.side(from).fin ? HalfState::closing : HalfState::open;
-}
-
 bool Flow::on_ack(Context& context, const Segment& segment, Side from) {
   const Side tape = other(from);
   SideRecord& own = record.side(from);
@@ -528,45 +438,6 @@ void Flow::note_stall(Side side, PacketRef begin, PacketRef end) {
   rare.longest_stall = stall;
   rare.stall_begin = begin;
   rare.stall_end = end;
-}
-
-// What is still missing now stays missing: acknowledged bytes are a gap of the capture, others
-// were lost. Nothing behind lost bytes reached the application.
-void Flow::end_holes(Context& context, Side side) {
-  Half& h = half(side);
-  assume_fin(side);
-  if (!h.pending && record.side(side).delivered < acked_payload(side)) {
-    h.pending = std::make_unique<Pending>();  // only a RST tells of it
-  }
-  const bool unheard =
-      record.side(other(side)).packets == 0;  // nobody in the capture could acknowledge
-  while (h.pending &&
-         (record.side(side).delivered < acked_payload(side) || (unheard && !h.pending->empty()))) {
-    skip_hole(context, side, GapCause::not_captured,
-              h.pending->hole_acked ? h.pending->hole_acked : record.last);
-  }
-  if (!h.pending) return;
-  if (!h.pending->empty()) {
-    const Offset from = record.side(side).delivered;
-    const std::uint64_t length = h.pending->first_offset() - from;
-    trouble(side).lost_bytes += length;
-    context.streams.on_gap(record, {side, from, length, GapCause::lost, record.last});
-  }
-  context.held_bytes -= h.pending->cost();
-  h.pending.reset();
-}
-
-// One acknowledged number at the end of a tape, with nothing behind it, is a FIN that the capture
-// lacks: nobody sends a single byte and stops for good.
-void Flow::assume_fin(Side side) {
-  SideRecord& own = record.side(side);
-  const Half& h = half(side);
-  if (own.fin || !h.base_known) return;
-  if (own.acked != own.next + 1 || own.delivered != own.next) return;
-  if (h.pending && !h.pending->empty()) return;
-  own.fin_unseen = true;
-  own.fin = own.acked_by;
-  own.fin_offset = own.next;
 }
 
 void Flow::end(Context& context, EndCause cause, Timestamp now) {

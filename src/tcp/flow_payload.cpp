@@ -269,6 +269,45 @@ void Flow::check_holes(Context& context, PacketRef now) {
   }
 }
 
+// What is still missing now stays missing: acknowledged bytes are a gap of the capture, others
+// were lost. Nothing behind lost bytes reached the application.
+void Flow::end_holes(Context& context, Side side) {
+  Half& h = half(side);
+  assume_fin(side);
+  if (!h.pending && record.side(side).delivered < acked_payload(side)) {
+    h.pending = std::make_unique<Pending>();  // only a RST tells of it
+  }
+  const bool unheard =
+      record.side(other(side)).packets == 0;  // nobody in the capture could acknowledge
+  while (h.pending &&
+         (record.side(side).delivered < acked_payload(side) || (unheard && !h.pending->empty()))) {
+    skip_hole(context, side, GapCause::not_captured,
+              h.pending->hole_acked ? h.pending->hole_acked : record.last);
+  }
+  if (!h.pending) return;
+  if (!h.pending->empty()) {
+    const Offset from = record.side(side).delivered;
+    const std::uint64_t length = h.pending->first_offset() - from;
+    trouble(side).lost_bytes += length;
+    context.streams.on_gap(record, {side, from, length, GapCause::lost, record.last});
+  }
+  context.held_bytes -= h.pending->cost();
+  h.pending.reset();
+}
+
+// One acknowledged number at the end of a tape, with nothing behind it, is a FIN that the capture
+// lacks: nobody sends a single byte and stops for good.
+void Flow::assume_fin(Side side) {
+  SideRecord& own = record.side(side);
+  const Half& h = half(side);
+  if (own.fin || !h.base_known) return;
+  if (own.acked != own.next + 1 || own.delivered != own.next) return;
+  if (h.pending && !h.pending->empty()) return;
+  own.fin_unseen = true;
+  own.fin = own.acked_by;
+  own.fin_offset = own.next;
+}
+
 void Flow::tell_fin(Context& context, Side from) {
   const SideRecord& own = record.side(from);
   Half& h = half(from);

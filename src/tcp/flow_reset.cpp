@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// Resets: which of them count (RFC 9293 §3.10.7.3, RFC 5961 §3.2), which were recorded
+// a moment too early, and which proved to be without effect.
+#include <algorithm>
+
+#include "tcp/flow.hpp"
+
+namespace httpdiag::tcp {
+
+bool Flow::rst_is_effective(const Segment& segment, Side from) const {
+  const SideRecord& own = record.side(from);
+  const Side peer = other(from);
+  const bool peer_opening = record.side(peer).syn && !own.syn &&
+                            !record.has(Oddity::synack_missing) && own.delivered == 0;
+  if (peer_opening) {  // SYN-SENT: a RST counts only if it acknowledges the SYN (RFC 9293
+                       // §3.10.7.3)
+    if (!segment.flags.has(TcpFlags::ack)) return false;
+    const std::int64_t acked = half(peer).space.offset(segment.ack, 0);
+    if (acked < 0 || acked > static_cast<std::int64_t>(record.side(peer).next)) return false;
+    // From a kernel without a listener the sequence number is 0; from one that made up
+    // a connection it would be answered as any in-window segment. Both end SYN-SENT.
+    return true;
+  }
+  if (!half(from).base_known) return true;  // nothing to hold it against
+  // RFC 5961 §3.2: effective only at RCV.NXT of the receiver. That is somewhere between
+  // what it was seen to acknowledge and all that was sent; one less than that is accepted
+  // by Linux after a FIN (tcp_reset_check), which the crossing close produces.
+  const Offset sent = own.next + (own.fin ? 1 : 0);
+  const auto low = static_cast<std::int64_t>(own.acked) - (own.fin ? 1 : 0);
+  const std::int64_t at = half(from).space.offset(segment.seq, own.next);
+  return at >= low && at <= static_cast<std::int64_t>(std::max(sent, own.acked));
+}
+
+void Flow::on_rst(Context& context, const Segment& segment, Side from) {
+  letter(from, 'R');
+  SideTrouble& rare = trouble(from);
+  ++rare.rsts;
+  if (!rst_is_effective(segment, from)) {
+    note(Oddity::rst_ignored);
+    if (!rare.ignored_rst) rare.ignored_rst = segment.packet;
+    remember_early_rst(segment, from);
+    return;
+  }
+  if (rare.rst) return;
+  const Side peer = other(from);
+  rare.rst = segment.packet;
+  rare.rst_ttl = segment.ttl;
+  rare.rst_ip_id = segment.ip_id;
+  rare.rst_window = segment.window;
+  if (half(from).base_known) {
+    const std::int64_t at = half(from).space.offset(segment.seq, record.side(from).next);
+    rare.rst_seq = at > 0 ? static_cast<Offset>(at) : 0;
+  }
+  if (segment.flags.has(TcpFlags::ack) && half(peer).base_known) {
+    const std::int64_t at = half(peer).space.offset(segment.ack, record.side(peer).next);
+    rare.rst_has_ack = at >= 0;
+    rare.rst_ack = at > 0 ? static_cast<Offset>(at) : 0;
+  }
+  record.side(from).state = step(record.side(from).state, Signal::rst);
+  context.streams.on_rst(record, from);
+}
+
+// A RST may be recorded a moment before the last data of its sender.
+void Flow::remember_early_rst(const Segment& segment, Side from) {
+  Half& h = half(from);
+  if (!h.base_known || h.early_rst) return;
+  const std::int64_t ahead = h.space.offset(segment.seq, record.side(from).next) -
+                             static_cast<std::int64_t>(record.side(from).next);
+  constexpr std::int64_t kNear = 1 << 20;
+  if (ahead <= 0 || ahead > kNear) return;
+  h.early_rst = std::make_unique<Segment>(segment);
+  h.early_rst->payload = {};  // its bytes die with the packet
+  h.early_rst->options = {};
+}
+
+void Flow::retry_early_rst(Context& context, const Segment& segment, Side from) {
+  Half& h = half(from);
+  const auto early = std::move(h.early_rst);
+  if (segment.packet.time - early->packet.time > context.settings.limits.reorder_window) return;
+  const SideRecord& own = record.side(from);
+  if (h.space.number(own.next + (own.fin ? 1 : 0)) != early->seq) {
+    h.early_rst = std::make_unique<Segment>(*early);  // there may be more to come
+    return;
+  }
+  SideTrouble& rare = trouble(from);
+  if (rare.ignored_rst == early->packet) rare.ignored_rst = {};
+  --rare.rsts;
+  on_rst(context, *early, from);
+}
+
+// Both sides went on after the RST, so it had no effect (RFC 5961 §3.2, or forged and ignored).
+void Flow::cancel_rst(Side from) {
+  SideTrouble& rare = trouble(from);
+  if (!rare.ignored_rst) rare.ignored_rst = rare.rst;
+  rare.rst = {};
+  note(Oddity::rst_ignored);
+  record.side(from).state = record.side(from).fin ? HalfState::closing : HalfState::open;
+}
+
+}  // namespace httpdiag::tcp
