@@ -81,7 +81,7 @@ std::optional<Finding> request_on_half_closed(const ExchangeFacts& facts,
       Label::request_on_half_closed,
       fmt::format("The server had closed its side{} before; the request's own ACK number covers "
                   "its FIN. {}",
-                  facts.half_closed_age ? " " + base::duration(age) : std::string{},
+                  facts.half_closed_age ? fmt::format(" {}", base::duration(age)) : std::string{},
                   rst    ? "The server's kernel answered with RST and discarded it."
                   : read ? "The server's kernel took it, but no answer can come on this connection."
                          : "It was never answered.")};
