@@ -100,6 +100,7 @@ def main():
 
     with tempfile.TemporaryDirectory(prefix="httpdiag-bench-") as temporary:
         options.dir = options.dir or temporary
+        os.makedirs(options.dir, exist_ok=True)
         good = True
         print("speed")
         path, truth = make(options, "callbacks.pcap", "--mib", str(options.mib))
