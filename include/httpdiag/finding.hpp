@@ -153,7 +153,7 @@ struct Finding {
   Severity severity{};
   Fault fault;
   std::string detail;              // one sentence with the numbers in it
-  std::vector<Evidence> evidence;  // never empty, in packet order
+  std::vector<Evidence> evidence;  // in packet order; empty only where no packet could be read
   std::vector<NamedFact> facts;
   std::string remedy;   // the rule's, or a more specific one
   std::string seen_as;  // what each side would have seen, for this very case

@@ -104,7 +104,7 @@ bool carried_nothing(const FlowReport& flow) {
 }
 
 std::string_view arrow(const std::optional<Side>& from) {
-  if (!from) return "   (ICMP)    ";
+  if (!from) return "             ";  // an ICMP error, or either side's
   return *from == Side::client ? "------------>" : "<------------";
 }
 

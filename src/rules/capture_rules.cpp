@@ -78,17 +78,22 @@ std::optional<Finding> flow_one_way(const FlowFacts& facts, const Thresholds& li
 }
 
 std::optional<Finding> flow_clock_anomaly(const FlowFacts& facts, const Thresholds& limits) {
-  const Duration step = facts.flow.trouble().clock_step;
-  if (step <= limits.clock_step_back) return std::nullopt;
-  return FindingBuilder{
+  const Duration own = facts.flow.trouble().clock_step;  // between two packets of the flow
+  if (own <= limits.clock_step_back) return std::nullopt;
+  const Duration step = facts.clock_step ? facts.clock_step->size() : own;
+  FindingBuilder finding{
       Label::capture_clock_anomaly,
       fmt::format(
           "The clock steps back by {} within this connection; its durations are unreliable.",
-          base::duration(step))}
-      .evidence(facts.flow.first, std::nullopt, "first packet")
-      .evidence(facts.flow.last, std::nullopt, "last packet")
-      .fact("step_us", std::optional{step})
-      .build();
+          base::duration(step))};
+  if (facts.clock_step) {
+    finding.evidence(facts.clock_step->from, std::nullopt, "before the step")
+        .evidence(facts.clock_step->to, std::nullopt, "recorded after it, with an earlier time");
+  } else {
+    finding.evidence(facts.flow.first, std::nullopt, "first packet")
+        .evidence(facts.flow.last, std::nullopt, "last packet");
+  }
+  return finding.fact("step_us", std::optional{step}).build();
 }
 
 // Only where something was undecided: an idle connection at the end of a capture is normal.

@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "rules/finding_builder.hpp"
+#include "rules/icmp_words.hpp"
 #include "rules/rule_lists.hpp"
 #include "rules/syn_schedules.hpp"
 
@@ -21,41 +22,6 @@ void transmissions(FindingBuilder& finding, const SideRecord& side, Side from,
   const std::size_t kept = std::min<std::size_t>(side.syns, kMaxSynTimes);
   for (std::size_t i = 1; i < kept; ++i) {
     finding.evidence(side.trouble().syn_times[i], from, fmt::format("{} again ({})", what, i + 1));
-  }
-}
-
-std::string_view icmp_meaning(const FlowTrouble& trouble) {
-  if (trouble.icmp_v6) {
-    switch (trouble.icmp_code) {  // RFC 4443 §3.1
-      case 0:
-        return "no route";
-      case 1:
-        return "administratively prohibited";
-      case 3:
-        return "address unreachable";
-      case 4:
-        return "port unreachable";
-      default:
-        return "destination unreachable";
-    }
-  }
-  switch (trouble.icmp_code) {  // RFC 792, RFC 1122 §3.2.2.1, RFC 1812 §5.2.7.1
-    case 0:
-      return "network unreachable";
-    case 1:
-      return "host unreachable";
-    case 2:
-      return "protocol unreachable";
-    case 3:
-      return "port unreachable";
-    case 9:
-      return "network administratively prohibited";
-    case 10:
-      return "host administratively prohibited";
-    case 13:
-      return "communication administratively prohibited";
-    default:
-      return "destination unreachable";
   }
 }
 
@@ -100,10 +66,7 @@ std::optional<Finding> connect_unreachable(const FlowFacts& facts, const Thresho
                          fmt::format("{} answered the SYN with ICMP \"{}\".",
                                      to_string(trouble.icmp_reporter), icmp_meaning(trouble))};
   transmissions(finding, facts.flow.c(), Side::client, "SYN");
-  finding
-      .evidence(
-          trouble.icmp, std::nullopt,
-          fmt::format("ICMP {} from {}", icmp_meaning(trouble), to_string(trouble.icmp_reporter)))
+  finding.evidence(trouble.icmp, std::nullopt, icmp_evidence(trouble))
       .fault(from_target ? Party::server_host : Party::network, Confidence::high, "")
       .fact("icmp_type", std::int64_t{trouble.icmp_type})
       .fact("icmp_code", std::int64_t{trouble.icmp_code})
@@ -192,14 +155,35 @@ bool unanswered(const FlowFacts& facts) {
          !facts.server_unheard;
 }
 
+/// What a router had to say about the SYNs, if it did. Time exceeded has no label of its own
+/// (taxonomy 12), yet it shows where the SYNs ended.
+std::string icmp_note(const FlowTrouble& trouble) {
+  if (!trouble.icmp) return "";
+  return fmt::format(
+      " {} answered with ICMP \"{}\"{}.", to_string(trouble.icmp_reporter), icmp_meaning(trouble),
+      time_exceeded(trouble) ? ": routers pass the SYN on in circles. Linux gives up at once on it"
+                             : "");
+}
+
 FindingBuilder unanswered_syns(Label label, const FlowFacts& facts, std::string detail) {
-  FindingBuilder finding{label, std::move(detail)};
+  const FlowTrouble& trouble = facts.flow.trouble();
+  FindingBuilder finding{label, std::move(detail) + icmp_note(trouble)};
   transmissions(finding, facts.flow.c(), Side::client, "SYN");
-  finding.fact("syn_count", std::int64_t{facts.syn_count})
+  finding.evidence(trouble.icmp, std::nullopt, icmp_evidence(trouble))
+      .fact("syn_count", std::int64_t{facts.syn_count})
       .fact("span_us", facts.syn_span)
       .seen_as(std::string{kConnectTimeoutSeen})
       .fault(Party::network, Confidence::medium,
              "the server host is down, drops SYNs in its firewall, or its accept queue is full");
+  if (trouble.icmp) {
+    finding.fact("icmp_type", std::int64_t{trouble.icmp_type})
+        .fact("icmp_code", std::int64_t{trouble.icmp_code})
+        .fact("reported_by", to_string(trouble.icmp_reporter));
+  }
+  if (time_exceeded(trouble)) {
+    finding.fault(Party::network, Confidence::high)
+        .seen_as("Client: no route to host (EHOSTUNREACH), or a connect timeout. Server: nothing.");
+  }
   if (facts.schedule) finding.fact("schedule", std::string{facts.schedule->name});
   return finding;
 }
@@ -248,18 +232,19 @@ std::optional<Finding> connect_abandoned(const FlowFacts& facts, const Threshold
   for (const Duration known : fitting) {
     candidates += fmt::format("{}{}", candidates.empty() ? "" : " or ", base::duration(known));
   }
+  const std::string sent =
+      facts.syn_count == 1 ? std::string{"1 SYN"}
+                           : fmt::format("{} SYNs over {}", facts.syn_count, base::duration(lower));
   FindingBuilder finding = unanswered_syns(
       Label::connect_abandoned, facts,
       gave_up
-          ? fmt::format(
-                "{} over {} without an answer, and the next one, due within {}, never came: the "
-                "application gave up{}.",
-                base::count(facts.syn_count, "SYN"), base::duration(lower),
-                base::duration(next_gap),
-                candidates.empty() ? "" : ", as with a connect timeout of " + candidates)
-          : fmt::format(
-                "{} over {} without an answer; the capture ended before the next one was due.",
-                base::count(facts.syn_count, "SYN"), base::duration(lower)));
+          ? fmt::format("{} without an answer, and the next one, due within {}, never came: the "
+                        "{} gave up{}.",
+                        sent, base::duration(next_gap),
+                        time_exceeded(facts.flow.trouble()) ? "client" : "application",
+                        candidates.empty() ? "" : ", as with a connect timeout of " + candidates)
+          : fmt::format("{} without an answer; the capture ended before the next one was due.",
+                        sent));
   finding.fact("waited_at_least_us", std::optional{lower})
       .fact("waited_at_most_us", gave_up ? std::optional{upper} : std::nullopt)
       .fact("matched_timeout_us", fitting.size() == 1 ? std::optional{fitting[0]} : std::nullopt);
@@ -303,8 +288,10 @@ std::optional<Finding> connection_unused(const FlowFacts& facts, const Threshold
   FindingBuilder finding{
       Label::connection_unused,
       facts.first_close.packet
-          ? fmt::format("Opened, never used; {} after {}.", words(facts.first_close.closer),
-                        base::duration(*facts.unused_for))
+          ? fmt::format("Opened, never used; {} {}.", words(facts.first_close.closer),
+                        *facts.unused_for == Duration{0}
+                            ? "at once"
+                            : "after " + base::duration(*facts.unused_for))
           : fmt::format("Opened and not used for {}, still open at the end.",
                         base::duration(*facts.unused_for))};
   finding.evidence(facts.flow.c().syn, Side::client, "SYN")

@@ -204,6 +204,8 @@ void Engine::Impl::on_flow(const FlowRecord& flow, EndCause cause, Timestamp now
   facts.all_complete = own.all_complete;
   facts.last_response_end = own.last_response_end;
   facts.unsolicited_status = own.unsolicited_status;
+  if (flow.trouble().clock_step > Duration{0})
+    facts.clock_step = tally_.largest_step(flow.first.number, flow.last.number);
   if (own.strays) {
     facts.opaque = own.strays->opaque;
     facts.opaque_protocol = own.strays->protocol;

@@ -99,6 +99,11 @@ FlowFacts measure(const FlowRecord& flow, EndCause cause, Timestamp until,
   return facts;
 }
 
+bool harmless_error(const Message& message) {
+  return message.error == "HPE_UNEXPECTED_CONTENT_LENGTH" && !message.fatal && !message.chunked &&
+         message.content_length;
+}
+
 std::optional<Duration> match_timeout(Duration value, const Thresholds& limits,
                                       const std::vector<Duration>& known) {
   std::optional<Duration> best;

@@ -25,6 +25,12 @@ struct Closing {
   bool unseen = false;  // the FIN is not in the capture; `packet` acknowledges it
 };
 
+/// Two packets recorded one after the other, the later one with an earlier time.
+struct ClockStep {
+  PacketRef from, to;
+  Duration size() const { return from.time - to.time; }
+};
+
 /// Which published retry schedule a series of SYNs follows.
 struct SynSchedule {
   std::string_view name;   // "Linux, tcp_syn_retries 6"
@@ -61,6 +67,7 @@ struct FlowFacts {
   PacketRef opaque{}, unsolicited{}, garbage{};  // strays: see Stray
   std::string_view opaque_protocol{};
   std::uint16_t unsolicited_status = 0;
+  std::optional<ClockStep> clock_step{};  // the largest while it lasted, if it is still known
 
   bool closed_window(Side side) const;  // ends with a window of zero that was probed
 };
@@ -107,6 +114,10 @@ struct ExchangeFacts {
 };
 
 ExchangeFacts measure(const Exchange& exchange, const FlowFacts& flow, const Thresholds& limits);
+
+/// The only error of `message` is a Content-Length that is there twice with one value: a recipient
+/// may take it (RFC 9110 §8.6), and nearly all do.
+bool harmless_error(const Message& message);
 
 /// The entry of `known` within the tolerance of `value`, if any.
 std::optional<Duration> match_timeout(Duration value, const Thresholds& limits,

@@ -86,9 +86,14 @@ FindingBuilder& FindingBuilder::remedy(std::string text) {
   return *this;
 }
 
+FindingBuilder& FindingBuilder::without_evidence() {
+  evidence_needed_ = false;
+  return *this;
+}
+
 Finding FindingBuilder::build() {
   auto& evidence = finding_.evidence;
-  HTTPDIAG_CHECK(!evidence.empty());
+  HTTPDIAG_CHECK(!evidence.empty() || !evidence_needed_);
   std::stable_sort(evidence.begin(), evidence.end(), [](const Evidence& a, const Evidence& b) {
     return a.packet.number < b.packet.number;
   });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Puts a Finding together. Evidence that was not seen is left out; a finding
-// without any evidence does not build.
+// without any evidence does not build, unless it says why.
 #pragma once
 
 #include <string>
@@ -28,11 +28,15 @@ class FindingBuilder {
   FindingBuilder& seen_as(std::string text);
   FindingBuilder& remedy(std::string text);
 
+  /// Nothing was read: there is no packet to point at.
+  FindingBuilder& without_evidence();
+
   /// Evidence in packet order, one line per packet.
   Finding build();
 
  private:
   Finding finding_;
+  bool evidence_needed_ = true;
 };
 
 std::string_view words(Closer closer);  // "the client closed (FIN)"

@@ -113,8 +113,8 @@ ExchangeReport judge(Exchange& x, const FlowFacts& flow, const Settings& setting
   if (!facts.request_complete && report.acked == Acked::all) report.acked = Acked::part;
   report.sent = facts.request_complete;
   report.acked_by = x.acked_by;
-  // Bytes without a status line are no answer, unless the capture is what hides it.
-  const bool status_seen = x.response && x.response->status != 0;
+  // Bytes without a status line are no answer, unless the capture is what hides it. "000" is one.
+  const bool status_seen = x.response && (x.response->status != 0 || x.response->head_complete);
   report.answered = status_seen || x.response_missing || (x.response && x.response->has_gap);
   report.idle = facts.idle;
   report.send = facts.send;

@@ -4,6 +4,7 @@
 
 #include "base/text.hpp"
 #include "rules/finding_builder.hpp"
+#include "rules/icmp_words.hpp"
 #include "rules/rule_lists.hpp"
 
 namespace httpdiag::rules {
@@ -24,8 +25,9 @@ FindingBuilder malformed(const ExchangeFacts& facts) {
 
 /// A strict parser would refuse it, yet this server took it.
 bool accepted_anyway(const ExchangeFacts& facts) {
-  return !facts.exchange.request.fatal && facts.response_complete &&
-         facts.exchange.response->status < 400;
+  if (facts.exchange.request.fatal || !facts.response_complete) return false;
+  const std::uint16_t status = facts.exchange.response->status;
+  return status < 400 || (harmless_error(facts.exchange.request) && status != 400);
 }
 
 /// "1.2 kB of 64 kB"
@@ -38,13 +40,19 @@ std::string progress(const Message& message) {
 
 std::optional<Finding> request_malformed(const ExchangeFacts& facts, const Thresholds&) {
   if (facts.exchange.request.error.empty() || accepted_anyway(facts)) return std::nullopt;
-  return malformed(facts).build();
+  FindingBuilder finding = malformed(facts);
+  if (harmless_error(facts.exchange.request)) {
+    finding.fault(Party::client_app, Confidence::medium, "the server had another reason");
+  }
+  return finding.build();
 }
 
 std::optional<Finding> request_malformed_note(const ExchangeFacts& facts, const Thresholds&) {
   if (facts.exchange.request.error.empty() || !accepted_anyway(facts)) return std::nullopt;
+  const bool harmless = harmless_error(facts.exchange.request);
   return malformed(facts)
-      .severity(Severity::warning)
+      .severity(harmless ? Severity::info : Severity::warning)
+      .fault(Party::client_app, harmless ? Confidence::low : Confidence::high)
       .seen_as("This server accepted it; a stricter one, or a proxy in between, will not.")
       .build();
 }
@@ -234,7 +242,7 @@ std::optional<Finding> request_not_acked(const ExchangeFacts& facts, const Thres
       .fact("unacked_us", std::optional{unacked_for})
       .seen_as("Client: a read timeout, or ETIMEDOUT after minutes. Server: nothing in any log.");
   if (flow.trouble().icmp)
-    finding.evidence(flow.trouble().icmp, std::nullopt, "ICMP error about this flow");
+    finding.evidence(flow.trouble().icmp, std::nullopt, icmp_evidence(flow.trouble()));
   return finding.build();
 }
 

@@ -28,8 +28,8 @@ FindingBuilder& request_and_response(FindingBuilder& finding, const ExchangeFact
   const Exchange& x = facts.exchange;
   finding.evidence(x.request.first, Side::client, words_for_request_evidence(x))
       .evidence(x.response->first, Side::server,
-                x.response->status != 0
-                    ? fmt::format("{} {}", x.response->status, x.response->start)
+                x.response->status != 0 || x.response->head_complete
+                    ? fmt::format("{:03} {}", x.response->status, x.response->start)
                     : std::string{"start of the response"})
       .fact("status", std::int64_t{x.response->status})
       .fact("received_bytes", static_cast<std::int64_t>(x.response->body_bytes));
@@ -42,26 +42,48 @@ FindingBuilder& request_and_response(FindingBuilder& finding, const ExchangeFact
   return finding;
 }
 
+/// Three digits, yet none of the five classes: "a client that receives a response with an invalid
+/// status code ought to process it as if it were a 5xx" (RFC 9110 §15).
+bool impossible_status(const Message& response) {
+  return response.head_complete && (response.status < 100 || response.status > 599);
+}
+
 FindingBuilder malformed(const ExchangeFacts& facts) {
   const Message& response = *facts.exchange.response;
-  FindingBuilder finding{Label::response_malformed,
-                         fmt::format("The response breaks HTTP/1.1 syntax at byte {} ({}).",
-                                     response.error_offset - response.begin, response.error)};
+  const bool by_status = impossible_status(response);
+  FindingBuilder finding{
+      Label::response_malformed,
+      by_status ? fmt::format("The status {:03} is none: HTTP has 100 to 599, and a client has to "
+                              "take any other for a server error.",
+                              response.status)
+                : fmt::format("The response breaks HTTP/1.1 syntax at byte {} ({}).",
+                              response.error_offset - response.begin, response.error)};
   request_and_response(finding, facts)
       .evidence(response.error_packet, Side::server, "first byte that breaks the syntax")
-      .fact("parse_error", std::string{response.error})
-      .fact("error_at_byte", static_cast<std::int64_t>(response.error_offset - response.begin))
       .seen_as(
           "Client: malformed response, BadStatusLine, HPE_... Parse Error, curl 1 or 8; a proxy: "
           "502.");
+  if (by_status) {
+    finding.seen_as(
+        fmt::format("Client: status {:03}, an unknown status, or a malformed response; a "
+                    "proxy: 502.",
+                    response.status));
+  }
+  if (response.error.empty()) return finding;
+  finding.fact("parse_error", std::string{response.error})
+      .fact("error_at_byte", static_cast<std::int64_t>(response.error_offset - response.begin));
   return finding;
 }
 
 }  // namespace
 
 std::optional<Finding> response_malformed(const ExchangeFacts& facts, const Thresholds&) {
-  if (!facts.answered || facts.exchange.response->error.empty()) return std::nullopt;
+  if (!facts.answered) return std::nullopt;
   const Message& response = *facts.exchange.response;
+  if (impossible_status(response)) {
+    return malformed(facts).evidence(facts.close_after_response).build();
+  }
+  if (response.error.empty()) return std::nullopt;
   // Odd, yet a whole message came out of it: clients differ, so it is a note.
   if (!response.fatal && response.head_complete && response.state == MessageState::complete)
     return std::nullopt;
@@ -72,8 +94,10 @@ std::optional<Finding> response_malformed_note(const ExchangeFacts& facts,
                                                const Thresholds& limits) {
   if (!facts.answered || facts.exchange.response->error.empty()) return std::nullopt;
   if (response_malformed(facts, limits)) return std::nullopt;
+  const bool harmless = harmless_error(*facts.exchange.response);
   return malformed(facts)
-      .severity(Severity::warning)
+      .severity(harmless ? Severity::info : Severity::warning)
+      .fault(Party::server_app, harmless ? Confidence::low : Confidence::high)
       .seen_as("Lenient clients read it, strict ones fail.")
       .build();
 }

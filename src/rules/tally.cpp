@@ -17,6 +17,9 @@ namespace {
 // Distinct clients per cause are counted up to here; beyond, the number means "at least".
 constexpr std::size_t kMaxClients = 64;
 
+// A clock that goes backwards all the time needs no more examples.
+constexpr std::size_t kMaxSteps = 64;
+
 std::uint64_t& at(std::array<std::uint64_t, kLabelCount>& counts, Label label) {
   return counts[static_cast<std::size_t>(label)];
 }
@@ -33,17 +36,25 @@ void Tally::on_packet(PacketRef packet) {
     const Duration step = packet.time - previous_.time;
     if (step < -limits.clock_step_back) {
       ++steps_back_;
-      if (-step > largest_step_) {
-        largest_step_ = -step;
-        step_from_ = previous_;
-        step_to_ = packet;
-      }
+      const ClockStep back{previous_, packet};
+      if (back.size() > largest_step_.size()) largest_step_ = back;
+      last_steps_.push_back(back);
+      if (last_steps_.size() > kMaxSteps) last_steps_.pop_front();
     } else if (step > limits.clock_gap && !gap_from_) {
       gap_from_ = previous_;
       gap_to_ = packet;
     }
   }
   previous_ = packet;
+}
+
+std::optional<ClockStep> Tally::largest_step(PacketNumber first, PacketNumber last) const {
+  std::optional<ClockStep> largest;
+  for (const ClockStep& step : last_steps_) {
+    if (step.from.number < first || step.to.number > last) continue;
+    if (!largest || step.size() > largest->size()) largest = step;
+  }
+  return largest;
 }
 
 void Tally::count_exchange(Label primary, const std::vector<Finding>& findings,
@@ -141,15 +152,21 @@ void Tally::note_quality(const std::vector<Finding>& findings) {
 
 void Tally::add_capture_findings(const CaptureSummary& input, const Ledger& ledger) {
   std::vector<Finding>& findings = report_.findings;
-  if (input.damage && previous_) {
-    findings.push_back(FindingBuilder{
+  if (input.damage) {
+    FindingBuilder truncated{
         Label::capture_file_truncated,
-        fmt::format("The file breaks off at byte {} ({}); everything up to packet {} was analysed.",
-                    input.damage->byte_offset, input.damage->reason, input.damage->after_packet)}
-                           .evidence(previous_, std::nullopt, "last whole packet")
-                           .fact("byte_offset",
-                                 static_cast<std::int64_t>(input.damage->byte_offset))
-                           .build());
+        previous_
+            ? fmt::format(
+                  "The file breaks off at byte {} ({}); everything up to packet {} was analysed.",
+                  input.damage->byte_offset, input.damage->reason, input.damage->after_packet)
+            : fmt::format(
+                  "The file breaks off at byte {} ({}), before the end of its first packet.",
+                  input.damage->byte_offset, input.damage->reason)};
+    if (!previous_) truncated.without_evidence();
+    findings.push_back(
+        truncated.evidence(previous_, std::nullopt, "last whole packet")
+            .fact("byte_offset", static_cast<std::int64_t>(input.damage->byte_offset))
+            .build());
   }
   for (auto& [label, quality] : quality_) {
     // The clock is judged over all packets, below.
@@ -173,12 +190,12 @@ void Tally::add_capture_findings(const CaptureSummary& input, const Ledger& ledg
         Label::capture_clock_anomaly,
         fmt::format("Timestamps go backwards {}, by up to {}; durations across it are unreliable.",
                     steps_back_ == 1 ? "once" : fmt::format("{} times", steps_back_),
-                    base::duration(largest_step_))}
-                           .evidence(step_from_, std::nullopt, "before the step")
-                           .evidence(step_to_, std::nullopt,
+                    base::duration(largest_step_.size()))}
+                           .evidence(largest_step_.from, std::nullopt, "before the step")
+                           .evidence(largest_step_.to, std::nullopt,
                                      "recorded after it, with an earlier time")
                            .fact("steps", static_cast<std::int64_t>(steps_back_))
-                           .fact("largest_step_us", std::optional{largest_step_})
+                           .fact("largest_step_us", std::optional{largest_step_.size()})
                            .build());
   } else if (gap_from_) {
     findings.push_back(FindingBuilder{

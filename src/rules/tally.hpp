@@ -3,10 +3,12 @@
 // quality. Bounded by Limits, whatever the length of the capture.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <set>
 
 #include "httpdiag/report.hpp"
+#include "rules/facts.hpp"
 
 namespace httpdiag::rules {
 
@@ -21,6 +23,9 @@ class Tally {
   void count_flow(const FlowReport& flow);
   /// Problem exchanges of one flow beyond what its report can hold.
   void count_unshown(Label label, Severity severity, const FlowReport& flow, std::uint64_t count);
+
+  /// The largest step back of the clock between two packets of this range, of those still known.
+  std::optional<ClockStep> largest_step(PacketNumber first, PacketNumber last) const;
 
   Report finish(const CaptureSummary& input, const Ledger& ledger);
 
@@ -52,8 +57,8 @@ class Tally {
   std::map<CauseKey, CauseRow> causes_;
   std::map<Label, Quality> quality_;
   PacketRef previous_;
-  PacketRef step_from_, step_to_;  // largest step back of the clock
-  Duration largest_step_{0};
+  ClockStep largest_step_;            // back, of all
+  std::deque<ClockStep> last_steps_;  // bounded
   std::uint64_t steps_back_ = 0;
   PacketRef gap_from_, gap_to_;  // largest jump forward beyond Thresholds::clock_gap
 };

@@ -121,6 +121,8 @@ inline constexpr std::array kRequestRules{
                 "chunks. Content-Length together with Transfer-Encoding, and several lengths that "
                 "differ, count as well. The parser's error name and the place are stated.",
         .guards =
+            "What the server took all the same is a warning; equal lengths given twice are a "
+            "remark. "
             "Bytes that never looked like HTTP are payload-opaque. After a gap or a mid-stream "
             "start, the middle of a body is no broken request.",
         .symptoms =

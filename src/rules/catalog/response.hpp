@@ -144,10 +144,12 @@ inline constexpr std::array kResponseRules{
         .what =
             "Where a response must stand, the server's bytes break the HTTP/1.x grammar: status "
             "line, headers, chunks, or bytes behind the end of a complete response. The parser's "
-            "error name and the place are stated.",
-        .guards = "After a gap in the capture, the middle of a body is no broken response. A "
-                  "well-formed response that nobody asked for is response-unsolicited. TLS on a "
-                  "plain connection is payload-opaque.",
+            "error name and the place are stated. A status outside 100 to 599 is none either.",
+        .guards =
+            "What clients read all the same is a warning; equal lengths given twice are a "
+            "remark. After a gap in the capture, the middle of a body is no broken response. A "
+            "well-formed response that nobody asked for is response-unsolicited. TLS on a "
+            "plain connection is payload-opaque.",
         .symptoms =
             "Apache HttpClient: ClientProtocolException, MalformedChunkCodingException; Go: "
             "malformed HTTP response; Go: malformed MIME header; Python: BadStatusLine; Node: "
