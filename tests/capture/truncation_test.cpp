@@ -91,6 +91,61 @@ TEST_F(Truncation, ACorruptRecordEndsReadingAndKeepsWhatWasRead) {
   EXPECT_EQ(lines[2].substr(0, 31), "after 2 at " + std::to_string(begin) + ": corrupt record: ");
 }
 
+/// Whole records that end at `begin`. A plain pcap is read in pieces of 128 KiB: a test that means
+/// to go behind the first one needs many.
+std::string records_until(std::size_t begin, std::size_t& packets) {
+  constexpr std::size_t kHeader = 16, kRecord = 1016;
+  std::string bytes = pcap_header();
+  for (packets = 0; begin - bytes.size() >= kRecord + kHeader; ++packets) {
+    bytes += pcap_record(std::string(kRecord - kHeader, 'x'));
+  }
+  ++packets;
+  return bytes + pcap_record(std::string(begin - bytes.size() - kHeader, 'y'));
+}
+
+constexpr std::size_t kPiece = 128 << 10;
+const std::vector<std::size_t> kFarPlaces = [] {
+  std::vector<std::size_t> places{kPiece / 2, kPiece + 5000, 2 * kPiece - 1, 3 * kPiece + 70'000};
+  for (std::size_t i = 0; i <= 40; ++i) places.push_back(kPiece - 20 + i);  // its header straddles
+  return places;
+}();
+
+TEST_F(Truncation, ACorruptRecordFarBehindTheBeginningIsNamed) {
+  for (const std::size_t begin : kFarPlaces) {
+    for (const std::uint32_t length : {262145u, 0xffffffffu}) {
+      std::size_t packets = 0;
+      std::string bytes = records_until(begin, packets);
+      ASSERT_EQ(bytes.size(), begin);
+      bytes += Bytes{}.u32(1).u32(0).u32(length).u32(60).text + std::string(5000, 'z');
+      bytes += pcap_record("unreachable");
+      const auto lines = read_all(write(bytes));
+      ASSERT_EQ(lines.size(), packets + 1) << begin;
+      EXPECT_EQ(lines[packets - 1].find(std::to_string(packets) + " "), 0u) << begin;
+      const std::string expected = "after " + std::to_string(packets) + " at " +
+                                   std::to_string(begin) + ": corrupt record: ";
+      EXPECT_EQ(lines.back().substr(0, expected.size()), expected) << "length " << length;
+    }
+  }
+}
+
+TEST_F(Truncation, ACutFarBehindTheBeginningIsNamed) {
+  for (const std::size_t begin : kFarPlaces) {
+    for (const std::size_t left : {2u, 15u, 16u, 17u, 900u}) {
+      std::size_t packets = 0;
+      const std::string bytes = records_until(begin, packets);
+      const std::string cut = pcap_record(std::string(1000, 'z')).substr(0, left);
+      const auto lines = read_all(write(bytes + cut));
+      ASSERT_EQ(lines.size(), packets + 1) << begin;
+      const std::string where = "after " + std::to_string(packets) + " at " + std::to_string(begin);
+      const std::string there = std::to_string(left);
+      EXPECT_EQ(lines.back(), left < 16 ? where + ": the file ends inside a record header, after " +
+                                              there + " bytes of it"
+                                        : where + ": the file ends inside a record: " + there +
+                                              " of its 1016 bytes are there");
+    }
+  }
+}
+
 TEST_F(Truncation, ACorruptBlockEndsReadingAndKeepsWhatWasRead) {
   const std::string good = section_header() + interface() + enhanced_packet("abc");
   const std::string statistics = block(5, std::string(12, '\0'));
