@@ -49,6 +49,8 @@ void recycle(Open& open) {
 void recycle(Work& work) {
   work.queue.clear();
   work.early.clear();
+  work.early_lost = 0;
+  work.early_lost_in = {};
   work.head = work.acked = 0;
   work.reader = {};
   work.open = {};

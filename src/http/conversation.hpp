@@ -61,8 +61,10 @@ struct MissingBytes {
 struct alignas(64) Work {
   std::vector<Open*> queue;  // requests in order; [0, head) are done with
   std::size_t head = 0;
-  std::size_t acked = 0;  // of the queue: known to be acknowledged, from head
-  std::vector<Open*> early;
+  std::size_t acked = 0;     // of the queue: known to be acknowledged, from head
+  std::vector<Open*> early;  // responses that were recorded before their requests
+  Offset early_lost = 0;     // end of the last of them that there was no room for
+  PacketRef early_lost_in;   // its last packet
   std::array<MessageReader*, 2> reader{};
   std::array<Open*, 2> open{};  // whose message is being read, or extended while skipping
   MissingBytes missing;

@@ -60,7 +60,7 @@ class Pairer::Impl {
   void client_bytes(Conversation& c, Input& in);
   void client_skipping(Conversation& c, Input& in);
   void begin_request(Conversation& c, const Input& in, bool resynchronised);
-  Open& adopt_or_take(Conversation& c, Offset begin);
+  Open& adopt_or_take(Conversation& c, const Input& in);
   void note_circumstances(Conversation& c, Open& open, const Input& in);
   void request_complete(const FlowRecord& flow, Conversation& c, Timestamp now);
   /// `in`: behind the bytes that broke it, which begin at `before`.

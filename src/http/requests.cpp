@@ -69,13 +69,24 @@ void Pairer::Impl::client_skipping(Conversation& c, Input& in) {
   in.at = in.bytes.size();
 }
 
-// A response that was recorded before its request waits in `early`.
-Open& Pairer::Impl::adopt_or_take(Conversation& c, Offset begin) {
+// A response that was recorded before its request, or while the request was held back behind a
+// hole, waits in `early`. It answers the request if it acknowledges some of it, and if the client
+// had not read all of it when it sent the request.
+Open& Pairer::Impl::adopt_or_take(Conversation& c, const Input& in) {
   Work& w = work(c);
+  const Offset begin = in.place().offset;
+  const Offset known = in.chunk.peer_acked;
+  if (w.early_lost > known) {  // its answer was there
+    Open& open = take_open();
+    open.x.response_missing = open.x.uncertain = true;
+    open.x.response_gap = w.early_lost_in;
+    return open;
+  }
   while (!w.early.empty()) {
     Open* open = w.early.front();
     w.early.erase(w.early.begin());
-    if (open->response().peer_acked > begin) {
+    const bool read_before = open->response_done && open->response().end <= known;
+    if (open->response().peer_acked > begin && !read_before) {
       open->role = Role::exchange;
       return *open;
     }
@@ -95,7 +106,7 @@ void Pairer::Impl::begin_request(Conversation& c, const Input& in, bool resynchr
     return;
   }
   c.preamble = Conversation::kNoPreamble;
-  Open& open = adopt_or_take(c, in.place().offset);
+  Open& open = adopt_or_take(c, in);
   Work& w = work(c);
   // The client goes on, having read all there was to read: those in front have been answered.
   if (w.hidden_in && w.open[1] == nullptr && in.chunk.peer_acked >= in.flow.s().delivered) {
@@ -107,7 +118,7 @@ void Pairer::Impl::begin_request(Conversation& c, const Input& in, bool resynchr
   begin_message(request, in, resynchronised);
   open.x.index = ++c.requests;
   open.behind_client_gap = c.client_gap;
-  open.x.uncertain = c.client_gap && resynchronised;
+  open.x.uncertain = open.x.uncertain || (c.client_gap && resynchronised);
   c.client_gap = false;
   note_circumstances(c, open, in);
 

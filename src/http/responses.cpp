@@ -10,9 +10,10 @@ namespace httpdiag::http {
 
 namespace {
 
-// Responses before their requests happen by twos and threes, when a capture has
-// several queues; more is a capture without its client.
-constexpr std::size_t kMaxEarly = 16;
+// Responses before their requests: twos and threes when a capture has several queues; as many as
+// come within Limits::reorder_window when a request was not captured and those behind it wait for
+// it; without end in a capture without its client.
+constexpr std::size_t kMaxEarly = 64;
 
 // "HTTP/1.1 200" and a blank or line end.
 constexpr std::size_t kStatusLine = 13;
@@ -59,8 +60,8 @@ void Pairer::Impl::server_bytes(Conversation& c, Input& in) {
 // its request (HEAD, CONNECT), and that was not seen, or may be another one.
 bool Pairer::Impl::another_begins(const Conversation& c, const Open& open, const Input& in) const {
   const Message& response = open.response();
-  const bool request_unknown =
-      open.role == Role::ignored || (open.x.uncertain && response.body_bytes == 0);
+  const bool request_unknown = open.role == Role::ignored || open.role == Role::early ||
+                               (open.x.uncertain && response.body_bytes == 0);
   if (!request_unknown || !response.head_complete) return false;
   const Open* next = waiting(c);
   const bool due = next != nullptr && in.chunk.peer_acked > next->x.request.begin;
@@ -174,6 +175,8 @@ void Pairer::Impl::begin_response(Conversation& c, Input& in, bool resynchronise
     if (role == Role::early) {
       auto& early = c.work->early;
       if (early.size() >= kMaxEarly && early.front() != c.work->open[1]) {
+        c.work->early_lost = early.front()->response().end;
+        c.work->early_lost_in = early.front()->response().last;
         drop(early.front());
         early.erase(early.begin());
       }
