@@ -64,6 +64,20 @@ TEST_P(Golden, OutputIsUnchanged) {
   expect_same(GetParam() / "exit", std::to_string(exit) + "\n");
 }
 
+TEST(Readme, ShowsLinesOfARealReport) {
+  const std::string report = read(kGolden / "half_closed" / "stdout");
+  std::istringstream lines{read(fs::path{HTTPDIAG_SOURCE_DIR} / "README.md")};
+  std::string line;
+  while (std::getline(lines, line) && line != "```") {
+  }
+  std::size_t shown = 0;
+  while (std::getline(lines, line) && line != "```") {
+    EXPECT_NE(report.find(line + "\n"), std::string::npos) << line;
+    ++shown;
+  }
+  EXPECT_GT(shown, 10u);
+}
+
 INSTANTIATE_TEST_SUITE_P(Case, Golden, testing::ValuesIn(cases()),
                          [](const auto& test) { return test.param.filename().string(); });
 
