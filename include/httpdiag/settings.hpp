@@ -77,6 +77,8 @@ struct Thresholds {
   Duration half_closed_race = 50ms;  // advice wording only
 
   Duration client_timeout_min_wait = 500ms;  // half-close guard
+  Duration half_close_behind =
+      20ms;  // a FIN this close behind the request belongs to it: nc, scripts
   std::vector<Duration> known_timeouts = {1s,  2s,  3s,  5s,   8s,   10s,  15s,  20s, 30s,
                                           45s, 60s, 90s, 100s, 120s, 180s, 300s, 600s};
   Duration timeout_tolerance = 100ms;  // or 2 %, whichever is larger

@@ -161,8 +161,9 @@ void Pairer::Impl::note_circumstances(Conversation& c, Open& open, const Input& 
                                                  before.response().state == MessageState::unknown &&
                                                  x.request.peer_acked >= before.response().end);
   // Or its answer is among bytes that the client has and the capture, so far, has not.
-  const bool unseen = !before.response_begun && x.request.peer_acked > flow.s().delivered &&
-                      x.request.peer_acked > before.x.request.peer_acked;
+  const bool unseen = !before.response_begun &&
+                      x.request.peer_acked > before.x.request.peer_acked &&
+                      (before.x.response_missing || x.request.peer_acked > flow.s().delivered);
   x.pipelined = !answered && !unseen;
   x.pipelined_behind = before.x.request.first;
 }

@@ -41,6 +41,7 @@ void write_thresholds(JsonOut& json, const Thresholds& t) {
   write_seconds(json, "idle.known_device_timers_s", t.device_timers);
   json.field("halfclosed.race_ms", ms(t.half_closed_race));
   json.field("client_timeout.min_wait_ms", ms(t.client_timeout_min_wait));
+  json.field("half_close.behind_ms", ms(t.half_close_behind));
   write_seconds(json, "client_timeout.known_s", t.known_timeouts);
   json.field("client_timeout.match_tolerance_ms", ms(t.timeout_tolerance));
   json.key("client_timeout.match_tolerance_share").fraction(t.timeout_tolerance_share);

@@ -144,6 +144,11 @@ void measure_times(ExchangeFacts& facts) {
     facts.close = {Closer::server_rst, server_rst};
     facts.crossed_rst = true;
   }
+  const bool broken_off = server_rst.number > x.request.first.number &&
+                          server_rst.number < x.request.last.number &&
+                          (!facts.close.packet || facts.close.packet.number > server_rst.number);
+  // Seen near the server: what follows the RST was on its way when it was sent.
+  if (server_rst && broken_off) facts.close = {Closer::server_rst, server_rst};
   // By its sequence number, too, the RST was sent before the first byte of the answer.
   facts.reset_first = server_rst && x.response && server_rst.number < x.response->first.number &&
                       flow.s().trouble().rst_seq <= x.response->begin &&

@@ -162,14 +162,19 @@ std::optional<Finding> request_incomplete(const ExchangeFacts& facts, const Thre
   if (window_closed) fault = {Party::server_app, Confidence::medium, {}};
   const bool server_408 = facts.answered && facts.exchange.response->status == 408;
 
+  const bool broken_off = !stalled && facts.close.packet.number < request.last.number;
+  const std::string seen = request.head_complete ? progress(request) : "a part of its head";
+  const std::string end =
+      stalled ? fmt::format("nothing more came for {}", base::duration(facts.silence))
+              : fmt::format("{} {} later", words(facts.close.closer),
+                            base::duration(facts.after_request));
   FindingBuilder finding{
       Label::request_incomplete,
-      fmt::format("The request stopped after {}; {}{}.",
-                  request.head_complete ? progress(request) : std::string{"a part of its head"},
-                  stalled ? fmt::format("nothing more came for {}", base::duration(facts.silence))
-                          : fmt::format("{} {} later", words(facts.close.closer),
-                                        base::duration(facts.after_request)),
-                  unacked ? ", the last bytes were retransmitted in vain" : "")};
+      broken_off ? fmt::format("In the middle of the request {}; {} were seen, the last of them "
+                               "sent before the client knew.",
+                               words(facts.close.closer), seen)
+                 : fmt::format("The request stopped after {}; {}{}.", seen, end,
+                               unacked ? ", the last bytes were retransmitted in vain" : "")};
   finding.fault(fault.party, fault.confidence, fault.unless)
       .evidence(request.first, Side::client, words(request))
       .evidence(request.last, Side::client, "last request byte seen")

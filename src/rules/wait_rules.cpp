@@ -47,6 +47,28 @@ void blame_impatience(FindingBuilder& finding, Duration waited, bool sure) {
   }
 }
 
+/// A FIN right behind the request comes from a client that half-closes and reads on (nc, scripts);
+/// what counts is what the server does then.
+bool sent_fin_with_request(const ExchangeFacts& facts, const Thresholds& limits) {
+  return facts.close.closer == Closer::client_fin && facts.after_request < limits.half_close_behind;
+}
+
+/// Recorded in the wrong order: the client's FIN acknowledges the server's (taxonomy 2.1).
+bool server_closed_first(const ExchangeFacts& facts) {
+  const SideRecord& client = facts.flow.flow.c();
+  const SideRecord& server = facts.flow.flow.s();
+  return server.fin && !server.fin_unseen && client.fin && !client.fin_unseen &&
+         client.fin_ack > server.fin_offset;
+}
+
+/// The client's FIN came soon, and the server ended the connection without an answer.
+bool ended_after_early_fin(const ExchangeFacts& facts) {
+  const SideRecord& server = facts.flow.flow.s();
+  const PacketRef rst = server.trouble().rst;
+  const PacketRef left = facts.close.packet;
+  return server.fin.number > left.number || rst.number > left.number;
+}
+
 std::string limit_text(const std::optional<Duration>& matched) {
   return matched ? fmt::format(", which matches a limit of {}", base::duration(*matched))
                  : std::string{};
@@ -57,10 +79,8 @@ std::string limit_text(const std::optional<Duration>& matched) {
 std::optional<Finding> closed_without_response(const ExchangeFacts& facts,
                                                const Thresholds& limits) {
   if (!waiting(facts) || facts.close.closer != Closer::server_fin) {
-    // A half-closing client sends its FIN with the request; what counts is what the server does
-    // then.
     const bool half_close = waiting(facts) && facts.close.closer == Closer::client_fin &&
-                            facts.after_request < limits.client_timeout_min_wait &&
+                            (sent_fin_with_request(facts, limits) || server_closed_first(facts)) &&
                             facts.flow.flow.s().fin.number > facts.close.packet.number;
     if (!half_close) return std::nullopt;
   }
@@ -93,6 +113,11 @@ std::optional<Finding> closed_without_response(const ExchangeFacts& facts,
           "Client: NoHttpResponseException, empty reply (52), RemoteDisconnected, socket hang up. "
           "Server: a crash, restart or kill at that second, or nginx 444; a proxy: upstream "
           "prematurely closed.");
+  if (sent_fin_with_request(facts, limits) && !server_closed_first(facts)) {
+    finding.evidence(facts.close)
+        .fault(Party::server_app, Confidence::low,
+               "it takes the client's FIN for a cancelled request, as proxies do");
+  }
   if (facts.exchange.interim) {
     finding.evidence(facts.exchange.interim, Side::server,
                      fmt::format("interim {}", facts.exchange.interim_status));
@@ -151,8 +176,7 @@ std::optional<Finding> reset_without_response(const ExchangeFacts& facts,
   const FlowRecord& flow = facts.flow.flow;
   const SideTrouble& server = flow.s().trouble();
   const bool first = facts.close.closer == Closer::server_rst;
-  const bool half_close = facts.close.closer == Closer::client_fin &&
-                          facts.after_request < limits.client_timeout_min_wait && server.rst &&
+  const bool half_close = sent_fin_with_request(facts, limits) && server.rst &&
                           server.rst.number > facts.close.packet.number;
   if (!first && !half_close) return std::nullopt;
   const Duration apart = server.rst.time - facts.exchange.request.last.time;
@@ -191,8 +215,12 @@ std::optional<Finding> reset_without_response(const ExchangeFacts& facts,
 std::optional<Finding> client_timeout(const ExchangeFacts& facts, const Thresholds& limits) {
   if (!waiting(facts) || !by_client(facts.close.closer)) return std::nullopt;
   const bool rst = facts.close.closer == Closer::client_rst;
-  // Sooner than this a FIN is a client that half-closes and goes on reading (RFC 9112 §9.6).
-  if (!rst && facts.after_request < limits.client_timeout_min_wait) return std::nullopt;
+  if (!rst && server_closed_first(facts)) return std::nullopt;
+  // Sooner than this a FIN may be a client's that half-closes and goes on reading (RFC 9112 §9.6):
+  // what the server does then decides.
+  const bool early_fin = !rst && facts.after_request < limits.client_timeout_min_wait;
+  if (early_fin && (sent_fin_with_request(facts, limits) || !ended_after_early_fin(facts)))
+    return std::nullopt;
   const Confidence confidence =
       rst || facts.matched_timeout ? Confidence::high : Confidence::medium;
   const std::uint32_t probes = facts.flow.flow.c().trouble().unanswered_keepalives;
@@ -212,6 +240,14 @@ std::optional<Finding> client_timeout(const ExchangeFacts& facts, const Threshol
   if (probes >= 2) {
     finding.fact("unanswered_keepalives", std::int64_t{probes})
         .fault(Party::network, Confidence::medium, "the server host is gone");
+  } else if (early_fin) {
+    const SideRecord& server = facts.flow.flow.s();
+    const bool by_fin = static_cast<bool>(server.fin);
+    finding
+        .evidence(by_fin ? server.fin : server.trouble().rst, Side::server,
+                  by_fin ? "server FIN, after the client's" : "server RST, after the client's FIN")
+        .fault(Party::client_app, Confidence::low,
+               "it only half-closed and read on, and the server ended the connection unanswered");
   } else {
     blame_impatience(finding, facts.after_request, confidence == Confidence::high);
   }

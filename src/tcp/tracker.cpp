@@ -117,10 +117,11 @@ void Tracker::Impl::announce(Arrival& arrival) const {
   arrival.tuple_hash = tuple_hash(segment.source, segment.destination);
   store_.prefetch(arrival.tuple_hash);
   arrival.payload_hash = segment.payload.empty() ? 0 : base::hash64(segment.payload);
-  const bool bare_ack = segment.payload_length == 0 &&
-                        !segment.flags.has(TcpFlags::syn | TcpFlags::fin | TcpFlags::rst);
-  // Without an IP id a repeated ACK looks like its own copy; being wrong would hide packets.
-  const bool comparable = segment.ip_id != 0 || !bare_ack;
+  const bool bare =
+      segment.payload_length == 0 && !segment.flags.has(TcpFlags::syn | TcpFlags::fin);
+  // Without an IP id a repeated ACK, or the RST that each late segment draws, looks like its own
+  // copy; being wrong would hide packets.
+  const bool comparable = segment.ip_id != 0 || !bare;
   arrival.fingerprint = comparable ? duplicates_.fingerprint(segment, arrival.payload_hash) : 0;
 }
 
