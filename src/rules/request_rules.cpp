@@ -126,6 +126,10 @@ std::optional<Finding> request_incomplete(const ExchangeFacts& facts, const Thre
     return std::nullopt;  // answered early and still sending, or a gap at the end of the capture
   }
   if (request.body_omitted) return std::nullopt;  // refused before it was sent: nothing is missing
+  // The server acknowledged more than was seen: the rest is missing from the capture only.
+  const SideRecord& client = facts.flow.flow.c();
+  const bool fin_acked = client.fin && client.acked > client.fin_offset;
+  if ((fin_acked ? client.fin_offset : client.acked) > facts.q1) return std::nullopt;
   // What the capture lacks may be the server's answer.
   if (facts.exchange.response_missing || facts.flow.server_unheard) return std::nullopt;
   const bool stalled = facts.close.closer == Closer::none;
