@@ -131,7 +131,9 @@ struct SideRecord {
   Offset next = 0;  // one past the highest payload byte seen (FIN not counted)
   Offset acked =
       0;  // highest cumulative ACK from the peer on a segment without RST; FIN counts one
-  PacketRef acked_by;     // the peer's segment that last advanced `acked`
+  PacketRef acked_by;  // the peer's segment that last advanced `acked`
+  Offset sent = 0;  // highest sequence number on any segment without RST, its payload included; a
+                    // bare ACK may tell of bytes that the capture lacks
   Offset delivered = 0;   // one past the last byte handed to the stream sink, gaps included
   Offset fin_offset = 0;  // valid if fin
   Offset fin_ack = 0;     // ACK number of the first FIN, as offset on the *peer's* tape

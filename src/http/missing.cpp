@@ -188,6 +188,14 @@ void Pairer::Impl::find_missing_answers(const FlowRecord& flow, Conversation& c)
     missing.bytes = end - server.delivered;
     missing.packet = missing.last_packet = server.fin;
   }
+  // Or a bare ACK's. A single number may be a FIN that was not captured.
+  if (!missing && !server.fin && server.trouble().lost_bytes == 0 &&
+      server.sent > server.delivered + 1) {
+    missing.begin = server.delivered;
+    missing.end = server.sent;
+    missing.bytes = server.sent - server.delivered;
+    missing.packet = missing.last_packet = server.last;
+  }
   if (!missing) return;
   bool another = false;
   for (std::size_t i = 0; i < w.size(); ++i) {

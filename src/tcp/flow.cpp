@@ -52,7 +52,7 @@ Offset Flow::peer_acked(const Segment& segment, Side from) const {
 void Flow::rebase(Context& context, Side side, std::uint32_t number) {
   set_base(side, number);
   SideRecord& own = record.side(side);
-  own.next = own.acked = own.delivered = own.fin_offset = own.fin_ack = 0;
+  own.next = own.acked = own.sent = own.delivered = own.fin_offset = own.fin_ack = 0;
   own.fin = {};
   own.fins = 0;
   half(side).rtt_sent = {};
@@ -175,6 +175,8 @@ void Flow::on_segment(Context& context, const Segment& segment, Side from,
     if (!plausible(offset, own.next)) {
       note(Oddity::out_of_window);
     } else if (!is_probe(segment, from, offset)) {
+      const std::int64_t end = offset + segment.payload_length;
+      if (end > static_cast<std::int64_t>(own.sent)) own.sent = static_cast<Offset>(end);
       own.state = step(own.state, segment.flags.has(TcpFlags::fin) ? Signal::fin : Signal::plain);
       if (segment.payload_length > 0) {
         letter(from, 'D');
