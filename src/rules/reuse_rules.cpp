@@ -23,10 +23,13 @@ PacketRef server_rst_after_request(const ExchangeFacts& facts) {
   return rst && rst.number > facts.exchange.request.first.number ? rst : PacketRef{};
 }
 
-constexpr std::string_view kReuseSeen =
-    "Client: NoHttpResponseException / failed to respond, unexpected end of stream, socket hang "
-    "up, "
-    "empty reply (52), broken pipe or connection reset. Server: no request in any log.";
+std::string reuse_seen(const ExchangeFacts& facts) {
+  return fmt::format(
+      "Client: NoHttpResponseException / failed to respond, unexpected end of stream, socket hang "
+      "up, empty reply (52), broken pipe or connection reset. Server: {}.",
+      facts.request_part_acked ? "perhaps the request, and a write that failed"
+                               : "no request in any log");
+}
 
 /// " (it closed 5 s after its last answer)"
 std::string closes_after(const ExchangeFacts& facts) {
@@ -53,7 +56,7 @@ FindingBuilder after_close_token(const ExchangeFacts& facts) {
 std::optional<Finding> request_after_close_token(const ExchangeFacts& facts, const Thresholds&) {
   const Exchange& x = facts.exchange;
   if (!unanswered(facts) || !x.previous_said_close || x.close_token_in_flight) return std::nullopt;
-  return after_close_token(facts).seen_as(std::string{kReuseSeen}).build();
+  return after_close_token(facts).seen_as(reuse_seen(facts)).build();
 }
 
 std::optional<Finding> request_after_close_token_note(const ExchangeFacts& facts,
@@ -97,7 +100,7 @@ std::optional<Finding> request_on_half_closed(const ExchangeFacts& facts,
       .fact("server_idle_us", facts.server_idle)
       .fact("idle_us", facts.idle)
       .fact("requests_before", std::int64_t{x.requests_before})
-      .seen_as(std::string{kReuseSeen});
+      .seen_as(reuse_seen(facts));
   if (x.unsolicited) {
     finding.evidence(x.unsolicited, Side::server,
                      fmt::format("unsolicited {}", x.unsolicited_status));
@@ -141,13 +144,17 @@ std::optional<Finding> keepalive_close_race(const ExchangeFacts& facts, const Th
       .remedy(
           fmt::format("Nobody broke a rule. Keep idle connections on the client for a second or "
                       "two less than the "
-                      "server does{}, and let it retry this error: the request was not processed.",
-                      closes_after(facts)))
+                      "server does{}, and let it retry {}.",
+                      closes_after(facts),
+                      facts.request_part_acked
+                          ? "what may be done twice: the server's kernel took the request after "
+                            "its FIN, and its application may have read it"
+                          : "this error: the request was not processed"))
       .fact("gap_us", std::optional{gap})
       .fact("server_idle_us", facts.server_idle)
       .fact("idle_us", facts.idle)
       .fact("requests_before", std::int64_t{x.requests_before})
-      .seen_as(std::string{kReuseSeen});
+      .seen_as(reuse_seen(facts));
   return finding.build();
 }
 
