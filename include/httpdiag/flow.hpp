@@ -107,8 +107,9 @@ struct SideTrouble {
   PacketRef window_probe;  // last probe that the *peer* sent into this side's closed window
   std::uint32_t window_probes =
       0;  // probes by the peer in the open period; kept when it ends unanswered
-  std::uint32_t keepalives = 0;             // keep-alive probes sent by this side
-  std::uint32_t unanswered_keepalives = 0;  // since the peer was last heard
+  std::uint32_t keepalives = 0;               // keep-alive probes sent by this side
+  std::uint32_t unanswered_keepalives = 0;    // since the peer was last heard
+  PacketRef first_keepalive, last_keepalive;  // of those
 
   // Bytes that the capture does not have.
   std::uint64_t gap_bytes = 0;      // acknowledged by the peer, never in the capture

@@ -67,8 +67,9 @@ struct Thresholds {
 
   double connect_backoff_tolerance = 0.10;  // + connect_backoff_slack
   Duration connect_backoff_slack = 250ms;
-  Duration connect_slow = 1s;        // initial RTO
-  Duration half_open_probe = 500ms;  // handshake-client-reset: faster is a port probe
+  Duration connect_slow = 1s;           // initial RTO
+  Duration reset_after_handshake = 1s;  // later it ends an idle connection
+  Duration half_open_probe = 500ms;     // handshake-client-reset: faster is a port probe
 
   std::uint32_t unacked_min_retransmits = 3;
   Duration unacked_min = 3s;
@@ -92,6 +93,9 @@ struct Thresholds {
   Duration response_stall = 5s;
   Duration request_stall = 5s;
   Duration zero_window_min = 500ms;
+  Duration close_wait_min = 60s;  // Linux lets an orphaned FIN_WAIT_2 live that long
+  std::uint32_t fin_min_transmissions = 3;
+  std::uint32_t keepalive_min_unanswered = 2;
 
   double loss_ratio = 0.02;
   std::uint32_t loss_min_packets = 5;

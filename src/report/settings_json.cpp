@@ -33,6 +33,7 @@ void write_thresholds(JsonOut& json, const Thresholds& t) {
   json.key("connect.backoff_tolerance").fraction(t.connect_backoff_tolerance);
   json.field("connect.backoff_slack_ms", ms(t.connect_backoff_slack));
   json.field("connect.slow_ms", ms(t.connect_slow));
+  json.field("connect.reset_after_handshake_ms", ms(t.reset_after_handshake));
   json.field("connect.half_open_probe_ms", ms(t.half_open_probe));
   json.field("connect.happy_eyeballs_ms", ms(t.happy_eyeballs));
   json.field("retrans.min_count_unacked", t.unacked_min_retransmits);
@@ -53,6 +54,9 @@ void write_thresholds(JsonOut& json, const Thresholds& t) {
   json.field("response.stall_ms", ms(t.response_stall));
   json.field("request.stall_ms", ms(t.request_stall));
   json.field("zero_window.min_ms", ms(t.zero_window_min));
+  json.field("close_wait.min_ms", ms(t.close_wait_min));
+  json.field("fin.min_transmissions", t.fin_min_transmissions);
+  json.field("keepalive.min_unanswered", t.keepalive_min_unanswered);
   json.key("loss.ratio").fraction(t.loss_ratio);
   json.field("loss.min_packets", t.loss_min_packets);
   json.field("loss.stall_ms", ms(t.loss_stall));

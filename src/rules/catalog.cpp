@@ -10,10 +10,12 @@
 #include "httpdiag/finding.hpp"
 #include "rules/catalog/capture.hpp"
 #include "rules/catalog/connect.hpp"
+#include "rules/catalog/handshake.hpp"
 #include "rules/catalog/http.hpp"
 #include "rules/catalog/request.hpp"
 #include "rules/catalog/response.hpp"
 #include "rules/catalog/reuse.hpp"
+#include "rules/catalog/teardown.hpp"
 #include "rules/catalog/transport.hpp"
 #include "rules/catalog/wait.hpp"
 
@@ -34,8 +36,9 @@ constexpr auto join(const std::array<RuleInfo, sizes>&... tables) {
 
 constexpr std::array<RuleInfo, kLabelCount> kCatalog =
     join(rules::catalog::kCaptureRules, rules::catalog::kConnectRules,
-         rules::catalog::kRequestRules, rules::catalog::kWaitRules, rules::catalog::kResponseRules,
-         rules::catalog::kHttpRules, rules::catalog::kReuseRules, rules::catalog::kTransportRules);
+         rules::catalog::kHandshakeRules, rules::catalog::kRequestRules, rules::catalog::kWaitRules,
+         rules::catalog::kResponseRules, rules::catalog::kHttpRules, rules::catalog::kReuseRules,
+         rules::catalog::kTeardownRules, rules::catalog::kTransportRules);
 
 constexpr bool in_label_order() {
   for (std::size_t i = 0; i < kCatalog.size(); ++i) {

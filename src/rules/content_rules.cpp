@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a flow carried beside exchanges, and how it was put away.
+// What a flow carried beside exchanges.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -58,34 +58,6 @@ std::optional<Finding> pipelined_requests(const FlowFacts& facts, const Threshol
                         "they are paired in order."}
       .evidence(facts.pipelined_behind, Side::client, "request still unanswered")
       .evidence(facts.pipelined, Side::client, "next request already")
-      .build();
-}
-
-std::optional<Finding> reset_after_complete(const FlowFacts& facts, const Thresholds&) {
-  if (facts.exchanges == 0 || !facts.all_complete || !facts.last_response_end) return std::nullopt;
-  const FlowRecord& flow = facts.flow;
-  const PacketRef client = flow.c().trouble().rst;
-  const PacketRef server = flow.s().trouble().rst;
-  // What the client had of the answers, by its own numbers.
-  const SideTrouble& trouble = flow.c().trouble();
-  const Offset received =
-      std::max(flow.s().acked, trouble.rst_has_ack ? trouble.rst_ack : Offset{0});
-  // A RST that ends a series of unanswered probes is not harmless: the peer had vanished.
-  if (flow.c().trouble().unanswered_keepalives >= 2 ||
-      flow.s().trouble().unanswered_keepalives >= 2) {
-    return std::nullopt;
-  }
-  const bool by_client = client && client.number > facts.last_response_end.number &&
-                         received >= flow.s().next && !facts.client_unheard;
-  const bool by_server =
-      server && server.number > facts.last_response_end.number && flow.s().acked >= flow.s().next;
-  if (!by_client && !by_server) return std::nullopt;
-  return FindingBuilder{
-      Label::reset_after_complete,
-      fmt::format("The {} ended the connection with RST after every answer had arrived: harmless.",
-                  by_client ? "client" : "server")}
-      .evidence(facts.last_response_end, Side::server, "end of the last response")
-      .evidence(by_client ? client : server, by_client ? Side::client : Side::server, "RST")
       .build();
 }
 

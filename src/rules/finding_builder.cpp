@@ -19,6 +19,11 @@ FindingBuilder::FindingBuilder(Label label, std::string detail) {
   finding_.detail = std::move(detail);
 }
 
+FindingBuilder& FindingBuilder::detail(std::string sentence) {
+  finding_.detail = std::move(sentence);
+  return *this;
+}
+
 FindingBuilder& FindingBuilder::severity(Severity value) {
   finding_.severity = value;
   return *this;

@@ -16,6 +16,7 @@ class FindingBuilder {
   /// Severity, fault and remedy are the catalogue's until said otherwise.
   FindingBuilder(Label label, std::string detail);
 
+  FindingBuilder& detail(std::string sentence);  // in place of the one given
   FindingBuilder& severity(Severity value);
   FindingBuilder& fault(Party party, Confidence confidence, std::string unless = {});
   FindingBuilder& evidence(PacketRef packet, std::optional<Side> from, std::string what);

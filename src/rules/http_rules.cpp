@@ -37,6 +37,23 @@ FindingBuilder answered_with(Label label, const ExchangeFacts& facts) {
 
 }  // namespace
 
+std::optional<Finding> proxy_tunnel_refused(const ExchangeFacts& facts, const Thresholds&) {
+  const std::uint16_t status = status_of(facts);
+  if (facts.exchange.request.method != "CONNECT" || status < 300) return std::nullopt;
+  FindingBuilder finding = answered_with(Label::proxy_tunnel_refused, facts);
+  finding
+      .detail(fmt::format("The proxy answered {} with {} {}: no tunnel, and nothing reached the "
+                          "host behind it.",
+                          words(facts.exchange.request), status, facts.exchange.response->start))
+      .fault(Party::server_host, Confidence::medium,
+             status == 407   ? "the client sent no credentials, or the wrong ones"
+             : status >= 500 ? "what the proxy should connect to is down"
+                             : "the client should not use the proxy for this host")
+      .seen_as(
+          "Client: CONNECT tunnel failed, unable to tunnel through proxy, proxyconnect (curl 56).");
+  return finding.build();
+}
+
 std::optional<Finding> http_gateway_error(const ExchangeFacts& facts, const Thresholds& limits) {
   const std::uint16_t status = status_of(facts);
   if (!is_gateway_status(status)) return std::nullopt;

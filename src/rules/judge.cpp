@@ -139,7 +139,14 @@ FlowVerdict judge(const FlowFacts& flow, Label worst, Severity worst_severity,
   if (!take(first_of(connect_primaries(), flow, limits))) {
     verdict.label = worst;
     verdict.severity = worst_severity;
-    if (flow.exchanges == 0) take(first_of(quiet_primaries(), flow, limits));
+    auto teardown = worst_severity < Severity::warning
+                        ? first_of(teardown_primaries(), flow, limits)
+                        : std::nullopt;
+    if (teardown && teardown->severity >= Severity::warning) {
+      take(std::move(teardown));
+    } else if (flow.exchanges == 0) {
+      take(first_of(quiet_primaries(), flow, limits));
+    }
   }
   annotate(flow_annotations(), flow, limits, verdict.label, verdict.findings, verdict.annotations);
   return verdict;

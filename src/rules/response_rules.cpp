@@ -2,6 +2,8 @@
 // A response began; did it arrive whole? (taxonomy 4.6)
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/text.hpp"
 #include "rules/finding_builder.hpp"
 #include "rules/rule_lists.hpp"
@@ -238,36 +240,76 @@ std::optional<Finding> response_aborted_by_client(const ExchangeFacts& facts,
   return finding.build();
 }
 
+namespace {
+
+/// Bytes of the response were sent, and sent again, and the client never had them.
+bool undelivered(const ExchangeFacts& facts, const Thresholds& limits) {
+  if (!facts.answered || facts.flow.client_unheard) return false;
+  const Message& response = *facts.exchange.response;
+  const SideRecord& server = facts.flow.flow.s();
+  if (facts.client_received >= response.end || server.acked >= response.end) return false;
+  const SideTrouble& trouble = server.trouble();
+  const std::uint32_t times = std::max(trouble.head_retransmits, trouble.most_head_retransmits);
+  if (times >= limits.unacked_min_retransmits) return true;
+  return trouble.head_retransmits > 0 && server.head_sent &&
+         trouble.head_retransmit.time - server.head_sent.time >= limits.unacked_min;
+}
+
+}  // namespace
+
+std::optional<Finding> response_not_acked(const ExchangeFacts& facts, const Thresholds& limits) {
+  if (!undelivered(facts, limits) || facts.flow.closed_window(Side::client)) return std::nullopt;
+  const Message& response = *facts.exchange.response;
+  // One that broke off, or was reset, after a part had arrived has labels of its own.
+  if (facts.client_received > response.begin && (cut(facts) || facts.flow.flow.s().trouble().rst)) {
+    return std::nullopt;
+  }
+  const FlowRecord& flow = facts.flow.flow;
+  const SideTrouble& server = flow.s().trouble();
+  const std::uint32_t times = std::max(server.head_retransmits, server.most_head_retransmits);
+  const std::uint64_t unacked = response.end - std::max(facts.client_received, response.begin);
+  FindingBuilder finding{
+      Label::response_not_acked,
+      fmt::format("The server sent its answer{}, retransmitted it {}, and {} were never "
+                  "acknowledged.",
+                  response.status != 0 ? fmt::format(" ({})", response.status) : "",
+                  base::count(times, "time"), base::bytes(unacked))};
+  request_and_response(finding, facts)
+      .evidence(server.head_first_retransmit, Side::server, "first retransmission")
+      .evidence(server.head_retransmit, Side::server, "last retransmission")
+      .evidence(flow.c().last, Side::client, "last packet of the client")
+      .evidence(facts.close_after_response)
+      .fact("retransmissions", std::int64_t{times})
+      .fact("unacked_bytes", static_cast<std::int64_t>(unacked))
+      .fault(Party::network, Confidence::medium, "the client host stopped receiving")
+      .seen_as(
+          "Client: read timed out, as if there was no answer. Server: its log says that it "
+          "answered.");
+  return finding.build();
+}
+
 std::optional<Finding> response_stalled(const ExchangeFacts& facts, const Thresholds& limits) {
-  if (!facts.answered || facts.flow.client_unheard) return std::nullopt;
+  if (!cut(facts) || facts.flow.client_unheard) return std::nullopt;
   const FlowRecord& flow = facts.flow.flow;
   const Message& response = *facts.exchange.response;
   const SideTrouble& server = flow.s().trouble();
-  // Sent, and sent again, but the client never had it: lost on the way, whatever its framing says.
-  const bool undelivered = facts.client_received < response.end &&
-                           std::max(server.head_retransmits, server.most_head_retransmits) >=
-                               limits.unacked_min_retransmits &&
-                           flow.s().acked < response.end;
-  const bool silent = cut(facts) && !by_server(facts.close_after_response.closer) &&
-                      facts.silence >= limits.response_stall;
-  if (!undelivered && !silent) return std::nullopt;
+  // Sent, and sent again: what is missing was lost on the way.
+  const bool lost = undelivered(facts, limits);
+  const bool silent =
+      !by_server(facts.close_after_response.closer) && facts.silence >= limits.response_stall;
+  if (!lost && !silent) return std::nullopt;
   // A stream of events is silent by design until it has something to say.
-  if (!undelivered && response.event_stream) return std::nullopt;
+  if (!lost && response.event_stream) return std::nullopt;
 
-  const bool long_enough = facts.silence >= limits.no_response_high || undelivered ||
+  const bool long_enough = facts.silence >= limits.no_response_high || lost ||
                            by_client(facts.close_after_response.closer);
   FindingBuilder finding{
       Label::response_stalled,
-      undelivered
-          ? fmt::format("The server sent its answer, retransmitted it {} and never got {} of "
-                        "it acknowledged.",
-                        base::count(std::max(server.head_retransmits, server.most_head_retransmits),
-                                    "time"),
-                        base::bytes(response.end - flow.s().acked))
-          : fmt::format(
-                "The response stopped {}; nothing more came for {}{}.", received(response),
-                base::duration(facts.silence),
-                by_client(facts.close_after_response.closer) ? ", then the client closed" : "")};
+      fmt::format("The response stopped {}; {}{}.", received(response),
+                  lost ? fmt::format("the server retransmitted {} in vain",
+                                     base::bytes(flow.s().next - flow.s().acked))
+                       : "nothing more came for " + base::duration(facts.silence),
+                  by_client(facts.close_after_response.closer) ? ", then the client closed" : "")};
   request_and_response(finding, facts)
       .evidence(server.head_first_retransmit, Side::server, "first retransmission")
       .evidence(server.head_retransmit, Side::server, "last retransmission")
@@ -276,12 +318,10 @@ std::optional<Finding> response_stalled(const ExchangeFacts& facts, const Thresh
                 "last packet of the flow")
       .severity(long_enough ? Severity::error : Severity::warning)
       .fact("stalled_us", std::optional{facts.silence})
-      .fact("undelivered", undelivered)
-      .seen_as(undelivered ? "Client: read timed out, as if there was no answer. Server: its log "
-                             "says that it answered."
-                           : "Client: read timed out in the middle of the body.");
+      .fact("undelivered", lost)
+      .seen_as("Client: read timed out in the middle of the body.");
   const bool client_gone = flow.c().fins >= 3 && flow.c().acked <= flow.c().fin_offset;
-  if (undelivered || client_gone) {
+  if (lost || client_gone) {
     finding.fault(Party::network, Confidence::medium, "the client host stopped receiving");
   } else {
     finding.fault(Party::server_app, long_enough ? Confidence::medium : Confidence::low,

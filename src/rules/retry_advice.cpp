@@ -14,6 +14,9 @@ std::string_view retry_advice(Label label) {
     case connect_unreachable:
     case handshake_not_completed:
     case handshake_client_reset:
+    case accept_queue_overflow:
+    case reset_after_handshake:
+    case stale_port_reuse:
       return "Safe: no request was delivered.";
 
     case request_on_half_closed:
@@ -50,11 +53,13 @@ std::string_view retry_advice(Label label) {
     case response_truncated_fin:
     case response_truncated_rst:
     case response_stalled:
+    case response_not_acked:
     case response_aborted_by_client:
     case response_malformed:
       return "Only if doing it twice does no harm: the server began to answer, so it has very "
              "likely acted.";
     case zero_window_stall:
+    case keepalive_probe_failed:
       return "Only if doing it twice does no harm, when the exchange did not complete.";
 
     case http_redirect:
@@ -67,6 +72,9 @@ std::string_view retry_advice(Label label) {
     case http_gateway_error:
       return "Only if doing it twice does no harm: behind a 502 or 504 the request may have been "
              "executed.";
+    case proxy_tunnel_refused:
+      return "Safe: nothing was passed on. It will be refused again until the proxy's rules or the "
+             "credentials change.";
     case ack_negative:
       return "Do not repeat blindly: the receiver has decided. Clear up the reason first.";
 
@@ -79,6 +87,8 @@ std::string_view retry_advice(Label label) {
     case capture_one_way:
     case capture_clock_anomaly:
     case connect_slow:
+    case close_wait_lingering:
+    case fin_not_acked:
     case connection_unused:
     case payload_opaque:
     case slow_response:

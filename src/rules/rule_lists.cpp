@@ -24,17 +24,20 @@ constexpr std::array kExchangePrimaries = {
     &idle_conn_blackholed,       // E7
     &request_not_acked,
     &closed_without_response,  // E8: acknowledged; the first to close decides
+    &keepalive_probe_failed,   // before "timeout": the kernel gave up, not the application
     &client_timeout,
     &no_response,
     // A response has begun.
     &late_response,           // E11, before the rest: nobody was there to read it
+    &response_not_acked,      // before what became of it: the client never had it
     &response_malformed,      // E9
     &response_truncated_fin,  // E10
     &response_truncated_rst,
     &response_stalled,  // before "aborted": a client that gives up on a silent server is not the
                         // cause
     &response_aborted_by_client,
-    &http_gateway_error,  // E12: complete
+    &proxy_tunnel_refused,  // E12: complete
+    &http_gateway_error,
     &http_server_error,
     &http_client_error,
     &http_redirect,
@@ -54,12 +57,32 @@ constexpr std::array kExchangeAnnotations = {
     &exchange_loss_recovery_delay,
 };
 
+/// As a label of the flow itself; an established connection carries it as an annotation.
+std::optional<Finding> never_got_past_old_connection(const FlowFacts& facts,
+                                                     const Thresholds& limits) {
+  if (facts.handshake == Handshake::complete) return std::nullopt;
+  return stale_port_reuse(facts, limits);
+}
+
 constexpr std::array kConnectPrimaries = {
-    &connect_refused,         &connect_unreachable,   &handshake_client_reset,
-    &handshake_not_completed, &syn_retries_exhausted, &connect_abandoned,
+    &connect_refused,
+    &connect_unreachable,
+    &never_got_past_old_connection,  // before the two that its RST and its wrong ACK resemble
+    &handshake_client_reset,
+    &handshake_not_completed,
+    &syn_retries_exhausted,
+    &connect_abandoned,
+    &accept_queue_overflow,
+    &reset_after_handshake,
 };
 
 constexpr std::array kQuietPrimaries = {&payload_opaque, &connection_unused};
+
+constexpr std::array kTeardownPrimaries = {
+    &flow_keepalive_probe_failed,
+    &fin_not_acked,
+    &close_wait_lingering,
+};
 
 constexpr std::array kFlowAnnotations = {
     &flow_snaplen_cut,
@@ -69,11 +92,15 @@ constexpr std::array kFlowAnnotations = {
     &flow_ended_early,
     &flow_one_way,
     &flow_clock_anomaly,
+    &stale_port_reuse,
     &connect_slow,
     &payload_opaque,
     &response_unsolicited,
     &trailing_garbage,
     &pipelined_requests,
+    &flow_keepalive_probe_failed,
+    &fin_not_acked,
+    &close_wait_lingering,
     &reset_after_complete,
     &flow_loss_recovery_delay,
     &flow_zero_window_stall,
@@ -85,6 +112,7 @@ std::span<const ExchangeRule> exchange_primaries() { return kExchangePrimaries; 
 std::span<const ExchangeRule> exchange_annotations() { return kExchangeAnnotations; }
 std::span<const FlowRule> connect_primaries() { return kConnectPrimaries; }
 std::span<const FlowRule> quiet_primaries() { return kQuietPrimaries; }
+std::span<const FlowRule> teardown_primaries() { return kTeardownPrimaries; }
 std::span<const FlowRule> flow_annotations() { return kFlowAnnotations; }
 
 }  // namespace httpdiag::rules

@@ -24,6 +24,9 @@ std::span<const ExchangeRule> exchange_annotations();
 std::span<const FlowRule> connect_primaries();
 /// What a flow without exchanges amounts to; first match.
 std::span<const FlowRule> quiet_primaries();
+/// How the connection was put away; the first match of a warning or worse is the flow's label where
+/// its exchanges have no problem.
+std::span<const FlowRule> teardown_primaries();
 std::span<const FlowRule> flow_annotations();
 
 // Request (request_rules.cpp)
@@ -54,7 +57,9 @@ std::optional<Finding> response_truncated_fin(const ExchangeFacts&, const Thresh
 std::optional<Finding> response_truncated_rst(const ExchangeFacts&, const Thresholds&);
 std::optional<Finding> response_aborted_by_client(const ExchangeFacts&, const Thresholds&);
 std::optional<Finding> response_stalled(const ExchangeFacts&, const Thresholds&);
+std::optional<Finding> response_not_acked(const ExchangeFacts&, const Thresholds&);
 // What the response says (http_rules.cpp)
+std::optional<Finding> proxy_tunnel_refused(const ExchangeFacts&, const Thresholds&);
 std::optional<Finding> http_gateway_error(const ExchangeFacts&, const Thresholds&);
 std::optional<Finding> http_server_error(const ExchangeFacts&, const Thresholds&);
 std::optional<Finding> http_client_error(const ExchangeFacts&, const Thresholds&);
@@ -68,13 +73,22 @@ std::optional<Finding> handshake_not_completed(const FlowFacts&, const Threshold
 std::optional<Finding> syn_retries_exhausted(const FlowFacts&, const Thresholds&);
 std::optional<Finding> connect_abandoned(const FlowFacts&, const Thresholds&);
 std::optional<Finding> connect_slow(const FlowFacts&, const Thresholds&);
+// A handshake that was taken back (handshake_rules.cpp)
+std::optional<Finding> accept_queue_overflow(const FlowFacts&, const Thresholds&);
+std::optional<Finding> reset_after_handshake(const FlowFacts&, const Thresholds&);
+std::optional<Finding> stale_port_reuse(const FlowFacts&, const Thresholds&);
 std::optional<Finding> connection_unused(const FlowFacts&, const Thresholds&);
-// What the flow carried beside exchanges, and how it was put away (content_rules.cpp)
+// How the connection was put away (teardown_rules.cpp)
+std::optional<Finding> close_wait_lingering(const FlowFacts&, const Thresholds&);
+std::optional<Finding> fin_not_acked(const FlowFacts&, const Thresholds&);
+std::optional<Finding> keepalive_probe_failed(const ExchangeFacts&, const Thresholds&);
+std::optional<Finding> flow_keepalive_probe_failed(const FlowFacts&, const Thresholds&);
+std::optional<Finding> reset_after_complete(const FlowFacts&, const Thresholds&);
+// What the flow carried beside exchanges (content_rules.cpp)
 std::optional<Finding> payload_opaque(const FlowFacts&, const Thresholds&);
 std::optional<Finding> response_unsolicited(const FlowFacts&, const Thresholds&);
 std::optional<Finding> trailing_garbage(const FlowFacts&, const Thresholds&);
 std::optional<Finding> pipelined_requests(const FlowFacts&, const Thresholds&);
-std::optional<Finding> reset_after_complete(const FlowFacts&, const Thresholds&);
 // Transport quality (transport_rules.cpp)
 std::optional<Finding> flow_loss_recovery_delay(const FlowFacts&, const Thresholds&);
 std::optional<Finding> exchange_loss_recovery_delay(const ExchangeFacts&, const Thresholds&);

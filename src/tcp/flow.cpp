@@ -376,7 +376,8 @@ bool Flow::is_probe(const Segment& segment, Side from, std::int64_t offset) {
   if (own.acked < own.next || (next == 0 && !record.handshake_ack && own.syn)) return false;
   SideTrouble& mine = trouble(from);
   ++mine.keepalives;
-  ++mine.unanswered_keepalives;
+  if (mine.unanswered_keepalives++ == 0) mine.first_keepalive = segment.packet;
+  mine.last_keepalive = segment.packet;
   letter(from, 'K');
   return true;
 }

@@ -48,7 +48,7 @@ const std::map<std::string, Words> kSameAs = {
     {"client-abort-mid-response", {"response-aborted-by-client"}},
     {"zero-window-stall", {"zero-window-stall"}},
     {"http-error-status", {"http-client-error", "http-server-error", "http-gateway-error"}},
-    {"tunnel-refused", {"http-client-error", "http-gateway-error"}},
+    {"tunnel-refused", {"proxy-tunnel-refused", "http-client-error", "http-gateway-error"}},
     {"business-fail-ack", {"ack-negative", "ok"}},  // profiles for JSON and XML answers come later
     {"tls-cert-rejected", {"payload-opaque"}},
 };

@@ -219,56 +219,6 @@ inline constexpr std::array kConnectRules{
             "balancer, a long path. For a health check or a scan: nothing.",
         .references = "RFC 9293 sections 3.5.2 and 3.10.4",
     },
-    RuleInfo{
-        .label = Label::connect_slow,
-        .id = "connect-slow",
-        .title = "Connection opened late",
-        .scope = Scope::flow,
-        .role = Role::annotation,
-        .phase = Phase::connect,
-        .severity = Severity::warning,
-        .party = Party::network,
-        .confidence = Confidence::low,
-        .what =
-            "The handshake completed, but a SYN or SYN-ACK had to be repeated, or it took 1 s or "
-            "longer. An extra 1, 3 or 7 s means one, two or three lost SYNs (1, 2 or 3 s on "
-            "Linux 6.5 and later).",
-        .guards = "Copies of one SYN in the capture are not repetitions. A long round trip without "
-                  "any repetition is distance, unless it reaches 1 s.",
-        .symptoms =
-            "People: some calls take almost exactly 1 s or 3 s longer than the others; nstat: "
-            "TcpExtListenDrops or TcpExtTCPTimeouts grow",
-        .remedy = "Network: look for loss on the path. Server host: if ListenDrops grows, SYNs are "
-                  "dropped under load: raise net.core.somaxconn and the listen backlog, and fix a "
-                  "stalled accept loop. Client: reuse connections.",
-        .references = "RFC 6298 section 2; Linux ip-sysctl: tcp_syn_linear_timeouts; listen(2)",
-    },
-    RuleInfo{
-        .label = Label::connection_unused,
-        .id = "connection-unused",
-        .title = "Connection opened and never used",
-        .scope = Scope::flow,
-        .role = Role::primary,
-        .phase = Phase::connect,
-        .severity = Severity::info,
-        .party = Party::none,
-        .confidence = Confidence::high,
-        .what = "The handshake completed, nobody sent a byte of payload, and the client closed, or "
-                "the server closed after an idle time. Browsers that connect ahead, TCP health "
-                "checks and the warm-up of a pool do this.",
-        .guards = "Acknowledged bytes that are not in the capture are capture-gap: the connection "
-                  "was used. A server that closes or resets right after the handshake turns the "
-                  "client away, which is no idleness.",
-        .symptoms =
-            "HAProxy: cR 408 or CR 400, unless option http-ignore-probes is set; Apache httpd "
-            "access log: \"-\" 408",
-        .remedy =
-            "Usually nothing. If these fill the logs, use option http-ignore-probes in HAProxy "
-            "or a health check that sends a request. If the pool opens far more than it uses, "
-            "lower its minimum size.",
-        .references =
-            "HAProxy configuration manual: option http-ignore-probes; RFC 9112 section 9.5",
-    },
 };
 
 }  // namespace httpdiag::rules::catalog

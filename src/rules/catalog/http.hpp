@@ -141,6 +141,31 @@ inline constexpr std::array kHttpRules{
             "RFC 9110 section 15.3 (a 2xx status says nothing about the business result); "
             "the sender's notification contract",
     },
+    RuleInfo{
+        .label = Label::proxy_tunnel_refused,
+        .id = "proxy-tunnel-refused",
+        .title = "Proxy refused the tunnel",
+        .scope = Scope::exchange,
+        .role = Role::primary,
+        .phase = Phase::http,
+        .severity = Severity::error,
+        .party = Party::server_host,
+        .confidence = Confidence::medium,
+        .what =
+            "A CONNECT request was answered with a status other than 2xx. The proxy did not open "
+            "the tunnel, and nothing was delivered to the host behind it.",
+        .guards = "Once a CONNECT is answered with 2xx, what follows is the tunnel's content. A "
+                  "proxy that closes without an answer is closed-without-response.",
+        .symptoms =
+            "curl: (56) CONNECT tunnel failed, response 403, or (97); Java: Unable to tunnel "
+            "through proxy. Proxy returns \"HTTP/1.1 403 Forbidden\"; Go: proxyconnect tcp; "
+            "Chrome: net::ERR_TUNNEL_CONNECTION_FAILED",
+        .remedy =
+            "Proxy: its access rules (403), the credentials that it asks for (407), or its own way "
+            "to the target (502, 503, 504). Client: check that this destination has to go through "
+            "the proxy at all (NO_PROXY).",
+        .references = "RFC 9110 section 9.3.6 (CONNECT)",
+    },
 };
 
 }  // namespace httpdiag::rules::catalog

@@ -104,6 +104,36 @@ inline constexpr std::array kResponseRules{
         .references = "RFC 9112 sections 6.3 and 8; RFC 9293 section 3.8.6 (windows)",
     },
     RuleInfo{
+        .label = Label::response_not_acked,
+        .id = "response-not-acked",
+        .title = "Response sent, never acknowledged by the client",
+        .scope = Scope::exchange,
+        .role = Role::primary,
+        .phase = Phase::response,
+        .severity = Severity::error,
+        .party = Party::network,
+        .confidence = Confidence::medium,
+        .what =
+            "The server sent its response, retransmitted it three times or for 3 s, and bytes of "
+            "it were never acknowledged. The way back is cut, or the client's host is gone: the "
+            "server did its part, and the client sees a timeout. This is request-not-acked in the "
+            "other direction.",
+        .guards =
+            "An answer that broke off although everything sent was acknowledged is "
+            "response-stalled. Behind a window of 0 it is zero-window-stall. A client that left "
+            "before the answer began makes it late-response. In a capture that lacks the client's "
+            "packets its ACKs cannot be missed.",
+        .symptoms =
+            "Client: Read timed out, as if there had been no answer; Server: its log says that it "
+            "answered; ss: unacknowledged bytes in Send-Q; Wireshark: [TCP Retransmission] of the "
+            "response",
+        .remedy =
+            "Network: find where the direction from server to client is dropped (asymmetric route, "
+            "NAT entry gone, firewall, MTU). Treat the callback as delivered and possibly "
+            "processed. A capture at the client shows whether anything arrives there.",
+        .references = "RFC 9293 section 3.8.1; RFC 6298; RFC 5482",
+    },
+    RuleInfo{
         .label = Label::response_aborted_by_client,
         .id = "response-aborted-by-client",
         .title = "Client left in the middle of the response",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Catalogue, phases teardown and transport, and the label for nothing wrong.
+// Catalogue, phase transport, and the label for nothing wrong.
 #pragma once
 
 #include <array>
@@ -9,32 +9,6 @@
 namespace httpdiag::rules::catalog {
 
 inline constexpr std::array kTransportRules{
-    RuleInfo{
-        .label = Label::reset_after_complete,
-        .id = "reset-after-complete",
-        .title = "Reset after everything was delivered (harmless)",
-        .scope = Scope::flow,
-        .role = Role::annotation,
-        .phase = Phase::teardown,
-        .severity = Severity::info,
-        .party = Party::none,
-        .confidence = Confidence::high,
-        .what =
-            "A RST ends the connection after all exchanges are complete: sent by the client, or "
-            "by the server when the client had acknowledged every byte of the responses. Nothing "
-            "was lost. Load testers, health checks and clients that avoid TIME_WAIT close like "
-            "this.",
-        .guards =
-            "A server RST while response bytes are unacknowledged is response-truncated-rst. A "
-            "RST while a request is open belongs to that request.",
-        .symptoms = "Wireshark: [RST] or [RST, ACK] as the last packet; Client: nothing, or "
-                    "ECONNRESET in a log about closing",
-        .remedy =
-            "Nothing. If the logs disturb, remove SO_LINGER 0 on the side that sends the RST, "
-            "and read to the end before closing.",
-        .references = "RFC 9293 sections 3.5.2 and 3.10.4; RFC 2525 section 2.17; socket(7): "
-                      "SO_LINGER",
-    },
     RuleInfo{
         .label = Label::loss_recovery_delay,
         .id = "loss-recovery-delay",

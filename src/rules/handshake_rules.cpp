@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// A handshake that seemed to come about, and then was taken back (taxonomy 15 to 17).
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "rules/finding_builder.hpp"
+#include "rules/rule_lists.hpp"
+
+namespace httpdiag::rules {
+
+std::optional<Finding> accept_queue_overflow(const FlowFacts& facts, const Thresholds&) {
+  const FlowRecord& flow = facts.flow;
+  const SideRecord& client = flow.c();
+  const SideRecord& server = flow.s();
+  if (facts.handshake != Handshake::complete || server.syns < 2 || facts.server_unheard)
+    return std::nullopt;
+  // Data that was never taken, and a SYN-ACK repeated behind it: with TCP_DEFER_ACCEPT the server
+  // would have acknowledged the data at once.
+  if (client.next == 0 || client.acked > 0 || server.next > 0 || !client.head_sent)
+    return std::nullopt;
+  const std::size_t kept = std::min<std::size_t>(server.syns, kMaxSynTimes);
+  const std::span<const PacketRef> times{server.trouble().syn_times.data(), kept};
+  const auto behind_data = std::count_if(times.begin(), times.end(), [&](PacketRef packet) {
+    return packet.number > client.head_sent.number;
+  });
+  if (behind_data == 0) return std::nullopt;
+  FindingBuilder finding{
+      Label::accept_queue_overflow,
+      fmt::format("The client acknowledged the SYN-ACK and sent {}, but the server repeated its "
+                  "SYN-ACK {} after that and took nothing: its accept queue is full.",
+                  base::bytes(client.next),
+                  base::count(static_cast<std::uint64_t>(behind_data), "time"))};
+  finding.evidence(server.syn, Side::server, "SYN-ACK")
+      .evidence(flow.handshake_ack, Side::client, "handshake complete for the client")
+      .evidence(client.head_sent, Side::client, "first data, never acknowledged");
+  for (const PacketRef packet : times) {
+    if (packet.number > client.head_sent.number) {
+      finding.evidence(packet, Side::server, "SYN-ACK again, behind the data");
+    }
+  }
+  finding.evidence(facts.first_close)
+      .fact("synack_count", std::int64_t{server.syns})
+      .fact("synacks_behind_data", std::int64_t{behind_data})
+      .fault(Party::server_app, Confidence::medium,
+             "everything that the client sends after its SYN is lost on the way")
+      .seen_as(
+          "Client: connects, then read timed out or connection reset. Server: ListenOverflows "
+          "grows; the application never sees the connection.");
+  return finding.build();
+}
+
+std::optional<Finding> reset_after_handshake(const FlowFacts& facts, const Thresholds& limits) {
+  if (!facts.unused || facts.first_close.closer != Closer::server_rst || !facts.unused_for)
+    return std::nullopt;
+  // Later it is an unused connection that was put away.
+  if (*facts.unused_for >= limits.reset_after_handshake) return std::nullopt;
+  const FlowRecord& flow = facts.flow;
+  const SideTrouble& server = flow.s().trouble();
+  const int step = int{server.rst_ttl} - int{flow.s().ttl};
+  const bool elsewhere = flow.s().ttl != 0 && std::abs(step) >= limits.rst_ttl_delta;
+  FindingBuilder finding{
+      Label::reset_after_handshake,
+      fmt::format(
+          "The connection was open for {} and unused when {} reset it{}.",
+          base::duration(*facts.unused_for),
+          elsewhere ? "a device in the server's name" : "the server",
+          server.rst_has_ack ? "" : ", with the RST of a host that knows no such connection")};
+  finding.evidence(flow.s().syn, Side::server, "SYN-ACK")
+      .evidence(flow.handshake_ack, Side::client, "handshake complete")
+      .evidence(facts.first_close)
+      .fact("open_us", facts.unused_for)
+      .fact("rst_ttl", std::int64_t{server.rst_ttl})
+      .fact("usual_ttl", std::int64_t{flow.s().ttl})
+      .fact("reason", std::string{elsewhere            ? "middlebox"
+                                  : server.rst_has_ack ? "aborted-by-live-socket"
+                                                       : "no-socket"})
+      .fault(elsewhere ? Party::network : Party::server_host, Confidence::medium,
+             elsewhere
+                 ? "a load balancer answers for the server, which is legitimate"
+                 : "the accept queue was full (tcp_abort_on_overflow), or a load balancer had "
+                   "no healthy target")
+      .seen_as(
+          "Client: connection reset by peer right after connect. Server: often nothing in its "
+          "log.");
+  return finding.build();
+}
+
+std::optional<Finding> stale_port_reuse(const FlowFacts& facts, const Thresholds&) {
+  const FlowRecord& flow = facts.flow;
+  const PacketRef answer = flow.trouble().challenge_ack;
+  if (!flow.has(Oddity::challenged) || !answer || !flow.c().syn) return std::nullopt;
+  // The client's kernel refuses the wrong answer with a RST. Without one, or a SYN that had to be
+  // repeated, the packet was a straggler that changed nothing.
+  const SideTrouble& client = flow.c().trouble();
+  const PacketRef refused = client.rst ? client.rst : client.ignored_rst;
+  const bool established = facts.handshake == Handshake::complete;
+  if (established ? flow.c().syns < 2 || flow.s().syn.number < answer.number
+                  : !refused && flow.c().syns < 2) {
+    return std::nullopt;
+  }
+  const std::optional<Duration> delay = established ? facts.synack_delay : std::nullopt;
+  FindingBuilder finding{
+      Label::stale_port_reuse,
+      established
+          ? fmt::format("The SYN met an older connection with the same ports; it was {} later that "
+                        "a repeated SYN got its SYN-ACK.",
+                        base::duration(delay.value_or(Duration{0})))
+          : std::string{"The SYN met an older connection with the same ports: the answer "
+                        "acknowledges something else, and no connection came about."}};
+  finding.evidence(flow.c().syn, Side::client, "SYN")
+      .evidence(answer, Side::server, "does not acknowledge the SYN")
+      .evidence(refused, Side::client, "RST: that is not what was asked for")
+      .evidence(flow.s().syn, Side::server, "SYN-ACK")
+      .severity(established ? Severity::warning : Severity::error)
+      .fact("syn_count", std::int64_t{flow.c().syns})
+      .fact("added_latency_us", delay)
+      .fault(Party::server_host, Confidence::medium,
+             "the client's host or a NAT uses the ports again too soon")
+      .seen_as(established ? "Client: a connect that takes a second longer."
+                           : "Client: connect timed out. Server: a socket in CLOSE_WAIT or "
+                             "TIME_WAIT for these ports.");
+  if (flow.c().syns >= 2) {
+    finding.evidence(client.syn_times[1], Side::client, "SYN again (2)");
+  }
+  return finding.build();
+}
+
+}  // namespace httpdiag::rules

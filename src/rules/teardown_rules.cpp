@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a connection was put away, or was not (taxonomy 4.9).
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "rules/finding_builder.hpp"
+#include "rules/rule_lists.hpp"
+
+namespace httpdiag::rules {
+
+namespace {
+
+bool unheard(const FlowFacts& facts, Side side) {
+  return side == Side::client ? facts.client_unheard : facts.server_unheard;
+}
+
+/// The time that `side` left its socket open after the peer's FIN had been acknowledged and
+/// nothing more was said; from the last packet of that to the end of the silence.
+struct Linger {
+  PacketRef fin, since, end;  // end: none if it lasted
+  Duration length{0};
+};
+
+std::optional<Linger> linger_of(const FlowFacts& facts, Side side) {
+  const SideRecord& own = facts.flow.side(side);
+  const SideRecord& closer = facts.flow.side(other(side));
+  if (!closer.fin || closer.acked <= closer.fin_offset || unheard(facts, side)) return std::nullopt;
+  // The own FIN before the peer's was acknowledged: a crossing or an ordinary close.
+  if (own.fin && own.fin.number <= closer.acked_by.number) return std::nullopt;
+  Linger linger{.fin = closer.fin, .since = closer.acked_by, .end = {}};
+  if (own.last_payload.number > linger.since.number) linger.since = own.last_payload;
+  for (const PacketRef end : {own.fin, own.trouble().rst, closer.trouble().rst}) {
+    if (!end || end.number < linger.since.number) continue;
+    if (!linger.end || end.number < linger.end.number) linger.end = end;
+  }
+  const Timestamp until = linger.end ? linger.end.time : facts.until;
+  linger.length = until - linger.since.time;
+  return linger;
+}
+
+}  // namespace
+
+std::optional<Finding> close_wait_lingering(const FlowFacts& facts, const Thresholds& limits) {
+  for (const Side side : {Side::server, Side::client}) {
+    const auto linger = linger_of(facts, side);
+    if (!linger || linger->length < limits.close_wait_min) continue;
+    const bool by_client = side == Side::client;
+    FindingBuilder finding{
+        Label::close_wait_lingering,
+        fmt::format("The {} closed; the {} left its socket open for {}{}{}.",
+                    by_client ? "server" : "client", by_client ? "client" : "server",
+                    linger->end ? "" : "at least ", base::duration(linger->length),
+                    by_client ? ": a pool that does not notice" : "")};
+    finding.evidence(linger->fin, other(side), "FIN")
+        .evidence(facts.flow.side(other(side)).acked_by, side, "ACK of the FIN: CLOSE_WAIT begins")
+        .evidence(linger->end, std::nullopt, "the end of it")
+        // Nothing was asked of the client's connection any more.
+        .severity(by_client ? Severity::info : Severity::warning)
+        .fault(by_client ? Party::client_app : Party::server_app,
+               by_client ? Confidence::medium : Confidence::high, "")
+        .fact("lingered_us", std::optional{linger->length})
+        .fact("side", std::string{by_client ? "client" : "server"})
+        .seen_as(fmt::format("{}: CLOSE_WAIT in ss and netstat. {}: FIN_WAIT_2.",
+                             by_client ? "Client" : "Server", by_client ? "Server" : "Client"));
+    return finding.build();
+  }
+  return std::nullopt;
+}
+
+std::optional<Finding> fin_not_acked(const FlowFacts& facts, const Thresholds& limits) {
+  for (const Side side : {Side::client, Side::server}) {
+    const SideRecord& own = facts.flow.side(side);
+    const SideRecord& peer = facts.flow.side(other(side));
+    if (own.fins < limits.fin_min_transmissions || own.fin_unseen) continue;
+    if (own.acked > own.fin_offset || unheard(facts, other(side))) continue;
+    // A RST is an answer.
+    if (peer.trouble().rst && peer.trouble().rst.number > own.fin.number) continue;
+    const std::uint64_t unacked = own.next > own.acked ? own.next - own.acked : 0;
+    FindingBuilder finding{
+        Label::fin_not_acked,
+        fmt::format(
+            "The {} sent its FIN {} and nothing acknowledges it{}.",
+            side == Side::client ? "client" : "server", base::count(own.fins, "time"),
+            unacked > 0 ? fmt::format(", nor {} in front of it", base::bytes(unacked)) : "")};
+    finding.evidence(own.fin, side, "FIN")
+        .evidence(own.last, side, "last sign of life of the closing side")
+        .evidence(peer.last, other(side), "last packet of the other side")
+        .severity(unacked > 0 ? Severity::error : Severity::warning)
+        .fact("fin_count", std::int64_t{own.fins})
+        .fact("unacked_bytes", static_cast<std::int64_t>(unacked))
+        .fact("side", std::string{side == Side::client ? "client" : "server"})
+        .fault(Party::network, Confidence::medium, "the other host is down or suspended")
+        .seen_as("Closing side: FIN_WAIT_1 or LAST_ACK in ss. Other side: nothing.");
+    return finding.build();
+  }
+  return std::nullopt;
+}
+
+namespace {
+
+/// Probes of `side` that nobody answered, if that is how the connection ended.
+std::optional<Finding> unanswered_probes(const FlowFacts& facts, Side side,
+                                         const Thresholds& limits) {
+  const SideRecord& own = facts.flow.side(side);
+  const SideTrouble& trouble = own.trouble();
+  if (trouble.unanswered_keepalives < limits.keepalive_min_unanswered) return std::nullopt;
+  if (unheard(facts, other(side)) || facts.flow.side(other(side)).trouble().rst)
+    return std::nullopt;
+  // The last probe is unanswered only once the next one was due.
+  const std::uint32_t gaps = trouble.unanswered_keepalives - 1;
+  const Duration interval =
+      (trouble.last_keepalive.time - trouble.first_keepalive.time) / std::max(gaps, 1u);
+  const bool reset = trouble.rst && trouble.rst.number > trouble.last_keepalive.number;
+  const bool gave_up = reset || facts.until - trouble.last_keepalive.time >= interval;
+  if (!gave_up) return std::nullopt;
+  const PacketRef heard = facts.flow.side(other(side)).last;
+  FindingBuilder finding{
+      Label::keepalive_probe_failed,
+      fmt::format("The {} sent {} {} apart and heard nothing{}; the {} had been silent for {}.",
+                  side == Side::client ? "client" : "server",
+                  base::count(trouble.unanswered_keepalives, "keep-alive probe"),
+                  base::duration(interval), reset ? ", then reset the connection" : "",
+                  side == Side::client ? "server" : "client",
+                  base::duration(std::max(trouble.last_keepalive.time - heard.time, Duration{0})))};
+  finding.evidence(heard, other(side), "last packet of the other side")
+      .evidence(trouble.first_keepalive, side, "first probe without an answer")
+      .evidence(trouble.last_keepalive, side, "last probe")
+      .evidence(reset ? trouble.rst : PacketRef{}, side, "RST: the connection is given up")
+      .fact("unanswered_probes", std::int64_t{trouble.unanswered_keepalives})
+      .fact("probe_interval_us", std::optional{interval})
+      .fact("idle_before_probes_us",
+            std::optional{std::max(trouble.first_keepalive.time - heard.time, Duration{0})})
+      .fault(Party::network, Confidence::medium, "the other host is down, suspended or was moved")
+      .seen_as("Prober: ETIMEDOUT, connection timed out on read. Other side: nothing.");
+  return finding.build();
+}
+
+}  // namespace
+
+std::optional<Finding> flow_keepalive_probe_failed(const FlowFacts& facts,
+                                                   const Thresholds& limits) {
+  for (const Side side : {Side::client, Side::server}) {
+    if (auto finding = unanswered_probes(facts, side, limits)) return finding;
+  }
+  return std::nullopt;
+}
+
+std::optional<Finding> keepalive_probe_failed(const ExchangeFacts& facts,
+                                              const Thresholds& limits) {
+  // The request was taken, and its answer was being waited for.
+  if (facts.answered || !facts.request_complete || !facts.request_acked) return std::nullopt;
+  if (facts.close.closer != Closer::none && facts.close.closer != Closer::client_rst)
+    return std::nullopt;
+  const PacketRef probe = facts.flow.flow.c().trouble().first_keepalive;
+  if (probe.number < facts.exchange.request.last.number) return std::nullopt;
+  return unanswered_probes(facts.flow, Side::client, limits);
+}
+
+std::optional<Finding> reset_after_complete(const FlowFacts& facts, const Thresholds&) {
+  if (facts.exchanges == 0 || !facts.all_complete || !facts.last_response_end) return std::nullopt;
+  const FlowRecord& flow = facts.flow;
+  const PacketRef client = flow.c().trouble().rst;
+  const PacketRef server = flow.s().trouble().rst;
+  // What the client had of the answers, by its own numbers.
+  const SideTrouble& trouble = flow.c().trouble();
+  const Offset received =
+      std::max(flow.s().acked, trouble.rst_has_ack ? trouble.rst_ack : Offset{0});
+  // A RST that ends a series of unanswered probes is not harmless: the peer had vanished.
+  if (flow.c().trouble().unanswered_keepalives >= 2 ||
+      flow.s().trouble().unanswered_keepalives >= 2) {
+    return std::nullopt;
+  }
+  const bool by_client = client && client.number > facts.last_response_end.number &&
+                         received >= flow.s().next && !facts.client_unheard;
+  const bool by_server =
+      server && server.number > facts.last_response_end.number && flow.s().acked >= flow.s().next;
+  if (!by_client && !by_server) return std::nullopt;
+  return FindingBuilder{
+      Label::reset_after_complete,
+      fmt::format("The {} ended the connection with RST after every answer had arrived: harmless.",
+                  by_client ? "client" : "server")}
+      .evidence(facts.last_response_end, Side::server, "end of the last response")
+      .evidence(by_client ? client : server, by_client ? Side::client : Side::server, "RST")
+      .build();
+}
+
+}  // namespace httpdiag::rules
