@@ -34,6 +34,8 @@ std::string_view name(Scope scope) {
       return "flow";
     case Scope::exchange:
       return "exchange";
+    case Scope::aggregate:
+      return "aggregate";
   }
   std::abort();
 }

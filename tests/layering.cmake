@@ -14,6 +14,7 @@ set(tcp     base/ "xxhash\\.h")
 set(http    base/ "llhttp\\.h" "xxhash\\.h" "zlib\\.h")
 set(rules   base/ fmt/ "zlib\\.h")
 set(report  base/ fmt/ nlohmann/)
+set(config  base/ fmt/ nlohmann/)
 set(cli     base/ report/ CLI/ fmt/ spdlog/)
 
 # Libraries that one file alone may know.
@@ -23,7 +24,7 @@ set(only_openssl "base/sha256.cpp")
 
 set(posix "sys/|fcntl\\.h|unistd\\.h|signal\\.h|errno\\.h|stdio\\.h")
 set(checked 0)
-foreach(folder IN ITEMS base capture decode tcp http rules report cli)
+foreach(folder IN ITEMS base capture decode tcp http rules report config cli)
   list(JOIN ${folder} "|" others)
   file(GLOB_RECURSE files RELATIVE "${SRC}" "${SRC}/${folder}/*.[ch]pp")
   foreach(file IN LISTS files)

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <set>
 
+#include "httpdiag/config.hpp"
 #include "support/analyse.hpp"
 #include "support/expectations.hpp"
 #include "support/scenario.hpp"
@@ -50,12 +51,19 @@ Verdict verdict(const ExchangeReport& exchange) {
   return {exchange.label, &exchange.labels, &exchange.findings};
 }
 
+Settings settings_of(const std::vector<Expectation>& expectations) {
+  for (const Expectation& each : expectations) {
+    if (each.kind == Kind::config) return read_config(each.word, "the scenario's config");
+  }
+  return {};
+}
+
 class Scenarios : public testing::TestWithParam<std::string> {
  protected:
-  void run(const std::string& pcap) {
+  void run(const std::string& pcap, const Settings& settings) {
     const fs::path path = fs::path{testing::TempDir()} / ("scenario-" + GetParam() + ".pcap");
     std::ofstream{path, std::ios::binary} << pcap;
-    outcome_ = analyse_file(path);
+    outcome_ = analyse_file(path, settings);
     fs::remove(path);
   }
 
@@ -194,6 +202,8 @@ void Scenarios::check(const Expectation& expected) const {
       EXPECT_EQ(x->response ? std::to_string(x->response->status) : "none", expected.word);
       return;
     }
+    case Kind::config:
+      return;
     case Kind::oddity: {
       const FlowReport* f = flow(expected.place);
       ASSERT_NE(f, nullptr) << "no such flow";
@@ -222,7 +232,7 @@ TEST_P(Scenarios, IsDiagnosed) {
   const auto expectations = expectations_of(text);
   ASSERT_FALSE(expectations.empty()) << "expects nothing";
   const Capture capture = play(text);
-  run(to_pcap(capture));
+  run(to_pcap(capture), settings_of(expectations));
   for (const Expectation& expected : expectations) check(expected);
   if (HasFailure()) std::printf("%s reports:\n%s", GetParam().c_str(), described().c_str());
 

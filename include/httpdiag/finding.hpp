@@ -69,18 +69,21 @@ enum class Label : std::uint16_t {
   idle_conn_reset,
   idle_conn_blackholed,
   request_after_close_token,
+  keepalive_mismatch,
   pipelined_requests,
   close_wait_lingering,
   fin_not_acked,
   reset_after_complete,
   keepalive_probe_failed,
+  timewait_buildup,
   loss_recovery_delay,
   zero_window_stall,
   ok,
 };
 inline constexpr std::size_t kLabelCount = static_cast<std::size_t>(Label::ok) + 1;
 
-enum class Scope : std::uint8_t { capture, flow, exchange };
+/// aggregate: about many flows together.
+enum class Scope : std::uint8_t { capture, flow, exchange, aggregate };
 enum class Role : std::uint8_t { primary, annotation, either };
 enum class Phase : std::uint8_t {
   capture,

@@ -12,6 +12,7 @@
 #include "httpdiag/exchange.hpp"
 #include "httpdiag/finding.hpp"
 #include "httpdiag/packet.hpp"
+#include "httpdiag/patterns.hpp"
 #include "httpdiag/settings.hpp"
 
 namespace httpdiag {
@@ -58,6 +59,8 @@ struct ExchangeReport {
       acked_by;  // first segment whose ACK covers the whole request; none: no such segment was seen
   bool answered = false;
   std::optional<Duration> idle, send, wait, receive;  // what could not be measured is absent
+  std::optional<Duration> gave_up_after;  // end of the request to the client's close, where it did
+                                          // not wait for the (whole) response
   Retry retry{};
   Label label = Label::ok;
   Severity severity = Severity::ok;
@@ -139,8 +142,9 @@ struct Report {
   std::array<OddityTotal, kOddityCount> oddities;        // by bit
   Severity worst = Severity::ok;
   std::string headline;
-  std::vector<Finding> findings;  // about the capture as a whole
-  std::vector<Cause> causes;      // worst and most frequent first
+  std::vector<Finding> findings;  // about the capture as a whole, and about many flows together
+  Patterns patterns;
+  std::vector<Cause> causes;  // worst and most frequent first
   std::uint64_t omitted_causes = 0;
   std::uint64_t omitted_exchanges = 0;  // healthy exchanges beyond the cap
 };

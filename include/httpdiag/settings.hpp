@@ -6,9 +6,15 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
 #include <string>
+#include <string_view>
+#include <variant>
 #include <vector>
 
+#include "httpdiag/finding.hpp"
 #include "httpdiag/packet.hpp"
 
 namespace httpdiag {
@@ -55,6 +61,7 @@ struct Limits {
   std::uint32_t max_exchanges_per_flow = 10000;  // problem exchanges of one flow in full
   std::uint32_t max_causes = 200;                // rows in the table of causes
   std::uint32_t max_evidence = 16;               // packets per finding
+  std::uint32_t max_endpoints = 1024;  // servers, pairs and hosts that patterns are kept of
 };
 
 struct Thresholds {
@@ -97,6 +104,18 @@ struct Thresholds {
   std::uint32_t fin_min_transmissions = 3;
   std::uint32_t keepalive_min_unanswered = 2;
 
+  // What many flows show together.
+  std::uint32_t keepalive_min_samples = 3;  // closes, or waits, that agree
+  Duration keepalive_margin = 1s;           // a reuse this close to the server's limit is too late
+  Duration keepalive_advice = 2s;           // undici's distance to the advertised timeout
+  Duration time_wait = 60s;                 // TCP_TIMEWAIT_LEN, include/net/tcp.h
+  std::uint32_t port_range = 28232;         // 32768 to 60999, Linux ip-sysctl
+  double time_wait_warn_share = 0.5;
+  std::uint32_t time_wait_server_min = 5000;
+  std::uint32_t onset_min_failures = 3;
+  std::uint32_t onset_min_before = 10;  // good exchanges before the first failure
+  Duration onset_trigger = 60s;         // a first RST this close to it belongs to it
+
   double loss_ratio = 0.02;
   std::uint32_t loss_min_packets = 5;
   Duration loss_stall = 1s;
@@ -110,9 +129,42 @@ struct Thresholds {
   std::vector<std::string> negative_acks = {"fail", "failure", "error", "false", "0"};
 };
 
+/// What a user changed about a label.
+struct LabelChange {
+  bool off = false;
+  std::optional<Severity> severity;  // in place of any that a rule gives it
+};
+
 struct Settings {
   Limits limits;
   Thresholds thresholds;
+  std::map<Label, LabelChange> changes;
 };
+
+/// A number or list of Settings by the name that reports and configuration files use:
+/// "topic.number_unit". Durations are whole milliseconds there, lists of them whole seconds.
+struct Setting {
+  std::string_view key;
+  std::variant<Duration Thresholds::*, std::uint32_t Thresholds::*, int Thresholds::*,
+               double Thresholds::*, std::vector<Duration> Thresholds::*,
+               std::vector<std::string> Thresholds::*, Duration Limits::*, std::uint32_t Limits::*,
+               std::uint64_t Limits::*>
+      member;
+};
+std::span<const Setting> setting_table();
+
+template <typename T>
+T& member_of(Settings& settings, T Thresholds::*member) {
+  return settings.thresholds.*member;
+}
+template <typename T>
+T& member_of(Settings& settings, T Limits::*member) {
+  return settings.limits.*member;
+}
+/// Calls `function` with a reference to the value of `setting` in `settings`.
+template <typename Function>
+void with_value(const Setting& setting, Settings& settings, Function&& function) {
+  std::visit([&](auto member) { function(member_of(settings, member)); }, setting.member);
+}
 
 }  // namespace httpdiag

@@ -18,6 +18,7 @@
 #include "cli/progress.hpp"
 #include "cli/suggest.hpp"
 #include "httpdiag/analysis.hpp"
+#include "httpdiag/config.hpp"
 
 namespace httpdiag::cli {
 namespace {
@@ -43,6 +44,7 @@ struct Options {
   std::vector<std::string> captures;
   std::string format = "text";
   std::string output;
+  std::string config;
   std::string fail_on;
   std::vector<std::string> labels;
   std::optional<std::uint32_t> flow;
@@ -169,7 +171,7 @@ Exit analyze_capture(const Options& options, Console console) {
   wanted.colour = coloured(options, console);
   wanted.all_flows = options.flows == "all";
   const report::Format format = kFormats.at(options.format);
-  Settings settings;
+  Settings settings = options.config.empty() ? Settings{} : load_config(options.config);
   wanted.max_healthy_flows = settings.limits.max_healthy_flows;
   // The text shows healthy exchanges only where one flow or label is asked for.
   if (format == report::Format::text && !options.flow && options.labels.empty()) {
@@ -223,6 +225,10 @@ void add_analyze(CLI::App& app, Job& job) {
       ->add_option("-o,--output", options->output,
                    "Write the report to this file instead of standard output")
       ->type_name("OUT");
+  command
+      ->add_option("--config", options->config,
+                   "Take thresholds and severities from this JSON file (docs/configuration.md)")
+      ->type_name("FILE");
   command
       ->add_option(
           "--fail-on", options->fail_on,

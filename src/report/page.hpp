@@ -35,6 +35,8 @@ class Page {
   void wrapped(std::size_t indent, Ink ink, std::string_view head, std::size_t hang,
                std::string_view text);
   void blank() { text_ += '\n'; }
+  /// What another page of the same kind has laid out.
+  void append(std::string_view laid_out) { text_ += laid_out; }
 
   std::string take() { return std::exchange(text_, {}); }
 

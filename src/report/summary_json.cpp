@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "report/flow_json.hpp"
+#include "report/patterns.hpp"
 #include "report/settings_json.hpp"
 #include "report/version.hpp"
 
@@ -147,7 +148,8 @@ void write_head_fields(JsonOut& json, const Report& report, const Options& optio
   for (const Finding& finding : report.findings) write_finding(json.line_break(), finding);
   json.end().line_break().key("causes").array();
   for (const Cause& cause : report.causes) write_cause(json.line_break(), cause);
-  json.end();
+  json.end().line_break();
+  write_patterns(json, report.patterns);
 }
 
 void write_tail_fields(JsonOut& json, const Report& report, const HealthyCap& cap) {

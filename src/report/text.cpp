@@ -11,6 +11,7 @@
 #include <set>
 
 #include "report/oddity_text.hpp"
+#include "report/patterns.hpp"
 #include "report/render.hpp"
 #include "report/spool.hpp"
 #include "report/text_parts.hpp"
@@ -135,6 +136,7 @@ class TextWriter final : public Writer {
     page_.headline(ink_of(report.worst), report.headline);
     page_.wrapped(0, Ink::bold, "Capture", kHang, capture_text(report));
     for (const Finding& finding : report.findings) {
+      if (info(finding.label).scope == Scope::aggregate) continue;
       page_.wrapped(0, Ink::yellow, "Beware", kHang,
                     fmt::format("{}: {}", info(finding.label).id, finding.detail));
     }
@@ -155,6 +157,7 @@ class TextWriter final : public Writer {
       show_causes(report, causes);
       show_examples(causes);
     }
+    if (options_.selection.labels.empty()) show_patterns(page_, report);
     show_annotations(report);
     show_flows();
     if (!causes.empty() || problems_ != 0) {

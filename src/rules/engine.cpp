@@ -8,6 +8,7 @@
 #include "base/stable_array.hpp"
 #include "rules/judge.hpp"
 #include "rules/oddities.hpp"
+#include "rules/patterns.hpp"
 #include "rules/tally.hpp"
 
 namespace httpdiag::rules {
@@ -28,6 +29,8 @@ struct Account {
   bool all_complete = true;
   std::uint16_t unsolicited_status = 0;
   PacketRef last_response_end;
+  FlowUsage usage;
+  PatternCollector::Server* server = nullptr;  // borrowed; null: not looked up yet, or no room
   std::vector<ExchangeReport> shown;
   std::vector<Exchange> undecided;  // judged when the flow has ended
 
@@ -51,14 +54,14 @@ bool complete(const ExchangeReport& exchange) {
 class Engine::Impl {
  public:
   Impl(const Settings& settings, FlowReportSink& reports)
-      : settings_{settings}, reports_{reports}, tally_{settings} {}
+      : settings_{settings}, reports_{reports}, tally_{settings}, patterns_{settings} {}
 
   void on_packet(PacketRef packet) { tally_.on_packet(packet); }
   void on_exchange(const FlowRecord& flow, Exchange& exchange, bool settled, Timestamp now);
   void on_stray(const FlowRecord& flow, const Stray& stray);
   void on_flow(const FlowRecord& flow, EndCause cause, Timestamp now);
   Report finish(const CaptureSummary& input, const Ledger& ledger) {
-    return tally_.finish(input, ledger);
+    return tally_.finish(input, ledger, patterns_);
   }
 
  private:
@@ -73,6 +76,7 @@ class Engine::Impl {
   const Settings& settings_;
   FlowReportSink& reports_;
   Tally tally_;
+  PatternCollector patterns_;
   base::StableArray<Account> accounts_;  // FlowRecord::rules_slot is the index + 1
   std::vector<std::uint32_t> free_;
   std::uint64_t healthy_shown_ = 0;
@@ -99,7 +103,8 @@ Account::Strays& Engine::Impl::strays(Account& account) {
 void Engine::Impl::on_exchange(const FlowRecord& flow, Exchange& exchange, bool settled,
                                Timestamp now) {
   Account& own = account(flow);
-  ++own.exchanges;
+  if (own.exchanges++ == 0) own.server = patterns_.server(flow.server);
+  own.usage.on_exchange(exchange);
   if (exchange.pipelined) {
     Account::Strays& rare = strays(own);
     if (!rare.pipelined) {
@@ -112,6 +117,7 @@ void Engine::Impl::on_exchange(const FlowRecord& flow, Exchange& exchange, bool 
     if (healthy_shown_ >= settings_.limits.max_healthy_exchanges) {
       ++own.omitted;
       tally_.count_exchange(Label::ok, {}, {});
+      patterns_.on_healthy(own.server, exchange.request.first.time);
       return;
     }
   }
@@ -133,6 +139,7 @@ void Engine::Impl::judge_one(Account& own, Exchange& exchange, const FlowFacts& 
     own.worst_severity = judged.severity;
   }
   tally_.count_exchange(judged.label, judged.findings, judged.labels);
+  patterns_.on_exchange(own.server, judged);
   const bool healthy = worst_of(judged.findings) <= Severity::info;
   if (healthy && healthy_shown_ >= settings_.limits.max_healthy_exchanges) {
     ++own.omitted;
@@ -214,7 +221,7 @@ void Engine::Impl::on_flow(const FlowRecord& flow, EndCause cause, Timestamp now
     facts.pipelined = own.strays->pipelined;
     facts.pipelined_behind = own.strays->pipelined_behind;
   }
-  FlowVerdict verdict = judge(facts, own.worst, own.worst_severity, settings_.thresholds);
+  FlowVerdict verdict = judge(facts, own.worst, own.worst_severity, settings_);
   FlowReport report = describe(facts, own);
   report.label = verdict.label;
   report.severity = verdict.severity;
@@ -225,6 +232,7 @@ void Engine::Impl::on_flow(const FlowRecord& flow, EndCause cause, Timestamp now
     report.worst = std::max(report.worst, worst_of(exchange.findings));
   }
   tally_.count_flow(report);
+  patterns_.on_flow(facts, cause, report, own.usage);
   if (own.strays) {
     for (const auto& [label, unshown] : own.strays->unshown) {
       tally_.count_unshown(label, unshown.severity, report, unshown.count);

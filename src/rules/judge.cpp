@@ -36,20 +36,31 @@ Severity worst_of(const std::vector<Finding>& findings) {
 
 namespace {
 
+/// What the user wants said: false for a label that is switched off.
+bool wanted(std::optional<Finding>& finding, const Settings& settings) {
+  if (!finding) return false;
+  if (settings.changes.empty()) return true;
+  const auto change = settings.changes.find(finding->label);
+  if (change == settings.changes.end()) return true;
+  if (change->second.severity) finding->severity = *change->second.severity;
+  return !change->second.off;
+}
+
 template <typename Facts, typename Rules>
-std::optional<Finding> first_of(const Rules& rules, const Facts& facts, const Thresholds& limits) {
+std::optional<Finding> first_of(const Rules& rules, const Facts& facts, const Settings& settings) {
   for (const auto rule : rules) {
-    if (auto finding = rule(facts, limits)) return finding;
+    auto finding = rule(facts, settings.thresholds);
+    if (wanted(finding, settings)) return finding;
   }
   return std::nullopt;
 }
 
 template <typename Facts, typename Rules>
-void annotate(const Rules& rules, const Facts& facts, const Thresholds& limits, Label primary,
+void annotate(const Rules& rules, const Facts& facts, const Settings& settings, Label primary,
               std::vector<Finding>& findings, std::vector<Label>& labels) {
   for (const auto rule : rules) {
-    auto finding = rule(facts, limits);
-    if (!finding || finding->label == primary) continue;
+    auto finding = rule(facts, settings.thresholds);
+    if (!wanted(finding, settings) || finding->label == primary) continue;
     if (std::find(labels.begin(), labels.end(), finding->label) != labels.end()) continue;
     labels.push_back(finding->label);
     findings.push_back(std::move(*finding));
@@ -99,12 +110,12 @@ ExchangeReport judge(Exchange& x, const FlowFacts& flow, const Settings& setting
   const ExchangeFacts facts = measure(x, flow, limits);
   ExchangeReport report;
   report.index = x.index;
-  if (auto primary = first_of(exchange_primaries(), facts, limits)) {
+  if (auto primary = first_of(exchange_primaries(), facts, settings)) {
     report.label = primary->label;
     report.severity = primary->severity;
     report.findings.push_back(std::move(*primary));
   }
-  annotate(exchange_annotations(), facts, limits, report.label, report.findings, report.labels);
+  annotate(exchange_annotations(), facts, settings, report.label, report.findings, report.labels);
   limit_evidence(report.findings, settings.limits);
   report.acked = facts.request_acked || facts.answered ? Acked::all
                  : facts.request_part_acked            ? Acked::part
@@ -120,6 +131,10 @@ ExchangeReport judge(Exchange& x, const FlowFacts& flow, const Settings& setting
   report.send = facts.send;
   report.wait = facts.wait;
   report.receive = facts.receive;
+  const bool gave_up = report.label == Label::client_timeout ||
+                       report.label == Label::late_response ||
+                       report.label == Label::response_aborted_by_client;
+  if (gave_up && by_client(facts.close.closer)) report.gave_up_after = facts.after_request;
   report.retry = retry_for(report.label, facts);
   report.request = report_of(x.request);
   if (status_seen) report.response = report_of_response(*x.response);
@@ -127,7 +142,7 @@ ExchangeReport judge(Exchange& x, const FlowFacts& flow, const Settings& setting
 }
 
 FlowVerdict judge(const FlowFacts& flow, Label worst, Severity worst_severity,
-                  const Thresholds& limits) {
+                  const Settings& settings) {
   FlowVerdict verdict;
   const auto take = [&](std::optional<Finding> primary) {
     if (!primary) return false;
@@ -136,19 +151,20 @@ FlowVerdict judge(const FlowFacts& flow, Label worst, Severity worst_severity,
     verdict.findings.push_back(std::move(*primary));
     return true;
   };
-  if (!take(first_of(connect_primaries(), flow, limits))) {
+  if (!take(first_of(connect_primaries(), flow, settings))) {
     verdict.label = worst;
     verdict.severity = worst_severity;
     auto teardown = worst_severity < Severity::warning
-                        ? first_of(teardown_primaries(), flow, limits)
+                        ? first_of(teardown_primaries(), flow, settings)
                         : std::nullopt;
     if (teardown && teardown->severity >= Severity::warning) {
       take(std::move(teardown));
     } else if (flow.exchanges == 0) {
-      take(first_of(quiet_primaries(), flow, limits));
+      take(first_of(quiet_primaries(), flow, settings));
     }
   }
-  annotate(flow_annotations(), flow, limits, verdict.label, verdict.findings, verdict.annotations);
+  annotate(flow_annotations(), flow, settings, verdict.label, verdict.findings,
+           verdict.annotations);
   return verdict;
 }
 

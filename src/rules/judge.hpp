@@ -23,7 +23,7 @@ struct FlowVerdict {
 };
 /// `worst` is the label that the flow's exchanges amount to (ok if there were none).
 FlowVerdict judge(const FlowFacts& flow, Label worst, Severity worst_severity,
-                  const Thresholds& limits);
+                  const Settings& settings);
 
 /// Worst severity among an entry's findings.
 Severity worst_of(const std::vector<Finding>& findings);

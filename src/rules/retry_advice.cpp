@@ -94,6 +94,8 @@ std::string_view retry_advice(Label label) {
     case slow_response:
     case response_unsolicited:
     case pipelined_requests:
+    case keepalive_mismatch:
+    case timewait_buildup:
     case reset_after_complete:
     case loss_recovery_delay:
     case ok:

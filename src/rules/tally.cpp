@@ -206,15 +206,17 @@ void Tally::add_capture_findings(const CaptureSummary& input, const Ledger& ledg
                            .evidence(gap_to_, std::nullopt, "after it")
                            .build());
   }
-  std::sort(findings.begin(), findings.end(),
-            [](const Finding& a, const Finding& b) { return a.label < b.label; });
+  std::stable_sort(findings.begin(), findings.end(),
+                   [](const Finding& a, const Finding& b) { return a.label < b.label; });
   report_.worst = std::max(report_.worst, worst_of(findings));
 }
 
-Report Tally::finish(const CaptureSummary& input, const Ledger& ledger) {
+Report Tally::finish(const CaptureSummary& input, const Ledger& ledger,
+                     const PatternCollector& patterns) {
   report_.input = &input;
   report_.ledger = ledger;
   report_.settings = settings_;
+  patterns.finish(report_);
   add_capture_findings(input, ledger);
   for (auto& [key, row] : causes_) report_.causes.push_back(std::move(row.cause));
   causes_.clear();

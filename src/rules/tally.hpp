@@ -9,6 +9,7 @@
 
 #include "httpdiag/report.hpp"
 #include "rules/facts.hpp"
+#include "rules/patterns.hpp"
 
 namespace httpdiag::rules {
 
@@ -27,7 +28,8 @@ class Tally {
   /// The largest step back of the clock between two packets of this range, of those still known.
   std::optional<ClockStep> largest_step(PacketNumber first, PacketNumber last) const;
 
-  Report finish(const CaptureSummary& input, const Ledger& ledger);
+  Report finish(const CaptureSummary& input, const Ledger& ledger,
+                const PatternCollector& patterns);
 
  private:
   struct CauseKey {

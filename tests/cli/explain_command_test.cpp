@@ -107,8 +107,8 @@ TEST(ExplainCommand, TakesAMessageWithoutQuotes) {
 }
 
 TEST(ExplainCommand, SaysWhatIsNotDiagnosedYet) {
-  const std::string text = output({"explain", "TIME_WAIT"});
-  EXPECT_TRUE(contains(text, "timewait-buildup (not diagnosed yet)")) << text;
+  const std::string text = output({"explain", "TLS handshake timeout"});
+  EXPECT_TRUE(contains(text, "not diagnosed yet")) << text;
   // Nothing about it where a label of ours remains.
   EXPECT_FALSE(contains(output({"explain", "ECONNRESET"}), "not diagnosed yet"));
 }

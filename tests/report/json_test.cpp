@@ -40,7 +40,7 @@ using Names = std::vector<std::string>;
 TEST(JsonReport, HasTheFieldsOfTheContractInOrder) {
   const Json report = json({half_closed_flow(1)});
   EXPECT_EQ(keys(report), (Names{"schema", "tool", "input", "settings", "summary", "findings",
-                                 "causes", "flows", "deliveries", "omitted"}));
+                                 "causes", "patterns", "flows", "deliveries", "omitted"}));
   EXPECT_EQ(keys(report["input"]),
             (Names{"files", "packets", "first_at", "last_at", "damage", "ledger", "vantage"}));
   EXPECT_EQ(keys(report["summary"]),

@@ -21,10 +21,10 @@ class Collector final : public FlowReportSink {
   void on_flow_report(const FlowReport& flow) override { flows.push_back(flow); }
 };
 
-inline Outcome analyse(PacketSource& source) {
+inline Outcome analyse(PacketSource& source, const Settings& settings = {}) {
   Collector collector;
   Outcome outcome;
-  outcome.report = analyze(source, Settings{}, collector);
+  outcome.report = analyze(source, settings, collector);
   outcome.report.input = nullptr;  // the source's, which may be gone before the outcome is
   outcome.flows = std::move(collector.flows);
   std::sort(outcome.flows.begin(), outcome.flows.end(),
@@ -32,9 +32,9 @@ inline Outcome analyse(PacketSource& source) {
   return outcome;
 }
 
-inline Outcome analyse_file(const std::string& path) {
+inline Outcome analyse_file(const std::string& path, const Settings& settings = {}) {
   const auto source = open_capture(path, {});
-  return analyse(*source);
+  return analyse(*source, settings);
 }
 
 }  // namespace httpdiag::test

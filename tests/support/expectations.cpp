@@ -20,7 +20,7 @@ struct Prefix {
   bool with_place;
 };
 
-constexpr std::array<Prefix, 14> kPrefixes = {{
+constexpr std::array<Prefix, 15> kPrefixes = {{
     {"expect flow ", Kind::flow, true},
     {"expect exchange ", Kind::exchange, true},
     {"not exchange ", Kind::not_primary, true},
@@ -35,6 +35,7 @@ constexpr std::array<Prefix, 14> kPrefixes = {{
     {"exchanges:", Kind::exchanges, false},
     {"worst:", Kind::worst, false},
     {"oddity ", Kind::oddity, true},
+    {"config ", Kind::config, false},
 }};
 
 std::uint32_t small_number(std::string_view text, std::size_t line) {
@@ -80,6 +81,11 @@ void read(std::string_view comment, std::size_t line, std::vector<Expectation>& 
     if (colon == std::string_view::npos) return;  // prose that begins with the same word
     expectation.place = place_of(rest.substr(0, colon), line);
     rest.remove_prefix(colon + 1);
+  }
+  if (prefix->kind == Kind::config) {
+    expectation.word = rest;
+    out.push_back(expectation);
+    return;
   }
   const std::vector<std::string> words = words_of(rest);
   const bool numbers = prefix->kind == Kind::evidence || prefix->kind == Kind::flows ||

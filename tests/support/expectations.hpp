@@ -34,6 +34,7 @@ struct Expectation {
     exchanges,    // in the whole capture
     worst,        // no finding is worse than this
     oddity,       // noted about a flow
+    config,       // `word` is a configuration to analyse with
   };
   Kind kind{};
   std::size_t line = 0;

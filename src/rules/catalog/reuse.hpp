@@ -181,6 +181,33 @@ inline constexpr std::array kReuseRules{
         .references = "RFC 9112 sections 9.3 and 9.6",
     },
     RuleInfo{
+        .label = Label::keepalive_mismatch,
+        .id = "keepalive-mismatch",
+        .title = "Clients keep idle connections as long as the server",
+        .scope = Scope::aggregate,
+        .role = Role::annotation,
+        .phase = Phase::reuse,
+        .severity = Severity::warning,
+        .party = Party::none,
+        .confidence = Confidence::high,
+        .what =
+            "The server closes idle connections after a time that three or more of its closes "
+            "agree on, and its clients use connections again after as long a rest, or too late "
+            "already. This is the cause behind request-on-half-closed and keepalive-close-race.",
+        .guards =
+            "Closes that do not agree, or a connection that was used again after a longer rest "
+            "without harm, show no limit. A server that closes after every response has none "
+            "either, and one that closes after a number of requests has another.",
+        .symptoms =
+            "Client: NoHttpResponseException, Connection reset or socket hang up now and then, on "
+            "the first request after a pause; AWS: 502 from the load balancer",
+        .remedy =
+            "Client: let the pool give up idle connections 1 to 2 s before the server does. Or "
+            "server: keep them longer than its clients (a target behind an ALB longer than 60 s).",
+        .references = "RFC 9112 section 9.5; Node.js server.keepAliveTimeout; Apache HttpClient "
+                      "setValidateAfterInactivity",
+    },
+    RuleInfo{
         .label = Label::pipelined_requests,
         .id = "pipelined-requests",
         .title = "Requests sent without waiting for responses",

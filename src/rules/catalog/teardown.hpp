@@ -116,6 +116,34 @@ inline constexpr std::array kTeardownRules{
         .references = "RFC 9293 section 3.8.4; Linux ip-sysctl: tcp_keepalive_time, "
                       "tcp_keepalive_intvl, tcp_keepalive_probes",
     },
+    RuleInfo{
+        .label = Label::timewait_buildup,
+        .id = "timewait-buildup",
+        .title = "Many connections in TIME_WAIT",
+        .scope = Scope::aggregate,
+        .role = Role::annotation,
+        .phase = Phase::teardown,
+        .severity = Severity::warning,
+        .party = Party::client_app,
+        .confidence = Confidence::medium,
+        .what =
+            "One host closed so many connections first, within the 60 s that TIME_WAIT lasts, that "
+            "they add up: half of the usual port range towards one server, when the host is the "
+            "client; 5,000 when it is the server. A client that runs out of ports cannot connect, "
+            "and that shows in no packet.",
+        .guards =
+            "Connections that ended with a RST leave nothing behind. Whoever sends the first FIN "
+            "has the TIME_WAIT. The number is what the capture shows; other traffic of the host "
+            "adds to it.",
+        .symptoms =
+            "errno: EADDRNOTAVAIL (99), Cannot assign requested address; Java: BindException: "
+            "Address already in use: connect; nginx: connect() to ... failed (99: Cannot assign "
+            "requested address); HAProxy: RC; ss: many TIME-WAIT",
+        .remedy = "Client: keep connections alive instead of one for each request; "
+                  "net.ipv4.tcp_tw_reuse=1 "
+                  "on the client; a wider net.ipv4.ip_local_port_range. Never tcp_tw_recycle.",
+        .references = "RFC 9293 section 3.6.1; Linux ip-sysctl: tcp_tw_reuse, ip_local_port_range",
+    },
 };
 
 }  // namespace httpdiag::rules::catalog

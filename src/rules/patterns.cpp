@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+// The collecting half; what follows from it is in pattern_conclusions.cpp.
+#include "rules/patterns.hpp"
+
+#include <algorithm>
+
+namespace httpdiag::rules {
+
+namespace {
+
+constexpr std::size_t kSamples = 256;      // kept of each kind for one server
+constexpr std::size_t kAttemptTimes = 16;  // kept of failed connects of one client
+// Flows end up to Limits::linger_closed late and not in order; this many seconds are kept apart.
+constexpr std::size_t kSeconds = 256;
+
+bool failed_connect(Label label) {
+  switch (label) {
+    using enum Label;
+    case connect_refused:
+    case syn_retries_exhausted:
+    case connect_abandoned:
+    case connect_unreachable:
+    case handshake_not_completed:
+    case handshake_client_reset:
+    case accept_queue_overflow:
+    case reset_after_handshake:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+std::size_t Timeline::bucket(Timestamp at) const {
+  if (at <= begin_) return 0;
+  return static_cast<std::size_t>((at - begin_) / width_);
+}
+
+void Timeline::add(Timestamp at, bool failed) {
+  if (width_ == Duration{0}) {
+    begin_ = at;
+    width_ = std::chrono::milliseconds{100};
+  }
+  while (bucket(at) >= kBuckets) {
+    for (std::size_t i = 0; i < kBuckets; ++i) {
+      const bool pair = 2 * i + 1 < kBuckets;
+      good_[i] = pair ? good_[2 * i] + good_[2 * i + 1] : 0;
+      bad_[i] = pair ? bad_[2 * i] + bad_[2 * i + 1] : 0;
+    }
+    width_ *= 2;
+  }
+  ++(failed ? bad_ : good_)[bucket(at)];
+}
+
+Timeline::Split Timeline::split(Timestamp at) const {
+  Split result;
+  if (width_ == Duration{0}) return result;
+  const std::size_t from = std::min(bucket(at), kBuckets - 1);
+  for (std::size_t i = 0; i < kBuckets; ++i) {
+    if (i < from) {
+      result.good_before += good_[i];
+    } else {
+      result.good_after += good_[i];
+      result.bad_after += bad_[i];
+    }
+  }
+  return result;
+}
+
+PatternCollector::Server* PatternCollector::server(const Endpoint& endpoint) {
+  const auto found = servers_.find(endpoint);
+  if (found != servers_.end()) return &found->second;
+  if (servers_.size() >= settings_.limits.max_endpoints) return nullptr;
+  return &servers_[endpoint];
+}
+
+void PatternCollector::on_healthy(Server* server, Timestamp at) {
+  if (server != nullptr) server->timeline.add(at, false);
+}
+
+void PatternCollector::on_exchange(Server* server, const ExchangeReport& exchange) {
+  if (server == nullptr) return;
+  const PacketRef request = exchange.request.first;
+  const bool failed = exchange.severity == Severity::error;
+  server->timeline.add(request.time, failed);
+  if (exchange.label == Label::request_on_half_closed ||
+      exchange.label == Label::keepalive_close_race) {
+    ++server->reuse_failures;
+  }
+  if (exchange.gave_up_after && server->client_waits.size() < kSamples)
+    server->client_waits.emplace_back(*exchange.gave_up_after, request);
+  if (failed) note_failure(*server, request, exchange.label);
+}
+
+void PatternCollector::note_failure(Server& server, PacketRef first, Label label) {
+  ++server.failures;
+  if (!server.last_failure || first.number > server.last_failure.number)
+    server.last_failure = first;
+  if (server.first_failure && server.first_failure.number <= first.number) return;
+  server.first_failure = first;
+  server.first_label = label;
+}
+
+void PatternCollector::on_flow(const FlowFacts& facts, EndCause cause, const FlowReport& report,
+                               const FlowUsage& usage) {
+  const FlowRecord& flow = facts.flow;
+  note_states(facts, cause, report);
+  const bool failed = failed_connect(report.label) && report.severity == Severity::error;
+  if (failed) note_failed_connect(report);
+  for (const Side side : {Side::client, Side::server}) {
+    if (tcp_state(flow, side) == TcpState::time_wait) note_time_wait(flow, side);
+  }
+  const PacketRef rst = flow.s().trouble().rst;
+  if (report.exchange_count == 0 && !rst && !failed) return;
+  Server* own = server(report.server);
+  if (own == nullptr) return;
+  if (failed) {
+    own->timeline.add(report.first.time, true);
+    note_failure(*own, report.first, report.label);
+  }
+  if (rst && (!own->first_rst || rst.number < own->first_rst.number)) own->first_rst = rst;
+  if (usage.advertised_s != 0) own->advertised_s = usage.advertised_s;
+  own->reuses += usage.reuses;
+  if (usage.reuses > 0 && (!own->longest_reuse || usage.longest_reuse > *own->longest_reuse)) {
+    own->longest_reuse = usage.longest_reuse;
+    own->longest_reuse_at = usage.longest_reuse_at;
+  }
+  note_idle_close(facts, report, *own);
+}
+
+// The server closed while nothing was outstanding: it had waited long enough, or served enough.
+void PatternCollector::note_idle_close(const FlowFacts& facts, const FlowReport& report,
+                                       Server& server) {
+  const SideRecord& closer = facts.flow.s();
+  if (!closer.fin || closer.fin_unseen || report.exchange_count == 0) return;
+  const PacketRef client_fin = facts.flow.c().fin;
+  if (client_fin && client_fin.number < closer.fin.number) return;
+  // The client's last bytes lie before the server's last ones: answered, then silence.
+  if (!closer.last_payload || facts.flow.c().last_payload.number > closer.last_payload.number) {
+    // A request that crossed the FIN, or was sent behind it, came too late to be outstanding.
+    if (facts.flow.c().last_payload.number < closer.fin.number) return;
+  }
+  ++server.idle_closes;
+  const Duration idle = closer.fin.time - closer.last_payload.time;
+  if (server.closes.size() >= kSamples || idle < Duration{0}) return;
+  server.closes.push_back({idle, closer.fin, static_cast<std::uint32_t>(report.exchange_count)});
+}
+
+void PatternCollector::note_failed_connect(const FlowReport& report) {
+  const std::pair key{report.client.ip, report.server};
+  auto found = attempts_.find(key);
+  if (found == attempts_.end()) {
+    if (attempts_.size() >= settings_.limits.max_endpoints) return;
+    found = attempts_.emplace(key, Attempts{}).first;
+  }
+  ++found->second.count;
+  if (found->second.times.size() < kAttemptTimes) found->second.times.push_back(report.first);
+}
+
+void PatternCollector::note_time_wait(const FlowRecord& flow, Side closer) {
+  const Endpoint& own = closer == Side::client ? flow.client : flow.server;
+  const Endpoint& peer = closer == Side::client ? flow.server : flow.client;
+  // Clients' ports differ; a server is asked for its total towards one host.
+  const Endpoint towards = closer == Side::client ? peer : Endpoint{peer.ip, 0};
+  const std::pair key{own.ip, towards};
+  auto found = closings_.find(key);
+  if (found == closings_.end()) {
+    if (closings_.size() >= settings_.limits.max_endpoints) return;
+    found = closings_.emplace(key, Closings{}).first;
+    found->second.closer_is_client = closer == Side::client;
+  }
+  Closings& closings = found->second;
+  const PacketRef fin = flow.side(closer).fin;
+  const auto second =
+      std::chrono::duration_cast<std::chrono::seconds>(fin.time.time_since_epoch()).count();
+  auto& [count, packet] = closings.by_second[second];
+  ++count;
+  if (!packet || fin.number < packet.number) packet = fin;
+  if (closings.by_second.size() > kSeconds) closings.by_second.erase(closings.by_second.begin());
+  // Only windows that contain this second can have become the fullest.
+  const std::int64_t window =
+      std::chrono::duration_cast<std::chrono::seconds>(settings_.thresholds.time_wait).count();
+  std::uint64_t total = 0;
+  const auto begin = closings.by_second.lower_bound(second - window + 1);
+  const auto end = closings.by_second.upper_bound(second);
+  for (auto it = begin; it != end; ++it) total += it->second.first;
+  if (total <= closings.most) return;
+  closings.most = total;
+  closings.most_from = begin->second.second;
+  closings.most_to = fin;
+}
+
+void PatternCollector::note_states(const FlowFacts& facts, EndCause cause,
+                                   const FlowReport& report) {
+  if (cause != EndCause::capture_over) return;
+  for (const Side side : {Side::client, Side::server}) {
+    const TcpState state = report.sides[index(side)].state;
+    if (state == TcpState::unknown || state == TcpState::closed) continue;
+    const IpAddress& ip = side == Side::client ? report.client.ip : report.server.ip;
+    auto found = states_.find(ip);
+    if (found == states_.end()) {
+      if (states_.size() >= settings_.limits.max_endpoints) continue;
+      found = states_.emplace(ip, HostStates{.host = ip}).first;
+    }
+    ++found->second.by_state[static_cast<std::size_t>(state)];
+    const SideRecord& closer = facts.flow.side(other(side));
+    if (state == TcpState::close_wait &&
+        facts.until - closer.acked_by.time >= settings_.thresholds.close_wait_min) {
+      ++found->second.close_wait_long;
+    }
+  }
+}
+
+}  // namespace httpdiag::rules

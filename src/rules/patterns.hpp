@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// Collects, over the whole capture, what shows only in many flows together, and
+// concludes from it at the end. Bounded by Limits::max_endpoints.
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include "httpdiag/patterns.hpp"
+#include "httpdiag/report.hpp"
+#include "rules/facts.hpp"
+
+namespace httpdiag::rules {
+
+/// What the exchanges of one live flow add up to, kept in its account.
+struct FlowUsage {
+  std::uint32_t reuses = 0;
+  std::uint32_t advertised_s = 0;
+  Duration longest_reuse{-1};
+  PacketRef longest_reuse_at;
+
+  void on_exchange(const Exchange& exchange) {
+    if (exchange.response && exchange.response->keep_alive_timeout_s != 0)
+      advertised_s = exchange.response->keep_alive_timeout_s;
+    if (exchange.index < 2 || !exchange.active_before) return;
+    ++reuses;
+    const Duration idle = exchange.request.first.time - exchange.active_before.time;
+    if (idle <= longest_reuse) return;
+    longest_reuse = idle;
+    longest_reuse_at = exchange.request.first;
+  }
+};
+
+/// Exchanges over time, good and bad, in few buckets that double their width when time runs on.
+class Timeline {
+ public:
+  void add(Timestamp at, bool failed);
+  /// Good ones in whole buckets before `at`, and good and bad ones from its bucket on.
+  struct Split {
+    std::uint64_t good_before = 0, good_after = 0, bad_after = 0;
+  };
+  Split split(Timestamp at) const;
+
+ private:
+  static constexpr std::size_t kBuckets = 64;
+  std::size_t bucket(Timestamp at) const;
+
+  Timestamp begin_{};
+  Duration width_{0};
+  std::array<std::uint32_t, kBuckets> good_{}, bad_{};
+};
+
+class PatternCollector {
+ public:
+  explicit PatternCollector(const Settings& settings) : settings_{settings} {}
+
+  struct IdleClose {
+    Duration idle;
+    PacketRef fin;
+    std::uint32_t exchanges;
+  };
+  struct Server {
+    std::vector<IdleClose> closes;  // the first few
+    std::uint64_t idle_closes = 0;
+    std::uint32_t advertised_s = 0;
+    std::uint64_t reuses = 0;
+    std::optional<Duration> longest_reuse;
+    PacketRef longest_reuse_at;
+    std::uint64_t reuse_failures = 0;
+    std::vector<std::pair<Duration, PacketRef>> client_waits;  // the first few
+    Timeline timeline;
+    PacketRef first_failure, last_failure;
+    Label first_label{};
+    std::uint64_t failures = 0;
+    PacketRef first_rst;
+  };
+  /// What is kept of a server; lives as long as the collector. Null: there is no room for it.
+  Server* server(const Endpoint& endpoint);
+  /// Both take null for a server that has no room.
+  void on_healthy(Server* server, Timestamp at);
+  void on_exchange(Server* server, const ExchangeReport& exchange);
+  void on_flow(const FlowFacts& facts, EndCause cause, const FlowReport& report,
+               const FlowUsage& usage);
+
+  /// Fills report.patterns and adds the findings that follow from it.
+  void finish(Report& report) const;
+
+ private:
+  struct Attempts {
+    std::vector<PacketRef> times;  // the first few
+    std::uint64_t count = 0;
+  };
+  /// Connections that went into TIME_WAIT on one host, by second of the capture clock.
+  struct Closings {
+    std::map<std::int64_t, std::pair<std::uint64_t, PacketRef>> by_second;
+    std::uint64_t most = 0;  // in any window so far
+    PacketRef most_from, most_to;
+    bool closer_is_client = false;
+  };
+
+  void note_idle_close(const FlowFacts& facts, const FlowReport& report, Server& server);
+  void note_failure(Server& server, PacketRef first, Label label);
+  void note_failed_connect(const FlowReport& report);
+  void note_time_wait(const FlowRecord& flow, Side closer);
+  void note_states(const FlowFacts& facts, EndCause cause, const FlowReport& report);
+
+  KeepAlivePattern keep_alive(const Endpoint& endpoint, const Server& server) const;
+  std::optional<Finding> mismatch(const KeepAlivePattern& pattern) const;
+  void conclude_client_limits(const Endpoint& endpoint, const Server& server,
+                              Patterns& patterns) const;
+  void conclude_onset(const Endpoint& endpoint, const Server& server, Patterns& patterns) const;
+  void conclude_backoffs(Patterns& patterns) const;
+  void add_time_wait_findings(Report& report) const;
+
+  const Settings& settings_;
+  std::map<Endpoint, Server> servers_;
+  std::map<std::pair<IpAddress, Endpoint>, Attempts> attempts_;
+  std::map<std::pair<IpAddress, Endpoint>, Closings> closings_;  // closer, and its peer
+  std::map<IpAddress, HostStates> states_;
+};
+
+}  // namespace httpdiag::rules

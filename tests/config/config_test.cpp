@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "httpdiag/config.hpp"
+
+#include <gtest/gtest.h>
+
+#include "httpdiag/error.hpp"
+
+namespace httpdiag {
+namespace {
+
+struct Refused {
+  std::string_view json, message;
+};
+
+class Refusals : public testing::TestWithParam<Refused> {};
+
+TEST_P(Refusals, PointAtThePlace) {
+  try {
+    read_config(GetParam().json, "c.json");
+    FAIL() << "accepted: " << GetParam().json;
+  } catch (const Error& error) {
+    EXPECT_EQ(std::string_view{error.what()}, GetParam().message);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Config, Refusals,
+    testing::Values(
+        Refused{"", "c.json:1:1: is no JSON here"},
+        Refused{"{\n  \"settings\": {,}}", "c.json:2:16: is no JSON here"},
+        Refused{"[]", "c.json:1:1: a configuration is an object: {\"settings\": {...}}"},
+        Refused{"{\"setings\": {}}",
+                "c.json:1:2: unknown part \"setings\"; did you mean \"settings\"?"},
+        Refused{"{\"schema\": \"httpdiag.config/2\"}",
+                "c.json:1:2: the schema is \"httpdiag.config/1\""},
+        Refused{"{\"settings\":\n {\"a\\\"b\": {\"x\": [1, {}]},\n  \"idle.min_ms\": 1}}",
+                "c.json:2:3: unknown setting \"a\"b\""},
+        Refused{"{\"settings\": {\n    \"response.slow\": 2000}}",
+                "c.json:2:5: unknown setting \"response.slow\"; did you mean "
+                "\"response.slow_ms\"?"},
+        Refused{"{\"settings\": {\"response.slow_ms\": \"2 s\"}}",
+                "c.json:1:15: expected a whole number of milliseconds from 0 to 315360000000"},
+        Refused{"{\"settings\": {\"response.slow_ms\": -1}}",
+                "c.json:1:15: expected a whole number of milliseconds from 0 to 315360000000"},
+        Refused{"{\"settings\": {\"loss.ratio\": 2}}", "c.json:1:15: expected a share from 0 to 1"},
+        Refused{"{\"settings\": {\"client_timeout.known_s\": [5,\n 2.5]}}",
+                "c.json:2:2: expected a whole number of seconds from 0 to 315360000"},
+        Refused{"{\"settings\": {\"delivery.fail_tokens\": [7]}}", "c.json:1:40: expected a text"},
+        Refused{"{\"labels\": {\"no-respons\": \"off\"}}",
+                "c.json:1:13: unknown label \"no-respons\"; did you mean \"no-response\"?"},
+        Refused{"{\"labels\": {\"no-response\": \"loud\"}}",
+                "c.json:1:13: expected \"error\", \"warning\", \"info\" or \"off\""},
+        Refused{"{\"labels\": {\"ok\": \"off\"}}",
+                "c.json:1:13: \"ok\" is the absence of labels and stays"}));
+
+TEST(Config, IsReadOnTopOfTheDefaults) {
+  const Settings settings = read_config(
+      R"({"schema": "httpdiag.config/1",
+          "settings": {"response.slow_ms": 1500, "rst.ttl_delta": 5, "loss.ratio": 0.1,
+                       "limits.max_causes": 7, "client_timeout.known_s": [4, 25],
+                       "delivery.fail_tokens": ["NAK"]},
+          "labels": {"connect-slow": "info", "pipelined-requests": "off"}})",
+      "c.json");
+  EXPECT_EQ(settings.thresholds.slow_response, std::chrono::milliseconds{1500});
+  EXPECT_EQ(settings.thresholds.rst_ttl_delta, 5);
+  EXPECT_DOUBLE_EQ(settings.thresholds.loss_ratio, 0.1);
+  EXPECT_EQ(settings.limits.max_causes, 7u);
+  EXPECT_EQ(settings.thresholds.known_timeouts,
+            (std::vector<Duration>{std::chrono::seconds{4}, std::chrono::seconds{25}}));
+  EXPECT_EQ(settings.thresholds.negative_acks, std::vector<std::string>{"nak"});
+  EXPECT_EQ(settings.thresholds.slow_total, Thresholds{}.slow_total);
+  EXPECT_EQ(settings.changes.at(Label::connect_slow).severity, Severity::info);
+  EXPECT_TRUE(settings.changes.at(Label::pipelined_requests).off);
+}
+
+TEST(Config, MissingFileIsNamed) {
+  try {
+    load_config("no/such/config.json");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "no/such/config.json: cannot be read");
+  }
+}
+
+TEST(Settings, EveryNameIsThereOnce) {
+  for (const Setting& setting : setting_table()) {
+    EXPECT_EQ(std::count_if(setting_table().begin(), setting_table().end(),
+                            [&](const Setting& other) { return other.key == setting.key; }),
+              1)
+        << setting.key;
+  }
+}
+
+}  // namespace
+}  // namespace httpdiag
