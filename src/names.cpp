@@ -74,6 +74,8 @@ std::string_view name(Phase phase) {
       return "teardown";
     case Phase::transport:
       return "transport";
+    case Phase::own:
+      return "own";
     case Phase::none:
       return "none";
   }

@@ -28,7 +28,7 @@ class Ignore final : public FlowReportSink {
   void on_flow_report(const FlowReport&) override {}
 };
 
-Counts counts(const std::array<std::uint64_t, kLabelCount>& by_label) {
+Counts counts(const std::array<std::uint64_t, kMaxLabels>& by_label) {
   Counts result;
   for (std::size_t i = 0; i < kLabelCount; ++i) {
     if (by_label[i] > 0) result[std::string{info(static_cast<Label>(i)).id}] = by_label[i];

@@ -96,6 +96,7 @@ enum class Phase : std::uint8_t {
   reuse,
   teardown,
   transport,
+  own,  // a rule of the user's
   none
 };
 std::string_view name(Scope scope);

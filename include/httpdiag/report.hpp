@@ -124,6 +124,25 @@ struct Cause {
   FlowReport example;                  // that flow, with only that exchange
 };
 
+/// A fact with its value, or without where it could not be measured.
+struct WhyFact {
+  std::string_view name;  // static storage
+  std::optional<std::string> value;
+  std::string_view meaning;
+  std::array<PacketRef, 2> packets{};  // between which it was measured; may be empty
+};
+
+/// How a label was found; asked for with Settings::why.
+struct Why {
+  FlowId flow{};
+  std::uint32_t exchange = 0;  // 0: the flow as a whole
+  std::vector<WhyFact> facts;
+  std::vector<Finding> matched;  // in order of precedence: the first is the label
+  std::vector<Finding> noted;    // annotations
+  std::vector<std::string>
+      changes;  // "with response.slow_ms at 1.5 s instead of 3 s: slow-response"
+};
+
 /// How many flows have an oddity, and the first of them.
 struct OddityTotal {
   std::uint64_t flows = 0;
@@ -137,13 +156,14 @@ struct Report {
   Ledger ledger;
   Settings settings;
   std::uint64_t flows = 0, exchanges = 0;
-  std::array<std::uint64_t, kLabelCount> flow_labels{}, exchange_labels{};  // primary
-  std::array<std::uint64_t, kLabelCount> annotations{};  // flows or exchanges that carry it
-  std::array<OddityTotal, kOddityCount> oddities;        // by bit
+  std::array<std::uint64_t, kMaxLabels> flow_labels{}, exchange_labels{};  // primary
+  std::array<std::uint64_t, kMaxLabels> annotations{};  // flows or exchanges that carry it
+  std::array<OddityTotal, kOddityCount> oddities;       // by bit
   Severity worst = Severity::ok;
   std::string headline;
   std::vector<Finding> findings;  // about the capture as a whole, and about many flows together
   Patterns patterns;
+  std::optional<Why> why;
   std::vector<Cause> causes;  // worst and most frequent first
   std::uint64_t omitted_causes = 0;
   std::uint64_t omitted_exchanges = 0;  // healthy exchanges beyond the cap

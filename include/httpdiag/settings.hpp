@@ -14,7 +14,7 @@
 #include <variant>
 #include <vector>
 
-#include "httpdiag/finding.hpp"
+#include "httpdiag/own_rules.hpp"
 #include "httpdiag/packet.hpp"
 
 namespace httpdiag {
@@ -135,10 +135,18 @@ struct LabelChange {
   std::optional<Severity> severity;  // in place of any that a rule gives it
 };
 
+/// The flow, or the exchange of it, whose label is to be explained.
+struct WhyQuestion {
+  FlowId flow{};
+  std::uint32_t exchange = 0;  // 0: the flow as a whole
+};
+
 struct Settings {
   Limits limits;
   Thresholds thresholds;
   std::map<Label, LabelChange> changes;
+  std::vector<OwnRule> own_rules;  // in the order of the file
+  std::optional<WhyQuestion> why;
 };
 
 /// A number or list of Settings by the name that reports and configuration files use:

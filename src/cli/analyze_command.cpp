@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <map>
 #include <memory>
@@ -45,6 +46,7 @@ struct Options {
   std::string format = "text";
   std::string output;
   std::string config;
+  std::string why;
   std::string fail_on;
   std::vector<std::string> labels;
   std::optional<std::uint32_t> flow;
@@ -68,6 +70,22 @@ report::Selection selection(const Options& options) {
   }
   if (options.flow) selection.flow = FlowId{*options.flow};
   return selection;
+}
+
+/// "12" or "12.3".
+WhyQuestion why_question(const std::string& text) {
+  std::uint32_t flow = 0, exchange = 0;
+  const char* const end = text.data() + text.size();
+  auto [next, error] = std::from_chars(text.data(), end, flow);
+  bool right = error == std::errc{} && flow != 0;
+  if (right && next != end) {
+    const auto [after, other] = std::from_chars(next + 1, end, exchange);
+    right = *next == '.' && other == std::errc{} && after == end && exchange != 0;
+  }
+  if (!right)
+    throw Error{
+        fmt::format("--why: expected FLOW or FLOW.EXCHANGE, such as 12.3, not \"{}\"", text)};
+  return {FlowId{flow}, exchange};
 }
 
 bool set(const char* variable) {
@@ -172,6 +190,10 @@ Exit analyze_capture(const Options& options, Console console) {
   wanted.all_flows = options.flows == "all";
   const report::Format format = kFormats.at(options.format);
   Settings settings = options.config.empty() ? Settings{} : load_config(options.config);
+  if (!options.why.empty()) {
+    settings.why = why_question(options.why);
+    wanted.selection.flow = settings.why->flow;
+  }
   wanted.max_healthy_flows = settings.limits.max_healthy_flows;
   // The text shows healthy exchanges only where one flow or label is asked for.
   if (format == report::Format::text && !options.flow && options.labels.empty()) {
@@ -198,6 +220,12 @@ Exit analyze_capture(const Options& options, Console console) {
     throw Error{fmt::format("{}: nothing in it could be decoded ({} of {})", path,
                             skipped_text(result.ledger),
                             base::count(result.ledger.packets, "packet"))};
+  }
+  if (settings.why && !result.why &&
+      result.flows >= static_cast<std::uint32_t>(settings.why->flow)) {
+    throw Error{fmt::format("--why: flow {} has no exchange {}",
+                            static_cast<std::uint32_t>(settings.why->flow),
+                            settings.why->exchange)};
   }
   writer->finish(result);
   output->commit();
@@ -244,6 +272,11 @@ void add_analyze(CLI::App& app, Job& job) {
   command->add_option("--flow", options->flow, "Show this flow in full, with all of its exchanges")
       ->check(CLI::PositiveNumber)
       ->type_name("N");
+  command
+      ->add_option("--why", options->why,
+                   "Text: why this flow or exchange (12 or 12.3) got its label: facts, rules, what "
+                   "would have changed it")
+      ->type_name("N[.M]");
   command->add_option("--flows", options->flows, "Text: flows to list, problems or all")
       ->check(CLI::IsMember({"problems", "all"}))
       ->type_name("WHICH")

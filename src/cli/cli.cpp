@@ -102,6 +102,7 @@ int parse_and_run(int argc, const char* const* argv, Console console) {
   add_analyze(app, job);
   add_rules(app, job);
   add_explain(app, job);
+  add_facts(app, job);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -117,6 +118,7 @@ int parse_and_run(int argc, const char* const* argv, Console console) {
 int run(int argc, const char* const* argv, Console console) {
   try {
     errno = 0;
+    forget_own_labels();
     return parse_and_run(argc, argv, console);
   } catch (const ReaderGone&) {
     return static_cast<int>(Exit::clean);

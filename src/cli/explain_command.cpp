@@ -11,6 +11,7 @@
 #include "base/text.hpp"
 #include "cli/commands.hpp"
 #include "cli/suggest.hpp"
+#include "httpdiag/config.hpp"
 #include "httpdiag/error.hpp"
 #include "httpdiag/symptoms.hpp"
 #include "report/page.hpp"
@@ -31,6 +32,7 @@ constexpr const char* kExamples =
 constexpr std::size_t kMaxMatches = 6;  // a whole log may be pasted
 
 struct Options {
+  std::string config;
   std::vector<std::string> words;
 };
 
@@ -197,6 +199,7 @@ std::string explain_symptom(const std::vector<SymptomMatch>& matches) {
 }
 
 Exit explain(const Options& options, Console console) {
+  if (!options.config.empty()) (void)load_config(options.config);  // adds its labels
   const std::string text = joined(options.words);
   if (const RuleInfo* const rule = find_label(text)) {
     console.out << explain_label(*rule);
@@ -217,6 +220,8 @@ void add_explain(CLI::App& app, Job& job) {
   command->add_option("LABEL", options->words, "A label, or a message, log line or code in quotes")
       ->required()
       ->type_name("");
+  command->add_option("--config", options->config, "Know the labels of this configuration too")
+      ->type_name("FILE");
   command->footer(kExamples);
   command->callback(
       [options, &job] { job = [options](Console console) { return explain(*options, console); }; });

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "cli/commands.hpp"
+#include "httpdiag/config.hpp"
 #include "httpdiag/symptoms.hpp"
 #include "report/json_out.hpp"
 
@@ -21,14 +22,22 @@ constexpr const char* kExamples =
 
 struct Options {
   std::string format = "text";
+  std::string config;
 };
+
+/// Built-in labels, then those of the configuration.
+std::vector<const RuleInfo*> all_rules() {
+  std::vector<const RuleInfo*> rules;
+  for (std::size_t i = 0; i < label_count(); ++i) rules.push_back(&info(static_cast<Label>(i)));
+  return rules;
+}
 
 std::string table() {
   constexpr const char* kRow = "{:<26}  {:<9}  {:<8}  {}\n";
   std::string out = fmt::format(fmt::runtime(kRow), "LABEL", "PHASE", "SEVERITY", "TITLE");
-  for (const RuleInfo& rule : rule_catalog()) {
-    out +=
-        fmt::format(fmt::runtime(kRow), rule.id, name(rule.phase), name(rule.severity), rule.title);
+  for (const RuleInfo* rule : all_rules()) {
+    out += fmt::format(fmt::runtime(kRow), rule->id, name(rule->phase), name(rule->severity),
+                       rule->title);
   }
   return out;
 }
@@ -36,7 +45,8 @@ std::string table() {
 std::string json() {
   report::JsonOut out;
   out.object().field("schema", "httpdiag.rules/1").key("rules").array();
-  for (const RuleInfo& rule : rule_catalog()) {
+  for (const RuleInfo* each : all_rules()) {
+    const RuleInfo& rule = *each;
     out.line_break().object();
     out.field("id", rule.id)
         .field("title", rule.title)
@@ -59,6 +69,7 @@ std::string json() {
 }
 
 Exit list_rules(const Options& options, Console console) {
+  if (!options.config.empty()) (void)load_config(options.config);  // adds its labels
   if (options.format == "json") {
     console.out << json();
   } else if (options.format == "markdown") {
@@ -78,6 +89,8 @@ void add_rules(CLI::App& app, Job& job) {
       ->check(CLI::IsMember({"text", "json", "markdown"}))
       ->type_name("FORMAT")
       ->capture_default_str();
+  command->add_option("--config", options->config, "Add the labels of this configuration")
+      ->type_name("FILE");
   command->footer(kExamples);
   command->callback([options, &job] {
     job = [options](Console console) { return list_rules(*options, console); };

@@ -9,7 +9,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.hpp"
-#include "config/place.hpp"
+#include "config/document.hpp"
+#include "config/rule_reader.hpp"
 #include "httpdiag/error.hpp"
 
 namespace httpdiag {
@@ -17,7 +18,10 @@ namespace httpdiag {
 namespace {
 
 using Json = nlohmann::json;
+using config::below;
+using config::nearest;
 using config::Path;
+using config::shown;
 
 constexpr std::size_t kMaxBytes = 1u << 20;
 // Ten years; what is longer is a unit mistaken.
@@ -25,65 +29,39 @@ constexpr std::int64_t kMaxMilliseconds = 315'360'000'000;
 
 class Reader {
  public:
-  Reader(std::string_view text, const std::string& name) : text_{text}, name_{name} {}
+  Reader(std::string_view text, const std::string& name) : document_{text, name} {}
 
   Settings read() {
     Json root;
     try {
-      root = Json::parse(text_);
+      root = Json::parse(document_.text());
     } catch (const Json::parse_error& error) {
-      const config::Place at = config::place_of(text_, error.byte == 0 ? 0 : error.byte - 1);
-      throw Error{fmt::format("{}:{}:{}: is no JSON here", name_, at.line, at.column)};
+      document_.fail_at(error.byte == 0 ? 0 : error.byte - 1, "is no JSON here");
     }
-    expect(root.is_object(), {}, "a configuration is an object: {\"settings\": {...}}");
+    document_.expect(root.is_object(), {}, "a configuration is an object: {\"settings\": {...}}");
     for (const auto& [key, value] : root.items()) {
       const Path path{key};
       if (key == "schema") {
-        expect(value == "httpdiag.config/1", path, "the schema is \"httpdiag.config/1\"");
+        document_.expect(value == "httpdiag.config/1", path, "the schema is \"httpdiag.config/1\"");
       } else if (key == "settings") {
         read_settings(value, path);
-      } else if (key == "labels") {
-        read_labels(value, path);
+      } else if (key == "labels" || key == "rules") {
+        continue;  // below: labels may name those of the rules
       } else {
-        fail(path, fmt::format("unknown part \"{}\"", shown(key)) +
-                       nearest(key, {"schema", "settings", "labels"}));
+        document_.fail(path, fmt::format("unknown part \"{}\"", shown(key)) +
+                                 nearest(key, {"schema", "settings", "rules", "labels"}));
       }
     }
+    if (const auto rules = root.find("rules"); rules != root.end())
+      settings_.own_rules = config::read_own_rules(document_, *rules, {"rules"});
+    if (const auto labels = root.find("labels"); labels != root.end())
+      read_labels(*labels, {"labels"});
     return std::move(settings_);
   }
 
  private:
-  static std::string shown(std::string_view text) {
-    return base::escape_for_terminal(base::shorten(text, 60));
-  }
-
-  static std::string nearest(std::string_view word, const std::vector<std::string_view>& known) {
-    std::string_view best;
-    std::size_t least = word.size() / 2 + 1;
-    for (const std::string_view candidate : known) {
-      const std::size_t distance = base::distance(word, candidate);
-      if (distance >= least) continue;
-      least = distance;
-      best = candidate;
-    }
-    return best.empty() ? "" : fmt::format("; did you mean \"{}\"?", best);
-  }
-
-  [[noreturn]] void fail(const Path& path, const std::string& what) const {
-    const config::Place at = config::place_of(text_, path);
-    throw Error{fmt::format("{}:{}:{}: {}", name_, at.line, at.column, what)};
-  }
-  void expect(bool holds, const Path& path, const std::string& what) const {
-    if (!holds) fail(path, what);
-  }
-
-  static Path below(Path path, std::variant<std::string, std::size_t> step) {
-    path.push_back(std::move(step));
-    return path;
-  }
-
   void read_settings(const Json& object, const Path& path) {
-    expect(object.is_object(), path, "\"settings\" is an object of names and numbers");
+    document_.expect(object.is_object(), path, "\"settings\" is an object of names and numbers");
     for (const auto& [key, value] : object.items()) {
       const Path here = below(path, key);
       const auto table = setting_table();
@@ -92,7 +70,8 @@ class Reader {
       if (setting == table.end()) {
         std::vector<std::string_view> known;
         for (const Setting& each : table) known.push_back(each.key);
-        fail(here, fmt::format("unknown setting \"{}\"", shown(key)) + nearest(key, known));
+        document_.fail(here,
+                       fmt::format("unknown setting \"{}\"", shown(key)) + nearest(key, known));
       }
       with_value(*setting, settings_, [&](auto& target) { set(target, value, here); });
     }
@@ -101,7 +80,7 @@ class Reader {
   std::int64_t whole(const Json& value, const Path& path, std::int64_t most,
                      std::string_view unit) const {
     const bool fits = value.is_number_integer() && value >= 0 && value <= most;
-    expect(fits, path, fmt::format("expected a whole number{} from 0 to {}", unit, most));
+    document_.expect(fits, path, fmt::format("expected a whole number{} from 0 to {}", unit, most));
     return value.get<std::int64_t>();
   }
 
@@ -120,11 +99,12 @@ class Reader {
     target = static_cast<int>(whole(value, path, 255, ""));
   }
   void set(double& target, const Json& value, const Path& path) const {
-    expect(value.is_number() && value >= 0.0 && value <= 1.0, path, "expected a share from 0 to 1");
+    document_.expect(value.is_number() && value >= 0.0 && value <= 1.0, path,
+                     "expected a share from 0 to 1");
     target = value.get<double>();
   }
   void set(std::vector<Duration>& target, const Json& value, const Path& path) const {
-    expect(value.is_array(), path, "expected a list of whole seconds");
+    document_.expect(value.is_array(), path, "expected a list of whole seconds");
     target.clear();
     for (std::size_t i = 0; i < value.size(); ++i) {
       target.push_back(std::chrono::seconds{
@@ -132,25 +112,25 @@ class Reader {
     }
   }
   void set(std::vector<std::string>& target, const Json& value, const Path& path) const {
-    expect(value.is_array(), path, "expected a list of texts");
+    document_.expect(value.is_array(), path, "expected a list of texts");
     target.clear();
     for (std::size_t i = 0; i < value.size(); ++i) {
-      expect(value[i].is_string(), below(path, i), "expected a text");
+      document_.expect(value[i].is_string(), below(path, i), "expected a text");
       target.push_back(base::lower(value[i].get<std::string>()));
     }
   }
 
   void read_labels(const Json& object, const Path& path) {
-    expect(object.is_object(), path, "\"labels\" is an object of labels and severities");
+    document_.expect(object.is_object(), path, "\"labels\" is an object of labels and severities");
     for (const auto& [key, value] : object.items()) {
       const Path here = below(path, key);
       const RuleInfo* rule = find_rule(key);
       if (rule == nullptr) {
         std::vector<std::string_view> known;
         for (const RuleInfo& each : rule_catalog()) known.push_back(each.id);
-        fail(here, fmt::format("unknown label \"{}\"", shown(key)) + nearest(key, known));
+        document_.fail(here, fmt::format("unknown label \"{}\"", shown(key)) + nearest(key, known));
       }
-      expect(rule->label != Label::ok, here, "\"ok\" is the absence of labels and stays");
+      document_.expect(rule->label != Label::ok, here, "\"ok\" is the absence of labels and stays");
       settings_.changes[rule->label] = change(value, here);
     }
   }
@@ -164,13 +144,12 @@ class Reader {
     for (const Severity severity : {Severity::info, Severity::warning, Severity::error}) {
       if (value == name(severity)) result.severity = severity;
     }
-    expect(result.severity.has_value(), path,
-           "expected \"error\", \"warning\", \"info\" or \"off\"");
+    document_.expect(result.severity.has_value(), path,
+                     "expected \"error\", \"warning\", \"info\" or \"off\"");
     return result;
   }
 
-  std::string_view text_;
-  const std::string& name_;
+  config::Document document_;
   Settings settings_;
 };
 

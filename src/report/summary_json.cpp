@@ -82,9 +82,9 @@ void write_sorted(JsonOut& json, std::string_view key, Counts counts) {
 
 /// Labels that occur.
 void write_counts(JsonOut& json, std::string_view key,
-                  const std::array<std::uint64_t, kLabelCount>& counts) {
+                  const std::array<std::uint64_t, kMaxLabels>& counts) {
   Counts present;
-  for (std::size_t i = 0; i < kLabelCount; ++i) {
+  for (std::size_t i = 0; i < label_count(); ++i) {
     if (counts[i] != 0) present.emplace_back(info(static_cast<Label>(i)).id, counts[i]);
   }
   write_sorted(json, key, std::move(present));

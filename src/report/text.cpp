@@ -15,6 +15,7 @@
 #include "report/render.hpp"
 #include "report/spool.hpp"
 #include "report/text_parts.hpp"
+#include "report/why_text.hpp"
 
 namespace httpdiag::report {
 namespace {
@@ -90,7 +91,12 @@ class TextWriter final : public Writer {
   void finish(const Report& report) override {
     check_flow_exists(options_.selection, report);
     show_top(report);
-    if (options_.selection.flow) {
+    if (report.why) {
+      page_.blank();
+      page_.line(0, Ink::bold, "Why", why_title(*report.why));
+      page_.blank();
+      show_why(page_, *report.why);
+    } else if (options_.selection.flow) {
       page_.blank();
       if (in_full_) {
         show_flow_in_full(page_, *in_full_, options_);
@@ -104,6 +110,11 @@ class TextWriter final : public Writer {
   }
 
  private:
+  static std::string why_title(const Why& why) {
+    const auto flow = static_cast<std::uint32_t>(why.flow);
+    return why.exchange == 0 ? fmt::format("flow {}", flow)
+                             : fmt::format("exchange {}.{}", flow, why.exchange);
+  }
   std::string line_of(const FlowReport& flow) const {
     Page line{options_.colour};
     line.line(0, ink_of(std::max(flow.worst, flow.severity)), mark(flow), flow_line(flow));
@@ -251,7 +262,7 @@ class TextWriter final : public Writer {
 
   void show_annotations(const Report& report) {
     std::string text;
-    for (std::size_t i = 0; i < kLabelCount; ++i) {
+    for (std::size_t i = 0; i < label_count(); ++i) {
       const auto label = static_cast<Label>(i);
       if (report.annotations[i] == 0) continue;
       if (!options_.selection.labels.empty() && !options_.selection.has(label)) continue;

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <deque>
 
 #include "httpdiag/error.hpp"
 #include "httpdiag/finding.hpp"
+#include "httpdiag/own_rules.hpp"
 #include "rules/catalog/capture.hpp"
 #include "rules/catalog/connect.hpp"
 #include "rules/catalog/handshake.hpp"
@@ -68,13 +70,67 @@ static_assert(ids_are_kebab_case_and_unique());
 
 std::span<const RuleInfo> rule_catalog() { return kCatalog; }
 
+namespace {
+
+struct OwnEntry {
+  OwnLabel texts;
+  RuleInfo info;
+};
+
+// The user's, from a configuration that was read once before anything is analysed.
+std::deque<OwnEntry>& own_entries() {
+  static std::deque<OwnEntry> entries;
+  return entries;
+}
+
+OwnEntry* find_own(std::string_view id) {
+  auto& entries = own_entries();
+  const auto found = std::find_if(entries.begin(), entries.end(),
+                                  [&](const OwnEntry& entry) { return entry.info.id == id; });
+  return found == entries.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+Label add_own_label(OwnLabel label) {
+  OwnEntry* entry = find_own(label.id);
+  if (entry == nullptr) {
+    HTTPDIAG_CHECK(own_entries().size() < kMaxOwnLabels);
+    entry = &own_entries().emplace_back();
+    entry->info.label = static_cast<Label>(kLabelCount + own_entries().size() - 1);
+  }
+  entry->texts = std::move(label);
+  const OwnLabel& texts = entry->texts;
+  RuleInfo& info = entry->info;
+  info.id = texts.id;
+  info.title = texts.title;
+  info.scope = texts.scope;
+  info.role = Role::either;
+  info.phase = Phase::own;
+  info.severity = texts.severity;
+  info.party = texts.party;
+  info.confidence = texts.confidence;
+  info.what = "A rule of your own: see the configuration file.";
+  info.guards = "Its conditions, and nothing else, decide.";
+  info.symptoms = "Own rule: as its author says";
+  info.remedy = texts.remedy;
+  info.references = "The configuration file";
+  return info.label;
+}
+
+void forget_own_labels() { own_entries().clear(); }
+
+std::size_t label_count() { return kLabelCount + own_entries().size(); }
+
 const RuleInfo& info(Label label) {
   const auto position = static_cast<std::size_t>(label);
-  HTTPDIAG_CHECK(position < kCatalog.size());
-  return kCatalog[position];
+  if (position < kCatalog.size()) return kCatalog[position];
+  HTTPDIAG_CHECK(position < label_count());
+  return own_entries()[position - kCatalog.size()].info;
 }
 
 const RuleInfo* find_rule(std::string_view id) {
+  if (const OwnEntry* own = find_own(id)) return &own->info;
   const auto* const found = std::find_if(kCatalog.begin(), kCatalog.end(),
                                          [&](const RuleInfo& rule) { return rule.id == id; });
   return found == kCatalog.end() ? nullptr : found;

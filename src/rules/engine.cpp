@@ -10,6 +10,7 @@
 #include "rules/oddities.hpp"
 #include "rules/patterns.hpp"
 #include "rules/tally.hpp"
+#include "rules/why.hpp"
 
 namespace httpdiag::rules {
 
@@ -61,7 +62,9 @@ class Engine::Impl {
   void on_stray(const FlowRecord& flow, const Stray& stray);
   void on_flow(const FlowRecord& flow, EndCause cause, Timestamp now);
   Report finish(const CaptureSummary& input, const Ledger& ledger) {
-    return tally_.finish(input, ledger, patterns_);
+    Report report = tally_.finish(input, ledger, patterns_);
+    report.why = std::move(why_);
+    return report;
   }
 
  private:
@@ -70,6 +73,9 @@ class Engine::Impl {
 
   Account& account(const FlowRecord& flow);
   Account::Strays& strays(Account& account);
+  bool asked_why(const FlowRecord& flow, std::uint32_t exchange) const {
+    return settings_.why && settings_.why->flow == flow.id && settings_.why->exchange == exchange;
+  }
   void judge_one(Account& account, Exchange& exchange, const FlowFacts& facts);
   FlowReport describe(const FlowFacts& facts, Account& account) const;
 
@@ -77,6 +83,7 @@ class Engine::Impl {
   FlowReportSink& reports_;
   Tally tally_;
   PatternCollector patterns_;
+  std::optional<Why> why_;
   base::StableArray<Account> accounts_;  // FlowRecord::rules_slot is the index + 1
   std::vector<std::uint32_t> free_;
   std::uint64_t healthy_shown_ = 0;
@@ -112,7 +119,8 @@ void Engine::Impl::on_exchange(const FlowRecord& flow, Exchange& exchange, bool 
       rare.pipelined_behind = exchange.pipelined_behind;
     }
   }
-  if (settled && plainly_ok(exchange, settings_.thresholds)) {
+  if (settled && settings_.own_rules.empty() && !asked_why(flow, exchange.index) &&
+      plainly_ok(exchange, settings_.thresholds)) {
     own.last_response_end = exchange.response->last;
     if (healthy_shown_ >= settings_.limits.max_healthy_exchanges) {
       ++own.omitted;
@@ -130,6 +138,8 @@ void Engine::Impl::on_exchange(const FlowRecord& flow, Exchange& exchange, bool 
 }
 
 void Engine::Impl::judge_one(Account& own, Exchange& exchange, const FlowFacts& facts) {
+  if (asked_why(facts.flow, exchange.index))
+    why_ = why(measure(exchange, facts, settings_.thresholds), settings_);
   ExchangeReport judged = judge(exchange, facts, settings_);
   if (judged.response) own.last_response_end = judged.response->last;
   own.all_complete = own.all_complete && complete(judged);
@@ -221,6 +231,7 @@ void Engine::Impl::on_flow(const FlowRecord& flow, EndCause cause, Timestamp now
     facts.pipelined = own.strays->pipelined;
     facts.pipelined_behind = own.strays->pipelined_behind;
   }
+  if (asked_why(flow, 0)) why_ = why(facts, settings_);
   FlowVerdict verdict = judge(facts, own.worst, own.worst_severity, settings_);
   FlowReport report = describe(facts, own);
   report.label = verdict.label;

@@ -2,7 +2,9 @@
 #include "rules/judge.hpp"
 
 #include <algorithm>
+#include <utility>
 
+#include "rules/own_rules.hpp"
 #include "rules/retry.hpp"
 #include "rules/rule_lists.hpp"
 
@@ -105,17 +107,63 @@ ResponseReport report_of_response(Message& response) {
 
 }  // namespace
 
+namespace {
+
+std::vector<Finding> own_findings(const Settings& settings, const FlowFacts& flow,
+                                  const ExchangeFacts* exchange) {
+  std::vector<Finding> findings;
+  for (const OwnRule& rule : settings.own_rules) {
+    auto finding = apply(rule, flow, exchange);
+    if (wanted(finding, settings)) findings.push_back(std::move(*finding));
+  }
+  return findings;
+}
+
+/// An own rule is primary where it says "first", or where nothing worse than a remark matched; of
+/// several, the first in the file. A primary that is pushed aside becomes one of `own`.
+void let_own_rules_name_it(std::optional<Finding>& primary, std::vector<Finding>& own,
+                           const Settings& settings) {
+  const bool free = !primary || primary->severity <= Severity::info;
+  const auto chosen = std::find_if(own.begin(), own.end(), [&](const Finding& finding) {
+    return free || std::any_of(settings.own_rules.begin(), settings.own_rules.end(),
+                               [&](const OwnRule& rule) {
+                                 return rule.first && rule.label == finding.label;
+                               });
+  });
+  if (chosen == own.end()) return;
+  std::optional<Finding> aside = std::exchange(primary, std::move(*chosen));
+  own.erase(chosen);
+  if (aside) own.push_back(std::move(*aside));
+}
+
+void add_annotations(std::vector<Finding> more, std::vector<Finding>& findings,
+                     std::vector<Label>& labels) {
+  for (Finding& finding : more) {
+    if (std::find(labels.begin(), labels.end(), finding.label) != labels.end()) continue;
+    labels.insert(std::upper_bound(labels.begin(), labels.end(), finding.label), finding.label);
+    findings.push_back(std::move(finding));
+  }
+}
+
+}  // namespace
+
 ExchangeReport judge(Exchange& x, const FlowFacts& flow, const Settings& settings) {
   const Thresholds& limits = settings.thresholds;
   const ExchangeFacts facts = measure(x, flow, limits);
   ExchangeReport report;
   report.index = x.index;
-  if (auto primary = first_of(exchange_primaries(), facts, settings)) {
+  auto primary = first_of(exchange_primaries(), facts, settings);
+  // Whether it may be sent again depends on what was delivered, whoever names the problem.
+  report.retry = retry_for(primary ? primary->label : Label::ok, facts);
+  auto own = own_findings(settings, flow, &facts);
+  let_own_rules_name_it(primary, own, settings);
+  if (primary) {
     report.label = primary->label;
     report.severity = primary->severity;
     report.findings.push_back(std::move(*primary));
   }
   annotate(exchange_annotations(), facts, settings, report.label, report.findings, report.labels);
+  add_annotations(std::move(own), report.findings, report.labels);
   limit_evidence(report.findings, settings.limits);
   report.acked = facts.request_acked || facts.answered ? Acked::all
                  : facts.request_part_acked            ? Acked::part
@@ -135,7 +183,6 @@ ExchangeReport judge(Exchange& x, const FlowFacts& flow, const Settings& setting
                        report.label == Label::late_response ||
                        report.label == Label::response_aborted_by_client;
   if (gave_up && by_client(facts.close.closer)) report.gave_up_after = facts.after_request;
-  report.retry = retry_for(report.label, facts);
   report.request = report_of(x.request);
   if (status_seen) report.response = report_of_response(*x.response);
   return report;
@@ -163,6 +210,16 @@ FlowVerdict judge(const FlowFacts& flow, Label worst, Severity worst_severity,
       take(first_of(quiet_primaries(), flow, settings));
     }
   }
+  auto own = own_findings(settings, flow, nullptr);
+  std::optional<Finding> named;
+  if (!verdict.findings.empty()) {
+    named = std::move(verdict.findings.front());
+    verdict.findings.clear();
+  }
+  const bool exchange_names_it = !named && verdict.severity > Severity::info;
+  if (!exchange_names_it) let_own_rules_name_it(named, own, settings);
+  take(std::move(named));
+  add_annotations(std::move(own), verdict.findings, verdict.annotations);
   annotate(flow_annotations(), flow, settings, verdict.label, verdict.findings,
            verdict.annotations);
   return verdict;

@@ -47,6 +47,8 @@ std::string_view heading(Phase phase) {
       return "Closing";
     case Phase::transport:
       return "Transport";
+    case Phase::own:
+      return "Rules of your own";
     case Phase::none:
       return "Nothing wrong";
   }

@@ -20,7 +20,7 @@ constexpr std::size_t kMaxClients = 64;
 // A clock that goes backwards all the time needs no more examples.
 constexpr std::size_t kMaxSteps = 64;
 
-std::uint64_t& at(std::array<std::uint64_t, kLabelCount>& counts, Label label) {
+std::uint64_t& at(std::array<std::uint64_t, kMaxLabels>& counts, Label label) {
   return counts[static_cast<std::size_t>(label)];
 }
 

@@ -73,6 +73,96 @@ TEST(Config, IsReadOnTopOfTheDefaults) {
   EXPECT_TRUE(settings.changes.at(Label::pipelined_requests).off);
 }
 
+constexpr std::string_view kRule = R"({"rules": [
+  {"label": "own-slow-pay", "title": "Slow payment", "text": "It took {response.wait}.",
+   "when": ["request.acked"]}]})";
+
+std::string with(std::string_view old, std::string_view replacement) {
+  std::string text{kRule};
+  text.replace(text.find(old), old.size(), replacement);
+  return text;
+}
+
+std::string complaint(const std::string& json) {
+  try {
+    read_config(json, "c.json");
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+struct Wrong {
+  std::string_view condition, message;
+};
+
+class Conditions : public testing::TestWithParam<Wrong> {};
+
+TEST_P(Conditions, AreHeldToTheirFacts) {
+  EXPECT_EQ(complaint(with("request.acked", GetParam().condition)), GetParam().message);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Config, Conditions,
+    testing::Values(
+        Wrong{"response.wait > 2 s", "accepted"}, Wrong{"request.acked", "accepted"},
+        Wrong{"not request.acked", "accepted"}, Wrong{"request.acked = false", "accepted"},
+        Wrong{"request.path contains a b", "accepted"},
+        Wrong{"flow.client_bytes > 1.5 MB", "accepted"},
+        Wrong{"response.status != 200", "accepted"},
+        Wrong{"response.wiat > 2 s",
+              "c.json:3:13: unknown fact \"response.wiat\"; did you mean \"response.wait\"?"},
+        Wrong{
+            "response.wait > 2",
+            "c.json:3:13: \"response.wait\" is compared with a duration with its unit (ns, us, ms, "
+            "s, min, h), such as 1.5 s, not with \"2\""},
+        Wrong{
+            "response.wait > 2 kB",
+            "c.json:3:13: \"response.wait\" is compared with a duration with its unit (ns, us, ms, "
+            "s, min, h), such as 1.5 s, not with \"2 kB\""},
+        Wrong{"response.wait",
+              "c.json:3:13: \"response.wait\" is a duration: say what it is compared "
+              "with"},
+        Wrong{"response.wait contains 2 s",
+              "c.json:3:13: \"response.wait\" is a duration and has no contains"},
+        Wrong{"request.acked < true", "c.json:3:13: \"request.acked\" is a flag and has no <"},
+        Wrong{"request.acked = yes",
+              "c.json:3:13: \"request.acked\" is compared with true or false, not with \"yes\""},
+        Wrong{"response.status => 500",
+              "c.json:3:13: \"=>\" is no comparison: =, !=, <, <=, >, >=, contains, starts-with, "
+              "ends-with"},
+        Wrong{
+            "response.status > 499.5",
+            "c.json:3:13: \"response.status\" is compared with a whole number without a unit, not "
+            "with \"499.5\""},
+        Wrong{"", "c.json:3:13: unknown fact \"\""}));
+
+TEST(OwnRules, AreRefusedAtTheirPlace) {
+  EXPECT_EQ(
+      complaint(with("own-slow-pay", "slow-pay")),
+      "c.json:2:4: an own label is \"own-\" and more, in a-z, 0-9 and -, 40 characters at most");
+  EXPECT_EQ(complaint(with("{response.wait}", "{response.wiat}")),
+            "c.json:2:54: unknown fact \"response.wiat\"; did you mean \"response.wait\"?");
+  EXPECT_EQ(complaint(with("\"when\": [\"request.acked\"]",
+                           "\"on\": \"flow\", \"when\": [\"flow.rtt > 1 s\"]")),
+            "c.json:2:54: \"response.wait\" is known of an exchange; this rule is on a flow");
+  EXPECT_EQ(complaint(with("\"title\"", "\"titel\"")),
+            "c.json:2:29: unknown part \"titel\" of a rule; did you mean \"title\"?");
+  EXPECT_EQ(complaint(R"({"rules": [{"label": "own-a"}]})"),
+            "c.json:1:12: the rule has no \"title\"");
+}
+
+TEST(OwnRules, AppearLikeBuiltInLabels) {
+  const Settings settings = read_config(with("request.acked", "response.wait > 2 s"), "c.json");
+  ASSERT_EQ(settings.own_rules.size(), 1u);
+  const RuleInfo* rule = find_rule("own-slow-pay");
+  ASSERT_NE(rule, nullptr);
+  EXPECT_EQ(rule->label, settings.own_rules[0].label);
+  EXPECT_EQ(&info(rule->label), rule);
+  EXPECT_EQ(rule->title, "Slow payment");
+  EXPECT_EQ(rule->severity, Severity::warning);
+}
+
 TEST(Config, MissingFileIsNamed) {
   try {
     load_config("no/such/config.json");
