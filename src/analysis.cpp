@@ -25,7 +25,7 @@ class Pipeline {
       : ledger_{ledger},
         decoder_{settings.limits},
         rules_{settings, flows},
-        http_{settings.limits, rules_},
+        http_{settings.limits, rules_, settings.digest_bodies},
         tcp_{settings, ledger, http_, rules_} {}
 
   void on_packets(std::span<const Packet> packets) {

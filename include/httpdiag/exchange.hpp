@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "httpdiag/flow.hpp"
+#include "httpdiag/head_texts.hpp"
 
 namespace httpdiag {
 
@@ -19,6 +20,10 @@ enum class MessageState : std::uint8_t {
   unknown,  // a gap or snaplen cut hides where it ends; `end` is a lower bound
 };
 
+/// MessageShape::error where the only fault of a head is that lines end with LF alone. A recipient
+/// may take that for a line end (RFC 9112 §2.2).
+inline constexpr std::string_view kBareLineFeed = "HPE_BARE_LF";
+
 /// All that is known of a message but its texts.
 struct MessageShape {
   Offset begin = 0;  // first byte of the start line
@@ -27,6 +32,10 @@ struct MessageShape {
   PacketRef last;    // packet that carried the last byte before `end`
   Offset peer_acked =
       0;  // ACK number in `first`, as offset on the peer's tape: taxonomy 2.1's "Qfirst.ack"
+
+  // The longest time between two of its bytes, in the order of the tape. Where bytes are missing
+  // (`has_gap`), others may have come in between.
+  PacketRef pause_begin, pause_end;
 
   std::uint64_t body_bytes = 0;                 // after chunked decoding
   std::optional<std::uint64_t> content_length;  // as declared
@@ -51,6 +60,8 @@ struct MessageShape {
   bool body_omitted = false;
   bool body_decoded = false;  // `body_head` is the whole body, its Content-Encoding undone
 
+  Duration pause() const { return pause_end.time - pause_begin.time; }
+
   // Strict parse error; parsing may have gone on leniently.
   bool fatal = false;      // nothing behind error_offset could be parsed
   std::string_view error;  // llhttp's name, e.g. "HPE_INVALID_HEADER_TOKEN", in static storage;
@@ -62,12 +73,17 @@ struct MessageShape {
 /// One HTTP/1.x message. A body is counted and digested; only a bounded head of
 /// it is kept, for the acknowledgement rule alone.
 struct Message : MessageShape {
-  std::string method;  // request only; empty when cut off
-  std::string
-      start;  // request: target as sent; response: reason phrase. At most Limits::max_target_bytes
-  std::string host;  // request: Host (or the authority of an absolute target); response: Server
-  std::string content_encoding;  // response: bounded, as sent
+  HeadTexts texts;
   std::string body_head;  // first Limits::body_head_bytes of the body after transfer decoding
+
+  std::string_view method() const { return texts[HeadTexts::method]; }  // empty when cut off
+  /// Request: target as sent; response: reason phrase. At most Limits::max_target_bytes.
+  std::string_view start() const { return texts[HeadTexts::start]; }
+  /// Request: Host (or the authority of an absolute target); response: Server.
+  std::string_view host() const { return texts[HeadTexts::host]; }
+  std::string_view content_encoding() const {  // response: bounded, as sent
+    return texts[HeadTexts::content_encoding];
+  }
 };
 
 /// What TCP and the rest of the flow looked like around an exchange.
@@ -89,7 +105,8 @@ struct Circumstances {
       false;               // the peer acknowledged response bytes that the capture does not have
   PacketRef response_gap;  // packet that proves it
   std::uint64_t response_gap_bytes = 0;
-  bool uncertain = false;  // pairing across a gap: this pair is likely, not certain
+  bool response_cut = false;  // missing because of the snaplen: `response_gap` was recorded in part
+  bool uncertain = false;     // pairing across a gap: this pair is likely, not certain
   bool unsolicited_before =
       false;  // an unsolicited response lies between the previous exchange and this one
   PacketRef unsolicited;
@@ -98,6 +115,7 @@ struct Circumstances {
   // What the flow looked like when the first response byte came.
   PacketRef client_closed_before_response;  // the client's FIN or RST, if it came earlier
   std::uint32_t retransmits_before = 0;     // both sides, when the request began
+  Duration window_closed_before{0};         // the server's, in all, when the request began
   std::uint32_t retransmits_after = 0;      // both sides, when the exchange was settled
   Duration longest_stall{0};                // longest retransmission stall during the exchange
   PacketRef stall_begin, stall_end;
@@ -120,7 +138,8 @@ struct Stray {
   Side from = Side::server;
   PacketRef packet;
   std::uint16_t status = 0;  // unsolicited_response
-  std::string protocol;      // opaque: "tls", "http2", "upgrade", "connect-tunnel", "unknown"
+  std::string protocol;      // opaque: "tls", "http2", "upgrade", "connect-tunnel", "preface" (HTTP
+                             // follows it), "unknown"
 };
 
 class ExchangeSink {

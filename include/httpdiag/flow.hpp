@@ -104,9 +104,12 @@ struct SideTrouble {
   PacketRef zero_window_since;      // open zero-window period; none while the window is open
   Duration longest_zero_window{0};  // of an ended period in which the peer had more to send
   PacketRef zero_window_begin, zero_window_end;  // that period
+  Duration zero_window_total{0};                 // of all ended periods
   PacketRef window_probe;  // last probe that the *peer* sent into this side's closed window
   std::uint32_t window_probes =
       0;  // probes by the peer in the open period; kept when it ends unanswered
+  std::uint32_t unanswered_probes = 0;        // of these: since this side was last heard
+  std::uint32_t peer_retransmitted = 0;       // the peer's `retransmitted` when the period began
   std::uint32_t keepalives = 0;               // keep-alive probes sent by this side
   std::uint32_t unanswered_keepalives = 0;    // since the peer was last heard
   PacketRef first_keepalive, last_keepalive;  // of those

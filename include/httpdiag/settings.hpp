@@ -147,6 +147,7 @@ struct Settings {
   std::map<Label, LabelChange> changes;
   std::vector<OwnRule> own_rules;  // in the order of the file
   std::optional<WhyQuestion> why;
+  bool digest_bodies = true;  // not worth the work for a report that shows no digests
 };
 
 /// A number or list of Settings by the name that reports and configuration files use:

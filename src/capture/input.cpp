@@ -126,9 +126,13 @@ std::size_t Input::give(std::span<std::byte> out) {
 
 std::span<const std::byte> Input::next_record() {
   while (in_place_) {
-    if (const auto record = next_ready_record(); !record.empty()) return record;
-    const auto rest = std::span<const std::byte>{pending_}.subspan(given_, pending_end_ - given_);
-    if (RecordWalker::plain_length(rest) == 0 || !refill()) leave_to_stream();
+    const std::size_t length = RecordWalker::plain_length(ready());
+    if (length > 0 && length <= ready().size()) {
+      const auto record = ready().first(length);
+      pass(length);
+      return record;
+    }
+    if (length == 0 || !refill()) leave_to_stream();
   }
   return {};
 }

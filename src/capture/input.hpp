@@ -38,14 +38,14 @@ class Input {
   /// as a whole or is not plain; from then on all of it comes through the stream,
   /// beginning with that same record, so that libpcap has the say about it.
   std::span<const std::byte> next_record();
-  /// The same, if it can be had without moving those before it; else empty.
-  std::span<const std::byte> next_ready_record() {
-    const auto rest = std::span<const std::byte>{pending_}.subspan(given_, pending_end_ - given_);
-    const std::size_t length = in_place_ ? RecordWalker::plain_length(rest) : 0;
-    if (length > rest.size()) return {};
-    given_ += length;
-    return rest.first(length);
+  /// What lies behind it and can be had without moving it: records, the last of which may be cut.
+  /// Empty if they are not taken in place.
+  std::span<const std::byte> ready() const {
+    if (!in_place_) return {};
+    return std::span{pending_}.subspan(given_, pending_end_ - given_);
   }
+  /// The first `count` bytes of ready() are dealt with.
+  void pass(std::size_t count) { given_ += count; }
 
   /// Ends the stream and tells how many bytes its user has taken from it.
   std::uint64_t stop(std::FILE* stream);

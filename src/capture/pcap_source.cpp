@@ -24,12 +24,13 @@ struct Close {
   void operator()(pcap_t* handle) const { pcap_close(handle); }
 };
 
+constexpr std::int64_t kSecond = 1'000'000'000;
+
 /// Times are kept within 146 years of 1970, so that the difference of any two
 /// fits in 64 bits; only nonsense lies outside. `seconds` of a pcap is unsigned
 /// on disk, but libpcap 1.10 hands it out signed.
 Timestamp to_timestamp(const timeval& time, bool unsigned_seconds) {
   constexpr std::int64_t kMost = (std::int64_t{1} << 62) - 1;
-  constexpr std::int64_t kSecond = 1'000'000'000;
   std::int64_t seconds = time.tv_sec;
   if (unsigned_seconds && seconds < 0) seconds = static_cast<std::uint32_t>(seconds);
   seconds = std::clamp(seconds, -kMost / kSecond, kMost / kSecond);
@@ -59,12 +60,17 @@ class PcapSource final : public PacketSource {
   }
   std::span<const Packet> next_packets() override {
     if (first_waits_ || !handle_) return PacketSource::next_packets();
+    const std::span<const std::byte> ready = input_.ready();
+    std::size_t passed = 0;
     std::size_t count = 0;
-    while (count < packets_.size()) {
-      const auto record = input_.next_ready_record();
-      if (record.empty()) break;
-      take(record, packets_[count++]);
+    for (; count < packets_.size(); ++count) {
+      const auto rest = ready.subspan(passed);
+      const std::size_t length = capture::RecordWalker::plain_length(rest);
+      if (length == 0 || length > rest.size()) break;
+      take(rest.first(length), packets_[count]);
+      passed += length;
     }
+    input_.pass(passed);
     return count > 0 ? std::span{packets_}.first(count) : PacketSource::next_packets();
   }
   const CaptureSummary& summary() const override { return summary_; }
@@ -128,13 +134,21 @@ PcapSource::PcapSource(const std::string& path, const CaptureOptions& options)
 
 // What libpcap does for a record without a fault.
 void PcapSource::take(std::span<const std::byte> record, Packet& packet) {
-  std::array<std::int32_t, 2> time{};
-  std::array<std::uint32_t, 2> lengths{};
-  std::memcpy(time.data(), record.data(), sizeof time);
-  std::memcpy(lengths.data(), record.data() + sizeof time, sizeof lengths);
-  const timeval at{.tv_sec = time[0], .tv_usec = time[1] * plain_fraction_};
-  packet.ref = {++summary_.packets, to_timestamp(at, unsigned_seconds_)};
-  packet.wire_length = lengths[1];
+  struct {
+    std::uint32_t seconds, fraction, captured, length;
+  } header;
+  static_assert(sizeof header == capture::RecordWalker::kPlainHeader);
+  std::memcpy(&header, record.data(), sizeof header);
+  packet.ref.number = ++summary_.packets;
+  const std::int64_t fraction = header.fraction * plain_fraction_;
+  if (fraction < kSecond) {  // nothing to clamp: 32 bits of seconds fit
+    packet.ref.time = Timestamp{Duration{header.seconds * kSecond + fraction}};
+  } else {
+    const timeval at{.tv_sec = static_cast<std::int32_t>(header.seconds),
+                     .tv_usec = static_cast<std::int32_t>(header.fraction) * plain_fraction_};
+    packet.ref.time = to_timestamp(at, unsigned_seconds_);
+  }
+  packet.wire_length = header.length;
   packet.bytes = record.subspan(capture::RecordWalker::kPlainHeader);
 }
 

@@ -195,6 +195,7 @@ Exit analyze_capture(const Options& options, Console console) {
     wanted.selection.flow = settings.why->flow;
   }
   wanted.max_healthy_flows = settings.limits.max_healthy_flows;
+  settings.digest_bodies = format != report::Format::text;
   // The text shows healthy exchanges only where one flow or label is asked for.
   if (format == report::Format::text && !options.flow && options.labels.empty()) {
     settings.limits.max_healthy_exchanges = 0;

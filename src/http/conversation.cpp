@@ -5,14 +5,8 @@ namespace httpdiag::http {
 
 namespace {
 
-// A body head or a long target is not worth keeping for a message without one.
+// A decoded body head is not worth keeping for a message without one.
 constexpr std::size_t kKeptCapacity = 1024;
-
-void empty(std::string& text) {
-  if (text.empty()) return;
-  text.clear();
-  if (text.capacity() > kKeptCapacity) text.shrink_to_fit();
-}
 
 }  // namespace
 
@@ -25,10 +19,9 @@ bool body_refused(const Open& open) {
 
 void recycle(Message& message) {
   static_cast<MessageShape&>(message) = MessageShape{};
-  for (std::string* text : {&message.method, &message.start, &message.host,
-                            &message.content_encoding, &message.body_head}) {
-    empty(*text);
-  }
+  message.texts.clear();
+  message.body_head.clear();
+  if (message.body_head.capacity() > kKeptCapacity) message.body_head.shrink_to_fit();
 }
 
 void recycle(Exchange& x) {

@@ -18,6 +18,7 @@ enum class Mode : std::uint8_t {
   reading,   // a reader is at work
   skipping,  // no message boundary known: wait for a start line
   tunnel,    // behind a CONNECT request that has no answer yet
+  preface,   // the server spoke first, and not HTTP: its answer to the first request will tell
 };
 
 /// What an open response, or pair, is to be.
@@ -84,7 +85,7 @@ struct alignas(64) Conversation {
   Work* work = nullptr;
   PacketRef close_token_in;    // message that announced the close
   Offset close_token_end = 0;  // its end on the server's tape; 0 if a request said it
-  PacketRef unsolicited;       // since the last request began
+  PacketRef unsolicited;       // since the last request began; or where the preface is
   std::uint32_t requests = 0;
   std::uint16_t unsolicited_status = 0;
   std::array<Mode, 2> mode{Mode::between, Mode::between};

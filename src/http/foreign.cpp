@@ -70,12 +70,45 @@ void Pairer::Impl::drop_request_as_opaque(const FlowRecord& flow, Conversation& 
   go_opaque(flow, c, Side::client, packet, name);
 }
 
+// A server that says something before any request: a greeting of another protocol, or of a device
+// in front of a HTTP server. Only its answer to the first request tells which.
+void Pairer::Impl::server_preface(Conversation& c, Input& in) {
+  const Open* next = waiting(c);
+  if (next == nullptr || in.chunk.peer_acked <= next->x.request.begin) {
+    in.at = in.bytes.size();
+    return;
+  }
+  if (!may_be_response(in.rest())) {
+    drop_all_as_opaque(in.flow, c, opaque_protocol(in.rest()));
+    return;
+  }
+  exchanges_.on_stray(in.flow, {.kind = Stray::Kind::opaque,
+                                .from = Side::server,
+                                .packet = c.unsolicited,
+                                .status = 0,
+                                .protocol = "preface"});
+  c.unsolicited = {};
+  c.mode[1] = Mode::between;
+}
+
+void Pairer::Impl::drop_all_as_opaque(const FlowRecord& flow, Conversation& c,
+                                      std::string_view protocol) {
+  while (c.work != nullptr && c.work->size() > 0) {
+    withdraw_request(c, c.work->at(c.work->size() - 1));
+  }
+  go_opaque(flow, c, Side::server, c.unsolicited, protocol);
+}
+
 // The newest request stands behind one that asked to leave HTTP (RFC 9110 §7.8), and
-// what became of that is not in the capture.
+// what became of that is not in the capture, or not all of it.
 bool Pairer::Impl::upgrade_unanswered(const Work& w) {
   if (w.size() < 2) return false;
   const Open& before = w.at(w.size() - 2);
-  return before.x.request.upgrade && before.x.request.method != "CONNECT" && !before.response_begun;
+  if (!before.x.request.upgrade || before.x.request.method() == "CONNECT") return false;
+  if (!before.response_begun) return true;
+  const Message& response = before.response();
+  const bool switched = response.status == 0 || response.status == 101;
+  return response.state == MessageState::unknown && switched;
 }
 
 // Some words of other line protocols are HTTP methods as well ("GET key"). A first

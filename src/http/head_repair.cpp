@@ -126,6 +126,23 @@ std::size_t find_head_end(string_view bytes, std::size_t from) {
   return string_view::npos;
 }
 
+bool has_bare_line_feed(string_view head) {
+  for (std::size_t at = head.find('\n'); at != string_view::npos; at = head.find('\n', at + 1)) {
+    if (at == 0 || head[at - 1] != '\r') return true;
+  }
+  return false;
+}
+
+std::string with_crlf(string_view head) {
+  std::string text;
+  text.reserve(head.size() + head.size() / 16);
+  for (std::size_t i = 0; i < head.size(); ++i) {
+    if (head[i] == '\n' && (i == 0 || head[i - 1] != '\r')) text += '\r';
+    text += head[i];
+  }
+  return text;
+}
+
 RepairedHead repair_head(Kind kind, string_view head) {
   RepairedHead result;
   string_view rest = head;

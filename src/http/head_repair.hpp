@@ -22,6 +22,11 @@ struct RepairedHead {
   std::string fields;             // the header fields that we read, and the empty line
 };
 
+/// Some line ends with LF alone (RFC 9112 §2.2).
+bool has_bare_line_feed(std::string_view head);
+/// With CRLF at the end of every line.
+std::string with_crlf(std::string_view head);
+
 /// `head`: from the start line to the empty line. Framing that two recipients
 /// could read differently and still be right is not certain (RFC 9112 §6.3, §11.2).
 RepairedHead repair_head(Kind kind, std::string_view head);

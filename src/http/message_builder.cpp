@@ -22,17 +22,18 @@ void append(std::string& to, std::string_view part, std::size_t limit) {
 
 /// Field names differ in case only (RFC 9110 §5.1); `lower` is lower case and of
 /// the same length. No other token character becomes a letter or "-" by the bit.
-bool equals(std::string_view name, std::string_view lower) {
+template <std::size_t kSize>
+bool equals(const char* name, const char (&lower)[kSize]) {
   bool same = true;
-  for (std::size_t i = 0; i < lower.size(); ++i) same = same && (name[i] | 0x20) == lower[i];
+  for (std::size_t i = 0; i + 1 < kSize; ++i) same = same && (name[i] | 0x20) == lower[i];
   return same;
 }
 
 /// Keep-Alive: timeout=5, max=100 (RFC 2068 §19.7.1.1; what servers still send).
 std::uint32_t timeout_of(std::string_view value) {
-  static constexpr std::string_view kName = "timeout";
-  for (std::size_t at = 0; at + kName.size() < value.size(); ++at) {
-    if (!equals(value.substr(at), kName)) continue;
+  static constexpr char kName[] = "timeout";
+  for (std::size_t at = 0; at + sizeof kName <= value.size(); ++at) {
+    if (!equals(value.data() + at, kName)) continue;
     const std::size_t digits = value.find_first_of("0123456789", at);
     if (digits == std::string_view::npos) return 0;
     std::uint32_t seconds = 0;
@@ -43,9 +44,7 @@ std::uint32_t timeout_of(std::string_view value) {
   return 0;
 }
 
-bool is_event_stream(std::string_view content_type) {
-  return content_type.starts_with("text/event-stream");
-}
+constexpr std::string_view kEventStream = "text/event-stream";
 
 /// The authority of an absolute-form target (RFC 9112 §3.2.2), without user information.
 std::string_view authority_of(std::string_view target) {
@@ -57,9 +56,30 @@ std::string_view authority_of(std::string_view target) {
   return at == std::string_view::npos ? rest : rest.substr(at + 1);
 }
 
+constexpr std::uint32_t letter(char lower) { return 1u << (lower & 31); }
+
 }  // namespace
 
-MessageBuilder::MessageBuilder(const Limits& limits) : limits_{limits} {}
+// host, expect, keep-alive
+constexpr MessageBuilder::Wanted MessageBuilder::kWantedOfRequest = [] {
+  Wanted wanted{};
+  wanted[4] = letter('h');
+  wanted[6] = letter('e');
+  wanted[10] = letter('k');
+  return wanted;
+}();
+
+// server, keep-alive, content-type, content-encoding
+constexpr MessageBuilder::Wanted MessageBuilder::kWantedOfResponse = [] {
+  Wanted wanted{};
+  wanted[6] = letter('s');
+  wanted[10] = letter('k');
+  wanted[12] = wanted[16] = letter('c');
+  return wanted;
+}();
+
+MessageBuilder::MessageBuilder(const Limits& limits, bool digest_bodies)
+    : limits_{limits}, digest_bodies_{digest_bodies} {}
 MessageBuilder::~MessageBuilder() = default;
 
 void MessageBuilder::DigestDeleter::operator()(XXH3_state_s* state) const { XXH3_freeState(state); }
@@ -70,115 +90,117 @@ void MessageBuilder::begin(Message& message, Kind kind, Expectation expectation)
   expectation_ = expectation;
   start_line_given_ = false;
   in_chunk_ = false;
-  name_ = {};
-  field_ = Field::unknown;
-  value_ = nullptr;
+  wanted_ = kind == Kind::request ? &kWantedOfRequest : &kWantedOfResponse;
+  field_ = Field::other;
   digest_started_ = false;
 }
 
 void MessageBuilder::restart_head(std::string_view method, std::string_view target_or_reason) {
   Message& m = *message_;
-  for (std::string* text : {&m.method, &m.start, &m.host, &m.content_encoding}) text->clear();
+  m.texts.clear();
   m.keep_alive_timeout_s = 0;
   m.expect_continue = m.event_stream = false;
-  append(m.method, method, kMaxMethod);
-  append(m.start, target_or_reason, limits_.max_target_bytes);
+  m.texts.append(HeadTexts::method, method, kMaxMethod);
+  m.texts.append(HeadTexts::start, target_or_reason, limits_.max_target_bytes);
   start_line_given_ = true;
-  name_ = {};
-  field_ = Field::unknown;
-  value_ = nullptr;
+  field_ = Field::other;
 }
 
 void MessageBuilder::on_method(std::string_view part) {
-  if (!start_line_given_ && kind_ == Kind::request) append(message_->method, part, kMaxMethod);
+  if (!start_line_given_ && kind_ == Kind::request)
+    message_->texts.append(HeadTexts::method, part, kMaxMethod);
 }
 
 void MessageBuilder::on_target_or_reason(std::string_view part) {
-  if (!start_line_given_) append(message_->start, part, limits_.max_target_bytes);
+  if (!start_line_given_) message_->texts.append(HeadTexts::start, part, limits_.max_target_bytes);
 }
 
-// Names of interest are at most 16 bytes long.
+// A few bytes more than the longest wanted name are enough to tell that it is not wanted.
 void MessageBuilder::extend_name(std::string_view part) {
-  constexpr std::size_t kMaxName = 32;
+  constexpr std::size_t kMaxName = 2 * kLongestWanted;
   if (name_.data() != name_copy_.data()) name_copy_.assign(name_.substr(0, kMaxName));
   append(name_copy_, part, kMaxName);
   name_ = name_copy_;
 }
 
+void MessageBuilder::on_header_name(std::string_view part) {
+  if (field_ == Field::in_name) return extend_name(part);
+  if (field_ != Field::other) end_value();
+  field_ = Field::in_name;
+  name_ = part;
+}
+
 MessageBuilder::Field MessageBuilder::classify() const {
-  const auto either = [&](std::string_view lower, Field field) {
-    return equals(name_, lower) ? field : Field::other;
-  };
-  // Most fields are told by length and first letter to be none of ours.
-  const char first = static_cast<char>(name_.front() | 0x20);
+  const bool request = kind_ == Kind::request;
+  const char* name = name_.data();
   switch (name_.size()) {
     case 4:
-      return first == 'h' ? either("host", Field::host) : Field::other;
+      return equals(name, "host") ? Field::host : Field::other;
     case 6:
-      if (first == 'e') return either("expect", Field::expect);
-      return first == 's' ? either("server", Field::server) : Field::other;
+      if (request) return equals(name, "expect") ? Field::expect : Field::other;
+      return equals(name, "server") ? Field::server : Field::other;
     case 10:
-      return first == 'k' ? either("keep-alive", Field::keep_alive) : Field::other;
+      return equals(name, "keep-alive") ? Field::keep_alive : Field::other;
     case 12:
-      return first == 'c' ? either("content-type", Field::content_type) : Field::other;
+      return equals(name, "content-type") ? Field::content_type : Field::other;
     case 16:
-      return first == 'c' ? either("content-encoding", Field::content_encoding) : Field::other;
+      return equals(name, "content-encoding") ? Field::content_encoding : Field::other;
     default:
       return Field::other;
   }
 }
 
-std::string* MessageBuilder::target_of(Field field) {
-  Message& m = *message_;
-  const bool request = kind_ == Kind::request;
-  std::string* target = nullptr;
-  switch (field) {
-    case Field::host:
-      target = request ? &m.host : nullptr;
-      break;
-    case Field::server:
-      target = request ? nullptr : &m.host;
-      break;
-    case Field::content_encoding:
-      target = request ? nullptr : &m.content_encoding;
-      break;
-    case Field::content_type:
-    case Field::keep_alive:
-    case Field::expect:
-      scratch_.clear();
-      return &scratch_;
-    case Field::unknown:
-    case Field::other:
-      break;
-  }
-  return target != nullptr && target->empty() ? target : nullptr;  // the first one counts
-}
-
 void MessageBuilder::begin_value() {
   // Trailers (RFC 9112 §7.1.2) must not change what the head said.
-  field_ = message_->head_complete || name_.empty() ? Field::other : classify();
-  if (field_ != Field::other) value_ = target_of(field_);
+  field_ = message_->head_complete ? Field::other : classify();
+  if (!is_kept(field_)) {
+    scratch_.clear();
+    return;
+  }
+  part_ = field_ == Field::content_encoding ? HeadTexts::content_encoding : HeadTexts::host;
+  if (!message_->texts[part_].empty()) field_ = Field::other;  // the first one counts
 }
 
-void MessageBuilder::append_value(std::string_view part) {
-  append(*value_, part, limits_.max_field_bytes);
+void MessageBuilder::on_header_value(std::string_view part) {
+  if (field_ == Field::in_name) begin_value();
+  if (field_ == Field::other) return;
+  if (is_kept(field_)) {
+    message_->texts.append(part_, part, limits_.max_field_bytes);
+    return;
+  }
+  const bool document = field_ == Field::content_type && scratch_.empty() && !part.empty() &&
+                        part[0] != kEventStream[0];
+  if (document) {  // as usual: no need to look at the rest
+    field_ = Field::other;
+    return;
+  }
+  append(scratch_, part, limits_.max_field_bytes);
 }
 
 void MessageBuilder::end_value() {
-  if (value_ == &scratch_) {
-    if (field_ == Field::keep_alive) message_->keep_alive_timeout_s = timeout_of(scratch_);
-    if (field_ == Field::expect && kind_ == Kind::request) {
+  switch (field_) {
+    case Field::keep_alive:
+      message_->keep_alive_timeout_s = timeout_of(scratch_);
+      break;
+    case Field::expect:
       message_->expect_continue = base::lower(scratch_).find("100-continue") != std::string::npos;
-    }
-    if (field_ == Field::content_type && is_event_stream(scratch_))
-      message_->event_stream = kind_ == Kind::response;
+      break;
+    case Field::content_type:
+      if (scratch_.starts_with(kEventStream)) message_->event_stream = true;
+      break;
+    case Field::host:
+    case Field::server:
+    case Field::content_encoding:
+    case Field::in_name:
+    case Field::other:
+      break;
   }
-  value_ = nullptr;
+  field_ = Field::other;
 }
 
 bool MessageBuilder::on_head(const Head& head) {
   Message& m = *message_;
-  if (value_ != nullptr) end_value();
+  if (field_ != Field::other) end_value();
   m.head_complete = true;
   m.major = head.major;
   m.minor = head.minor;
@@ -187,15 +209,22 @@ bool MessageBuilder::on_head(const Head& head) {
   if (head.has_length) m.content_length = head.content_length;
   const bool before_11 = head.major == 0 || (head.major == 1 && head.minor == 0);
   m.close_token = head.close || (before_11 && !head.keep_alive);
-  if (kind_ == Kind::request) {
-    m.upgrade = head.upgrade || m.method == "CONNECT";
-    if (m.host.empty()) {
-      const std::string_view authority =
-          m.method == "CONNECT" ? std::string_view{m.start} : authority_of(m.start);
-      append(m.host, authority, limits_.max_field_bytes);
-    }
-    return m.method == "CONNECT";  // a body would have no meaning (RFC 9110 §9.3.6)
+  return kind_ == Kind::request ? on_request_head(head) : on_response_head(head);
+}
+
+bool MessageBuilder::on_request_head(const Head& head) {
+  Message& m = *message_;
+  const bool connect = m.method() == "CONNECT";
+  m.upgrade = head.upgrade || connect;
+  if (m.host().empty()) {
+    const std::string authority{connect ? m.start() : authority_of(m.start())};
+    m.texts.append(HeadTexts::host, authority, limits_.max_field_bytes);
   }
+  return connect;  // a body would have no meaning (RFC 9110 §9.3.6)
+}
+
+bool MessageBuilder::on_response_head(const Head& head) {
+  Message& m = *message_;
   const bool tunnel = expectation_.connect && head.status >= 200 && head.status < 300;
   m.upgrade = head.status == 101 || tunnel;
   const bool no_body = expectation_.head || tunnel || (head.status >= 100 && head.status < 200) ||
@@ -210,7 +239,7 @@ void MessageBuilder::on_body(std::string_view part) {
   if (kind_ == Kind::response && m.body_bytes == m.body_head.size()) {  // no gap so far
     append(m.body_head, part, limits_.body_head_bytes);
   }
-  digest(part);
+  if (digest_bodies_) digest(part);
   m.body_bytes += part.size();
 }
 
@@ -238,8 +267,8 @@ void MessageBuilder::finish_digest() {
 void MessageBuilder::decode_body_head() {
   Message& m = *message_;
   const bool whole = !m.has_gap && m.body_bytes > 0 && m.body_bytes == m.body_head.size();
-  if (m.content_encoding.empty() || kind_ == Kind::request || !whole) return;
-  m.body_decoded = decode_body(m.content_encoding, m.body_head);
+  if (m.content_encoding().empty() || kind_ == Kind::request || !whole) return;
+  m.body_decoded = decode_body(m.content_encoding(), m.body_head);
 }
 
 void MessageBuilder::on_missing_body(std::uint64_t count) { message_->body_bytes += count; }

@@ -3,6 +3,7 @@
 // and reports need, body counts and digests. Everything kept is bounded.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -36,7 +37,8 @@ struct Head {
 
 class MessageBuilder {
  public:
-  explicit MessageBuilder(const Limits& limits);
+  /// `digest_bodies` false: nobody will ask for Message::digest.
+  MessageBuilder(const Limits& limits, bool digest_bodies);
   ~MessageBuilder();
   MessageBuilder(const MessageBuilder&) = delete;
   MessageBuilder& operator=(const MessageBuilder&) = delete;
@@ -54,19 +56,23 @@ class MessageBuilder {
   // Called by the parser.
   void on_method(std::string_view part);
   void on_target_or_reason(std::string_view part);
-  void on_header_name(std::string_view part) {
-    if (field_ == Field::unknown && !name_.empty()) return extend_name(part);
-    if (value_ != nullptr) end_value();
-    field_ = Field::unknown;
+  /// Most names and values need no more than the first of these two. `false`: then the second
+  /// has to be told as well.
+  bool pass_header_name(std::string_view part) {
+    if (field_ != Field::other) return false;
+    field_ = Field::in_name;
     name_ = part;
+    return true;
   }
-  void on_header_value(std::string_view part) {
-    if (field_ == Field::unknown) begin_value();
-    if (value_ != nullptr) append_value(part);
+  void on_header_name(std::string_view part);
+  bool pass_header_value() {
+    if (field_ == Field::in_name && !may_be_wanted()) field_ = Field::other;
+    return field_ == Field::other;
   }
+  void on_header_value(std::string_view part);
   /// The bytes given so far are about to go.
   void on_input_end() {
-    if (field_ == Field::unknown && !name_.empty()) extend_name({});
+    if (field_ == Field::in_name) extend_name({});
   }
   /// True: the message has no body whatever its header says.
   bool on_head(const Head& head);
@@ -83,42 +89,59 @@ class MessageBuilder {
   void decode_body_head();
 
  private:
+  /// Whose value is being read.
   enum class Field : std::uint8_t {
-    unknown,
-    other,
+    other,    // of none that is wanted
+    in_name,  // none yet
+    // Kept:
     host,
+    server,
+    content_encoding,
+    // Only evaluated:
     keep_alive,
     expect,
     content_type,
-    content_encoding,
-    server,
   };
+  static constexpr bool is_kept(Field field) { return field <= Field::content_encoding; }
   struct DigestDeleter {
     void operator()(XXH3_state_s* state) const;
   };
 
   void extend_name(std::string_view part);
+  /// By length and first letter, which tell most names to be none of those that are wanted.
+  bool may_be_wanted() const {
+    const std::size_t length = name_.size();
+    if (length == 0 || length > kLongestWanted) return false;
+    return ((*wanted_)[length] >> (static_cast<unsigned char>(name_[0]) & 31) & 1) != 0;
+  }
   void begin_value();
-  void append_value(std::string_view part);
   void end_value();
   Field classify() const;
-  std::string* target_of(Field field);
+  bool on_request_head(const Head& head);
+  bool on_response_head(const Head& head);
   void digest(std::string_view part);
+
+  /// For each length of a name a set of first letters: bit 1 is a or A.
+  static constexpr std::size_t kLongestWanted = 16;
+  using Wanted = std::array<std::uint32_t, kLongestWanted + 1>;
+  static const Wanted kWantedOfRequest, kWantedOfResponse;
 
   const Limits& limits_;
   Message* message_ = nullptr;
   Kind kind_ = Kind::request;
   Expectation expectation_;
+  bool digest_bodies_;
   bool start_line_given_ = false;
   bool in_chunk_ = false;
 
   // The header field under way. Its name lies where the parser found it, or in name_copy_ when
   // the input does not have it in one piece.
+  const Wanted* wanted_ = &kWantedOfRequest;
+  Field field_ = Field::other;
+  HeadTexts::Part part_{};  // where the value is kept
   std::string_view name_;
   std::string name_copy_;
-  Field field_ = Field::unknown;
-  std::string* value_ = nullptr;  // where the value goes; null: nowhere
-  std::string scratch_;           // values that are evaluated, not kept
+  std::string scratch_;  // values that are evaluated, not kept
 
   bool digest_started_ = false;
   std::unique_ptr<XXH3_state_s, DigestDeleter> digest_;

@@ -27,12 +27,16 @@ void MessageReader::extend(std::size_t count, const Place& place) {
   if (count == 0) return;
   Message& m = builder_.message();
   m.end = place.offset + count;
+  if (place.carried_by.time - m.last.time > m.pause()) {
+    m.pause_begin = m.last;
+    m.pause_end = place.carried_by;
+  }
   m.last = place.carried_by;
 }
 
 void MessageReader::note_error(std::string_view error, std::size_t at, const Place& place) {
   Message& m = builder_.message();
-  if (!m.error.empty()) return;
+  if (!m.error.empty() && m.error != kBareLineFeed) return;
   m.error = error;
   m.error_offset = place.offset + at;
   m.error_packet = place.carried_by;
@@ -114,7 +118,7 @@ MessageReader::Step MessageReader::collect(std::string_view bytes, const Place& 
   if (result.outcome == Parser::Outcome::complete) return end_of_message(used, place);
   extend(used, place);
   if (used == bytes.size()) return {Status::more, used};
-  const Place behind{place.offset + used, place.carried_by, place.released_by};
+  const Place behind{place.offset + used, place.carried_by};
   const Step step = feed(bytes.substr(used), behind);
   return {step.status, used + step.consumed};
 }
@@ -133,13 +137,22 @@ Parser::Result MessageReader::read_again(std::string_view head) {
     return result;
   };
   // The list of methods is open (RFC 9110 §16.1): one that llhttp does not know is no error.
-  if (repaired.extension_method && m.error == "HPE_INVALID_METHOD") {
-    const std::string text = repaired.start_line + std::string{head.substr(head.find('\n') + 1)};
-    const Parser::Result result = feed_text(Strictness::strict, text);
+  const bool extension = repaired.extension_method && m.error == "HPE_INVALID_METHOD";
+  const bool bare = has_bare_line_feed(head);
+  if (extension || bare) {
+    const std::string_view fields = head.substr(head.find('\n') + 1);
+    std::string text =
+        extension ? repaired.start_line : std::string{head.substr(0, head.find('\n') + 1)};
+    text += fields;
+    const Parser::Result result = feed_text(Strictness::strict, with_crlf(text));
     if (result.outcome != Parser::Outcome::error) {
-      m.error = {};
-      m.error_offset = 0;
-      m.error_packet = {};
+      if (bare) {
+        m.error = kBareLineFeed;
+      } else {
+        m.error = {};
+        m.error_offset = 0;
+        m.error_packet = {};
+      }
       return result;
     }
   }

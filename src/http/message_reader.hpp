@@ -16,7 +16,7 @@ namespace httpdiag::http {
 /// Where the bytes that are fed stand.
 struct Place {
   Offset offset = 0;
-  PacketRef carried_by, released_by;
+  PacketRef carried_by;
 };
 
 class MessageReader {
@@ -37,7 +37,8 @@ class MessageReader {
     lost,      // nobody knows where it ends
   };
 
-  explicit MessageReader(const Limits& limits) : limits_{limits}, builder_{limits} {}
+  MessageReader(const Limits& limits, bool digest_bodies)
+      : limits_{limits}, builder_{limits, digest_bodies} {}
 
   /// `message` has its begin, first and the like already.
   void begin(Message& message, Kind kind, Expectation expectation);

@@ -79,6 +79,7 @@ void Pairer::Impl::mark_missing(Work& w, std::size_t i, const MissingBytes& miss
   }
   open.x.response_missing = true;
   open.x.response_gap = proof ? proof : missing.packet;
+  open.x.response_cut = missing.cut;
   open.x.response_gap_bytes = end > begin ? std::min(end - begin, missing.bytes) : missing.bytes;
 }
 
@@ -108,7 +109,7 @@ void Pairer::Impl::resolve_missing(Work& w, Offset peer_acked) {
 // A response begins behind the gap and several requests wait. Where the gap begins at
 // the end of a response it hides the beginning of the next answer, if not all of it;
 // how many more, only the number of answers that follow can tell.
-void Pairer::Impl::weigh_missing(Work& w, Offset peer_acked) {
+void Pairer::Impl::weigh_missing(Work& w, Offset peer_acked, bool client_gap) {
   MissingBytes& missing = w.missing;
   if (!missing || w.hidden_in) return;
   std::size_t first = 0;
@@ -119,6 +120,15 @@ void Pairer::Impl::weigh_missing(Work& w, Offset peer_acked) {
     if (!lacks_answer(w.at(i))) continue;
     ++waiting;
     if (w.at(i).x.request.peer_acked < missing.end) ++before;
+  }
+  // Bytes of both sides are missing, and the response acknowledges what may be a request among the
+  // client's: the one that waits was answered in the gap.
+  const bool another = client_gap && waiting == 1 && !missing.cut && missing.at_boundary &&
+                       missing.bytes >= kSmallestResponse && peer_acked > w.at(first).x.request.end;
+  if (another && !missing.accounted) {
+    mark_missing(w, first, missing);
+    w.at(first).x.uncertain = true;
+    return;
   }
   if (waiting < 2) return;
   std::size_t most = std::min(waiting - 1, before);
@@ -172,38 +182,83 @@ void Pairer::Impl::settle_held(Work& w) {
   w.hidden_answers = 0;
 }
 
+// A response whose end is cut off by the snaplen may hide, in the same packets, answers to
+// requests that were sent before the client knew of it all.
+void Pairer::Impl::find_answers_behind_cut(Work& w) {
+  const Open* cut = nullptr;
+  for (std::size_t i = 0; i < w.size(); ++i) {
+    Open& open = w.at(i);
+    if (open.response_begun) {
+      const Message& response = open.response();
+      cut = response.state == MessageState::unknown && response.snaplen_cut ? &open : nullptr;
+      continue;
+    }
+    if (cut == nullptr || !lacks_answer(open)) continue;
+    const Message& response = cut->response();
+    const Offset begin = std::max(response.begin + kSmallestResponse, open.x.request.peer_acked);
+    if (response.end <= begin) continue;
+    mark_missing(w, i,
+                 {.begin = begin,
+                  .end = response.end,
+                  .bytes = response.end - begin,
+                  .packet = response.last,
+                  .last_packet = response.last,
+                  .cut = true,
+                  .at_boundary = false,
+                  .accounted = true});
+    open.x.uncertain = true;
+  }
+}
+
+namespace {
+
+/// Bytes that nobody saw, up to `end`.
+MissingBytes unseen(const SideRecord& server, Offset end, PacketRef proof) {
+  return {.begin = server.delivered,
+          .end = end,
+          .bytes = end - server.delivered,
+          .packet = proof,
+          .last_packet = proof,
+          .cut = false,
+          .at_boundary = false,
+          .accounted = false};
+}
+
+/// Bytes of the server's at the end of the tape that only its sequence numbers tell of.
+MissingBytes unseen_end(const SideRecord& server, const SideRecord& client) {
+  if (server.trouble().lost_bytes > 0) return {};
+  if (server.fin) {
+    // The client has what it acknowledged. The rest was lost on the way if the server sent again,
+    // or if the client spoke after the FIN and still did not know of it; else only the capture
+    // lacks it.
+    const bool lost = server.fins > 1 || server.trouble().retransmitted > 0 ||
+                      client.last.number > server.fin.number;
+    const Offset end = lost ? std::min(server.fin_offset, server.acked) : server.fin_offset;
+    return end > server.delivered ? unseen(server, end, server.fin) : MissingBytes{};
+  }
+  // A bare ACK counts them. A single number may be a FIN that was not captured.
+  return server.sent > server.delivered + 1 ? unseen(server, server.sent, server.last)
+                                            : MissingBytes{};
+}
+
+}  // namespace
+
 // At the end of the flow: may the answer be in bytes that the capture does not have?
 void Pairer::Impl::find_missing_answers(const FlowRecord& flow, Conversation& c) {
   Work& w = *c.work;
   if (w.hidden_in) settle_held(w);
   resolve_missing(w, std::numeric_limits<Offset>::max());
-  const SideRecord& server = flow.s();
-  MissingBytes missing = w.missing;
-  if (!missing && server.fin && server.trouble().lost_bytes == 0 &&
-      server.delivered < std::min(server.fin_offset, server.acked)) {
-    // The FIN's sequence number counts bytes that nobody saw, and the client has them.
-    const Offset end = std::min(server.fin_offset, server.acked);
-    missing.begin = server.delivered;
-    missing.end = end;
-    missing.bytes = end - server.delivered;
-    missing.packet = missing.last_packet = server.fin;
-  }
-  // Or a bare ACK's. A single number may be a FIN that was not captured.
-  if (!missing && !server.fin && server.trouble().lost_bytes == 0 &&
-      server.sent > server.delivered + 1) {
-    missing.begin = server.delivered;
-    missing.end = server.sent;
-    missing.bytes = server.sent - server.delivered;
-    missing.packet = missing.last_packet = server.last;
-  }
-  if (!missing) return;
-  bool another = false;
-  for (std::size_t i = 0; i < w.size(); ++i) {
-    Open& open = w.at(i);
-    if (!lacks_answer(open) || missing.end <= open.x.request.peer_acked) continue;
-    mark_missing(w, i, missing);
-    open.x.uncertain = open.x.uncertain || another;
-    another = true;
+  find_answers_behind_cut(w);
+  for (const MissingBytes& missing : {w.missing, unseen_end(flow.s(), flow.c())}) {
+    if (!missing) continue;
+    bool another = false;
+    for (std::size_t i = 0; i < w.size(); ++i) {
+      Open& open = w.at(i);
+      if (!lacks_answer(open) || missing.end <= open.x.request.peer_acked) continue;
+      mark_missing(w, i, missing);
+      open.x.uncertain = open.x.uncertain || another;
+      another = true;
+    }
   }
 }
 

@@ -6,88 +6,24 @@
 
 namespace httpdiag::http {
 
-Conversation* Pairer::Impl::find(const FlowRecord& flow) {
-  return flow.sink_slot == 0 ? nullptr : &conversations_[flow.sink_slot - 1];
-}
-
-Conversation& Pairer::Impl::conversation(const FlowRecord& flow) {
-  if (flow.sink_slot == 0) {
-    if (free_slots_.empty()) {
-      conversations_.add();
-      free_slots_.reserve(conversations_.size());
-      flow.sink_slot = static_cast<std::uint32_t>(conversations_.size());
-    } else {
-      flow.sink_slot = free_slots_.back();
-      free_slots_.pop_back();
-    }
-    Conversation& c = conversations_[flow.sink_slot - 1];
-    c = Conversation{};
-    // Nobody knows where a message begins that began before the capture.
-    if (flow.has(Oddity::midstream)) c.mode = {Mode::skipping, Mode::skipping};
+Conversation& Pairer::Impl::open_conversation(const FlowRecord& flow) {
+  if (free_slots_.empty()) {
+    conversations_.add();
+    free_slots_.reserve(conversations_.size());
+    flow.sink_slot = static_cast<std::uint32_t>(conversations_.size());
+  } else {
+    flow.sink_slot = free_slots_.back();
+    free_slots_.pop_back();
   }
-  return conversations_[flow.sink_slot - 1];
-}
-
-Work& Pairer::Impl::work(Conversation& c) {
-  if (c.work == nullptr) c.work = works_.take();
-  return *c.work;
-}
-
-void Pairer::Impl::release_if_idle(Conversation& c) {
-  if (c.work == nullptr || !c.work->idle()) return;
-  recycle(*c.work);
-  works_.give_back(c.work);
-  c.work = nullptr;
-}
-
-Open& Pairer::Impl::take_open() { return *opens_.take(); }
-
-void Pairer::Impl::drop(Open* open) {
-  recycle(*open);
-  opens_.give_back(open);
-}
-
-void Pairer::Impl::open_reader(Conversation& c, Side side, Open& open, Message& message,
-                               Expectation expectation) {
-  Work& w = *c.work;
-  w.open[index(side)] = &open;
-  w.reader[index(side)] = readers_.take(limits_);
-  w.reader[index(side)]->begin(message, side == Side::client ? Kind::request : Kind::response,
-                               expectation);
-  c.mode[index(side)] = Mode::reading;
-}
-
-void Pairer::Impl::close_reader(Conversation& c, Side side, Mode next) {
-  Work& w = *c.work;
-  readers_.give_back(w.reader[index(side)]);
-  w.reader[index(side)] = nullptr;
-  c.mode[index(side)] = next;
-  c.gap[index(side)] = false;
-  if (next == Mode::skipping) return;  // what follows may still belong to the message
-  Open* open = w.open[index(side)];
-  w.open[index(side)] = nullptr;
-  if (open != nullptr && (open->role == Role::unsolicited || open->role == Role::ignored))
-    drop(open);
+  Conversation& c = conversations_[flow.sink_slot - 1];
+  // Nobody knows where a message begins that began before the capture.
+  if (flow.has(Oddity::midstream)) c.mode = {Mode::skipping, Mode::skipping};
+  return c;
 }
 
 void Pairer::Impl::skip(Conversation& c, Side side, bool gap) {
   c.mode[index(side)] = Mode::skipping;
   c.gap[index(side)] = c.gap[index(side)] || gap;
-}
-
-void Pairer::Impl::begin_message(Message& message, const Input& in, bool resynchronised) const {
-  const Place place = in.place();
-  message.begin = message.end = place.offset;
-  message.first = message.last = place.carried_by;
-  message.peer_acked = in.chunk.peer_acked;
-  message.resynchronised = resynchronised;
-}
-
-// RFC 9112 §2.2: ignore at least one empty line before a request line. Servers
-// that send one more CRLF than they announced are met as well.
-bool Pairer::Impl::skip_empty_lines(Input& in) {
-  while (!in.empty() && (in.bytes[in.at] == '\r' || in.bytes[in.at] == '\n')) ++in.at;
-  return in.empty();
 }
 
 void Pairer::Impl::go_opaque(const FlowRecord& flow, Conversation& c, Side from, PacketRef packet,
@@ -99,6 +35,11 @@ void Pairer::Impl::go_opaque(const FlowRecord& flow, Conversation& c, Side from,
     }
   }
   c.opaque = true;
+  if (c.mode[1] == Mode::preface) {  // that was the first sign of it
+    from = Side::server;
+    packet = c.unsolicited;
+    c.mode[1] = Mode::between;
+  }
   exchanges_.on_stray(flow, {.kind = Stray::Kind::opaque,
                              .from = from,
                              .packet = packet,
@@ -163,8 +104,12 @@ void Pairer::Impl::on_gap(const FlowRecord& flow, const StreamGap& gap) {
 void Pairer::Impl::on_ack(const FlowRecord& flow, Side side) {
   Conversation* c = find(flow);
   if (c == nullptr || c->work == nullptr) return;
-  if (side == Side::client) mark_acked(flow, *c);
-  settle(flow, *c, flow.side(side).acked_by.time);
+  // The request's acknowledgement is a fact about the exchange; the response's decides it.
+  if (side == Side::client) {
+    mark_acked(flow, *c);
+  } else {
+    settle(flow, *c, flow.s().acked_by.time);
+  }
 }
 
 void Pairer::Impl::on_fin(const FlowRecord& flow, Side side) {
@@ -176,6 +121,7 @@ void Pairer::Impl::on_fin(const FlowRecord& flow, Side side) {
 void Pairer::Impl::on_end(const FlowRecord& flow, EndCause, Timestamp now) {
   Conversation* c = find(flow);
   if (c == nullptr) return;
+  if (c->mode[1] == Mode::preface) drop_all_as_opaque(flow, *c, "unknown");
   if (c->work != nullptr) {
     Work& w = *c->work;
     for (const Side side : {Side::client, Side::server}) {
@@ -215,8 +161,8 @@ void Pairer::Impl::on_end(const FlowRecord& flow, EndCause, Timestamp now) {
   flow.sink_slot = 0;
 }
 
-Pairer::Pairer(const Limits& limits, ExchangeSink& exchanges)
-    : impl_{std::make_unique<Impl>(limits, exchanges)} {}
+Pairer::Pairer(const Limits& limits, ExchangeSink& exchanges, bool digest_bodies)
+    : impl_{std::make_unique<Impl>(limits, exchanges, digest_bodies)} {}
 Pairer::~Pairer() = default;
 
 void Pairer::on_chunk(const FlowRecord& flow, const StreamChunk& chunk) {

@@ -13,7 +13,8 @@ namespace httpdiag::http {
 
 class Pairer final : public StreamSink {
  public:
-  Pairer(const Limits& limits, ExchangeSink& exchanges);
+  /// `digest_bodies` false: no report will show Message::digest.
+  Pairer(const Limits& limits, ExchangeSink& exchanges, bool digest_bodies = true);
   ~Pairer();
 
   void on_chunk(const FlowRecord& flow, const StreamChunk& chunk) override;

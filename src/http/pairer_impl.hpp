@@ -16,7 +16,8 @@ namespace httpdiag::http {
 
 class Pairer::Impl {
  public:
-  Impl(const Limits& limits, ExchangeSink& exchanges) : limits_{limits}, exchanges_{exchanges} {}
+  Impl(const Limits& limits, ExchangeSink& exchanges, bool digest_bodies)
+      : limits_{limits}, exchanges_{exchanges}, digest_bodies_{digest_bodies} {}
 
   void on_chunk(const FlowRecord& flow, const StreamChunk& chunk);
   void on_gap(const FlowRecord& flow, const StreamGap& gap);
@@ -34,15 +35,15 @@ class Pairer::Impl {
 
     bool empty() const { return at == bytes.size(); }
     std::string_view rest() const { return bytes.substr(at); }
-    Place place() const { return {chunk.offset + at, chunk.carried_by, chunk.released_by}; }
+    Place place() const { return {chunk.offset + at, chunk.carried_by}; }
   };
 
   // Slots and pools.
   Conversation& conversation(const FlowRecord& flow);
+  Conversation& open_conversation(const FlowRecord& flow);
   Conversation* find(const FlowRecord& flow);
   Work& work(Conversation& c);
   void release_if_idle(Conversation& c);
-  Open& take_open();
   void drop(Open* open);
   void open_reader(Conversation& c, Side side, Open& open, Message& message,
                    Expectation expectation);
@@ -58,24 +59,28 @@ class Pairer::Impl {
 
   // requests.cpp
   void client_bytes(Conversation& c, Input& in);
+  void client_reading(Conversation& c, Input& in);
   void client_skipping(Conversation& c, Input& in);
   void begin_request(Conversation& c, const Input& in, bool resynchronised);
   Open& adopt_or_take(Conversation& c, const Input& in);
   void note_circumstances(Conversation& c, Open& open, const Input& in);
   void request_complete(const FlowRecord& flow, Conversation& c, Timestamp now);
   /// `in`: behind the bytes that broke it, which begin at `before`.
-  void request_broken(Conversation& c, const Input& before, Input& in);
+  void request_broken(Conversation& c, Offset before, Input& in);
   void end_without_body(const FlowRecord& flow, Conversation& c, Timestamp now);
   void client_gap(const FlowRecord& flow, Conversation& c, const StreamGap& gap);
   void mark_acked(const FlowRecord& flow, Conversation& c);
 
   // responses.cpp
   void server_bytes(Conversation& c, Input& in);
+  void server_reading(Conversation& c, Input& in);
   void server_skipping(Conversation& c, Input& in);
   bool another_begins(const Conversation& c, const Open& open, const Input& in) const;
-  void end_response_here(Conversation& c, Open& open, const Input& in);
+  bool ended_before_gap(const Conversation& c) const;
+  void end_response_here(const FlowRecord& flow, Conversation& c, Open& open, Timestamp now);
   void begin_response(Conversation& c, Input& in, bool resynchronised);
   Open* waiting(const Conversation& c) const;
+  bool answers_the_unseen(const Conversation& c, const Input& in) const;
   /// Which request the response that begins here answers; null: none of them.
   Open* answered_by(Conversation& c, const Input& in);
   Role role_without_request(const Conversation& c, const Input& in, const Open* refused) const;
@@ -90,11 +95,14 @@ class Pairer::Impl {
   void note_missing(Conversation& c, const StreamGap& gap, Offset from, bool at_boundary);
   static void mark_missing(Work& w, std::size_t i, const MissingBytes& missing);
   static void resolve_missing(Work& w, Offset peer_acked);
-  static void weigh_missing(Work& w, Offset peer_acked);
+  static void weigh_missing(Work& w, Offset peer_acked, bool client_gap);
   static void settle_held(Work& w);
+  static void find_answers_behind_cut(Work& w);
   void find_missing_answers(const FlowRecord& flow, Conversation& c);
 
   // foreign.cpp
+  void server_preface(Conversation& c, Input& in);
+  void drop_all_as_opaque(const FlowRecord& flow, Conversation& c, std::string_view protocol);
   static void skip_binary_preamble(Conversation& c, Input& in);
   void withdraw_request(Conversation& c, Open& open);
   /// What looked like a request is no HTTP.
@@ -104,18 +112,96 @@ class Pairer::Impl {
   static bool answered_in_another_tongue(const Work& w, const Open& open);
 
   // settle.cpp
+  /// Hands on the exchanges at the front that are decided. Needs Conversation::work.
   void settle(const FlowRecord& flow, Conversation& c, Timestamp now);
-  bool may_settle(const FlowRecord& flow, const Work& w) const;
+  static bool may_settle(const FlowRecord& flow, const Work& w);
   void emit_front(const FlowRecord& flow, Conversation& c, bool settled, Timestamp now);
-  void complete_facts(const FlowRecord& flow, Conversation& c, Open& open, const Open* next) const;
+  static void complete_facts(const FlowRecord& flow, Conversation& c, Open& open, const Open* next);
 
   const Limits& limits_;
   ExchangeSink& exchanges_;
+  const bool digest_bodies_;
   base::StableArray<Conversation> conversations_;  // FlowRecord::sink_slot is the index + 1
   std::vector<std::uint32_t> free_slots_;
   Pool<Work> works_;
   Pool<Open> opens_;
   Pool<MessageReader> readers_;
 };
+
+// What every message needs, in line.
+
+inline Conversation* Pairer::Impl::find(const FlowRecord& flow) {
+  return flow.sink_slot == 0 ? nullptr : &conversations_[flow.sink_slot - 1];
+}
+
+inline Conversation& Pairer::Impl::conversation(const FlowRecord& flow) {
+  return flow.sink_slot == 0 ? open_conversation(flow) : conversations_[flow.sink_slot - 1];
+}
+
+inline Work& Pairer::Impl::work(Conversation& c) {
+  if (c.work == nullptr) c.work = works_.take();
+  return *c.work;
+}
+
+inline void Pairer::Impl::release_if_idle(Conversation& c) {
+  if (c.work == nullptr || !c.work->idle()) return;
+  recycle(*c.work);
+  works_.give_back(c.work);
+  c.work = nullptr;
+}
+
+inline void Pairer::Impl::drop(Open* open) {
+  recycle(*open);
+  opens_.give_back(open);
+}
+
+inline void Pairer::Impl::begin_message(Message& message, const Input& in,
+                                        bool resynchronised) const {
+  message.begin = message.end = in.place().offset;
+  message.first = message.last = in.chunk.carried_by;
+  message.peer_acked = in.chunk.peer_acked;
+  message.resynchronised = resynchronised;
+}
+
+inline void Pairer::Impl::open_reader(Conversation& c, Side side, Open& open, Message& message,
+                                      Expectation expectation) {
+  Work& w = *c.work;
+  MessageReader* reader = readers_.take(limits_, digest_bodies_);
+  w.open[index(side)] = &open;
+  w.reader[index(side)] = reader;
+  c.mode[index(side)] = Mode::reading;
+  reader->begin(message, side == Side::client ? Kind::request : Kind::response, expectation);
+}
+
+inline void Pairer::Impl::close_reader(Conversation& c, Side side, Mode next) {
+  Work& w = *c.work;
+  readers_.give_back(w.reader[index(side)]);
+  w.reader[index(side)] = nullptr;
+  c.mode[index(side)] = next;
+  c.gap[index(side)] = false;
+  if (next == Mode::skipping) return;  // what follows may still belong to the message
+  Open* open = w.open[index(side)];
+  w.open[index(side)] = nullptr;
+  if (open != nullptr && (open->role == Role::unsolicited || open->role == Role::ignored))
+    drop(open);
+}
+
+// RFC 9112 §2.2: ignore at least one empty line before a request line. Servers
+// that send one more CRLF than they announced are met as well.
+inline bool Pairer::Impl::skip_empty_lines(Input& in) {
+  while (!in.empty() && (in.bytes[in.at] == '\r' || in.bytes[in.at] == '\n')) ++in.at;
+  return in.empty();
+}
+
+inline void Pairer::Impl::mark_acked(const FlowRecord& flow, Conversation& c) {
+  Work& w = *c.work;
+  while (w.acked < w.size()) {
+    Open& open = w.at(w.acked);
+    const Message& request = open.x.request;
+    if (request.state == MessageState::incomplete || flow.c().acked < request.end) return;
+    open.x.acked_by = flow.c().acked_by;
+    ++w.acked;
+  }
+}
 
 }  // namespace httpdiag::http

@@ -6,14 +6,16 @@
 
 #include <llhttp.h>
 
+#include <type_traits>
+
 #include "http/message_builder.hpp"
 #include "httpdiag/error.hpp"
 
 namespace httpdiag::http {
 
+// llhttp's part comes first, so that a callback finds the rest by its address.
 struct Parser::State {
-  llhttp_t parser{};
-  MessageBuilder* builder = nullptr;
+  llhttp_t parser{};   // `data` is the builder
   bool sized = false;  // inside a piece of body whose rest is parser.content_length
   bool muted = false;  // the bytes being parsed are not from the capture
 };
@@ -23,10 +25,13 @@ namespace {
 // Exceptions must not cross llhttp's C frames; what throws here is our own
 // out-of-memory, and noexcept ends the program then.
 Parser::State& state(llhttp_t* parser) noexcept {
-  return *static_cast<Parser::State*>(parser->data);
+  static_assert(std::is_standard_layout_v<Parser::State>);
+  return *reinterpret_cast<Parser::State*>(parser);
 }
 
-MessageBuilder& builder(llhttp_t* parser) noexcept { return *state(parser).builder; }
+MessageBuilder& builder(llhttp_t* parser) noexcept {
+  return *static_cast<MessageBuilder*>(parser->data);
+}
 
 int on_method(llhttp_t* parser, const char* at, std::size_t length) noexcept {
   builder(parser).on_method({at, length});
@@ -38,14 +43,25 @@ int on_start(llhttp_t* parser, const char* at, std::size_t length) noexcept {
   return 0;
 }
 
-int on_field(llhttp_t* parser, const char* at, std::size_t length) noexcept {
-  builder(parser).on_header_name({at, length});
+// What few fields need is out of line: these two are called for every field of every head.
+[[gnu::noinline]] int give_field(MessageBuilder& builder, const char* at, std::size_t length) {
+  builder.on_header_name({at, length});
   return 0;
 }
 
-int on_value(llhttp_t* parser, const char* at, std::size_t length) noexcept {
-  builder(parser).on_header_value({at, length});
+[[gnu::noinline]] int give_value(MessageBuilder& builder, const char* at, std::size_t length) {
+  builder.on_header_value({at, length});
   return 0;
+}
+
+int on_field(llhttp_t* parser, const char* at, std::size_t length) noexcept {
+  MessageBuilder& to = builder(parser);
+  return to.pass_header_name({at, length}) ? 0 : give_field(to, at, length);
+}
+
+int on_value(llhttp_t* parser, const char* at, std::size_t length) noexcept {
+  MessageBuilder& to = builder(parser);
+  return to.pass_header_value() ? 0 : give_value(to, at, length);
 }
 
 int on_head(llhttp_t* parser) noexcept {
@@ -106,33 +122,53 @@ const llhttp_settings_t& settings() {
   return kSettings;
 }
 
+llhttp_t fresh(Kind kind, Strictness strictness) {
+  llhttp_t parser;
+  llhttp_init(&parser, kind == Kind::request ? HTTP_REQUEST : HTTP_RESPONSE, &settings());
+#if LLHTTP_VERSION_MAJOR > 9 || (LLHTTP_VERSION_MAJOR == 9 && LLHTTP_VERSION_MINOR >= 2)
+  // 8.1 takes a bare LF as the end of a line, as RFC 9112 §2.2 allows; so does 9.2 if told to.
+  llhttp_set_lenient_optional_cr_before_lf(&parser, 1);
+#endif
+  if (strictness == Strictness::lenient) {
+    llhttp_set_lenient_headers(&parser, 1);
+    llhttp_set_lenient_chunked_length(&parser, 1);
+    llhttp_set_lenient_keep_alive(&parser, 1);
+    llhttp_set_lenient_transfer_encoding(&parser, 1);
+  }
+  return parser;
+}
+
+/// What llhttp makes of new parsers, to be copied: one is begun for every message.
+struct Blanks {
+  llhttp_t request = fresh(Kind::request, Strictness::strict);
+  llhttp_t response = fresh(Kind::response, Strictness::strict);
+  llhttp_t lenient_request = fresh(Kind::request, Strictness::lenient);
+  llhttp_t lenient_response = fresh(Kind::response, Strictness::lenient);
+
+  const llhttp_t& blank(Kind kind, Strictness strictness) const {
+    if (strictness == Strictness::lenient)
+      return kind == Kind::request ? lenient_request : lenient_response;
+    return kind == Kind::request ? request : response;
+  }
+};
+
 }  // namespace
 
 Parser::Parser() : state_{std::make_unique<State>()} {}
 Parser::~Parser() = default;
 
 void Parser::begin(Kind kind, Strictness strictness, MessageBuilder& builder) {
+  static const Blanks kBlanks;
   State& s = *state_;
-  llhttp_init(&s.parser, kind == Kind::request ? HTTP_REQUEST : HTTP_RESPONSE, &settings());
-  s.parser.data = &s;
-  s.builder = &builder;
+  s.parser = kBlanks.blank(kind, strictness);
+  s.parser.data = &builder;
   s.sized = s.muted = false;
-#if LLHTTP_VERSION_MAJOR > 9 || (LLHTTP_VERSION_MAJOR == 9 && LLHTTP_VERSION_MINOR >= 2)
-  // 8.1 takes a bare LF as the end of a line, as RFC 9112 §2.2 allows; so does 9.2 if told to.
-  llhttp_set_lenient_optional_cr_before_lf(&s.parser, 1);
-#endif
-  if (strictness == Strictness::lenient) {
-    llhttp_set_lenient_headers(&s.parser, 1);
-    llhttp_set_lenient_chunked_length(&s.parser, 1);
-    llhttp_set_lenient_keep_alive(&s.parser, 1);
-    llhttp_set_lenient_transfer_encoding(&s.parser, 1);
-  }
 }
 
 Parser::Result Parser::feed(std::string_view bytes) {
   llhttp_t& parser = state_->parser;
   const llhttp_errno_t error = llhttp_execute(&parser, bytes.data(), bytes.size());
-  state_->builder->on_input_end();
+  builder(&parser).on_input_end();
   if (error == HPE_OK) return {Outcome::more, bytes.size()};
   const char* at = llhttp_get_error_pos(&parser);
   std::size_t consumed = bytes.size();

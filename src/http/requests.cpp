@@ -8,46 +8,56 @@
 
 namespace httpdiag::http {
 
+namespace {
+
+/// A sister protocol that llhttp reads as well (RFC 2326).
+bool is_rtsp(std::string_view target) {
+  return !target.empty() && (target[0] | 0x20) == 'r' &&
+         base::lower(target.substr(0, 7)).starts_with("rtsp://");
+}
+
+}  // namespace
+
 void Pairer::Impl::client_bytes(Conversation& c, Input& in) {
   while (!in.empty() && !c.opaque) {
     switch (c.mode[0]) {
-      case Mode::between: {
+      case Mode::between:
         if (c.preamble != Conversation::kNoPreamble) skip_binary_preamble(c, in);
         if (skip_empty_lines(in)) return;
         begin_request(c, in, false);
         break;
-      }
+      case Mode::reading:
+        client_reading(c, in);
+        break;
       case Mode::skipping:
         client_skipping(c, in);
         break;
       case Mode::tunnel:
+      case Mode::preface:
         return;  // not HTTP's, or not yet
-      case Mode::reading: {
-        Work& w = *c.work;
-        Open& open = *w.open[0];
-        const bool had_head = open.x.request.head_complete;
-        if (in.at == 0 && in.chunk.peer_acked >= open.response().end && body_refused(open) &&
-            may_begin_message(Kind::request, in.bytes)) {
-          end_without_body(in.flow, c, in.chunk.released_by.time);
-          break;
-        }
-        const MessageReader::Step step = w.reader[0]->feed(in.rest(), in.place());
-        const Input before = in;
-        in.at += step.consumed;
-        const bool rtsp = !had_head && open.x.request.head_complete && open.x.index == 1 &&
-                          base::lower(open.x.request.start.substr(0, 7)).starts_with("rtsp://");
-        if (rtsp) {  // a sister protocol that llhttp reads as well (RFC 2326)
-          drop_request_as_opaque(in.flow, c, open, "unknown");
-          return;
-        }
-        if (step.status == MessageReader::Status::complete) {
-          request_complete(in.flow, c, in.chunk.released_by.time);
-        } else if (step.status == MessageReader::Status::broken) {
-          request_broken(c, before, in);
-        }
-        break;
-      }
     }
+  }
+}
+
+void Pairer::Impl::client_reading(Conversation& c, Input& in) {
+  Work& w = *c.work;
+  Open& open = *w.open[0];
+  const Message& request = open.x.request;
+  if (request.expect_continue && in.at == 0 && in.chunk.peer_acked >= open.response().end &&
+      body_refused(open) && may_begin_message(Kind::request, in.bytes)) {
+    end_without_body(in.flow, c, in.chunk.released_by.time);
+    return;
+  }
+  const bool first_head = !request.head_complete && open.x.index == 1;
+  const Place place = in.place();
+  const MessageReader::Step step = w.reader[0]->feed(in.rest(), place);
+  in.at += step.consumed;
+  if (first_head && request.head_complete && is_rtsp(request.start())) {
+    drop_request_as_opaque(in.flow, c, open, "unknown");
+  } else if (step.status == MessageReader::Status::complete) {
+    request_complete(in.flow, c, in.chunk.released_by.time);
+  } else if (step.status == MessageReader::Status::broken) {
+    request_broken(c, place.offset, in);
   }
 }
 
@@ -77,7 +87,7 @@ Open& Pairer::Impl::adopt_or_take(Conversation& c, const Input& in) {
   const Offset begin = in.place().offset;
   const Offset known = in.chunk.peer_acked;
   if (w.early_lost > known) {  // its answer was there
-    Open& open = take_open();
+    Open& open = *opens_.take();
     open.x.response_missing = open.x.uncertain = true;
     open.x.response_gap = w.early_lost_in;
     return open;
@@ -96,7 +106,7 @@ Open& Pairer::Impl::adopt_or_take(Conversation& c, const Input& in) {
       drop(open);
     }
   }
-  return take_open();
+  return *opens_.take();
 }
 
 void Pairer::Impl::begin_request(Conversation& c, const Input& in, bool resynchronised) {
@@ -146,8 +156,11 @@ void Pairer::Impl::note_circumstances(Conversation& c, Open& open, const Input& 
   Exchange& x = open.x;
   x.requests_before = x.index - 1;
   if (flow.active.number < in.chunk.carried_by.number) x.active_before = flow.active;
-  x.retransmits_before = flow.c().trouble().retransmitted + flow.s().trouble().retransmitted;
-  if (c.unsolicited) {
+  if (flow.c().trouble_ptr || flow.s().trouble_ptr) {
+    x.retransmits_before = flow.c().trouble().retransmitted + flow.s().trouble().retransmitted;
+    x.window_closed_before = flow.s().trouble().zero_window_total;
+  }
+  if (c.unsolicited && c.mode[1] != Mode::preface) {
     x.unsolicited_before = true;
     x.unsolicited = c.unsolicited;
     x.unsolicited_status = c.unsolicited_status;
@@ -172,14 +185,14 @@ void Pairer::Impl::request_complete(const FlowRecord& flow, Conversation& c, Tim
   Work& w = *c.work;
   const Open& open = *w.open[0];
   // A response that was recorded first has been read without knowing that it has no body.
-  if (open.x.request.method == "HEAD" && w.open[1] == &open && w.reader[1] != nullptr &&
+  if (open.x.request.method() == "HEAD" && w.open[1] == &open && w.reader[1] != nullptr &&
       open.response().head_complete && open.response().body_bytes == 0) {
     w.open[1]->response().state = MessageState::complete;
     w.open[1]->response().close_delimited = false;
     response_complete(flow, c, now);
   }
   // What follows CONNECT is the tunnel's if the answer is 2xx (RFC 9110 §9.3.6).
-  const bool tunnel = open.x.request.method == "CONNECT" && !open.response_done;
+  const bool tunnel = open.x.request.method() == "CONNECT" && !open.response_done;
   close_reader(c, Side::client, tunnel ? Mode::tunnel : Mode::between);
 }
 
@@ -194,7 +207,7 @@ void Pairer::Impl::end_without_body(const FlowRecord& flow, Conversation& c, Tim
   request_complete(flow, c, now);
 }
 
-void Pairer::Impl::request_broken(Conversation& c, const Input& before, Input& in) {
+void Pairer::Impl::request_broken(Conversation& c, Offset before, Input& in) {
   Work& w = *c.work;
   MessageReader& reader = *w.reader[0];
   Open& open = *w.open[0];
@@ -202,10 +215,10 @@ void Pairer::Impl::request_broken(Conversation& c, const Input& before, Input& i
   const std::size_t preamble = first && open.x.request.begin == 0 && reader.not_http()
                                    ? proxy_line_length(reader.raw_head())
                                    : 0;
-  if (preamble > before.place().offset) {
+  if (preamble > before) {
     in.at = static_cast<std::size_t>(preamble - in.chunk.offset);
     withdraw_request(c, open);
-  } else if (open.x.request.method == "PRI") {
+  } else if (open.x.request.method() == "PRI") {
     drop_request_as_opaque(in.flow, c, open, "http2");
   } else if (reader.not_http() && first) {
     drop_request_as_opaque(in.flow, c, open, opaque_protocol(reader.raw_head()));
@@ -269,17 +282,6 @@ void Pairer::Impl::client_gap(const FlowRecord& flow, Conversation& c, const Str
     }
   }
   release_if_idle(c);
-}
-
-void Pairer::Impl::mark_acked(const FlowRecord& flow, Conversation& c) {
-  Work& w = *c.work;
-  while (w.acked < w.size()) {
-    Open& open = w.at(w.acked);
-    const Message& request = open.x.request;
-    if (request.state == MessageState::incomplete || flow.c().acked < request.end) return;
-    open.x.acked_by = flow.c().acked_by;
-    ++w.acked;
-  }
 }
 
 }  // namespace httpdiag::http

@@ -26,43 +26,56 @@ void Pairer::Impl::server_bytes(Conversation& c, Input& in) {
   while (!in.empty() && !c.opaque) {
     switch (c.mode[1]) {
       case Mode::tunnel:
-      case Mode::between: {
+      case Mode::between:
         if (skip_empty_lines(in)) return;
         begin_response(c, in, false);
         break;
-      }
+      case Mode::reading:
+        server_reading(c, in);
+        break;
       case Mode::skipping:
         server_skipping(c, in);
         break;
-      case Mode::reading: {
-        Work& w = *c.work;
-        Open& open = *w.open[1];
-        if (in.at == 0 && another_begins(c, open, in)) {
-          end_response_here(c, open, in);
-          break;
-        }
-        const bool had_head = open.response().head_complete;
-        const MessageReader::Step step = w.reader[1]->feed(in.rest(), in.place());
-        in.at += step.consumed;
-        if (!had_head && open.response().head_complete) response_head(in.flow, c, open);
-        if (step.status == MessageReader::Status::complete) {
-          response_complete(in.flow, c, in.chunk.released_by.time);
-        } else if (step.status == MessageReader::Status::broken) {
-          response_broken(in.flow, c);
-        }
+      case Mode::preface:
+        server_preface(c, in);
         break;
-      }
     }
   }
 }
+
+void Pairer::Impl::server_reading(Conversation& c, Input& in) {
+  Work& w = *c.work;
+  Open& open = *w.open[1];
+  const Message& response = open.response();
+  if (response.head_complete && in.at == 0 && another_begins(c, open, in)) {
+    end_response_here(in.flow, c, open, in.chunk.released_by.time);
+    return;
+  }
+  const bool had_head = response.head_complete;
+  const MessageReader::Step step = w.reader[1]->feed(in.rest(), in.place());
+  in.at += step.consumed;
+  if (!had_head && response.head_complete) response_head(in.flow, c, open);
+  if (step.status == MessageReader::Status::complete) {
+    response_complete(in.flow, c, in.chunk.released_by.time);
+  } else if (step.status == MessageReader::Status::broken) {
+    response_broken(in.flow, c);
+  }
+}
+
+namespace {
+
+bool request_unknown(const Open& open) {
+  return open.role == Role::ignored || open.role == Role::early ||
+         (open.x.uncertain && open.response().body_bytes == 0);
+}
+
+}  // namespace
 
 // The body that is being read may be none: whether a response has one depends on
 // its request (HEAD, CONNECT), and that was not seen, or may be another one.
 bool Pairer::Impl::another_begins(const Conversation& c, const Open& open, const Input& in) const {
   const Message& response = open.response();
-  const bool request_unknown = open.role == Role::ignored || open.role == Role::early ||
-                               (open.x.uncertain && response.body_bytes == 0);
-  if (!request_unknown || !response.head_complete) return false;
+  if (!request_unknown(open) || !response.head_complete) return false;
   const Open* next = waiting(c);
   const bool due = next != nullptr && in.chunk.peer_acked > next->x.request.begin;
   if (due && response.body_bytes == 0) return may_begin_message(Kind::response, in.bytes);
@@ -70,13 +83,25 @@ bool Pairer::Impl::another_begins(const Conversation& c, const Open& open, const
          starts_message(Kind::response, in.bytes);
 }
 
-void Pairer::Impl::end_response_here(Conversation& c, Open& open, const Input& in) {
+// The same where bytes are missing: the client sent a request having read the head, so that was
+// all.
+bool Pairer::Impl::ended_before_gap(const Conversation& c) const {
+  if (c.mode[1] != Mode::reading) return false;
+  const Open& open = *c.work->open[1];
+  const Message& response = open.response();
+  if (!request_unknown(open) || !response.head_complete || response.body_bytes > 0) return false;
+  const Open* next = waiting(c);
+  return next != nullptr && next != &open && next->x.request.peer_acked >= response.end;
+}
+
+void Pairer::Impl::end_response_here(const FlowRecord& flow, Conversation& c, Open& open,
+                                     Timestamp now) {
   Message& response = open.response();
   const bool bodyless = response.body_bytes == 0;
   response.state = bodyless ? MessageState::complete : MessageState::unknown;
   response.chunked = response.chunked && !bodyless;
   response.close_delimited = false;
-  response_complete(in.flow, c, in.chunk.released_by.time);
+  response_complete(flow, c, now);
   if (!bodyless) skip(c, Side::server, true);
 }
 
@@ -118,10 +143,24 @@ Open* Pairer::Impl::waiting(const Conversation& c) const {
   return nullptr;
 }
 
+// Bytes of both sides are missing here, or come late: a request may be among the client's, and this
+// be its answer, or that of one which is held back behind them. Which, the client's tape will tell.
+bool Pairer::Impl::answers_the_unseen(const Conversation& c, const Input& in) const {
+  if (c.work == nullptr || !c.work->missing || c.work->missing.cut) return false;
+  const Open* open = waiting(c);
+  if (open != nullptr && open->x.request.state == MessageState::incomplete)
+    return false;  // its own
+  const SideRecord& client = in.flow.c();
+  const Offset acked =
+      client.fin ? std::min(in.chunk.peer_acked, client.fin_offset) : in.chunk.peer_acked;
+  return acked > client.delivered;
+}
+
 Open* Pairer::Impl::answered_by(Conversation& c, const Input& in) {
+  if (answers_the_unseen(c, in)) return nullptr;
   if (c.work != nullptr) {
     resolve_missing(*c.work, in.chunk.peer_acked);
-    weigh_missing(*c.work, in.chunk.peer_acked);
+    weigh_missing(*c.work, in.chunk.peer_acked, c.client_gap);
   }
   Open* open = waiting(c);
   if (open == nullptr) return nullptr;
@@ -139,6 +178,7 @@ Open* Pairer::Impl::answered_by(Conversation& c, const Input& in) {
 Role Pairer::Impl::role_without_request(const Conversation& c, const Input& in,
                                         const Open* refused) const {
   if (refused == nullptr && in.chunk.peer_acked > in.flow.c().delivered) return Role::early;
+  if (answers_the_unseen(c, in)) return Role::early;
   const bool request_lost = refused != nullptr ? refused->behind_client_gap : c.client_gap;
   const bool before_capture = in.flow.has(Oddity::midstream) &&
                               (c.requests == 0 || (refused != nullptr && refused->x.index == 1));
@@ -155,7 +195,13 @@ void Pairer::Impl::begin_response(Conversation& c, Input& in, bool resynchronise
     if (!may_be_response(in.rest())) {
       const PacketRef packet = in.chunk.carried_by;
       if (role == Role::unsolicited && c.requests == 0) {
-        go_opaque(in.flow, c, Side::server, packet, opaque_protocol(in.rest()));
+        if (looks_like_tls_record(in.rest())) {
+          go_opaque(in.flow, c, Side::server, packet, "tls");
+        } else {
+          c.unsolicited = packet;
+          c.mode[1] = Mode::preface;
+        }
+        in.at = in.bytes.size();
         return;
       }
       if (role == Role::unsolicited) {
@@ -170,7 +216,7 @@ void Pairer::Impl::begin_response(Conversation& c, Input& in, bool resynchronise
       return;
     }
     work(c);
-    open = &take_open();
+    open = &*opens_.take();
     open->role = role;
     if (role == Role::early) {
       auto& early = c.work->early;
@@ -196,15 +242,17 @@ void Pairer::Impl::begin_response(Conversation& c, Input& in, bool resynchronise
     x.uncertain = x.uncertain || !w.missing.cut;
     w.missing = {};
   }
-  const PacketRef fin = in.flow.c().fin;
-  const PacketRef rst = in.flow.c().trouble().rst;
-  for (const PacketRef closed : {fin, rst}) {
-    if (!closed || closed.number >= in.chunk.carried_by.number) continue;
-    PacketRef& first = x.client_closed_before_response;
-    if (!first || closed.number < first.number) first = closed;
+  const SideRecord& client = in.flow.c();
+  if (client.fin || client.trouble_ptr) {
+    for (const PacketRef& closed : {client.fin, client.trouble().rst}) {
+      if (!closed || closed.number >= in.chunk.carried_by.number) continue;
+      PacketRef& first = x.client_closed_before_response;
+      if (!first || closed.number < first.number) first = closed;
+    }
   }
+  const std::string_view method = x.request.method();
   open_reader(c, Side::server, *open, open->response(),
-              {.head = x.request.method == "HEAD", .connect = x.request.method == "CONNECT"});
+              {.head = method == "HEAD", .connect = method == "CONNECT"});
 }
 
 void Pairer::Impl::tell_unsolicited(const FlowRecord& flow, Conversation& c, Open& open,
@@ -240,7 +288,7 @@ void Pairer::Impl::response_head(const FlowRecord& flow, Conversation& c, Open& 
   }
   if (!open.unacked_answer || response.status != 408) return;
   // A server that gave up waiting, crossing a request it had not received: nobody's answer.
-  Open& stray = take_open();
+  Open& stray = *opens_.take();
   stray.role = Role::unsolicited;
   stray.response() = response;
   stray.response_begun = true;
@@ -272,7 +320,7 @@ void Pairer::Impl::response_complete(const FlowRecord& flow, Conversation& c, Ti
   }
   const Role role = open.role;
   const bool switched = open.response().status == 101 && role != Role::unsolicited;
-  const bool connect = role == Role::exchange && open.x.request.method == "CONNECT";
+  const bool connect = role == Role::exchange && open.x.request.method() == "CONNECT";
   const bool tunnel = connect && open.response().status >= 200 && open.response().status < 300;
   const PacketRef last = open.response().last;
   open.response_done = true;
@@ -311,6 +359,11 @@ void Pairer::Impl::response_broken(const FlowRecord& flow, Conversation& c) {
 }
 
 void Pairer::Impl::server_gap(const FlowRecord& flow, Conversation& c, const StreamGap& gap) {
+  if (c.mode[1] == Mode::preface) {
+    if (waiting(c) != nullptr) drop_all_as_opaque(flow, c, "unknown");  // its answer is hidden
+    return;
+  }
+  if (ended_before_gap(c)) end_response_here(flow, c, *c.work->open[1], gap.noticed_in.time);
   const bool cut = gap.cause == GapCause::snaplen;
   const Offset end = gap.offset + gap.length;
   Offset hidden_from = gap.offset;  // where bytes begin that may belong to another response

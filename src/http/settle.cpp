@@ -12,17 +12,16 @@ bool received_whole(const FlowRecord& flow, const Open& open) {
 
 }  // namespace
 
-bool Pairer::Impl::may_settle(const FlowRecord& flow, const Work& w) const {
+bool Pairer::Impl::may_settle(const FlowRecord& flow, const Work& w) {
   const Open& open = w.at(0);
   const Exchange& x = open.x;
+  if (!open.response_begun && !x.response_missing) return false;
+  if (open.held || x.request.state == MessageState::incomplete) return false;
   const Open* next = w.size() > 1 ? &w.at(1) : nullptr;
-  if (open.held) return false;
-  if (x.request.state == MessageState::incomplete) return false;
   if (x.response_missing) return next != nullptr && next->response_begun;
-  if (!open.response_begun || x.client_closed_before_response) return false;
+  if (x.client_closed_before_response) return false;
   if (open.response().state == MessageState::complete) {
-    if (!open.response_done) return false;
-    return received_whole(flow, open);
+    return open.response_done && received_whole(flow, open);
   }
   // Nobody knows where it ended, but both sides went on.
   return open.response().state == MessageState::unknown && next != nullptr &&
@@ -30,16 +29,17 @@ bool Pairer::Impl::may_settle(const FlowRecord& flow, const Work& w) const {
 }
 
 void Pairer::Impl::settle(const FlowRecord& flow, Conversation& c, Timestamp now) {
-  while (c.work != nullptr && c.work->size() > 0 && may_settle(flow, *c.work)) {
+  while (c.work->size() > 0) {
+    if (!may_settle(flow, *c.work)) return;
     emit_front(flow, c, true, now);
   }
   release_if_idle(c);
 }
 
-void Pairer::Impl::complete_facts(const FlowRecord& flow, Conversation& c, Open& open,
-                                  const Open* next) const {
-  Exchange& x = open.x;
-  if (!x.pipelined) x.pipelined_behind = {};
+namespace {
+
+/// The longest stall of either side between this request and the next.
+void note_stalls(Exchange& x, const FlowRecord& flow, const Open* next) {
   x.retransmits_after = flow.c().trouble().retransmitted + flow.s().trouble().retransmitted;
   for (const Side side : {Side::client, Side::server}) {
     const SideTrouble& trouble = flow.side(side).trouble();
@@ -52,6 +52,15 @@ void Pairer::Impl::complete_facts(const FlowRecord& flow, Conversation& c, Open&
     x.stall_end = trouble.stall_end;
     x.stalled = side;
   }
+}
+
+}  // namespace
+
+void Pairer::Impl::complete_facts(const FlowRecord& flow, Conversation& c, Open& open,
+                                  const Open* next) {
+  Exchange& x = open.x;
+  if (!x.pipelined) x.pipelined_behind = {};
+  if (flow.c().trouble_ptr || flow.s().trouble_ptr) note_stalls(x, flow, next);
   if (c.close_token_in) {
     x.previous_said_close = true;
     x.close_token_in = c.close_token_in;
@@ -74,7 +83,7 @@ void Pairer::Impl::emit_front(const FlowRecord& flow, Conversation& c, bool sett
   const Open* next = w.size() > 1 ? &w.at(1) : nullptr;
   if (w.open[1] == &open) {
     if (w.reader[1] != nullptr) {  // the queue is full: read on, for nobody
-      Open& ghost = take_open();
+      Open& ghost = *opens_.take();
       ghost.role = Role::ignored;
       ghost.response() = open.response();
       w.reader[1]->retarget(ghost.response());

@@ -2,6 +2,8 @@
 // What the capture itself cannot show (taxonomy 4.1). Never primary.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/text.hpp"
 #include "rules/finding_builder.hpp"
 #include "rules/rule_lists.hpp"
@@ -103,6 +105,13 @@ std::optional<Finding> flow_ended_early(const FlowFacts& facts, const Thresholds
       facts.handshake == Handshake::unanswered || facts.handshake == Handshake::incomplete;
   if (!opening || facts.client_unheard || facts.server_unheard) return std::nullopt;
   const Duration seen = facts.until - facts.flow.last.time;
+  // Retries back off exponentially: the next one would have come in the time that the attempt took.
+  const bool over =
+      facts.handshake == Handshake::unanswered
+          ? facts.next_syn_overdue
+          : seen > std::max<Duration>(std::chrono::seconds{1},
+                                      2 * (facts.flow.last.time - facts.flow.first.time));
+  if (over) return std::nullopt;
   return FindingBuilder{Label::capture_ended_early,
                         fmt::format("The capture ended {} after the last packet of this attempt.",
                                     base::duration(seen))}
@@ -134,6 +143,7 @@ std::optional<Finding> exchange_gap(const ExchangeFacts& facts, const Thresholds
   const Exchange& x = facts.exchange;
   const bool request = x.request.has_gap && !x.request.snaplen_cut;
   const bool response = x.response && x.response->has_gap && !x.response->snaplen_cut;
+  if (x.response_cut && !request && !response) return std::nullopt;  // the snaplen's
   if (!request && !response && !x.response_missing && !x.uncertain) return std::nullopt;
   std::string detail =
       x.response_missing
@@ -153,10 +163,14 @@ std::optional<Finding> exchange_gap(const ExchangeFacts& facts, const Thresholds
 std::optional<Finding> exchange_snaplen_cut(const ExchangeFacts& facts, const Thresholds&) {
   const Exchange& x = facts.exchange;
   const bool response = x.response && x.response->snaplen_cut;
-  if (!x.request.snaplen_cut && !response) return std::nullopt;
+  if (!x.request.snaplen_cut && !response && !x.response_cut) return std::nullopt;
   return FindingBuilder{
       Label::capture_snaplen_cut,
-      "The packets of this exchange were recorded in part; what was cut off is unknown."}
+      x.response_cut ? "The response, if there was one, is in what was cut off when the packets "
+                       "were recorded."
+                     : "The packets of this exchange were recorded in part; what was cut off is "
+                       "unknown."}
+      .evidence(x.response_cut ? x.response_gap : PacketRef{}, Side::server, "cut short")
       .evidence(x.request.snaplen_cut ? x.request.last : PacketRef{}, Side::client,
                 "request cut short")
       .evidence(response ? x.response->first : PacketRef{}, Side::server, "response cut short")

@@ -25,6 +25,12 @@ void transmissions(FindingBuilder& finding, const SideRecord& side, Side from,
   }
 }
 
+void icmp_facts(FindingBuilder& finding, const FlowTrouble& trouble) {
+  finding.fact("icmp_type", std::int64_t{trouble.icmp_type})
+      .fact("icmp_code", std::int64_t{trouble.icmp_code})
+      .fact("reported_by", to_string(trouble.icmp_reporter));
+}
+
 constexpr std::string_view kConnectTimeoutSeen =
     "Client: connection timed out (ETIMEDOUT), connect timed out, dial i/o timeout, curl 7 or 28. "
     "Server: nothing.";
@@ -68,12 +74,10 @@ std::optional<Finding> connect_unreachable(const FlowFacts& facts, const Thresho
   transmissions(finding, facts.flow.c(), Side::client, "SYN");
   finding.evidence(trouble.icmp, std::nullopt, icmp_evidence(trouble))
       .fault(from_target ? Party::server_host : Party::network, Confidence::high, "")
-      .fact("icmp_type", std::int64_t{trouble.icmp_type})
-      .fact("icmp_code", std::int64_t{trouble.icmp_code})
-      .fact("reported_by", to_string(trouble.icmp_reporter))
       .seen_as(
           "Client: no route to host (EHOSTUNREACH), network unreachable, or connection refused for "
           "\"port unreachable\". Server: nothing.");
+  icmp_facts(finding, trouble);
   return finding.build();
 }
 
@@ -127,13 +131,17 @@ std::optional<Finding> handshake_not_completed(const FlowFacts& facts, const Thr
     return std::nullopt;
   }
   const bool repeated = flow.s().syns >= 2 || flow.c().syns >= 2;
-  FindingBuilder finding{
-      Label::handshake_not_completed,
-      no_synack
-          ? std::string{"The SYN was answered by a packet that does not acknowledge it, and no "
-                        "connection came about."}
-          : fmt::format("The server sent its SYN-ACK {}; the client never acknowledged it.",
-                        flow.s().syns == 1 ? "once" : fmt::format("{} times", flow.s().syns))};
+  const FlowTrouble& trouble = flow.trouble();
+  std::string detail =
+      no_synack ? std::string{"The SYN was answered by a packet that does not acknowledge it, and "
+                              "no connection came about."}
+                : fmt::format("The server sent its SYN-ACK {}; the client never acknowledged it.",
+                              flow.s().syns == 1 ? "once" : fmt::format("{} times", flow.s().syns));
+  if (trouble.icmp) {
+    detail += fmt::format(" {} reported \"{}\" by ICMP.", to_string(trouble.icmp_reporter),
+                          icmp_meaning(trouble));
+  }
+  FindingBuilder finding{Label::handshake_not_completed, std::move(detail)};
   transmissions(finding, flow.c(), Side::client, "SYN");
   transmissions(finding, flow.s(), Side::server, "SYN-ACK");
   finding.evidence(flow.trouble().challenge_ack, Side::server, "does not acknowledge the SYN")
@@ -144,6 +152,11 @@ std::optional<Finding> handshake_not_completed(const FlowFacts& facts, const Thr
       .fault(Party::network, flow.c().syns >= 2 ? Confidence::high : Confidence::medium,
              "the client host drops the SYN-ACK in its own firewall, or is gone")
       .seen_as("Client: connect timed out, or nothing at all. Server: SYN_RECV in netstat.");
+  if (trouble.icmp) {
+    finding.evidence(trouble.icmp, std::nullopt, icmp_evidence(trouble))
+        .fault(Party::network, Confidence::high, "the client host refuses the SYN-ACK by itself");
+    icmp_facts(finding, trouble);
+  }
   return finding.build();
 }
 
@@ -175,11 +188,7 @@ FindingBuilder unanswered_syns(Label label, const FlowFacts& facts, std::string 
       .seen_as(std::string{kConnectTimeoutSeen})
       .fault(Party::network, Confidence::medium,
              "the server host is down, drops SYNs in its firewall, or its accept queue is full");
-  if (trouble.icmp) {
-    finding.fact("icmp_type", std::int64_t{trouble.icmp_type})
-        .fact("icmp_code", std::int64_t{trouble.icmp_code})
-        .fact("reported_by", to_string(trouble.icmp_reporter));
-  }
+  if (trouble.icmp) icmp_facts(finding, trouble);
   if (time_exceeded(trouble)) {
     finding.fault(Party::network, Confidence::high)
         .seen_as("Client: no route to host (EHOSTUNREACH), or a connect timeout. Server: nothing.");
@@ -208,14 +217,8 @@ std::optional<Finding> syn_retries_exhausted(const FlowFacts& facts, const Thres
 
 std::optional<Finding> connect_abandoned(const FlowFacts& facts, const Thresholds& limits) {
   if (!unanswered(facts)) return std::nullopt;
-  const Duration next_gap =
-      facts.schedule ? facts.schedule->next_gap
-                     : std::max<Duration>(kInitialRto, facts.syn_span.value_or(Duration{0}));
-  const Duration due = next_gap +
-                       Duration{static_cast<std::int64_t>(static_cast<double>(next_gap.count()) *
-                                                          limits.connect_backoff_tolerance)} +
-                       limits.connect_backoff_slack;
-  const bool gave_up = *facts.silence_after_syn >= due;
+  const Duration next_gap = *facts.next_syn;
+  const bool gave_up = facts.next_syn_overdue;
   // Several SYNs in vain say enough; a single one at the end of the capture says nothing.
   if (!gave_up && facts.syn_count < 2) return std::nullopt;
 
@@ -243,7 +246,8 @@ std::optional<Finding> connect_abandoned(const FlowFacts& facts, const Threshold
                         sent, base::duration(next_gap),
                         time_exceeded(facts.flow.trouble()) ? "client" : "application",
                         candidates.empty() ? "" : ", as with a connect timeout of " + candidates)
-          : fmt::format("{} without an answer; the capture ended before the next one was due.",
+          : fmt::format("{} without an answer; the capture ended before the next one was due, so "
+                        "whether the client gave up is not known.",
                         sent));
   finding.fact("waited_at_least_us", std::optional{lower})
       .fact("waited_at_most_us", gave_up ? std::optional{upper} : std::nullopt)
@@ -260,7 +264,11 @@ std::optional<Finding> connect_slow(const FlowFacts& facts, const Thresholds& li
     return std::nullopt;
   const FlowRecord& flow = facts.flow;
   const bool repeated = flow.c().syns >= 2 || flow.s().syns >= 2;
-  const bool slow = facts.handshake_time && *facts.handshake_time >= limits.connect_slow;
+  // A server repeats its SYN-ACK after a second: without that, a late ACK is the second one, and
+  // the capture lacks the first.
+  const bool slow =
+      facts.handshake_time && *facts.handshake_time >= limits.connect_slow &&
+      (repeated || (facts.synack_delay && *facts.synack_delay >= limits.connect_slow));
   if (!repeated && !slow) return std::nullopt;
   // A repeated SYN-ACK behind the client's ACK delayed nobody (TCP_DEFER_ACCEPT).
   if (!slow && flow.c().syns < 2 &&

@@ -19,8 +19,12 @@ std::optional<Finding> payload_opaque(const FlowFacts& facts, const Thresholds&)
                                     ? "another protocol after 101 Switching Protocols"
                                 : protocol == "connect-tunnel" ? "a tunnel; its content is not read"
                                                                : "no HTTP/1.x";
-  return FindingBuilder{Label::payload_opaque,
-                        fmt::format("The connection carries {}. Verdicts rest on TCP alone.", what)}
+  const bool preface = protocol == "preface";
+  return FindingBuilder{
+      Label::payload_opaque,
+      preface ? std::string{"The server began with something that is no "
+                            "HTTP/1.x; the HTTP that follows is judged."}
+              : fmt::format("The connection carries {}. Verdicts rest on TCP alone.", what)}
       .evidence(facts.opaque, std::nullopt, "first such bytes")
       .fact("protocol", std::string{protocol})
       .build();

@@ -76,8 +76,11 @@ class Engine::Impl {
   bool asked_why(const FlowRecord& flow, std::uint32_t exchange) const {
     return settings_.why && settings_.why->flow == flow.id && settings_.why->exchange == exchange;
   }
-  void judge_one(Account& account, Exchange& exchange, const FlowFacts& facts);
-  FlowReport describe(const FlowFacts& facts, Account& account) const;
+  void judge_now(Account& account, const Exchange& exchange, const FlowRecord& flow, Timestamp now);
+  void judge_one(Account& account, const Exchange& exchange, const FlowFacts& facts);
+  /// Also judges the exchanges that waited for the end.
+  FlowVerdict judge_ended(Account& account, const FlowRecord& flow, EndCause cause, Timestamp now);
+  FlowReport describe(const FlowRecord& flow, Account& account) const;
 
   const Settings& settings_;
   FlowReportSink& reports_;
@@ -119,25 +122,29 @@ void Engine::Impl::on_exchange(const FlowRecord& flow, Exchange& exchange, bool 
       rare.pipelined_behind = exchange.pipelined_behind;
     }
   }
-  if (settled && settings_.own_rules.empty() && !asked_why(flow, exchange.index) &&
-      plainly_ok(exchange, settings_.thresholds)) {
-    own.last_response_end = exchange.response->last;
-    if (healthy_shown_ >= settings_.limits.max_healthy_exchanges) {
-      ++own.omitted;
-      tally_.count_exchange(Label::ok, {}, {});
-      patterns_.on_healthy(own.server, exchange.request.first.time);
-      return;
-    }
-  }
   if (!settled && own.undecided.size() < kMaxUndecided) {
     own.undecided.push_back(std::move(exchange));
     return;
   }
+  const bool listed = healthy_shown_ < settings_.limits.max_healthy_exchanges;
+  const bool ordinary = settings_.own_rules.empty() && !asked_why(flow, exchange.index);
+  if (settled && !listed && ordinary && plainly_ok(exchange, settings_.thresholds)) {
+    own.last_response_end = exchange.response->last;
+    ++own.omitted;
+    tally_.count_healthy_exchange();
+    patterns_.on_healthy(own.server, exchange.request.first.time);
+    return;
+  }
+  judge_now(own, exchange, flow, now);
+}
+
+void Engine::Impl::judge_now(Account& own, const Exchange& exchange, const FlowRecord& flow,
+                             Timestamp now) {
   const FlowFacts facts = measure(flow, EndCause::closed, now, settings_.thresholds);
   judge_one(own, exchange, facts);
 }
 
-void Engine::Impl::judge_one(Account& own, Exchange& exchange, const FlowFacts& facts) {
+void Engine::Impl::judge_one(Account& own, const Exchange& exchange, const FlowFacts& facts) {
   if (asked_why(facts.flow, exchange.index))
     why_ = why(measure(exchange, facts, settings_.thresholds), settings_);
   ExchangeReport judged = judge(exchange, facts, settings_);
@@ -186,8 +193,7 @@ void Engine::Impl::on_stray(const FlowRecord& flow, const Stray& stray) {
   }
 }
 
-FlowReport Engine::Impl::describe(const FlowFacts& facts, Account& own) const {
-  const FlowRecord& flow = facts.flow;
+FlowReport Engine::Impl::describe(const FlowRecord& flow, Account& own) const {
   FlowReport report;
   report.id = flow.id;
   report.client = flow.client;
@@ -195,7 +201,7 @@ FlowReport Engine::Impl::describe(const FlowFacts& facts, Account& own) const {
   report.first = flow.first;
   report.last = flow.last;
   report.history = flow.history.data();
-  report.handshake = facts.handshake;
+  report.handshake = handshake(flow);
   report.ended_by = ended_by(flow);
   for (const Side side : {Side::client, Side::server}) {
     const SideRecord& record = flow.side(side);
@@ -204,18 +210,17 @@ FlowReport Engine::Impl::describe(const FlowFacts& facts, Account& own) const {
   }
   report.duplicates = flow.trouble().duplicates;
   if (flow.rtt > Duration{0}) report.rtt = flow.rtt;
-  report.oddities = oddities_of(flow);
+  if (flow.oddities != 0) report.oddities = oddities_of(flow);
   report.exchanges = std::move(own.shown);
   report.exchange_count = own.exchanges;
   report.omitted_exchanges = own.omitted;
   return report;
 }
 
-void Engine::Impl::on_flow(const FlowRecord& flow, EndCause cause, Timestamp now) {
-  Account none;
-  Account& own = flow.rules_slot == 0 ? none : accounts_[flow.rules_slot - 1];
+FlowVerdict Engine::Impl::judge_ended(Account& own, const FlowRecord& flow, EndCause cause,
+                                      Timestamp now) {
   FlowFacts facts = measure(flow, cause, now, settings_.thresholds);
-  for (Exchange& exchange : own.undecided) judge_one(own, exchange, facts);
+  for (const Exchange& exchange : own.undecided) judge_one(own, exchange, facts);
 
   facts.exchanges = own.exchanges;
   facts.all_complete = own.all_complete;
@@ -232,8 +237,22 @@ void Engine::Impl::on_flow(const FlowRecord& flow, EndCause cause, Timestamp now
     facts.pipelined_behind = own.strays->pipelined_behind;
   }
   if (asked_why(flow, 0)) why_ = why(facts, settings_);
-  FlowVerdict verdict = judge(facts, own.worst, own.worst_severity, settings_);
-  FlowReport report = describe(facts, own);
+  return judge(facts, own.worst, own.worst_severity, settings_);
+}
+
+void Engine::Impl::on_flow(const FlowRecord& flow, EndCause cause, Timestamp now) {
+  Account none;
+  Account& own = flow.rules_slot == 0 ? none : accounts_[flow.rules_slot - 1];
+  const bool exchanges_alone = own.exchanges > 0 && own.undecided.empty() && !own.strays;
+  const bool ordinary = settings_.own_rules.empty() && !asked_why(flow, 0);
+  FlowVerdict verdict;
+  if (exchanges_alone && ordinary && plainly_ok(flow, settings_.thresholds)) {
+    verdict.label = own.worst;
+    verdict.severity = own.worst_severity;
+  } else {
+    verdict = judge_ended(own, flow, cause, now);
+  }
+  FlowReport report = describe(flow, own);
   report.label = verdict.label;
   report.severity = verdict.severity;
   report.labels = std::move(verdict.annotations);
@@ -243,7 +262,7 @@ void Engine::Impl::on_flow(const FlowRecord& flow, EndCause cause, Timestamp now
     report.worst = std::max(report.worst, worst_of(exchange.findings));
   }
   tally_.count_flow(report);
-  patterns_.on_flow(facts, cause, report, own.usage);
+  patterns_.on_flow(flow, std::max(now, flow.last.time), cause, report, own.usage);
   if (own.strays) {
     for (const auto& [label, unshown] : own.strays->unshown) {
       tally_.count_unshown(label, unshown.severity, report, unshown.count);

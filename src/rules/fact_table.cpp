@@ -63,7 +63,7 @@ const Message* response(const E& facts) {
 
 /// Without the query, which may hold secrets.
 std::string_view path(const E& facts) {
-  const std::string_view target = facts.exchange.request.start;
+  const std::string_view target = facts.exchange.request.start();
   return target.substr(0, target.find('?'));
 }
 
@@ -91,11 +91,11 @@ using enum FactType;
 // clang-format off
 constexpr std::array kRows{
     exchange("request.method", text, "method of the request; empty where it was cut off",
-             [](const E& x) { return of(std::string_view{x.exchange.request.method}); }),
+             [](const E& x) { return of(x.exchange.request.method()); }),
     exchange("request.path", text, "target without its query",
              [](const E& x) { return of(path(x)); }),
     exchange("request.host", text, "Host, or the authority of an absolute target",
-             [](const E& x) { return of(std::string_view{x.exchange.request.host}); }),
+             [](const E& x) { return of(x.exchange.request.host()); }),
     exchange("request.number", number, "position on its connection, from 1",
              [](const E& x) { return of(std::uint64_t{x.exchange.index}); }),
     exchange("request.body", bytes, "length of the request's body as seen",
@@ -137,7 +137,7 @@ constexpr std::array kRows{
     exchange("response.server", text, "Server field of the response",
              [](const E& x) -> Value {
                const Message* r = response(x);
-               return r == nullptr ? std::nullopt : of(std::string_view{r->host});
+               return r == nullptr ? std::nullopt : of(r->host());
              }),
     exchange("response.wait", duration, "last byte of the request to the first of the response",
              [](const E& x) { return of(x.wait); }),

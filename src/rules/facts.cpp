@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/text.hpp"
 #include "rules/syn_schedules.hpp"
 
 namespace httpdiag::rules {
@@ -68,6 +69,12 @@ void measure_connect(FlowFacts& facts, const Thresholds& limits) {
   }
   facts.syn_span = between(flow.c().syn, last);
   facts.silence_after_syn = facts.until - last.time;
+  facts.next_syn =
+      facts.schedule ? facts.schedule->next_gap : std::max<Duration>(kInitialRto, *facts.syn_span);
+  const Duration tolerance{static_cast<std::int64_t>(static_cast<double>(facts.next_syn->count()) *
+                                                     limits.connect_backoff_tolerance)};
+  facts.next_syn_overdue =
+      *facts.silence_after_syn >= *facts.next_syn + tolerance + limits.connect_backoff_slack;
   facts.synack_delay = between(flow.c().syn, flow.s().syn);
   if (flow.has(Oddity::synack_before_syn)) facts.synack_delay.reset();
   facts.handshake_time = between(flow.c().syn, flow.handshake_ack);
@@ -100,8 +107,21 @@ FlowFacts measure(const FlowRecord& flow, EndCause cause, Timestamp until,
 }
 
 bool harmless_error(const Message& message) {
-  return message.error == "HPE_UNEXPECTED_CONTENT_LENGTH" && !message.fatal && !message.chunked &&
+  if (message.fatal) return false;
+  if (message.error == kBareLineFeed) return true;
+  return message.error == "HPE_UNEXPECTED_CONTENT_LENGTH" && !message.chunked &&
          message.content_length;
+}
+
+std::optional<std::string_view> body_text(const Message& response) {
+  if (response.state != MessageState::complete || response.has_gap) return std::nullopt;
+  const bool whole = response.body_bytes > 0 && response.body_bytes <= response.body_head.size() &&
+                     response.content_encoding().empty();
+  if (!whole && !response.body_decoded) return std::nullopt;
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+  std::string_view text = response.body_head;
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  return base::trim(text);
 }
 
 std::optional<Duration> match_timeout(Duration value, const Thresholds& limits,
@@ -228,6 +248,16 @@ void measure_reuse(ExchangeFacts& facts) {
   facts.crossed = fin_before_request && !long_after && !server.fin_unseen;
 }
 
+void measure_window(ExchangeFacts& facts) {
+  const SideTrouble& server = facts.flow.flow.s().trouble();
+  facts.server_window_closed = server.zero_window_total - facts.exchange.window_closed_before;
+  if (!server.zero_window_since) return;
+  const Timestamp end = facts.close.packet ? facts.close.packet.time : facts.flow.until;
+  const Timestamp begin =
+      std::max(server.zero_window_since.time, facts.exchange.request.first.time);
+  facts.server_window_closed += std::max(end - begin, Duration{0});
+}
+
 }  // namespace
 
 ExchangeFacts measure(const Exchange& x, const FlowFacts& flow, const Thresholds& limits) {
@@ -237,13 +267,15 @@ ExchangeFacts measure(const Exchange& x, const FlowFacts& flow, const Thresholds
   facts.request_complete = request.state != MessageState::incomplete;
   facts.answered = x.response.has_value();
   facts.response_complete = x.response && x.response->state != MessageState::incomplete;
-  facts.callback = request.method == "POST" || request.method == "PUT" || request.method == "PATCH";
+  facts.callback =
+      request.method() == "POST" || request.method() == "PUT" || request.method() == "PATCH";
   facts.q0 = request.begin;
   facts.q1 = request.end;
   measure_times(facts);
   measure_delivery(facts);
   measure_receipt(facts);
   measure_reuse(facts);
+  measure_window(facts);
   facts.matched_timeout = match_timeout(facts.after_request, limits, limits.known_timeouts);
   if (!facts.matched_timeout && facts.close.packet) {
     // Libraries measure from the first request byte, or from the start of connecting.

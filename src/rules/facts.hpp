@@ -53,6 +53,8 @@ struct FlowFacts {
   std::optional<Duration> syn_span{};           // first to last SYN
   std::optional<Duration> silence_after_syn{};  // last SYN to `until`
   std::optional<SynSchedule> schedule{};
+  std::optional<Duration> next_syn{};        // expected wait after the last SYN
+  bool next_syn_overdue = false;             // it would have been seen
   std::optional<Duration> synack_delay{};    // first SYN to first SYN-ACK
   std::optional<Duration> handshake_time{};  // first SYN to the client's ACK
   bool unused = false;                       // no payload from either side
@@ -106,18 +108,24 @@ struct ExchangeFacts {
   bool fin_seen_by_client = false;  // the request's first segment acknowledges the server's FIN
   std::optional<Duration> half_closed_age{};
   std::optional<Duration>
-      server_idle{};                // server's last payload to its FIN: its keep-alive timeout
-  bool rst_from_elsewhere = false;  // TTL of the server's RST unlike that of its other packets
-  bool crossed = false;             // FIN and request crossed
+      server_idle{};                 // server's last payload to its FIN: its keep-alive timeout
+  bool rst_from_elsewhere = false;   // TTL of the server's RST unlike that of its other packets
+  bool crossed = false;              // FIN and request crossed
+  Duration server_window_closed{0};  // since the request began: the server's window was 0
 
   std::optional<Duration> matched_timeout{};  // known client limit that `after_request` matches
 };
 
 ExchangeFacts measure(const Exchange& exchange, const FlowFacts& flow, const Thresholds& limits);
 
-/// The only error of `message` is a Content-Length that is there twice with one value: a recipient
-/// may take it (RFC 9110 §8.6), and nearly all do.
+/// The only error of `message` is a Content-Length that is there twice with one value, or lines
+/// that end with LF alone: a recipient may take it (RFC 9110 §8.6, RFC 9112 §2.2), and nearly all
+/// do.
 bool harmless_error(const Message& message);
+
+/// The text of a whole body, without byte order mark and white space around it. Null: the capture
+/// does not have all of it, it is long, or its encoding was not undone.
+std::optional<std::string_view> body_text(const Message& response);
 
 /// The entry of `known` within the tolerance of `value`, if any.
 std::optional<Duration> match_timeout(Duration value, const Thresholds& limits,

@@ -133,15 +133,26 @@ std::string_view words(Closer closer) {
 
 std::string words(const Message& request) {
   // No query, no path parameters, no user info: they carry secrets.
-  std::string path = request.start.substr(0, request.start.find_first_of("?;#"));
+  std::string path{request.start().substr(0, request.start().find_first_of("?;#"))};
   const std::size_t scheme = path.find("://");
   if (scheme != std::string::npos) {
     const std::size_t slash = path.find('/', scheme + 3);
     const std::size_t user = path.rfind('@', slash == std::string::npos ? path.size() : slash);
     if (user != std::string::npos && user > scheme) path.erase(scheme + 3, user - scheme - 2);
   }
-  if (request.method.empty()) return "request (start not captured)";
-  return fmt::format("{} {}", request.method, base::shorten(path, 60));
+  if (request.method().empty()) return "request (start not captured)";
+  return fmt::format("{} {}", request.method(), base::shorten(path, 60));
+}
+
+std::string words_for_error(std::string_view what, const Message& message) {
+  const Offset at = message.error_offset - message.begin;
+  if (message.error == kBareLineFeed) {
+    return fmt::format(
+        "The {} ends lines with LF alone (byte {}), which a recipient may accept (RFC 9112 "
+        "section 2.2).",
+        what, at);
+  }
+  return fmt::format("The {} breaks HTTP/1.1 syntax at byte {} ({}).", what, at, message.error);
 }
 
 std::string words_for_request_evidence(const Exchange& exchange) {

@@ -43,6 +43,8 @@ class FindingBuilder {
 std::string_view words(Closer closer);  // "the client closed (FIN)"
 /// "POST /notify", cut to a length that fits a line; not escaped.
 std::string words(const Message& request);
+/// `what` is wrong with `message`: "request" or "response".
+std::string words_for_error(std::string_view what, const Message& message);
 std::string words_for_request_evidence(const Exchange& exchange);
 
 }  // namespace httpdiag::rules

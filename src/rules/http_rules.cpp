@@ -24,14 +24,14 @@ std::uint16_t status_of(const ExchangeFacts& facts) {
 FindingBuilder answered_with(Label label, const ExchangeFacts& facts) {
   const Exchange& x = facts.exchange;
   FindingBuilder finding{
-      label, fmt::format("The answer was {} {} after {}.", x.response->status, x.response->start,
+      label, fmt::format("The answer was {} {} after {}.", x.response->status, x.response->start(),
                          base::duration(facts.wait.value_or(Duration{0})))};
   finding.evidence(x.request.first, Side::client, words_for_request_evidence(x))
       .evidence(x.response->first, Side::server,
-                fmt::format("{} {}", x.response->status, x.response->start))
+                fmt::format("{} {}", x.response->status, x.response->start()))
       .fact("status", std::int64_t{x.response->status})
       .fact("wait_us", facts.wait);
-  if (!x.response->host.empty()) finding.fact("server_header", x.response->host);
+  if (!x.response->host().empty()) finding.fact("server_header", std::string{x.response->host()});
   return finding;
 }
 
@@ -39,12 +39,12 @@ FindingBuilder answered_with(Label label, const ExchangeFacts& facts) {
 
 std::optional<Finding> proxy_tunnel_refused(const ExchangeFacts& facts, const Thresholds&) {
   const std::uint16_t status = status_of(facts);
-  if (facts.exchange.request.method != "CONNECT" || status < 300) return std::nullopt;
+  if (facts.exchange.request.method() != "CONNECT" || status < 300) return std::nullopt;
   FindingBuilder finding = answered_with(Label::proxy_tunnel_refused, facts);
   finding
       .detail(fmt::format("The proxy answered {} with {} {}: no tunnel, and nothing reached the "
                           "host behind it.",
-                          words(facts.exchange.request), status, facts.exchange.response->start))
+                          words(facts.exchange.request), status, facts.exchange.response->start()))
       .fault(Party::server_host, Confidence::medium,
              status == 407   ? "the client sent no credentials, or the wrong ones"
              : status >= 500 ? "what the proxy should connect to is down"
@@ -115,28 +115,20 @@ std::optional<Finding> ack_negative(const ExchangeFacts& facts, const Thresholds
   const std::uint16_t status = status_of(facts);
   if (status < 200 || status > 299 || !facts.callback) return std::nullopt;
   const Message& response = *facts.exchange.response;
-  // The token is the whole body; a gap hides it, and so does an encoding that was not undone.
-  if (response.state != MessageState::complete || response.has_gap) return std::nullopt;
-  const bool whole = response.body_bytes > 0 && response.body_bytes <= response.body_head.size() &&
-                     response.content_encoding.empty();
-  if (!whole && !response.body_decoded) return std::nullopt;
-  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
-  std::string_view quoted = response.body_head;
-  if (quoted.starts_with(kByteOrderMark)) quoted.remove_prefix(kByteOrderMark.size());
-  quoted = base::trim(quoted);
-  const std::string body = base::lower(quoted);
+  const std::optional<std::string_view> text = body_text(response);
+  if (!text) return std::nullopt;
+  const std::string body = base::lower(*text);
   const auto& negative = limits.negative_acks;
   if (std::find(negative.begin(), negative.end(), body) == negative.end()) return std::nullopt;
   FindingBuilder finding{
       Label::ack_negative,
-      fmt::format("The answer was {} with the body \"{}\": received, and refused.", status,
-                  quoted)};
+      fmt::format("The answer was {} with the body \"{}\": received, and refused.", status, *text)};
   finding
       .evidence(facts.exchange.request.first, Side::client,
                 words_for_request_evidence(facts.exchange))
-      .evidence(response.first, Side::server, fmt::format("{}, body \"{}\"", status, quoted))
+      .evidence(response.first, Side::server, fmt::format("{}, body \"{}\"", status, *text))
       .fact("status", std::int64_t{status})
-      .fact("ack_token", std::string{quoted})
+      .fact("ack_token", std::string{*text})
       .fact("wait_us", facts.wait)
       .seen_as(
           "Client: status 200, yet its business code reports failure. Server: its business log has "

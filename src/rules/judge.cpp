@@ -2,6 +2,7 @@
 #include "rules/judge.hpp"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "rules/own_rules.hpp"
@@ -9,6 +10,19 @@
 #include "rules/rule_lists.hpp"
 
 namespace httpdiag::rules {
+
+namespace {
+
+/// The body cannot be read, or is longer than any negative acknowledgement.
+bool is_no_token(const Message& response) {
+  constexpr std::size_t kLongestToken = 16;
+  const std::string_view head = response.body_head;
+  if (head.size() > kLongestToken && head.front() > ' ' && head.back() > ' ') return true;
+  const std::optional<std::string_view> text = body_text(response);
+  return !text || text->size() > kLongestToken;
+}
+
+}  // namespace
 
 bool plainly_ok(const Exchange& x, const Thresholds& limits) {
   if (!x.response || x.response_missing || x.uncertain || x.previous_said_close) return false;
@@ -23,11 +37,21 @@ bool plainly_ok(const Exchange& x, const Thresholds& limits) {
   if (response.first.number < request.last.number) return false;
   if (response.first.time - request.last.time >= limits.slow_response) return false;
   if (response.last.time - request.first.time >= limits.slow_total) return false;
-  // A body as short as a negative acknowledgement has to be looked at.
-  constexpr std::uint64_t kPlainToken = 16;
-  constexpr std::uint64_t kEncodedToken = 64;
-  const std::uint64_t token = response.content_encoding.empty() ? kPlainToken : kEncodedToken;
-  return response.body_bytes > token || response.body_bytes == 0;
+  if (response.pause() >= limits.response_stall) return false;
+  return response.body_bytes == 0 || is_no_token(response);
+}
+
+bool plainly_ok(const FlowRecord& flow, const Thresholds& limits) {
+  const SideRecord& client = flow.c();
+  const SideRecord& server = flow.s();
+  const bool at_rest = !client.fin && !server.fin;
+  const bool closed =
+      client.fin && server.fin && client.acked > client.next && server.acked > server.next;
+  if (!at_rest && !closed) return false;
+  if (flow.trouble_ptr || client.trouble_ptr || server.trouble_ptr || flow.oddities != 0)
+    return false;
+  return client.syns == 1 && server.syns == 1 && flow.handshake_ack &&
+         flow.handshake_ack.time - client.syn.time < limits.connect_slow;
 }
 
 Severity worst_of(const std::vector<Finding>& findings) {
@@ -48,19 +72,23 @@ bool wanted(std::optional<Finding>& finding, const Settings& settings) {
   return !change->second.off;
 }
 
-template <typename Facts, typename Rules>
-std::optional<Finding> first_of(const Rules& rules, const Facts& facts, const Settings& settings) {
-  for (const auto rule : rules) {
+/// The first rule that has a finding, and that.
+template <typename Facts, typename Rule>
+std::pair<Rule, std::optional<Finding>> first_of(std::span<const Rule> rules, const Facts& facts,
+                                                 const Settings& settings) {
+  for (const Rule rule : rules) {
     auto finding = rule(facts, settings.thresholds);
-    if (wanted(finding, settings)) return finding;
+    if (wanted(finding, settings)) return {rule, std::move(finding)};
   }
-  return std::nullopt;
+  return {nullptr, std::nullopt};
 }
 
-template <typename Facts, typename Rules>
-void annotate(const Rules& rules, const Facts& facts, const Settings& settings, Label primary,
-              std::vector<Finding>& findings, std::vector<Label>& labels) {
-  for (const auto rule : rules) {
+/// `used`: the rule that has given the primary label, and need not be asked again.
+template <typename Facts, typename Rule>
+void annotate(std::span<const Rule> rules, const Facts& facts, const Settings& settings, Rule used,
+              Label primary, std::vector<Finding>& findings, std::vector<Label>& labels) {
+  for (const Rule rule : rules) {
+    if (rule == used) continue;
     auto finding = rule(facts, settings.thresholds);
     if (!wanted(finding, settings) || finding->label == primary) continue;
     if (std::find(labels.begin(), labels.end(), finding->label) != labels.end()) continue;
@@ -80,10 +108,10 @@ void limit_evidence(std::vector<Finding>& findings, const Limits& limits) {
   }
 }
 
-RequestReport report_of(Message& request) {
-  return {.method = std::move(request.method),
-          .target = std::move(request.start),
-          .host = std::move(request.host),
+RequestReport report_of(const Message& request) {
+  return {.method = std::string{request.method()},
+          .target = std::string{request.start()},
+          .host = std::string{request.host()},
           .major = request.major,
           .minor = request.minor,
           .body_bytes = request.body_bytes,
@@ -93,9 +121,9 @@ RequestReport report_of(Message& request) {
           .state = request.state};
 }
 
-ResponseReport report_of_response(Message& response) {
+ResponseReport report_of_response(const Message& response) {
   return {.status = response.status,
-          .reason = std::move(response.start),
+          .reason = std::string{response.start()},
           .major = response.major,
           .minor = response.minor,
           .body_bytes = response.body_bytes,
@@ -147,12 +175,12 @@ void add_annotations(std::vector<Finding> more, std::vector<Finding>& findings,
 
 }  // namespace
 
-ExchangeReport judge(Exchange& x, const FlowFacts& flow, const Settings& settings) {
+ExchangeReport judge(const Exchange& x, const FlowFacts& flow, const Settings& settings) {
   const Thresholds& limits = settings.thresholds;
   const ExchangeFacts facts = measure(x, flow, limits);
   ExchangeReport report;
   report.index = x.index;
-  auto primary = first_of(exchange_primaries(), facts, settings);
+  auto [used, primary] = first_of(exchange_primaries(), facts, settings);
   // Whether it may be sent again depends on what was delivered, whoever names the problem.
   report.retry = retry_for(primary ? primary->label : Label::ok, facts);
   auto own = own_findings(settings, flow, &facts);
@@ -162,7 +190,8 @@ ExchangeReport judge(Exchange& x, const FlowFacts& flow, const Settings& setting
     report.severity = primary->severity;
     report.findings.push_back(std::move(*primary));
   }
-  annotate(exchange_annotations(), facts, settings, report.label, report.findings, report.labels);
+  annotate(exchange_annotations(), facts, settings, used, report.label, report.findings,
+           report.labels);
   add_annotations(std::move(own), report.findings, report.labels);
   limit_evidence(report.findings, settings.limits);
   report.acked = facts.request_acked || facts.answered ? Acked::all
@@ -188,39 +217,39 @@ ExchangeReport judge(Exchange& x, const FlowFacts& flow, const Settings& setting
   return report;
 }
 
+namespace {
+
+using NamedByFlow = std::pair<FlowRule, std::optional<Finding>>;
+
+/// What the flow itself has to say, where its exchanges leave the word to it.
+NamedByFlow flow_primary(const FlowFacts& flow, Severity worst, const Settings& settings) {
+  if (auto connect = first_of(connect_primaries(), flow, settings); connect.second) return connect;
+  if (worst < Severity::warning) {
+    auto teardown = first_of(teardown_primaries(), flow, settings);
+    if (teardown.second && teardown.second->severity >= Severity::warning) return teardown;
+  }
+  if (flow.exchanges == 0) return first_of(quiet_primaries(), flow, settings);
+  return {nullptr, std::nullopt};
+}
+
+}  // namespace
+
 FlowVerdict judge(const FlowFacts& flow, Label worst, Severity worst_severity,
                   const Settings& settings) {
-  FlowVerdict verdict;
-  const auto take = [&](std::optional<Finding> primary) {
-    if (!primary) return false;
+  auto [used, primary] = flow_primary(flow, worst_severity, settings);
+  auto own = own_findings(settings, flow, nullptr);
+  const bool exchange_names_it = !primary && worst_severity > Severity::info;
+  if (!exchange_names_it) let_own_rules_name_it(primary, own, settings);
+
+  FlowVerdict verdict{
+      .label = worst, .severity = worst_severity, .findings = {}, .annotations = {}};
+  if (primary) {
     verdict.label = primary->label;
     verdict.severity = primary->severity;
     verdict.findings.push_back(std::move(*primary));
-    return true;
-  };
-  if (!take(first_of(connect_primaries(), flow, settings))) {
-    verdict.label = worst;
-    verdict.severity = worst_severity;
-    auto teardown = worst_severity < Severity::warning
-                        ? first_of(teardown_primaries(), flow, settings)
-                        : std::nullopt;
-    if (teardown && teardown->severity >= Severity::warning) {
-      take(std::move(teardown));
-    } else if (flow.exchanges == 0) {
-      take(first_of(quiet_primaries(), flow, settings));
-    }
   }
-  auto own = own_findings(settings, flow, nullptr);
-  std::optional<Finding> named;
-  if (!verdict.findings.empty()) {
-    named = std::move(verdict.findings.front());
-    verdict.findings.clear();
-  }
-  const bool exchange_names_it = !named && verdict.severity > Severity::info;
-  if (!exchange_names_it) let_own_rules_name_it(named, own, settings);
-  take(std::move(named));
   add_annotations(std::move(own), verdict.findings, verdict.annotations);
-  annotate(flow_annotations(), flow, settings, verdict.label, verdict.findings,
+  annotate(flow_annotations(), flow, settings, used, verdict.label, verdict.findings,
            verdict.annotations);
   return verdict;
 }

@@ -8,12 +8,16 @@
 
 namespace httpdiag::rules {
 
-/// Nothing about it can interest any rule: whole, in time, 2xx, no oddity. The
-/// common case, decided without measuring facts.
+// The common cases, decided without measuring facts. Tests hold both to what the rules say.
+
+/// Nothing about it can interest any rule: whole, in time, 2xx, no oddity.
 bool plainly_ok(const Exchange& exchange, const Thresholds& limits);
 
-/// May move strings out of `exchange`.
-ExchangeReport judge(Exchange& exchange, const FlowFacts& flow, const Settings& settings);
+/// No rule about flows can fire on one that had exchanges and nothing else: a handshake by the
+/// book, nothing lost, reset or odd.
+bool plainly_ok(const FlowRecord& flow, const Thresholds& limits);
+
+ExchangeReport judge(const Exchange& exchange, const FlowFacts& flow, const Settings& settings);
 
 struct FlowVerdict {
   Label label = Label::ok;

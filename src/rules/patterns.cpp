@@ -102,10 +102,9 @@ void PatternCollector::note_failure(Server& server, PacketRef first, Label label
   server.first_label = label;
 }
 
-void PatternCollector::on_flow(const FlowFacts& facts, EndCause cause, const FlowReport& report,
-                               const FlowUsage& usage) {
-  const FlowRecord& flow = facts.flow;
-  note_states(facts, cause, report);
+void PatternCollector::on_flow(const FlowRecord& flow, Timestamp until, EndCause cause,
+                               const FlowReport& report, const FlowUsage& usage) {
+  note_states(flow, until, cause, report);
   const bool failed = failed_connect(report.label) && report.severity == Severity::error;
   if (failed) note_failed_connect(report);
   for (const Side side : {Side::client, Side::server}) {
@@ -126,20 +125,20 @@ void PatternCollector::on_flow(const FlowFacts& facts, EndCause cause, const Flo
     own->longest_reuse = usage.longest_reuse;
     own->longest_reuse_at = usage.longest_reuse_at;
   }
-  note_idle_close(facts, report, *own);
+  note_idle_close(flow, report, *own);
 }
 
 // The server closed while nothing was outstanding: it had waited long enough, or served enough.
-void PatternCollector::note_idle_close(const FlowFacts& facts, const FlowReport& report,
+void PatternCollector::note_idle_close(const FlowRecord& flow, const FlowReport& report,
                                        Server& server) {
-  const SideRecord& closer = facts.flow.s();
+  const SideRecord& closer = flow.s();
   if (!closer.fin || closer.fin_unseen || report.exchange_count == 0) return;
-  const PacketRef client_fin = facts.flow.c().fin;
+  const PacketRef client_fin = flow.c().fin;
   if (client_fin && client_fin.number < closer.fin.number) return;
   // The client's last bytes lie before the server's last ones: answered, then silence.
-  if (!closer.last_payload || facts.flow.c().last_payload.number > closer.last_payload.number) {
+  if (!closer.last_payload || flow.c().last_payload.number > closer.last_payload.number) {
     // A request that crossed the FIN, or was sent behind it, came too late to be outstanding.
-    if (facts.flow.c().last_payload.number < closer.fin.number) return;
+    if (flow.c().last_payload.number < closer.fin.number) return;
   }
   ++server.idle_closes;
   const Duration idle = closer.fin.time - closer.last_payload.time;
@@ -191,7 +190,7 @@ void PatternCollector::note_time_wait(const FlowRecord& flow, Side closer) {
   closings.most_to = fin;
 }
 
-void PatternCollector::note_states(const FlowFacts& facts, EndCause cause,
+void PatternCollector::note_states(const FlowRecord& flow, Timestamp until, EndCause cause,
                                    const FlowReport& report) {
   if (cause != EndCause::capture_over) return;
   for (const Side side : {Side::client, Side::server}) {
@@ -204,9 +203,9 @@ void PatternCollector::note_states(const FlowFacts& facts, EndCause cause,
       found = states_.emplace(ip, HostStates{.host = ip}).first;
     }
     ++found->second.by_state[static_cast<std::size_t>(state)];
-    const SideRecord& closer = facts.flow.side(other(side));
+    const SideRecord& closer = flow.side(other(side));
     if (state == TcpState::close_wait &&
-        facts.until - closer.acked_by.time >= settings_.thresholds.close_wait_min) {
+        until - closer.acked_by.time >= settings_.thresholds.close_wait_min) {
       ++found->second.close_wait_long;
     }
   }

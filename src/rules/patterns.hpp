@@ -6,9 +6,9 @@
 #include <map>
 #include <vector>
 
+#include "httpdiag/flow.hpp"
 #include "httpdiag/patterns.hpp"
 #include "httpdiag/report.hpp"
-#include "rules/facts.hpp"
 
 namespace httpdiag::rules {
 
@@ -79,7 +79,7 @@ class PatternCollector {
   /// Both take null for a server that has no room.
   void on_healthy(Server* server, Timestamp at);
   void on_exchange(Server* server, const ExchangeReport& exchange);
-  void on_flow(const FlowFacts& facts, EndCause cause, const FlowReport& report,
+  void on_flow(const FlowRecord& flow, Timestamp until, EndCause cause, const FlowReport& report,
                const FlowUsage& usage);
 
   /// Fills report.patterns and adds the findings that follow from it.
@@ -98,11 +98,12 @@ class PatternCollector {
     bool closer_is_client = false;
   };
 
-  void note_idle_close(const FlowFacts& facts, const FlowReport& report, Server& server);
+  void note_idle_close(const FlowRecord& flow, const FlowReport& report, Server& server);
   void note_failure(Server& server, PacketRef first, Label label);
   void note_failed_connect(const FlowReport& report);
   void note_time_wait(const FlowRecord& flow, Side closer);
-  void note_states(const FlowFacts& facts, EndCause cause, const FlowReport& report);
+  void note_states(const FlowRecord& flow, Timestamp until, EndCause cause,
+                   const FlowReport& report);
 
   KeepAlivePattern keep_alive(const Endpoint& endpoint, const Server& server) const;
   std::optional<Finding> mismatch(const KeepAlivePattern& pattern) const;

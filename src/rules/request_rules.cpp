@@ -13,9 +13,7 @@ namespace {
 
 FindingBuilder malformed(const ExchangeFacts& facts) {
   const Message& request = facts.exchange.request;
-  return FindingBuilder{Label::request_malformed,
-                        fmt::format("The request breaks HTTP/1.1 syntax at byte {} ({}).",
-                                    request.error_offset - request.begin, request.error)}
+  return FindingBuilder{Label::request_malformed, words_for_error("request", request)}
       .evidence(request.first, Side::client, words(request))
       .evidence(request.error_packet, Side::client, "first byte that breaks the syntax")
       .fact("parse_error", std::string{request.error})
@@ -23,9 +21,12 @@ FindingBuilder malformed(const ExchangeFacts& facts) {
       .seen_as("Servers answer 400 or close at once; a lenient one accepts it.");
 }
 
-/// A strict parser would refuse it, yet this server took it.
+/// A strict parser would refuse it, yet this server took it; or did not say that it did not, where
+/// taking it is the rule.
 bool accepted_anyway(const ExchangeFacts& facts) {
-  if (facts.exchange.request.fatal || !facts.response_complete) return false;
+  const Message& request = facts.exchange.request;
+  if (request.fatal) return false;
+  if (!facts.response_complete) return request.error == kBareLineFeed;
   const std::uint16_t status = facts.exchange.response->status;
   return status < 400 || (harmless_error(facts.exchange.request) && status != 400);
 }
@@ -33,7 +34,8 @@ bool accepted_anyway(const ExchangeFacts& facts) {
 /// "1.2 kB of 64 kB"
 std::string progress(const Message& message) {
   if (!message.content_length) return base::bytes(message.body_bytes) + " of the body";
-  return fmt::format("{} of {} body bytes", message.body_bytes, *message.content_length);
+  return fmt::format("{} of {}", message.body_bytes,
+                     base::count(*message.content_length, "body byte"));
 }
 
 }  // namespace
@@ -53,7 +55,9 @@ std::optional<Finding> request_malformed_note(const ExchangeFacts& facts, const 
   return malformed(facts)
       .severity(harmless ? Severity::info : Severity::warning)
       .fault(Party::client_app, harmless ? Confidence::low : Confidence::high)
-      .seen_as("This server accepted it; a stricter one, or a proxy in between, will not.")
+      .seen_as(facts.response_complete
+                   ? "This server accepted it; a stricter one, or a proxy in between, will not."
+                   : "Most servers accept it; strict ones answer 400.")
       .build();
 }
 

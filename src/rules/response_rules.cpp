@@ -19,11 +19,13 @@ bool cut(const ExchangeFacts& facts) {
 std::string received(const Message& response) {
   if (!response.head_complete) return "in the middle of the response head";
   if (response.content_length) {
-    return fmt::format("after {} of {} body bytes", response.body_bytes, *response.content_length);
+    return fmt::format("after {} of {}", response.body_bytes,
+                       base::count(*response.content_length, "body byte"));
   }
   if (response.chunked)
-    return fmt::format("after {} chunked body bytes, before the last chunk", response.body_bytes);
-  return fmt::format("after {} body bytes", response.body_bytes);
+    return fmt::format("after {}, before the last chunk",
+                       base::count(response.body_bytes, "chunked body byte"));
+  return "after " + base::count(response.body_bytes, "body byte");
 }
 
 FindingBuilder& request_and_response(FindingBuilder& finding, const ExchangeFacts& facts) {
@@ -31,7 +33,7 @@ FindingBuilder& request_and_response(FindingBuilder& finding, const ExchangeFact
   finding.evidence(x.request.first, Side::client, words_for_request_evidence(x))
       .evidence(x.response->first, Side::server,
                 x.response->status != 0 || x.response->head_complete
-                    ? fmt::format("{:03} {}", x.response->status, x.response->start)
+                    ? fmt::format("{:03} {}", x.response->status, x.response->start())
                     : std::string{"start of the response"})
       .fact("status", std::int64_t{x.response->status})
       .fact("received_bytes", static_cast<std::int64_t>(x.response->body_bytes));
@@ -58,8 +60,7 @@ FindingBuilder malformed(const ExchangeFacts& facts) {
       by_status ? fmt::format("The status {:03} is none: HTTP has 100 to 599, and a client has to "
                               "take any other for a server error.",
                               response.status)
-                : fmt::format("The response breaks HTTP/1.1 syntax at byte {} ({}).",
-                              response.error_offset - response.begin, response.error)};
+                : words_for_error("response", response)};
   request_and_response(finding, facts)
       .evidence(response.error_packet, Side::server, "first byte that breaks the syntax")
       .seen_as(
@@ -85,7 +86,7 @@ std::optional<Finding> response_malformed(const ExchangeFacts& facts, const Thre
   if (impossible_status(response)) {
     return malformed(facts).evidence(facts.close_after_response).build();
   }
-  if (response.error.empty()) return std::nullopt;
+  if (response.error.empty() || harmless_error(response)) return std::nullopt;
   // Odd, yet a whole message came out of it: clients differ, so it is a note.
   if (!response.fatal && response.head_complete && response.state == MessageState::complete)
     return std::nullopt;
@@ -102,37 +103,6 @@ std::optional<Finding> response_malformed_note(const ExchangeFacts& facts,
       .fault(Party::server_app, harmless ? Confidence::low : Confidence::high)
       .seen_as("Lenient clients read it, strict ones fail.")
       .build();
-}
-
-std::optional<Finding> zero_window_stall(const ExchangeFacts& facts, const Thresholds& limits) {
-  const bool unsent = !facts.request_complete || !facts.request_acked;
-  const bool upload = !facts.answered && unsent && facts.flow.closed_window(Side::server);
-  const bool download = cut(facts) && facts.flow.closed_window(Side::client);
-  if (!upload && !download) return std::nullopt;
-  const Side receiver = upload ? Side::server : Side::client;
-  const SideRecord& record = facts.flow.flow.side(receiver);
-  const SideTrouble& trouble = record.trouble();
-  const Duration closed = facts.flow.until - trouble.zero_window_since.time;
-  if (closed < limits.zero_window_min) return std::nullopt;
-  FindingBuilder finding{
-      Label::zero_window_stall,
-      fmt::format("The {} announced a window of 0 and never opened it again; {} sent in {}.",
-                  receiver == Side::client ? "client" : "server",
-                  base::count(trouble.window_probes, "window probe"), base::duration(closed))};
-  finding.severity(Severity::error)
-      .fault(receiver == Side::client ? Party::client_app : Party::server_app, Confidence::high, "")
-      .evidence(facts.exchange.request.first, Side::client,
-                words_for_request_evidence(facts.exchange))
-      .evidence(trouble.zero_window_since, receiver, "window 0")
-      .evidence(trouble.window_probe, other(receiver), "last window probe")
-      .evidence(facts.answered ? facts.close_after_response : facts.close)
-      .fact("closed_us", std::optional{closed})
-      .fact("window_probes", std::int64_t{trouble.window_probes})
-      .fact("receiver", std::string{receiver == Side::client ? "client" : "server"})
-      .seen_as(
-          "Sender: send blocks, EAGAIN or a write timeout. Receiver: the process does not read its "
-          "socket.");
-  return finding.build();
 }
 
 std::optional<Finding> response_truncated_fin(const ExchangeFacts& facts, const Thresholds&) {
@@ -220,10 +190,9 @@ std::optional<Finding> response_aborted_by_client(const ExchangeFacts& facts,
       fmt::format(
           "{} {}, {} after the request{}.",
           by_fin ? "The client closed" : "The client reset the connection",
-          cut(facts)
-              ? received(response)
-              : fmt::format("having {} of {} response bytes",
-                            facts.client_received - response.begin, response.end - response.begin),
+          cut(facts) ? received(response)
+                     : fmt::format("having {} of {}", facts.client_received - response.begin,
+                                   base::count(response.end - response.begin, "response byte")),
           base::duration(since_request),
           matched ? fmt::format(", which matches a limit of {}", base::duration(*matched)) : "")};
   request_and_response(finding, facts)
@@ -327,6 +296,47 @@ std::optional<Finding> response_stalled(const ExchangeFacts& facts, const Thresh
     finding.fault(Party::server_app, long_enough ? Confidence::medium : Confidence::low,
                   "the answer went on after the end of the capture");
   }
+  return finding.build();
+}
+
+namespace {
+
+/// Something else than the server's silence explains the pause: losses, or a client that took
+/// nothing.
+bool pause_explained(const ExchangeFacts& facts) {
+  const Message& response = *facts.exchange.response;
+  if (facts.exchange.longest_stall * 2 >= response.pause()) return true;
+  const SideTrouble& client = facts.flow.flow.c().trouble();
+  return client.zero_window_begin && client.zero_window_begin.number < response.pause_end.number &&
+         client.zero_window_end.number > response.pause_begin.number;
+}
+
+}  // namespace
+
+// Whole in the end, with a hole of seconds in it. Who promised a length was not waiting for news;
+// chunks may be a stream.
+std::optional<Finding> response_stalled_note(const ExchangeFacts& facts, const Thresholds& limits) {
+  if (!facts.answered || facts.exchange.response->state != MessageState::complete)
+    return std::nullopt;
+  const Message& response = *facts.exchange.response;
+  if (response.pause() < limits.response_stall || response.event_stream) return std::nullopt;
+  if (response.has_gap && !response.snaplen_cut) return std::nullopt;
+  if (pause_explained(facts)) return std::nullopt;
+  const bool promised = response.content_length.has_value();
+  FindingBuilder finding{
+      Label::response_stalled,
+      fmt::format("In the middle of the response nothing came for {}; then it went on to its end.",
+                  base::duration(response.pause()))};
+  finding.severity(promised ? Severity::warning : Severity::info)
+      .fault(promised ? Party::server_app : Party::none,
+             promised ? Confidence::medium : Confidence::low,
+             promised ? "" : "a stream that has nothing to say is silent")
+      .evidence(facts.exchange.request.first, Side::client,
+                words_for_request_evidence(facts.exchange))
+      .evidence(response.pause_begin, Side::server, "the response pauses")
+      .evidence(response.pause_end, Side::server, "it goes on")
+      .fact("longest_silence_us", std::optional{response.pause()})
+      .seen_as("Client: nothing, if its read timeout is longer than the pause.");
   return finding.build();
 }
 

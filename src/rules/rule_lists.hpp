@@ -58,6 +58,7 @@ std::optional<Finding> response_truncated_rst(const ExchangeFacts&, const Thresh
 std::optional<Finding> response_aborted_by_client(const ExchangeFacts&, const Thresholds&);
 std::optional<Finding> response_stalled(const ExchangeFacts&, const Thresholds&);
 std::optional<Finding> response_not_acked(const ExchangeFacts&, const Thresholds&);
+std::optional<Finding> response_stalled_note(const ExchangeFacts&, const Thresholds&);
 // What the response says (http_rules.cpp)
 std::optional<Finding> proxy_tunnel_refused(const ExchangeFacts&, const Thresholds&);
 std::optional<Finding> http_gateway_error(const ExchangeFacts&, const Thresholds&);

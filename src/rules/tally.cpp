@@ -28,8 +28,10 @@ bool about_capture(Label label) { return info(label).phase == Phase::capture; }
 
 }  // namespace
 
-void Tally::on_packet(PacketRef packet) {
+// The first packet, one that does not come after all others, or one that comes after a gap.
+void Tally::on_step(PacketRef packet) {
   const Thresholds& limits = settings_.thresholds;
+  note_latest();
   if (!report_.first || packet.time < report_.first->time) report_.first = packet;
   if (!report_.last || packet.time > report_.last->time) report_.last = packet;
   if (previous_) {
@@ -46,6 +48,7 @@ void Tally::on_packet(PacketRef packet) {
     }
   }
   previous_ = packet;
+  rising_ = report_.last == packet;
 }
 
 std::optional<ClockStep> Tally::largest_step(PacketNumber first, PacketNumber last) const {
@@ -215,6 +218,7 @@ Report Tally::finish(const CaptureSummary& input, const Ledger& ledger,
                      const PatternCollector& patterns) {
   report_.input = &input;
   report_.ledger = ledger;
+  note_latest();
   report_.settings = settings_;
   patterns.finish(report_);
   add_capture_findings(input, ledger);

@@ -17,7 +17,20 @@ class Tally {
  public:
   explicit Tally(const Settings& settings) : settings_{settings} {}
 
-  void on_packet(PacketRef packet);
+  void on_packet(PacketRef packet) {
+    // Nearly always a moment after the latest so far.
+    const Duration step = packet.time - previous_.time;
+    if (rising_ && step > Duration{0} && step <= settings_.thresholds.clock_gap) {
+      previous_ = packet;
+    } else {
+      on_step(packet);
+    }
+  }
+  /// One that carries no label but ok.
+  void count_healthy_exchange() {
+    ++report_.exchanges;
+    ++report_.exchange_labels[static_cast<std::size_t>(Label::ok)];
+  }
   void count_exchange(Label primary, const std::vector<Finding>& findings,
                       const std::vector<Label>& annotations);
   /// A flow that has ended, with the exchanges that its report shows. Counts causes.
@@ -47,6 +60,11 @@ class Tally {
     Finding example;
   };
 
+  void on_step(PacketRef packet);
+  /// `previous_` is the latest: of those that only rose, it alone is noted.
+  void note_latest() {
+    if (rising_) report_.last = previous_;
+  }
   Cause* cause_for(Label label, Severity severity, const FlowReport& flow);
   void count_cause(Label label, Severity severity, const FlowReport& flow,
                    const ExchangeReport* exchange);
@@ -59,6 +77,7 @@ class Tally {
   std::map<CauseKey, CauseRow> causes_;
   std::map<Label, Quality> quality_;
   PacketRef previous_;
+  bool rising_ = false;               // previous_ is the latest so far
   ClockStep largest_step_;            // back, of all
   std::deque<ClockStep> last_steps_;  // bounded
   std::uint64_t steps_back_ = 0;

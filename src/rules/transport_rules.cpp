@@ -82,6 +82,84 @@ std::optional<Finding> exchange_loss_recovery_delay(const ExchangeFacts& facts,
   return finding.build();
 }
 
+namespace {
+
+/// The server's window was 0 for most of the time that a request took which never became whole:
+/// the client had to wait, whoever lost patience. Without an end it may still get there.
+bool held_back(const ExchangeFacts& facts, const Thresholds& limits) {
+  if (facts.request_complete || facts.answered || !facts.close.packet) return false;
+  const Duration took = facts.close.packet.time - facts.exchange.request.first.time;
+  return facts.server_window_closed >= std::max(limits.zero_window_min, took / 2);
+}
+
+std::string still_closed(const ExchangeFacts& facts, Side receiver, Duration closed) {
+  const SideTrouble& trouble = facts.flow.flow.side(receiver).trouble();
+  return fmt::format("The {} announced a window of 0 and never opened it again; {} sent in {}.",
+                     sender(receiver), base::count(trouble.window_probes, "window probe"),
+                     base::duration(closed));
+}
+
+std::string mostly_closed(const ExchangeFacts& facts) {
+  const Message& request = facts.exchange.request;
+  const Duration took = facts.close.packet.time - request.first.time;
+  return fmt::format(
+      "The server's window was 0 for {} of the {} in which the client tried to send its request; "
+      "it got rid of {}{}.",
+      base::duration(facts.server_window_closed), base::duration(took),
+      base::count(request.body_bytes, "body byte"),
+      request.content_length ? fmt::format(" of {}", *request.content_length) : "");
+}
+
+}  // namespace
+
+std::optional<Finding> zero_window_stall(const ExchangeFacts& facts, const Thresholds& limits) {
+  const bool unsent = !facts.request_complete || !facts.request_acked;
+  const bool unread =
+      facts.answered && (facts.exchange.response->state == MessageState::incomplete ||
+                         facts.client_received < facts.exchange.response->end);
+  const bool upload = !facts.answered && unsent && facts.flow.closed_window(Side::server);
+  const bool download = unread && facts.flow.closed_window(Side::client);
+  const bool slow_reader = !upload && held_back(facts, limits);
+  if (!upload && !download && !slow_reader) return std::nullopt;
+  const Side receiver = download ? Side::client : Side::server;
+  const SideRecord& record = facts.flow.flow.side(receiver);
+  const SideTrouble& trouble = record.trouble();
+  const Closing& close = facts.answered ? facts.close_after_response : facts.close;
+  const Timestamp end = close.packet ? close.packet.time : facts.flow.until;
+  const Duration closed =
+      slow_reader ? facts.server_window_closed : end - trouble.zero_window_since.time;
+  if (closed < limits.zero_window_min) return std::nullopt;
+  FindingBuilder finding{Label::zero_window_stall, slow_reader
+                                                       ? mostly_closed(facts)
+                                                       : still_closed(facts, receiver, closed)};
+  finding.severity(Severity::error)
+      .fault(receiver == Side::client ? Party::client_app : Party::server_app,
+             slow_reader ? Confidence::medium : Confidence::high,
+             slow_reader ? "the client had a reason of its own to stop" : "")
+      .evidence(facts.exchange.request.first, Side::client,
+                words_for_request_evidence(facts.exchange))
+      .evidence(slow_reader ? trouble.zero_window_begin : PacketRef{}, receiver,
+                "window 0, for the longest time")
+      .evidence(trouble.zero_window_since, receiver, "window 0")
+      .evidence(trouble.window_probe, other(receiver), "last window probe")
+      .evidence(close)
+      .fact("closed_us", std::optional{closed})
+      .fact("window_probes", std::int64_t{trouble.window_probes})
+      .fact("receiver", std::string{sender(receiver)})
+      .seen_as(
+          "Sender: send blocks, EAGAIN or a write timeout. Receiver: the process does not read its "
+          "socket.");
+  const std::uint32_t in_vain =
+      trouble.unanswered_probes + facts.flow.flow.side(other(receiver)).trouble().head_retransmits;
+  if (!slow_reader && in_vain >= limits.unacked_min_retransmits) {
+    finding
+        .fault(Party::network, Confidence::medium,
+               fmt::format("the {} host is gone", sender(receiver)))
+        .fact("unanswered_probes", std::int64_t{in_vain});
+  }
+  return finding.build();
+}
+
 std::optional<Finding> flow_zero_window_stall(const FlowFacts& facts, const Thresholds& limits) {
   for (const Side receiver : {Side::client, Side::server}) {
     const SideTrouble& trouble = facts.flow.side(receiver).trouble();

@@ -118,6 +118,10 @@ std::optional<Finding> closed_without_response(const ExchangeFacts& facts,
         .fault(Party::server_app, Confidence::low,
                "it takes the client's FIN for a cancelled request, as proxies do");
   }
+  if (!facts.exchange.request.error.empty()) {
+    finding.fault(Party::server_app, Confidence::medium,
+                  "it refused the odd syntax of the request");
+  }
   if (facts.exchange.interim) {
     finding.evidence(facts.exchange.interim, Side::server,
                      fmt::format("interim {}", facts.exchange.interim_status));
@@ -298,7 +302,7 @@ std::optional<Finding> late_response(const ExchangeFacts& facts, const Threshold
                 base::duration(waited), limit_text(matched), status)};
   request_and_ack(finding, facts)
       .evidence(facts.client_left)
-      .evidence(x.response->first, Side::server, fmt::format("{} {}", status, x.response->start))
+      .evidence(x.response->first, Side::server, fmt::format("{} {}", status, x.response->start()))
       .evidence(rst == left ? PacketRef{} : rst, Side::client, "client RST: the socket is gone")
       .fact("client_waited_us", drawn_only ? std::nullopt : std::optional{waited})
       .fact("server_took_us", std::optional{took})
@@ -353,6 +357,24 @@ std::optional<Finding> no_response(const ExchangeFacts& facts, const Thresholds&
   return finding.build();
 }
 
+namespace {
+
+/// The server answered soon, so the time went into sending or receiving.
+void blame_slow_transfer(FindingBuilder& finding, const ExchangeFacts& facts, Duration total) {
+  const Duration send = facts.send.value_or(Duration{0});
+  if (facts.exchange.longest_stall * 2 >= total) {
+    finding.fault(Party::network, Confidence::medium, "");
+  } else if (send * 2 >= total) {
+    finding.fault(Party::client_app, Confidence::low,
+                  "a narrow link, or a server that reads slowly");
+  } else {
+    finding.fault(Party::server_app, Confidence::low,
+                  "a large answer on a narrow link, a stream, or a client that reads slowly");
+  }
+}
+
+}  // namespace
+
 std::optional<Finding> slow_response(const ExchangeFacts& facts, const Thresholds& limits) {
   if (!facts.response_complete || !facts.wait || facts.exchange.uncertain) return std::nullopt;
   if (facts.exchange.request.state == MessageState::incomplete) return std::nullopt;
@@ -360,7 +382,7 @@ std::optional<Finding> slow_response(const ExchangeFacts& facts, const Threshold
   if (x.response->resynchronised) return std::nullopt;  // its beginning may lie in the gap
   const Duration total = x.response->last.time - x.request.first.time;
   const bool slow_start = *facts.wait >= limits.slow_response;
-  if (!slow_start && total < limits.slow_total) return std::nullopt;
+  if (!slow_start && (total < limits.slow_total || x.response->event_stream)) return std::nullopt;
   const std::optional<Duration> ack_delay =
       x.acked_by ? std::optional{std::max(x.acked_by.time - x.request.last.time, Duration{0})}
                  : std::nullopt;
@@ -369,11 +391,14 @@ std::optional<Finding> slow_response(const ExchangeFacts& facts, const Threshold
       slow_start
           ? fmt::format("The first byte of the response came {} after the end of the request ({}).",
                         base::duration(*facts.wait), acked_text(facts))
-          : fmt::format("From first request byte to last response byte it took {}.",
-                        base::duration(total))};
+          : fmt::format("From first request byte to last response byte it took {}: {} to send the "
+                        "request, {} to the first byte of the answer, {} for the rest of it.",
+                        base::duration(total), base::duration(facts.send.value_or(Duration{0})),
+                        base::duration(*facts.wait),
+                        base::duration(facts.receive.value_or(Duration{0})))};
   request_and_ack(finding, facts)
       .evidence(x.response->first, Side::server,
-                fmt::format("{} {}", x.response->status, x.response->start))
+                fmt::format("{} {}", x.response->status, x.response->start()))
       .evidence(x.response->last, Side::server, "end of the response")
       .fact("wait_us", facts.wait)
       .fact("total_us", std::optional{total})
@@ -385,6 +410,7 @@ std::optional<Finding> slow_response(const ExchangeFacts& facts, const Threshold
                  ? ""
                  : "retransmissions took a part of the time")
       .seen_as("Client: success, late. Server: a long request time in its log.");
+  if (!slow_start) blame_slow_transfer(finding, facts, total);
   return finding.build();
 }
 

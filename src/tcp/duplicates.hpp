@@ -9,6 +9,7 @@
 
 #include "httpdiag/segment.hpp"
 #include "httpdiag/settings.hpp"
+#include "tcp/hashing.hpp"
 
 namespace httpdiag::tcp {
 
@@ -18,24 +19,65 @@ class DuplicateFilter {
  public:
   explicit DuplicateFilter(const Thresholds& thresholds);
 
-  /// What makes a packet the one it is, never 0; `payload_hash` is over the captured payload.
-  /// Has the place fetched where find_or_remember() will look.
-  std::uint64_t fingerprint(const Segment& segment, std::uint64_t payload_hash) const;
+  /// What makes a packet the one it is, never 0: its ends by their hashes, its fields, and the sum
+  /// of its captured payload.
+  std::uint64_t fingerprint(const Segment& segment, std::uint64_t from, std::uint64_t to,
+                            std::uint64_t content) const {
+    const std::uint64_t ends = mix(from ^ numbers(segment), to ^ fields(segment));
+    const std::uint64_t print = mix(ends ^ content, hash_few(segment.options));
+    return print != 0 ? print : 1;
+  }
+  /// In which set a copy of `segment` would be found. Not by the fingerprint, which differs from
+  /// run to run: which entry gives way, and with it which copies are found, may not.
+  std::uint32_t place(const Segment& segment) const {
+    const std::uint64_t ports = std::uint64_t{segment.source.port} << 16 | segment.destination.port;
+    const std::uint64_t word = (numbers(segment) ^ fields(segment) ^ ports) +
+                               words_of(segment.source.ip).high +
+                               words_of(segment.destination.ip).high;
+    const auto place = static_cast<std::uint32_t>(word * 0x9e3779b97f4a7c15 >> 54);
+    const auto* set = reinterpret_cast<const std::byte*>(&(*sets_)[place]);
+    __builtin_prefetch(set);
+    __builtin_prefetch(set + sizeof(Set) / 2);
+    return place;
+  }
   /// The packet that `segment` is a copy of, or none.
-  PacketRef find_or_remember(const Segment& segment, std::uint64_t fingerprint);
+  PacketRef find_or_remember(const Segment& segment, std::uint64_t fingerprint,
+                             std::uint32_t place) {
+    Set& set = (*sets_)[place];
+    for (const std::uint64_t known : set.fingerprints) {
+      if (known == fingerprint) [[unlikely]] {
+        if (const PacketRef original = original_of(segment, set, fingerprint)) return original;
+        break;
+      }
+    }
+    const std::size_t oldest = set.remembered++ % kWays;
+    set.fingerprints[oldest] = fingerprint;
+    set.packets[oldest] = segment.packet;
+    set.vlans[oldest] = segment.vlan;
+    return {};
+  }
 
  private:
-  struct Entry {
-    std::uint64_t fingerprint = 0;  // the IP id is in it
-    PacketRef packet;
-    std::uint32_t vlan = 0;
-  };
   static constexpr std::size_t kWays = 4;
-  static constexpr std::size_t kSets = 1024;
-  // Copies come close together: the oldest gives way.
-  using Set = std::array<Entry, kWays>;
+  static constexpr std::size_t kSets = 1024;  // as many as place() has bits
+  struct alignas(128) Set {
+    std::array<std::uint64_t, kWays> fingerprints{};  // the IP id is in them
+    std::array<PacketRef, kWays> packets;
+    std::array<std::uint32_t, kWays> vlans{};
+    std::uint32_t remembered = 0;
+  };
 
-  Duration window(const Segment& segment, const Entry& entry) const;
+  static std::uint64_t numbers(const Segment& segment) {
+    return std::uint64_t{segment.seq} << 32 | segment.ack;
+  }
+  static std::uint64_t fields(const Segment& segment) {
+    const std::uint64_t word = std::uint64_t{segment.ip_id} << 48 |
+                               std::uint64_t{segment.window} << 32 |
+                               std::uint64_t{segment.flags.bits} << 24;
+    return word ^ segment.payload_length;
+  }
+  PacketRef original_of(const Segment& segment, const Set& set, std::uint64_t fingerprint) const;
+  Duration window(const Segment& segment, std::uint32_t vlan) const;
 
   const Thresholds& thresholds_;
   std::unique_ptr<std::array<Set, kSets>> sets_;

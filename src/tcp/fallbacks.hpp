@@ -16,7 +16,9 @@ class Fallbacks {
 
   void on_refused(Handle handle, const FlowRecord& flow, Timestamp now);
   /// A new attempt towards `server`, which may be the other try.
-  void on_attempt(const Endpoint& server, FlowId id, Timestamp now);
+  void on_attempt(const Endpoint& server, FlowId id, Timestamp now) {
+    if (refusals_ > 0) find_refused(server, id, now);
+  }
   /// The attempt `id` got its connection: tells each refused flow, by its handle, that it did.
   template <typename Tell>
   void on_connected(FlowId id, const Tell& tell) {
@@ -29,7 +31,9 @@ class Fallbacks {
     }
   }
   /// The flow ends.
-  void forget(Handle handle);
+  void forget(Handle handle) {
+    if (refusals_ > 0) find_and_clear(handle);
+  }
 
  private:
   struct Refused {
@@ -40,11 +44,14 @@ class Fallbacks {
     FlowId candidate{};  // tried instead; counts once it is answered
   };
   void clear(Refused& refused);
+  void find_refused(const Endpoint& server, FlowId id, Timestamp now);
+  void find_and_clear(Handle handle);
 
   Duration window_;
   std::array<Refused, 16> refused_{};
   std::size_t next_ = 0;
-  std::uint32_t waiting_ = 0;  // entries with a candidate
+  std::uint32_t refusals_ = 0;  // entries in use
+  std::uint32_t waiting_ = 0;   // entries with a candidate
 };
 
 }  // namespace httpdiag::tcp

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The dispatch of a segment, handshake, acknowledgements and windows. Resets are in
-// flow_reset.cpp, payload and holes in flow_payload.cpp.
+// The dispatch of a segment, handshake and acknowledgements. The everyday segment is in
+// flow_expected.cpp, windows and probes are in flow_window.cpp, resets in flow_reset.cpp,
+// payload and holes in flow_payload.cpp.
 #include "tcp/flow.hpp"
 
 #include <algorithm>
@@ -27,11 +28,8 @@ FlowTrouble& Flow::trouble() {
   return *record.trouble_ptr;
 }
 
-void Flow::letter(Side side, char upper) {
-  std::uint32_t& seen = half(side).letters;
-  const std::uint32_t bit = 1u << (upper - 'A');
-  if ((seen & bit) != 0) return;
-  seen |= bit;
+void Flow::write_letter(Side side, char upper) {
+  half(side).letters |= 1u << (upper - 'A');
   const std::size_t length = std::strlen(record.history.data());
   if (length + 1 >= record.history.size()) return;
   record.history[length] = side == Side::client ? upper : static_cast<char>(upper - 'A' + 'a');
@@ -147,8 +145,7 @@ void Flow::on_icmp_error(const IcmpError& error) {
   }
 }
 
-void Flow::on_segment(Context& context, const Segment& segment, Side from,
-                      std::uint64_t payload_hash) {
+void Flow::on_segment(Context& context, const Segment& segment, Side from, std::uint64_t content) {
   const Side peer = other(from);
   SideRecord& own = record.side(from);
   if (!record.first) record.first = segment.packet;
@@ -162,6 +159,7 @@ void Flow::on_segment(Context& context, const Segment& segment, Side from,
   ++own.packets;
   if (own.ttl == 0 && !segment.flags.has(TcpFlags::rst)) own.ttl = segment.ttl;
   if (SideTrouble* theirs = record.side(peer).trouble_ptr.get()) theirs->unanswered_keepalives = 0;
+  if (own.trouble_ptr) own.trouble_ptr->unanswered_probes = 0;
 
   bool active = false;
   if (segment.flags.has(TcpFlags::rst)) {
@@ -180,7 +178,7 @@ void Flow::on_segment(Context& context, const Segment& segment, Side from,
       own.state = step(own.state, segment.flags.has(TcpFlags::fin) ? Signal::fin : Signal::plain);
       if (segment.payload_length > 0) {
         letter(from, 'D');
-        on_payload(context, segment, from, offset, payload_hash);
+        on_payload(context, segment, from, offset, content);
         active = true;
       } else if (!segment.flags.has(TcpFlags::fin)) {
         letter(from, 'A');
@@ -199,6 +197,7 @@ void Flow::on_segment(Context& context, const Segment& segment, Side from,
   own.last = segment.packet;
   record.last = segment.packet;
   if (active) record.active = segment.packet;
+  come_to_rest();
 }
 
 void Flow::on_syn(Context& context, const Segment& segment, Side from) {
@@ -313,11 +312,19 @@ bool Flow::on_ack(Context& context, const Segment& segment, Side from) {
   return true;
 }
 
+void Flow::end_rtt_sample(const Segment& segment, Side tape) {
+  Half& h = half(tape);
+  if (record.side(tape).acked < h.rtt_end) return;
+  const Duration sample = segment.packet.time - h.rtt_sent;
+  if (sample >= Duration{0} && (h.rtt_min == Duration{0} || sample < h.rtt_min)) {
+    h.rtt_min = std::max(sample, Duration{1});
+  }
+  h.rtt_sent = {};
+}
+
 void Flow::advance_acked(Context& context, const Segment& segment, Side tape, Offset acked) {
   SideRecord& theirs = record.side(tape);
   Half& h = half(tape);
-  const Offset sent = theirs.next + (theirs.fin ? 1 : 0);
-
   if (SideTrouble* rare = theirs.trouble_ptr.get()) {
     if (rare->head_retransmits > 0) {
       note_stall(tape, theirs.head_sent, segment.packet);
@@ -328,58 +335,13 @@ void Flow::advance_acked(Context& context, const Segment& segment, Side tape, Of
     // sender went on talking: neither of them honours it.
     if (rare->rst && record.has(Oddity::data_after_rst) && acked > rare->rst_seq) cancel_rst(tape);
   }
-  theirs.acked = acked;
-  theirs.acked_by = segment.packet;
-  theirs.head_sent = acked < sent ? segment.packet : PacketRef{};
-
-  if (h.rtt_sent != Timestamp{} && acked >= h.rtt_end) {
-    const Duration sample = segment.packet.time - h.rtt_sent;
-    if (sample >= Duration{0} && (h.rtt_min == Duration{0} || sample < h.rtt_min)) {
-      h.rtt_min = std::max(sample, Duration{1});
-    }
-    h.rtt_sent = {};
-  }
+  move_acked(segment, tape, acked);
   if (acked_payload(tape) > theirs.delivered) {  // acknowledged, but not (yet) in the capture
     if (!h.pending) h.pending = std::make_unique<Pending>();
     if (!h.pending->hole_acked) h.pending->hole_acked = segment.packet;
     if (!h.pending->hole_noticed) h.pending->hole_noticed = segment.packet;
   }
   context.streams.on_ack(record, tape);
-}
-
-// Linux sends keep-alive and zero-window probes alike, with no byte and one less than
-// SND.NXT; others add one old byte. The peer's window tells which it is (taxonomy 1.2).
-bool Flow::is_probe(const Segment& segment, Side from, std::int64_t offset) {
-  const SideRecord& own = record.side(from);
-  if (segment.payload_length > 1 || segment.flags.has(TcpFlags::fin) || own.fin) return false;
-  const auto next = static_cast<std::int64_t>(own.next);
-  const Side peer = other(from);
-  const SideTrouble* theirs = record.side(peer).trouble_ptr.get();
-  const bool peer_closed_window = theirs != nullptr && theirs->zero_window_since;
-
-  if (peer_closed_window && segment.payload_length == 1 && offset == next) {
-    // A probe with the next byte (RFC 9293 §3.8.6.1); if it is taken, it is ordinary data.
-    ++trouble(peer).window_probes;
-    trouble(peer).window_probe = segment.packet;
-    letter(from, 'P');
-    return false;
-  }
-  if (offset != next - 1 || !segment.flags.has(TcpFlags::ack)) return false;
-  if (peer_closed_window) {
-    ++trouble(peer).window_probes;
-    trouble(peer).window_probe = segment.packet;
-    letter(from, 'P');
-    return true;
-  }
-  // Before the handshake is over this is the SYN's own number; with data in flight it is
-  // a retransmission of its last byte.
-  if (own.acked < own.next || (next == 0 && !record.handshake_ack && own.syn)) return false;
-  SideTrouble& mine = trouble(from);
-  ++mine.keepalives;
-  if (mine.unanswered_keepalives++ == 0) mine.first_keepalive = segment.packet;
-  mine.last_keepalive = segment.packet;
-  letter(from, 'K');
-  return true;
 }
 
 void Flow::on_fin(const Segment& segment, Side from, Offset offset) {
@@ -396,40 +358,6 @@ void Flow::on_fin(const Segment& segment, Side from, Offset offset) {
   own.next = std::max(own.next, offset);
   own.fin_ack = peer_acked(segment, from);
   if (own.acked >= offset && !own.head_sent) own.head_sent = segment.packet;
-}
-
-void Flow::on_window(const Segment& segment, Side from) {
-  SideRecord& own = record.side(from);
-  const SideRecord& theirs = record.side(other(from));
-  const bool both_scale = own.window_scale >= 0 && theirs.window_scale >= 0;
-  if (!own.isn_known) note(Oddity::window_unknown);
-  own.window = std::uint32_t{segment.window}
-               << (both_scale ? std::min<int>(own.window_scale, 14) : 0);
-
-  const bool announced =
-      segment.flags.has(TcpFlags::ack) && !segment.flags.has(TcpFlags::fin) && !own.fin;
-  if (own.window == 0 && announced) {
-    letter(from, 'W');
-    SideTrouble& rare = trouble(from);
-    if (!rare.zero_window_since) {
-      rare.zero_window_since = segment.packet;
-      rare.window_probes = 0;
-    }
-  } else if (own.window != 0 && own.trouble_ptr && own.trouble_ptr->zero_window_since) {
-    end_zero_window(segment, from);
-  }
-}
-
-void Flow::end_zero_window(const Segment& segment, Side from) {
-  SideTrouble& rare = trouble(from);
-  const Duration closed = segment.packet.time - rare.zero_window_since.time;
-  // Only a closed window that held something up counts: the peer probed it.
-  if (rare.window_probes > 0 && closed > rare.longest_zero_window) {
-    rare.longest_zero_window = closed;
-    rare.zero_window_begin = rare.zero_window_since;
-    rare.zero_window_end = segment.packet;
-  }
-  rare.zero_window_since = {};
 }
 
 void Flow::note_stall(Side side, PacketRef begin, PacketRef end) {

@@ -9,34 +9,47 @@
 #include "httpdiag/settings.hpp"
 #include "httpdiag/stream.hpp"
 #include "tcp/half_state.hpp"
+#include "tcp/hashing.hpp"
 #include "tcp/pending.hpp"
 #include "tcp/seq.hpp"
 
 namespace httpdiag::tcp {
 
-/// Digests of recently delivered segments, so that a retransmission with other
-/// bytes is noticed. Fixed size; a digest that has been overwritten is a
+/// Sums of recently delivered segments, so that a retransmission with other
+/// bytes is noticed. Fixed size; a sum that has been overwritten is a
 /// difference that stays unnoticed.
 class RecentSegments {
  public:
   RecentSegments();
-  void remember(FlowId flow, Side from, Offset offset, std::uint32_t length, std::uint64_t hash,
-                PacketRef packet);
+  /// `captured` bytes of the tape from `offset` on, by their sum.
+  void remember(FlowId flow, Side from, Offset offset, std::size_t captured, std::uint64_t content,
+                PacketRef packet) {
+    Entry& entry = (*entries_)[slot(flow, from, offset)];
+    entry.content = content;
+    entry.offset = offset;
+    entry.packet = packet;
+    entry.tape = tape(flow, from);
+    entry.captured = captured;
+  }
   /// The packet that carried the same range with other bytes, or none.
-  PacketRef differing(FlowId flow, Side from, Offset offset, std::uint32_t length,
-                      std::uint64_t hash) const;
+  PacketRef differing(FlowId flow, Side from, Offset offset, std::size_t captured,
+                      std::uint64_t content) const;
 
  private:
   struct Entry {
-    std::uint64_t hash = 0;
+    std::uint64_t content = 0;
     Offset offset = 0;
     PacketRef packet;
-    FlowId flow{};
-    std::uint32_t length = 0;
-    Side from{};
+    std::uint64_t tape = 0;
+    std::size_t captured = 0;
   };
   static constexpr std::size_t kEntries = 4096;
-  static std::size_t slot(FlowId flow, Side from, Offset offset);
+  static std::uint64_t tape(FlowId flow, Side from) {
+    return std::uint64_t{static_cast<std::uint32_t>(flow)} << 1 | index(from);
+  }
+  static std::size_t slot(FlowId flow, Side from, Offset offset) {
+    return static_cast<std::size_t>(mix(tape(flow, from), offset) % kEntries);
+  }
   std::unique_ptr<std::array<Entry, kEntries>> entries_;
 };
 
@@ -53,7 +66,24 @@ class Flow {
   FlowRecord record;
 
   /// `from` is the side of record.client or record.server that sent it.
-  void on_segment(Context& context, const Segment& segment, Side from, std::uint64_t payload_hash);
+  /// `content` is the sum of the captured payload.
+  void on_segment(Context& context, const Segment& segment, Side from, std::uint64_t content);
+  /// Is it what the flow waits for: the next bytes of a tape, an ACK of bytes that were sent,
+  /// nothing rare? Such a segment never opens, closes or resets.
+  bool expects(const Segment& segment, Side from) const {
+    constexpr std::uint8_t kDecisive =
+        TcpFlags::syn | TcpFlags::fin | TcpFlags::rst | TcpFlags::ack;
+    if (!half(from).at_rest || (segment.flags.bits & kDecisive) != TcpFlags::ack) return false;
+    const Side peer = other(from);
+    const SideRecord& theirs = record.side(peer);
+    const std::uint32_t acked = segment.ack - half(peer).space.number(theirs.acked);
+    return segment.seq == half(from).space.number(record.side(from).next) &&
+           acked <= theirs.next - theirs.acked && acked < kMaxDistance && segment.window != 0 &&
+           segment.packet.time >= record.last.time &&
+           segment.payload.size() == segment.payload_length;
+  }
+  /// on_segment() for what it expects.
+  void on_expected(Context& context, const Segment& segment, Side from, std::uint64_t content);
   void on_icmp_error(const IcmpError& error);
   /// A copy of a packet already seen: counted, not analysed.
   void on_duplicate(const Segment& segment, PacketRef original);
@@ -80,10 +110,12 @@ class Flow {
     SequenceSpace space;
     bool base_known = false;
     bool fin_told = false;
-    Offset rtt_end = 0;         // ACK that would complete the sample
-    Timestamp rtt_sent{};       // epoch: no sample under way
-    Duration rtt_min{0};        // 0: none yet
-    std::uint32_t letters = 0;  // history letters already written
+    bool at_rest = false;          // the flow is, after the last on_segment(); in both halves alike
+    std::int8_t window_shift = 0;  // valid while at rest
+    Offset rtt_end = 0;            // ACK that would complete the sample
+    Timestamp rtt_sent{};          // epoch: no sample under way
+    Duration rtt_min{0};           // 0: none yet
+    std::uint32_t letters = 0;     // history letters already written
     std::unique_ptr<Pending> pending;
     std::unique_ptr<Segment>
         early_rst;  // a RST ahead of all that was sent so far; its views are empty
@@ -94,7 +126,14 @@ class Flow {
   SideTrouble& trouble(Side side);
   FlowTrouble& trouble();
   void note(Oddity oddity) { record.oddities |= static_cast<std::uint16_t>(oddity); }
-  void letter(Side side, char upper);
+  void letter(Side side, char upper) {
+    const std::uint32_t bit = 1u << (upper - 'A');
+    if ((half(side).letters & bit) == 0) write_letter(side, upper);
+  }
+  void write_letter(Side side, char upper);
+  void come_to_rest();
+  bool at_rest() const;
+  bool at_rest(Side side) const;
   void set_base(Side side, std::uint32_t number);
   /// The ACK number of `segment` as offset on the peer's tape; 0 if it has none or none is known.
   Offset peer_acked(const Segment& segment, Side from) const;
@@ -109,15 +148,42 @@ class Flow {
   void assume_fin(Side side);
   /// False: the segment cannot belong to this connection and is to be ignored.
   bool on_ack(Context& context, const Segment& segment, Side from);
+  void move_acked(const Segment& segment, Side tape, Offset acked) {
+    SideRecord& theirs = record.side(tape);
+    const Offset sent = theirs.next + (theirs.fin ? 1 : 0);
+    theirs.acked = acked;
+    theirs.acked_by = segment.packet;
+    theirs.head_sent = acked < sent ? segment.packet : PacketRef{};
+    if (half(tape).rtt_sent != Timestamp{}) end_rtt_sample(segment, tape);
+  }
+  void end_rtt_sample(const Segment& segment, Side tape);
   void advance_acked(Context& context, const Segment& segment, Side tape, Offset acked);
   bool is_probe(const Segment& segment, Side from, std::int64_t offset);
+  void note_probe(Side from, PacketRef packet);
+  void reinterpret_as_probes(Side from, PacketRef answer);
   void on_payload(Context& context, const Segment& segment, Side from, std::int64_t offset,
-                  std::uint64_t payload_hash);
+                  std::uint64_t content);
+  /// The segment carries the highest byte so far.
+  void extend_tape(const Segment& segment, Side from, Offset end) {
+    SideRecord& own = record.side(from);
+    Half& h = half(from);
+    own.next = end;
+    own.last_payload = segment.packet;
+    if (!own.head_sent) own.head_sent = segment.packet;
+    if (record.rtt == Duration{0} && h.rtt_sent == Timestamp{}) {
+      h.rtt_sent = segment.packet.time;
+      h.rtt_end = end;
+    }
+  }
   void on_old_payload(Context& context, const Segment& segment, Side from, std::int64_t offset,
-                      std::uint64_t payload_hash);
+                      std::uint64_t content);
   void count_retransmission(const Segment& segment, Side from, Offset offset, Offset end);
   void on_fin(const Segment& segment, Side from, Offset offset);
   void on_window(const Segment& segment, Side from);
+  std::int8_t window_shift(Side side) const {  // RFC 7323 §2.2: both sides have to announce it
+    const bool both = record.c().window_scale >= 0 && record.s().window_scale >= 0;
+    return both ? record.side(side).window_scale : std::int8_t{0};
+  }
   void end_zero_window(const Segment& segment, Side from);
 
   void deliver(Context& context, Side from, Offset offset, std::uint64_t length,

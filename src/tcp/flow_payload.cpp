@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "tcp/flow.hpp"
-#include "tcp/hashing.hpp"
 
 namespace httpdiag::tcp {
 
@@ -19,22 +18,12 @@ constexpr Duration kReordering = std::chrono::milliseconds{3};
 
 RecentSegments::RecentSegments() : entries_{std::make_unique<std::array<Entry, kEntries>>()} {}
 
-std::size_t RecentSegments::slot(FlowId flow, Side from, Offset offset) {
-  const std::uint64_t id = (std::uint64_t{static_cast<std::uint32_t>(flow)} << 1) | index(from);
-  return static_cast<std::size_t>(mix(id, offset) % kEntries);
-}
-
-void RecentSegments::remember(FlowId flow, Side from, Offset offset, std::uint32_t length,
-                              std::uint64_t hash, PacketRef packet) {
-  (*entries_)[slot(flow, from, offset)] = {hash, offset, packet, flow, length, from};
-}
-
-PacketRef RecentSegments::differing(FlowId flow, Side from, Offset offset, std::uint32_t length,
-                                    std::uint64_t hash) const {
+PacketRef RecentSegments::differing(FlowId flow, Side from, Offset offset, std::size_t captured,
+                                    std::uint64_t content) const {
   const Entry& entry = (*entries_)[slot(flow, from, offset)];
   const bool same_range =
-      entry.flow == flow && entry.from == from && entry.offset == offset && entry.length == length;
-  return same_range && entry.hash != hash ? entry.packet : PacketRef{};
+      entry.tape == tape(flow, from) && entry.offset == offset && entry.captured == captured;
+  return same_range && entry.content != content ? entry.packet : PacketRef{};
 }
 
 Offset Flow::acked_payload(Side side) const {
@@ -50,7 +39,7 @@ Offset Flow::acked_payload(Side side) const {
 }
 
 void Flow::on_payload(Context& context, const Segment& segment, Side from, std::int64_t offset,
-                      std::uint64_t payload_hash) {
+                      std::uint64_t content) {
   SideRecord& own = record.side(from);
   const std::int64_t signed_end = offset + segment.payload_length;
   ++own.payload_packets;
@@ -61,28 +50,21 @@ void Flow::on_payload(Context& context, const Segment& segment, Side from, std::
     return;
   }
   if (end <= own.next) {
-    on_old_payload(context, segment, from, offset, payload_hash);
+    on_old_payload(context, segment, from, offset, content);
     return;
   }
   const auto begin = static_cast<Offset>(std::max<std::int64_t>(offset, 0));
   if (begin < own.next) count_retransmission(segment, from, begin, end);  // old bytes and new ones
-  const Offset fresh_from = std::max(begin, own.next);
-  if (!own.head_sent) own.head_sent = segment.packet;
-  own.last_payload = segment.packet;
-  own.payload_bytes += end - fresh_from;
-  own.next = end;
-  if (half(from).rtt_sent == Timestamp{}) {
-    half(from).rtt_sent = segment.packet.time;
-    half(from).rtt_end = end;
-  }
+  own.payload_bytes += end - std::max(begin, own.next);
+  extend_tape(segment, from, end);
   if (begin <= own.delivered) {
     const auto known =
         static_cast<std::uint64_t>(static_cast<std::int64_t>(own.delivered) - offset);
     const auto bytes = segment.payload.size() > known
                            ? segment.payload.subspan(static_cast<std::size_t>(known))
                            : std::span<const std::byte>{};
-    if (known == 0 && payload_hash != 0) {
-      context.recent.remember(record.id, from, begin, segment.payload_length, payload_hash,
+    if (known == 0 && !segment.payload.empty()) {
+      context.recent.remember(record.id, from, begin, segment.payload.size(), content,
                               segment.packet);
     }
     deliver(context, from, own.delivered, end - own.delivered, bytes, segment.packet,
@@ -95,7 +77,7 @@ void Flow::on_payload(Context& context, const Segment& segment, Side from, std::
 
 // Every byte lies below the highest one seen: a retransmission, or late.
 void Flow::on_old_payload(Context& context, const Segment& segment, Side from, std::int64_t offset,
-                          std::uint64_t payload_hash) {
+                          std::uint64_t content) {
   SideRecord& own = record.side(from);
   const auto end = static_cast<Offset>(offset + segment.payload_length);
   const auto begin = static_cast<Offset>(std::max<std::int64_t>(offset, 0));
@@ -106,7 +88,7 @@ void Flow::on_old_payload(Context& context, const Segment& segment, Side from, s
   if (!hole_ahead) {
     count_retransmission(segment, from, begin, end);
     const PacketRef other_copy =
-        context.recent.differing(record.id, from, begin, segment.payload_length, payload_hash);
+        context.recent.differing(record.id, from, begin, segment.payload.size(), content);
     if (other_copy) {
       note(Oddity::differing_copy);
       if (!trouble(from).differing[0]) trouble(from).differing = {other_copy, segment.packet};

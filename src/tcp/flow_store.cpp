@@ -5,15 +5,6 @@
 
 namespace httpdiag::tcp {
 
-namespace {
-
-bool joins(const Endpoint& client, const Endpoint& server, const Tuple& tuple) {
-  return (client == tuple.source && server == tuple.destination) ||
-         (client == tuple.destination && server == tuple.source);
-}
-
-}  // namespace
-
 FlowStore::~FlowStore() {
   for (const List& list : lists_) {
     for (Handle handle = list.oldest; handle != kNoHandle;) {
@@ -22,19 +13,6 @@ FlowStore::~FlowStore() {
       handle = newer;
     }
   }
-}
-
-Tuple FlowStore::tuple_of(Handle handle) {
-  if (is_attempt(handle)) return {attempt(handle).client, attempt(handle).server};
-  const FlowRecord& record = slot(handle).flow.record;
-  return {record.client, record.server};
-}
-
-Handle FlowStore::find(std::uint32_t hash, const Tuple& tuple) {
-  return table_.find(hash, [&](Handle handle) {
-    const auto [client, server] = tuple_of(handle);
-    return joins(client, server, tuple);
-  });
 }
 
 // A flow has left the cache since its last packet, as a rule.
@@ -77,7 +55,8 @@ void FlowStore::supersede(Handle attempt_handle, Handle flow_handle) {
 void FlowStore::take_out(Handle handle) {
   const std::uint32_t hash = hash_of(handle);
   const Handle older = previous_of(handle);
-  const Handle newest = find(hash, tuple_of(handle));
+  const auto [client, server] = ends_of(handle);
+  const Handle newest = find(hash, client, server).handle;
   if (newest == handle) {
     if (older != kNoHandle) {
       table_.replace(hash, handle, older);

@@ -11,14 +11,9 @@
 
 #include "tcp/flow.hpp"
 #include "tcp/flow_table.hpp"
+#include "tcp/hashing.hpp"
 
 namespace httpdiag::tcp {
-
-/// Both ends of a segment, in its direction.
-struct Tuple {
-  const Endpoint& source;
-  const Endpoint& destination;
-};
 
 /// The lists of flows by the time they were last looked at.
 enum class AgeList : std::uint8_t {
@@ -79,8 +74,19 @@ class FlowStore {
     return is_attempt(handle) ? attempt(handle).id : slot(handle).flow.record.id;
   }
 
-  /// The newest incarnation of the tuple, or kNoHandle.
-  Handle find(std::uint32_t hash, const Tuple& tuple);
+  struct Found {
+    Handle handle;  // the newest incarnation of the tuple, or kNoHandle
+    Side from;      // whose segments have the tuple in this direction
+  };
+  Found find(std::uint32_t hash, const Endpoint& source, const Endpoint& destination) {
+    bool reverse = false;
+    const Handle handle = table_.find(hash, [&](Handle candidate) {
+      const auto [client, server] = ends_of(candidate);
+      reverse = !(same(source, client) && same(destination, server));
+      return !reverse || (same(source, server) && same(destination, client));
+    });
+    return {handle, reverse ? Side::server : Side::client};
+  }
   /// Has the place in the table fetched where find() will begin.
   void prefetch(std::uint32_t hash) const { table_.prefetch(hash); }
   /// Has the flow fetched that find() will nearly always return.
@@ -133,7 +139,21 @@ class FlowStore {
   Timestamp last_seen(Handle handle) {
     return is_attempt(handle) ? attempt(handle).last.time : slot(handle).last_seen;
   }
-  Tuple tuple_of(Handle handle);
+  struct Ends {
+    const Endpoint& client;
+    const Endpoint& server;
+  };
+  Ends ends_of(Handle handle) {
+    if (is_attempt(handle)) return {attempt(handle).client, attempt(handle).server};
+    const FlowRecord& record = slot(handle).flow.record;
+    return {record.client, record.server};
+  }
+  /// Without branches: one comparison of the whole instead of three.
+  static bool same(const Endpoint& a, const Endpoint& b) {
+    const Words x = words_of(a.ip);
+    const Words y = words_of(b.ip);
+    return ((x.low ^ y.low) | (x.high ^ y.high) | static_cast<std::uint64_t>(a.port ^ b.port)) == 0;
+  }
   List& list_of(Handle handle);
   void link(List& list, Handle handle, Timestamp now);
   void unlink(List& list, Handle handle);

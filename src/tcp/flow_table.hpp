@@ -30,7 +30,9 @@ class Slab {
   Handle make() {
     Handle handle;
     if (free_.empty()) {
-      if (used_ == blocks_.size() * kBlock) blocks_.push_back(std::make_unique<Block>());
+      if (used_ == blocks_.size() * kBlock) {
+        blocks_.push_back(std::make_unique_for_overwrite<Block>());
+      }
       handle = used_++;
     } else {
       handle = free_.back();
@@ -76,8 +78,8 @@ class TupleTable {
   Handle find(std::uint32_t hash, const Same& same) const {
     for (std::size_t i = hash & mask();; i = (i + 1) & mask()) {
       const Slot& slot = slots_[i];
+      if (slot.hash == hash && slot.handle != kNoHandle && same(slot.handle)) return slot.handle;
       if (slot.handle == kNoHandle) return kNoHandle;
-      if (slot.hash == hash && same(slot.handle)) return slot.handle;
     }
   }
   /// Has the slots fetched where find() will look.
@@ -115,7 +117,7 @@ class TupleTable {
   };
   static constexpr std::size_t kInitialSlots = 4096;
 
-  std::size_t mask() const { return slots_.size() - 1; }
+  std::size_t mask() const { return mask_; }
   void place(Slot entry) {
     std::size_t i = entry.hash & mask();
     while (slots_[i].handle != kNoHandle) i = (i + 1) & mask();
@@ -132,12 +134,14 @@ class TupleTable {
   void grow() {
     std::vector<Slot> old(slots_.size() * 2);
     old.swap(slots_);
+    mask_ = slots_.size() - 1;
     for (const Slot& slot : old) {
       if (slot.handle != kNoHandle) place(slot);
     }
   }
 
   std::vector<Slot> slots_;
+  std::size_t mask_ = kInitialSlots - 1;
   std::size_t used_ = 0;
 };
 

@@ -18,7 +18,7 @@ inline std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
   return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 
-/// For a few bytes, such as options; base/hash.hpp is for payloads.
+/// For a few bytes, such as options: up to two words by their sum, more by their hash.
 inline std::uint64_t hash_few(std::span<const std::byte> bytes) {
   const auto word_at = [&](std::size_t at) {
     std::uint64_t word = 0;
@@ -31,8 +31,10 @@ inline std::uint64_t hash_few(std::span<const std::byte> bytes) {
     for (const std::byte byte : bytes) hash = hash << 8 | std::to_integer<std::uint64_t>(byte);
     return hash;
   }
-  for (std::size_t at = 0; at + kWord < bytes.size(); at += kWord) hash = mix(hash, word_at(at));
-  return mix(hash, word_at(bytes.size() - kWord));  // may overlap with the one before
+  hash += word_at(0) * 0x9e3779b97f4a7c15;
+  for (std::size_t at = kWord; at + kWord < bytes.size(); at += kWord)
+    hash = mix(hash, word_at(at));
+  return hash + word_at(bytes.size() - kWord);  // may overlap with the one before
 }
 
 /// An address as two words; the byte order does not matter to a hash.

@@ -29,6 +29,8 @@ bool plain_syn(const Segment& segment) {
 }  // namespace
 
 class Tracker::Impl {
+  static constexpr Duration kJump = std::chrono::hours{1};  // of the capture clock
+
  public:
   Impl(const Settings& settings, Ledger& ledger, StreamSink& streams, FlowSink& flows)
       : settings_{settings},
@@ -47,11 +49,26 @@ class Tracker::Impl {
   void finish();
 
  private:
-  void advance_clock(Timestamp time);
+  /// The capture clock decides how long flows live.
+  void advance_clock(Timestamp time) {
+    // Nearly always a small step forward, at which nothing is due.
+    const auto step = static_cast<std::uint64_t>((time - now_).count());
+    if (step > static_cast<std::uint64_t>(kJump.count()) || time > due_ ||
+        suspect_ != Timestamp{}) {
+      set_clock(time);
+    } else {
+      now_ = time;
+    }
+  }
+  void set_clock(Timestamp time);
   /// The time of the present packet, also while nothing confirms that the clock jumped: a flow
   /// that has just spoken must not be called idle when the next packet confirms it.
   Timestamp clock() const { return suspect_ != Timestamp{} ? suspect_ : now_; }
-  std::uint32_t tuple_hash(const Endpoint& a, const Endpoint& b) const;
+  /// Symmetric, so that both directions meet in one slot.
+  static std::uint32_t tuple_hash(std::uint64_t from, std::uint64_t to) {
+    const std::uint64_t sum = from + to;
+    return static_cast<std::uint32_t>(sum ^ sum >> 32);
+  }
 
   Handle open(const Segment& segment, std::uint32_t hash);
   Handle open_attempt(const Segment& segment, std::uint32_t hash);
@@ -59,11 +76,13 @@ class Tracker::Impl {
   Handle open_again(const Segment& segment, std::uint32_t hash, Handle below);
   Handle promote(Handle attempt_handle);
   FlowRecord& fill_from(const Attempt& attempt, Flow& flow);
+  void on_unexpected(const Arrival& arrival, Handle handle);
+  bool on_copy(const Segment& segment, Handle handle, PacketRef original);
   bool answered_between(const Segment& segment, Handle handle, PacketRef original);
   Handle home_of(const Segment& segment, std::uint32_t hash, Handle newest);
   Handle nearer(const Segment& segment, Handle newest, Handle older);
   void hand_over(Attempt& attempt, const Segment& segment);
-  void hand_over(Handle handle, std::uint64_t payload_hash, const Segment& segment);
+  void hand_over(Handle handle, std::uint64_t content, const Segment& segment);
 
   Duration patience(AgeList list) const;
   void expire();
@@ -85,10 +104,8 @@ class Tracker::Impl {
   std::uint32_t last_id_ = 0;
 };
 
-// The capture clock decides how long flows live. One absurd timestamp must not end
-// every flow, so a jump counts when the next packet confirms it.
-void Tracker::Impl::advance_clock(Timestamp time) {
-  constexpr Duration kJump = std::chrono::hours{1};
+// One absurd timestamp must not end every flow, so a jump counts when the next packet confirms it.
+void Tracker::Impl::set_clock(Timestamp time) {
   if (now_ == Timestamp{}) now_ = time;
   const Duration step = time - now_;
   if (step > kJump || step < -kJump) {
@@ -105,49 +122,67 @@ void Tracker::Impl::advance_clock(Timestamp time) {
   if (now_ > due_) expire();
 }
 
-std::uint32_t Tracker::Impl::tuple_hash(const Endpoint& a, const Endpoint& b) const {
-  // Symmetric, so that both directions meet in one slot.
-  const std::uint64_t x = hash_endpoint(a, seed_);
-  const std::uint64_t y = hash_endpoint(b, seed_);
-  return static_cast<std::uint32_t>(mix(x + y, x ^ y));
-}
-
 void Tracker::Impl::announce(Arrival& arrival) const {
   const Segment& segment = arrival.segment;
-  arrival.tuple_hash = tuple_hash(segment.source, segment.destination);
+  const std::uint64_t from = hash_endpoint(segment.source, seed_);
+  const std::uint64_t to = hash_endpoint(segment.destination, seed_);
+  arrival.tuple_hash = tuple_hash(from, to);
   store_.prefetch(arrival.tuple_hash);
-  arrival.payload_hash = segment.payload.empty() ? 0 : base::hash64(segment.payload);
+  arrival.content = segment.payload.empty() ? 0 : base::content_sum(segment.payload);
   const bool bare =
       segment.payload_length == 0 && !segment.flags.has(TcpFlags::syn | TcpFlags::fin);
   // Without an IP id a repeated ACK, or the RST that each late segment draws, looks like its own
   // copy; being wrong would hide packets.
   const bool comparable = segment.ip_id != 0 || !bare;
-  arrival.fingerprint = comparable ? duplicates_.fingerprint(segment, arrival.payload_hash) : 0;
+  arrival.fingerprint = 0;
+  if (comparable) {
+    arrival.fingerprint = duplicates_.fingerprint(segment, from, to, arrival.content);
+    arrival.copies_at = duplicates_.place(segment);
+  }
 }
 
 void Tracker::Impl::on_segment(const Arrival& arrival) {
   const Segment& segment = arrival.segment;
-  const std::uint32_t hash = arrival.tuple_hash;
   advance_clock(segment.packet.time);
-  Handle handle = store_.find(hash, {segment.source, segment.destination});
+  const auto [handle, from] = store_.find(arrival.tuple_hash, segment.source, segment.destination);
   if (arrival.fingerprint != 0) {
-    const PacketRef original = duplicates_.find_or_remember(segment, arrival.fingerprint);
-    if (original && !answered_between(segment, handle, original)) {
-      ++ledger_.duplicates;
-      if (handle == kNoHandle) return;  // its flow is over
-      if (FlowStore::is_attempt(handle)) handle = promote(handle);
-      store_.slot(handle).flow.on_duplicate(segment, original);
+    const PacketRef original =
+        duplicates_.find_or_remember(segment, arrival.fingerprint, arrival.copies_at);
+    if (original && on_copy(segment, handle, original)) return;
+  }
+  ++ledger_.decoded;
+  if (handle != kNoHandle && !FlowStore::is_attempt(handle)) {
+    Slot& s = store_.slot(handle);
+    // What a flow expects changes nothing that on_unexpected() asks about.
+    if (s.previous == kNoHandle && s.flow.expects(segment, from)) {
+      s.flow.on_expected(context_, segment, from, arrival.content);
+      s.last_seen = clock();
       return;
     }
   }
-  ++ledger_.decoded;
-  handle = home_of(segment, hash, handle);
+  on_unexpected(arrival, handle);
+}
+
+/// `newest` is the one that its tuple leads to.
+void Tracker::Impl::on_unexpected(const Arrival& arrival, Handle newest) {
+  const Segment& segment = arrival.segment;
+  const Handle handle = home_of(segment, arrival.tuple_hash, newest);
   if (FlowStore::is_attempt(handle)) {
     hand_over(store_.attempt(handle), segment);
   } else {
-    hand_over(handle, arrival.payload_hash, segment);
+    hand_over(handle, arrival.content, segment);
   }
   enforce_limits();
+}
+
+/// False: it only looks like a copy.
+bool Tracker::Impl::on_copy(const Segment& segment, Handle handle, PacketRef original) {
+  if (answered_between(segment, handle, original)) return false;
+  ++ledger_.duplicates;
+  if (handle == kNoHandle) return true;  // its flow is over
+  if (FlowStore::is_attempt(handle)) handle = promote(handle);
+  store_.slot(handle).flow.on_duplicate(segment, original);
+  return true;
 }
 
 // Without IP id, a SYN-ACK that is sent again at once looks like a copy of the first.
@@ -201,7 +236,7 @@ void Tracker::Impl::hand_over(Attempt& a, const Segment& segment) {
   a.last = segment.packet;
 }
 
-void Tracker::Impl::hand_over(Handle handle, std::uint64_t payload_hash, const Segment& segment) {
+void Tracker::Impl::hand_over(Handle handle, std::uint64_t content, const Segment& segment) {
   Slot& s = store_.slot(handle);
   Flow& flow = s.flow;
   if (segment.payload_length > 0 && flow.roles_open()) {
@@ -209,7 +244,7 @@ void Tracker::Impl::hand_over(Handle handle, std::uint64_t payload_hash, const S
     if (role && *role != sender(segment, flow.record)) flow.swap_roles();
   }
   const bool was_open = !flow.record.c().trouble().rst && !flow.record.s().trouble().rst;
-  flow.on_segment(context_, segment, sender(segment, flow.record), payload_hash);
+  flow.on_segment(context_, segment, sender(segment, flow.record), content);
   if (flow.record.handshake_ack == segment.packet) {
     fallbacks_.on_connected(flow.record.id, [&](Handle refused) {
       store_.slot(refused).flow.note_fallback(flow.record.id);
@@ -320,8 +355,9 @@ Handle Tracker::Impl::promote(Handle attempt_handle) {
 
 void Tracker::Impl::on_icmp_error(const IcmpError& error) {
   advance_clock(error.packet.time);
-  const std::uint32_t hash = tuple_hash(error.source, error.destination);
-  Handle handle = store_.find(hash, {error.source, error.destination});
+  const std::uint32_t hash =
+      tuple_hash(hash_endpoint(error.source, seed_), hash_endpoint(error.destination, seed_));
+  Handle handle = store_.find(hash, error.source, error.destination).handle;
   if (handle == kNoHandle) {
     ++ledger_.skipped[static_cast<std::size_t>(Skip::unrelated_icmp)];
     return;

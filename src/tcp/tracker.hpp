@@ -12,8 +12,9 @@ namespace httpdiag::tcp {
 /// A segment before its turn, with what can be told of it without the segments in front of it.
 struct Arrival {
   Segment segment;
-  std::uint64_t payload_hash = 0;
+  std::uint64_t content = 0;      // sum of the captured payload
   std::uint64_t fingerprint = 0;  // 0: no telling a copy from a repetition
+  std::uint32_t copies_at = 0;    // where copies of it would be known
   std::uint32_t tuple_hash = 0;
 };
 

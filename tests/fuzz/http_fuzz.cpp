@@ -29,8 +29,8 @@ void check_message(const Message& m, const SideRecord& tape, const Limits& limit
   REQUIRE(m.end <= tape.delivered);
   REQUIRE(m.first && m.last);
   REQUIRE(m.first.number <= m.last.number);
-  REQUIRE(m.start.size() <= limits.max_target_bytes);
-  REQUIRE(m.host.size() <= limits.max_field_bytes);
+  REQUIRE(m.start().size() <= limits.max_target_bytes);
+  REQUIRE(m.host().size() <= limits.max_field_bytes);
   REQUIRE(m.body_head.size() <= (m.body_decoded ? http::kMaxDecodedBytes : limits.body_head_bytes));
   REQUIRE(m.body_bytes <= m.end - m.begin);
   REQUIRE(m.error.empty() || (m.error_offset >= m.begin && m.error_offset <= m.end));

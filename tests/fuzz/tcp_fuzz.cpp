@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operations on a few tuples through one Tracker, checked against what the
-// stream sink is promised. Each operation is 8 bytes: tuple and side, flags,
+// stream sink is promised, and the shortcut for expected segments against what it is
+// a shortcut for. Each operation is 8 bytes: tuple and side, flags,
 // sequence and acknowledgement (signed, relative to where the side stands),
 // payload length, window, time step, IP id.
 #include <algorithm>
@@ -11,6 +12,7 @@
 #include <map>
 #include <string>
 
+#include "tcp/flow_twin.hpp"
 #include "tcp/tracker.hpp"
 
 namespace {
@@ -90,6 +92,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Ledger ledger;
   Checker checker;
   tcp::Tracker tracker{settings, ledger, checker, checker};
+  tcp::FlowTwins twins{settings};
 
   static const std::array<std::byte, 256> kPayload = [] {
     std::array<std::byte, 256> bytes{};
@@ -137,6 +140,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       tracker.on_icmp_error(error);
     } else {
       tracker.on_segment(segment);
+      require(twins.on_segment(segment));
     }
   }
   tracker.finish();

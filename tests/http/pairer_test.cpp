@@ -31,8 +31,8 @@ TEST(Pairer, FillsTheFieldsOfBothMessages) {
   ASSERT_EQ(s.recorder.exchanges.size(), 1u);
   const Exchange& x = s.recorder.exchanges[0];
   EXPECT_TRUE(s.recorder.settled_early[0]);
-  EXPECT_EQ(x.request.start, "/n?x=1");
-  EXPECT_EQ(x.request.host, "cb.example");
+  EXPECT_EQ(x.request.start(), "/n?x=1");
+  EXPECT_EQ(x.request.host(), "cb.example");
   EXPECT_TRUE(x.request.expect_continue);
   EXPECT_EQ(x.request.content_length, 5u);
   EXPECT_EQ(x.request.body_head, "");  // of responses only
@@ -40,8 +40,8 @@ TEST(Pairer, FillsTheFieldsOfBothMessages) {
   EXPECT_EQ(x.request.first.number, 2u);
   EXPECT_EQ(x.acked_by.number, 3u);
   EXPECT_EQ(x.active_before.number, 1u);
-  EXPECT_EQ(x.response->host, "nginx");
-  EXPECT_EQ(x.response->content_encoding, "gzip");
+  EXPECT_EQ(x.response->host(), "nginx");
+  EXPECT_EQ(x.response->content_encoding(), "gzip");
   EXPECT_EQ(x.response->keep_alive_timeout_s, 15u);
   EXPECT_EQ(x.response->body_head, "body");
   EXPECT_EQ(x.response->peer_acked, x.request.end);
@@ -50,7 +50,7 @@ TEST(Pairer, FillsTheFieldsOfBothMessages) {
 TEST(Pairer, HostComesFromAnAbsoluteTargetIfThereIsNoField) {
   Script s;
   s.client("GET http://user@h.example:81/p HTTP/1.1\r\n\r\n").end();
-  EXPECT_EQ(s.recorder.exchanges[0].request.host, "h.example:81");
+  EXPECT_EQ(s.recorder.exchanges[0].request.host(), "h.example:81");
 }
 
 TEST(Pairer, TrailersDoNotChangeTheHead) {

@@ -18,8 +18,8 @@ namespace httpdiag::http {
 
 inline std::string describe(const Message& m, bool request) {
   static constexpr const char* kStates[] = {"incomplete", "complete", "unknown"};
-  std::string text =
-      request ? fmt::format("{} {}", m.method, m.start) : fmt::format("{} {}", m.status, m.start);
+  std::string text = request ? fmt::format("{} {}", m.method(), m.start())
+                             : fmt::format("{} {}", m.status, m.start());
   text += fmt::format(" {}", kStates[static_cast<std::size_t>(m.state)]);
   if (m.body_bytes > 0) text += fmt::format(" body={}", m.body_bytes);
   if (m.chunked) text += " chunked";

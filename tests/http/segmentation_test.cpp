@@ -89,8 +89,9 @@ std::string play(const Talk& talk, const std::vector<std::size_t>& cuts) {
   script.ack(Side::client).fin(Side::server).end();
   std::string text;
   for (const Exchange& x : script.recorder.exchanges) {
-    text += fmt::format("{} [{},{}) {} {:x} {}\n", describe(x), x.request.begin, x.request.end,
-                        x.request.host, x.request.digest, x.response ? x.response->body_head : "-");
+    text +=
+        fmt::format("{} [{},{}) {} {:x} {}\n", describe(x), x.request.begin, x.request.end,
+                    x.request.host(), x.request.digest, x.response ? x.response->body_head : "-");
   }
   for (const std::string& line : script.recorder.lines) {
     if (line.find("->") == std::string::npos) text += line + "\n";

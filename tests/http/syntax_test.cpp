@@ -140,7 +140,7 @@ TEST(Syntax, AnEndlessHeadIsAnError) {
   ASSERT_EQ(s.recorder.exchanges.size(), 1u);
   EXPECT_EQ(s.recorder.exchanges[0].request.error, "HPE_HEADER_OVERFLOW");
   EXPECT_TRUE(s.recorder.exchanges[0].request.fatal);
-  EXPECT_EQ(s.recorder.exchanges[0].request.start, "/");
+  EXPECT_EQ(s.recorder.exchanges[0].request.start(), "/");
 }
 
 TEST(Syntax, LongTargetsAndFieldsAreCut) {
@@ -148,8 +148,8 @@ TEST(Syntax, LongTargetsAndFieldsAreCut) {
   s.client("GET /" + std::string(9000, 'a') + " HTTP/1.1\r\nHost: " + std::string(9000, 'h') +
            "\r\n\r\n")
       .end();
-  EXPECT_EQ(s.recorder.exchanges[0].request.start.size(), Limits{}.max_target_bytes);
-  EXPECT_EQ(s.recorder.exchanges[0].request.host.size(), Limits{}.max_field_bytes);
+  EXPECT_EQ(s.recorder.exchanges[0].request.start().size(), Limits{}.max_target_bytes);
+  EXPECT_EQ(s.recorder.exchanges[0].request.host().size(), Limits{}.max_field_bytes);
 }
 
 TEST(Syntax, AMalformedRequestDoesNotHideTheNext) {

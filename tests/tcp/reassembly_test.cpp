@@ -72,6 +72,26 @@ TEST(Reassembly, SnaplenCutsAreGapsOfKnownSize) {
   EXPECT_EQ(t.recorder.client, "cut=7");
 }
 
+// Of a merged capture one file may have a longer snaplen than the other.
+TEST(Reassembly, ACopyThatWasCapturedToAnotherLengthDoesNotDiffer) {
+  Script t;
+  t.handshake()
+      .send(Side::client, 30, kAck, 1001, 5001, "abc", {.wire_length = 10})
+      .c(330, kAck, 1001, 5001, "abcdefghij")
+      .finish();
+  EXPECT_FALSE(t.recorder.odd(Oddity::differing_copy));
+  EXPECT_EQ(t.recorder.client, "retransmitted=1 head=1 cut=7");
+}
+
+TEST(Reassembly, ACopyWithOtherBytesDiffers) {
+  Script t;
+  t.handshake()
+      .send(Side::client, 30, kAck, 1001, 5001, "abc", {.wire_length = 10})
+      .send(Side::client, 330, kAck, 1001, 5001, "abd", {.wire_length = 10})
+      .finish();
+  EXPECT_TRUE(t.recorder.odd(Oddity::differing_copy));
+}
+
 TEST(Reassembly, GivesUpAHoleWhenTheBufferIsFull) {
   Settings settings;
   settings.limits.reassembly_side_bytes = 300;

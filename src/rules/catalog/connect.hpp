@@ -94,7 +94,7 @@ inline constexpr std::array kConnectRules{
     RuleInfo{
         .label = Label::connect_abandoned,
         .id = "connect-abandoned",
-        .title = "Client gave up before the SYN was answered",
+        .title = "SYNs went unanswered, and no more followed",
         .scope = Scope::flow,
         .role = Role::primary,
         .phase = Phase::connect,
@@ -107,8 +107,10 @@ inline constexpr std::array kConnectRules{
             "socket sends no packet. The client waited at least from its first to its last SYN, "
             "and at most until the next one was due.",
         .guards =
-            "If the capture ends before the next SYN was due, nothing is proven: "
-            "capture-ended-early. A late SYN-ACK that draws a RST is handshake-client-reset. A "
+            "If the capture ends before the second SYN was due, nothing is proven: "
+            "capture-ended-early. If it ends before a later one was due, whether the client gave "
+            "up is open, and the confidence is low. A late SYN-ACK that draws a RST is "
+            "handshake-client-reset. A "
             "client that tries two addresses at once drops the slower one on purpose.",
         .symptoms =
             "Java: java.net.SocketTimeoutException: connect timed out; Java: "

@@ -23,7 +23,9 @@ inline constexpr std::array kRequestRules{
         .what =
             "The bytes on this connection are no HTTP/1.x that can be read: TLS, HTTP/2, what "
             "follows an Upgrade or a CONNECT, or another protocol. Handshake, loss, idle times, "
-            "resets and closing are still judged. Requests and responses are not.",
+            "resets and closing are still judged. Requests and responses are not. A greeting of "
+            "the "
+            "server's in front of exchanges that are HTTP is noted with this label, too.",
         .guards = "A damaged request still starts with a method and is request-malformed. Right "
                   "after a mid-stream start or a gap the middle of a body looks opaque too, until "
                   "the next start line.",

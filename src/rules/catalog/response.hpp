@@ -76,9 +76,9 @@ inline constexpr std::array kResponseRules{
     RuleInfo{
         .label = Label::response_stalled,
         .id = "response-stalled",
-        .title = "Response stopped in the middle",
+        .title = "Response stopped arriving",
         .scope = Scope::exchange,
-        .role = Role::primary,
+        .role = Role::either,
         .phase = Phase::response,
         .severity = Severity::error,
         .party = Party::server_app,
@@ -86,10 +86,13 @@ inline constexpr std::array kResponseRules{
         .what =
             "The response began, is not complete, and no new byte comes for 5 s or longer, until "
             "the client closes or the capture ends. If everything sent is acknowledged and the "
-            "client's window is open, the server stopped producing.",
+            "client's window is open, the server stopped producing. Or all of it was sent, and "
+            "sent "
+            "again, and the client never acknowledged it.",
         .guards = "If the server repeats unacknowledged bytes, the network loses them: "
                   "loss-recovery-delay says so. If the client's window is closed, the client does "
-                  "not read: zero-window-stall. Event streams pause on purpose.",
+                  "not read: zero-window-stall. Event streams pause on purpose, and a response "
+                  "in chunks may be one: its pauses are stated and nobody is blamed.",
         .symptoms =
             "Java: java.net.SocketTimeoutException: Read timed out while reading the body; Go: "
             "Client.Timeout or context cancellation while reading body; undici: "

@@ -47,10 +47,11 @@ inline constexpr std::array kTransportRules{
         .party = Party::unknown,
         .confidence = Confidence::medium,
         .what = "One side announces a receive window of 0 for 500 ms or longer while the other has "
-                "more to send, as window probes or the data right after the reopening show. The "
-                "application on the announcing side does not read: the server for uploads, the "
-                "client for downloads. If the exchange never completes behind the closed window, "
-                "this is its primary label.",
+                "more to send, as window probes, data that is sent again and answered by another "
+                "window of 0, or the data right after the reopening show. The application on the "
+                "announcing side does not read: the server for uploads, the client for downloads. "
+                "If the exchange never completes behind the closed window, or the window was "
+                "closed for most of an upload that was broken off, this is its primary label.",
         .guards =
             "A window that is merely small is no zero window. A SYN, FIN or RST with window 0 "
             "does not count. Window probes look like keep-alive probes, and Wireshark may name "
