@@ -12,6 +12,7 @@
 #include "http/pairer.hpp"
 #include "rules/engine.hpp"
 #include "tcp/tracker.hpp"
+#include "tls/reader.hpp"
 
 namespace httpdiag {
 
@@ -25,7 +26,8 @@ class Pipeline {
       : ledger_{ledger},
         decoder_{settings.limits},
         rules_{settings, flows},
-        http_{settings.limits, rules_, settings.digest_bodies},
+        tls_{settings.limits, rules_},
+        http_{settings.limits, rules_, settings.digest_bodies, &tls_},
         tcp_{settings, ledger, http_, rules_} {}
 
   void on_packets(std::span<const Packet> packets) {
@@ -73,6 +75,7 @@ class Pipeline {
   Ledger& ledger_;
   decode::Decoder decoder_;  // packet -> segment
   rules::Engine rules_;      // exchange, flow -> findings
+  tls::Reader tls_;          // what is no HTTP -> handshakes, bursts
   http::Pairer http_;        // chunk -> message -> exchange
   tcp::Tracker tcp_;         // segment -> flow -> chunk
   std::array<tcp::Arrival, PacketSource::kMostPackets> arrivals_;

@@ -58,6 +58,8 @@ std::string_view name(Phase phase) {
       return "capture";
     case Phase::connect:
       return "connect";
+    case Phase::tls:
+      return "tls";
     case Phase::payload:
       return "payload";
     case Phase::request:

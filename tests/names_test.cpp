@@ -23,7 +23,8 @@ TEST(Names, AreThoseOfTheReportContract) {
   EXPECT_EQ(all_names(Scope::aggregate), "capture flow exchange aggregate");
   EXPECT_EQ(all_names(Role::either), "primary annotation primary|annotation");
   EXPECT_EQ(all_names(Phase::none),
-            "capture connect payload request wait response http reuse teardown transport own none");
+            "capture connect tls payload request wait response http reuse teardown transport own "
+            "none");
   EXPECT_EQ(all_names(Party::unknown),
             "none client-app client-host network server-host server-app capture unknown");
   EXPECT_EQ(all_names(Confidence::high), "low medium high");

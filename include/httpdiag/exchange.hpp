@@ -55,6 +55,7 @@ struct MessageShape {
   bool snaplen_cut = false;     // the gap is the snaplen's
   bool resynchronised = false;  // start line found after a gap: it may not be the next message
   bool missing_last_chunk = false;
+  bool tls_record = false;  // response: the first bytes are a TLS record's
   // Request: a final answer to Expect: 100-continue made the client keep its body back (RFC 9110
   // §10.1.1).
   bool body_omitted = false;

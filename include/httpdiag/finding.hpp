@@ -40,6 +40,10 @@ enum class Label : std::uint16_t {
   stale_port_reuse,
   connect_slow,
   connection_unused,
+  tls_alert,
+  tls_handshake_aborted,
+  tls_handshake_stalled,
+  tls_plaintext_mismatch,
   payload_opaque,
   request_not_acked,
   request_incomplete,
@@ -88,6 +92,7 @@ enum class Role : std::uint8_t { primary, annotation, either };
 enum class Phase : std::uint8_t {
   capture,
   connect,
+  tls,
   payload,
   request,
   wait,

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "httpdiag/packet.hpp"
 #include "httpdiag/patterns.hpp"
 #include "httpdiag/settings.hpp"
+#include "httpdiag/tls.hpp"
 
 namespace httpdiag {
 
@@ -90,6 +92,7 @@ struct FlowReport {
   std::array<SideReport, 2> sides;
   std::uint64_t duplicates = 0;
   std::optional<Duration> rtt;
+  std::shared_ptr<const TlsSession> tls;  // null: no TLS was seen
   Label label = Label::ok;
   Severity severity = Severity::ok;
   std::vector<Label> labels;

@@ -54,6 +54,13 @@ struct Limits {
   std::uint32_t max_head_bytes = 1u << 20;  // a message head beyond this is malformed
   std::uint32_t max_pipelined = 1024;       // open exchanges per flow
 
+  // TLS sessions read at once (about 600 bytes each); handshake messages kept while they are not
+  // whole: of each (certificate chains are 2 to 10 kB, the server's own certificate comes first),
+  // and of all together.
+  std::uint32_t max_tls_sessions = 1u << 18;
+  std::uint32_t tls_message_bytes = 32u << 10;
+  std::uint64_t tls_total_bytes = 16u << 20;
+
   // Healthy flows and exchanges reported in full; further ones are counted. Those with a problem
   // always are.
   std::uint32_t max_healthy_flows = 10000;
@@ -115,6 +122,9 @@ struct Thresholds {
   std::uint32_t onset_min_failures = 3;
   std::uint32_t onset_min_before = 10;  // good exchanges before the first failure
   Duration onset_trigger = 60s;         // a first RST this close to it belongs to it
+  Duration tls_stall = 5s;              // a handshake takes two round trips
+  Duration tls_alert_close = 1s;        // a warning alert this close in front of the end caused it
+  std::uint32_t tls_burst_multiplexed = 100;  // bytes; housekeeping of HTTP/2 is shorter
 
   double loss_ratio = 0.02;
   std::uint32_t loss_min_packets = 5;

@@ -80,6 +80,9 @@ struct alignas(64) Work {
   }
 };
 
+/// What becomes of a flow that is no HTTP, or not any more.
+enum class Opaque : std::uint8_t { no, unread, handed_on };
+
 /// Per flow with payload; one cache line.
 struct alignas(64) Conversation {
   Work* work = nullptr;
@@ -91,7 +94,7 @@ struct alignas(64) Conversation {
   std::array<Mode, 2> mode{Mode::between, Mode::between};
   std::array<bool, 2> gap{};  // why `skipping`: bytes are not in the capture
   bool client_gap = false;    // a request may have been lost since the last one
-  bool opaque = false;
+  Opaque opaque = Opaque::no;
   bool server_spoke = false;
   std::uint8_t preamble = 0;  // bytes read of a binary PROXY header's fixed part, or kNoPreamble
   std::uint16_t preamble_left = 0;  // of its variable part

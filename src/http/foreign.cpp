@@ -64,10 +64,19 @@ void Pairer::Impl::withdraw_request(Conversation& c, Open& open) {
 
 void Pairer::Impl::drop_request_as_opaque(const FlowRecord& flow, Conversation& c, Open& open,
                                           std::string_view protocol) {
-  const PacketRef packet = open.x.request.first;
+  const Message& request = open.x.request;
+  const MessageReader* reader = c.work->open[0] == &open ? c.work->reader[0] : nullptr;
   const std::string name{protocol};  // may point into the reader
+  const std::string bytes{reader != nullptr ? reader->raw_head() : std::string_view{}};
+  const StreamChunk begun{.from = Side::client,
+                          .offset = request.begin,
+                          .bytes = std::as_bytes(std::span{bytes}),
+                          .carried_by = request.first,
+                          .released_by = request.last,
+                          .peer_acked = request.peer_acked};
   withdraw_request(c, open);
-  go_opaque(flow, c, Side::client, packet, name);
+  go_opaque(flow, c, Side::client, begun.carried_by, name);
+  if (c.opaque == Opaque::handed_on) opaque_->on_chunk(flow, begun);
 }
 
 // A server that says something before any request: a greeting of another protocol, or of a device

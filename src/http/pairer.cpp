@@ -34,12 +34,13 @@ void Pairer::Impl::go_opaque(const FlowRecord& flow, Conversation& c, Side from,
       close_reader(c, side, Mode::between);
     }
   }
-  c.opaque = true;
   if (c.mode[1] == Mode::preface) {  // that was the first sign of it
     from = Side::server;
     packet = c.unsolicited;
     c.mode[1] = Mode::between;
   }
+  const bool wanted = opaque_ != nullptr && opaque_->on_opaque(flow, protocol);
+  c.opaque = wanted ? Opaque::handed_on : Opaque::unread;
   exchanges_.on_stray(flow, {.kind = Stray::Kind::opaque,
                              .from = from,
                              .packet = packet,
@@ -67,7 +68,10 @@ void Pairer::Impl::recheck_acked(Work& w, const Message& message) {
 void Pairer::Impl::on_chunk(const FlowRecord& flow, const StreamChunk& chunk) {
   if (chunk.bytes.empty()) return;
   Conversation& c = conversation(flow);
-  if (c.opaque) return;
+  if (c.opaque != Opaque::no) {
+    if (c.opaque == Opaque::handed_on) opaque_->on_chunk(flow, chunk);
+    return;
+  }
   Input in{flow, chunk, {reinterpret_cast<const char*>(chunk.bytes.data()), chunk.bytes.size()}};
   if (chunk.from == Side::client) {
     client_bytes(c, in);
@@ -75,16 +79,26 @@ void Pairer::Impl::on_chunk(const FlowRecord& flow, const StreamChunk& chunk) {
     server_bytes(c, in);
     c.server_spoke = true;
   }
+  if (c.opaque == Opaque::handed_on && !in.empty()) hand_on_rest(in);
   if (c.work != nullptr) {
     mark_acked(flow, c);
     settle(flow, c, chunk.released_by.time);
   }
 }
 
+/// What stands behind the bytes that were HTTP.
+void Pairer::Impl::hand_on_rest(const Input& in) {
+  StreamChunk rest = in.chunk;
+  rest.offset += in.at;
+  rest.bytes = rest.bytes.subspan(in.at);
+  opaque_->on_chunk(in.flow, rest);
+}
+
 void Pairer::Impl::on_gap(const FlowRecord& flow, const StreamGap& gap) {
   if (gap.cause == GapCause::lost) return;  // nothing follows: what is open stays incomplete
   Conversation& c = conversation(flow);
-  if (c.opaque) {  // the answer that made it so may be in the gap
+  if (c.opaque != Opaque::no) {  // the answer that made it so may be in the gap
+    if (c.opaque == Opaque::handed_on) opaque_->on_gap(flow, gap);
     if (gap.from == Side::server && waiting(c) != nullptr && !c.work->missing) {
       note_missing(c, gap, gap.offset, false);
     }
@@ -103,7 +117,9 @@ void Pairer::Impl::on_gap(const FlowRecord& flow, const StreamGap& gap) {
 
 void Pairer::Impl::on_ack(const FlowRecord& flow, Side side) {
   Conversation* c = find(flow);
-  if (c == nullptr || c->work == nullptr) return;
+  if (c == nullptr) return;
+  if (c->opaque == Opaque::handed_on) opaque_->on_ack(flow, side);
+  if (c->work == nullptr) return;
   // The request's acknowledgement is a fact about the exchange; the response's decides it.
   if (side == Side::client) {
     mark_acked(flow, *c);
@@ -156,13 +172,15 @@ void Pairer::Impl::on_end(const FlowRecord& flow, EndCause, Timestamp now) {
     w.early.clear();
     release_if_idle(*c);
   }
+  if (c->opaque == Opaque::handed_on) opaque_->on_end(flow);
   free_slots_.push_back(flow.sink_slot);
   *c = Conversation{};
   flow.sink_slot = 0;
 }
 
-Pairer::Pairer(const Limits& limits, ExchangeSink& exchanges, bool digest_bodies)
-    : impl_{std::make_unique<Impl>(limits, exchanges, digest_bodies)} {}
+Pairer::Pairer(const Limits& limits, ExchangeSink& exchanges, bool digest_bodies,
+               OpaqueSink* opaque)
+    : impl_{std::make_unique<Impl>(limits, exchanges, digest_bodies, opaque)} {}
 Pairer::~Pairer() = default;
 
 void Pairer::on_chunk(const FlowRecord& flow, const StreamChunk& chunk) {

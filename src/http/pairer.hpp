@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "httpdiag/exchange.hpp"
+#include "httpdiag/opaque.hpp"
 #include "httpdiag/settings.hpp"
 #include "httpdiag/stream.hpp"
 
@@ -13,8 +14,10 @@ namespace httpdiag::http {
 
 class Pairer final : public StreamSink {
  public:
-  /// `digest_bodies` false: no report will show Message::digest.
-  Pairer(const Limits& limits, ExchangeSink& exchanges, bool digest_bodies = true);
+  /// `digest_bodies` false: no report will show Message::digest. What is no HTTP is handed on to
+  /// `opaque`, if there is one.
+  Pairer(const Limits& limits, ExchangeSink& exchanges, bool digest_bodies = true,
+         OpaqueSink* opaque = nullptr);
   ~Pairer();
 
   void on_chunk(const FlowRecord& flow, const StreamChunk& chunk) override;

@@ -16,8 +16,8 @@ namespace httpdiag::http {
 
 class Pairer::Impl {
  public:
-  Impl(const Limits& limits, ExchangeSink& exchanges, bool digest_bodies)
-      : limits_{limits}, exchanges_{exchanges}, digest_bodies_{digest_bodies} {}
+  Impl(const Limits& limits, ExchangeSink& exchanges, bool digest_bodies, OpaqueSink* opaque)
+      : limits_{limits}, exchanges_{exchanges}, digest_bodies_{digest_bodies}, opaque_{opaque} {}
 
   void on_chunk(const FlowRecord& flow, const StreamChunk& chunk);
   void on_gap(const FlowRecord& flow, const StreamGap& gap);
@@ -54,6 +54,7 @@ class Pairer::Impl {
   static bool skip_empty_lines(Input& in);
   void go_opaque(const FlowRecord& flow, Conversation& c, Side from, PacketRef packet,
                  std::string_view protocol);
+  void hand_on_rest(const Input& in);
   void extend_unknown(Conversation& c, Message& message, const Input& in);
   static void recheck_acked(Work& w, const Message& message);
 
@@ -121,6 +122,7 @@ class Pairer::Impl {
   const Limits& limits_;
   ExchangeSink& exchanges_;
   const bool digest_bodies_;
+  OpaqueSink* opaque_;                             // may be null
   base::StableArray<Conversation> conversations_;  // FlowRecord::sink_slot is the index + 1
   std::vector<std::uint32_t> free_slots_;
   Pool<Work> works_;

@@ -19,7 +19,7 @@ bool is_rtsp(std::string_view target) {
 }  // namespace
 
 void Pairer::Impl::client_bytes(Conversation& c, Input& in) {
-  while (!in.empty() && !c.opaque) {
+  while (!in.empty() && c.opaque == Opaque::no) {
     switch (c.mode[0]) {
       case Mode::between:
         if (c.preamble != Conversation::kNoPreamble) skip_binary_preamble(c, in);

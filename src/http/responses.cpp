@@ -23,7 +23,7 @@ bool is_interim(std::uint16_t status) { return status >= 100 && status < 200 && 
 }  // namespace
 
 void Pairer::Impl::server_bytes(Conversation& c, Input& in) {
-  while (!in.empty() && !c.opaque) {
+  while (!in.empty() && c.opaque == Opaque::no) {
     switch (c.mode[1]) {
       case Mode::tunnel:
       case Mode::between:
@@ -349,6 +349,8 @@ void Pairer::Impl::response_broken(const FlowRecord& flow, Conversation& c) {
     drop_request_as_opaque(flow, c, open, "unknown");
     return;
   }
+  open.response().tls_record =
+      w.reader[1]->not_http() && looks_like_tls_record(w.reader[1]->raw_head());
   w.reader[1]->give_up();
   if (open.role == Role::unsolicited && !open.told) {
     tell_unsolicited(flow, c, open,
@@ -401,7 +403,7 @@ void Pairer::Impl::server_gap(const FlowRecord& flow, Conversation& c, const Str
         }
         break;
     }
-    if (c.opaque) return;
+    if (c.opaque != Opaque::no) return;
   } else if (c.work != nullptr && c.work->open[1] != nullptr && cut) {
     Message& response =
         c.work->open[1]->response();  // another packet of a message of unknown length

@@ -106,6 +106,8 @@ bool may_be_response(string_view bytes) {
 
 Opening judge_opening(Kind kind, string_view bytes) {
   if (kind == Kind::response) {
+    const bool record = !bytes.empty() && bytes[0] >= 20 && bytes[0] <= 23;  // of TLS, it may be
+    if (record && bytes.size() < 5) return Opening::need_more;
     if (!may_be_response(bytes)) return Opening::not_http;
     return bytes.size() < 5 ? Opening::need_more : Opening::http;
   }

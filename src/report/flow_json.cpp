@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "report/redact.hpp"
+#include "report/tls_json.hpp"
 
 namespace httpdiag::report {
 namespace {
@@ -203,6 +204,7 @@ void write_flow_fields(JsonOut& json, const FlowReport& flow, const Options& opt
   write_both(json, "retransmitted", flow, &SideReport::retransmitted);
   json.field("duplicates", flow.duplicates);
   json.field("rtt_us", microseconds(flow.rtt));
+  write_tls(json, flow);
   json.field("label", info(flow.label).id);
   json.field("severity", name(flow.severity));
   write_labels(json, flow.labels);

@@ -10,6 +10,7 @@
 #include "httpdiag/symptoms.hpp"
 #include "report/oddity_text.hpp"
 #include "report/redact.hpp"
+#include "report/tls_json.hpp"
 
 namespace httpdiag::report {
 namespace {
@@ -259,6 +260,7 @@ void show_flow_in_full(Page& page, const FlowReport& flow, const Options& option
                    flow.history, flow.rtt ? ", round trip " + base::duration(*flow.rtt) : ""));
   side_line(page, "Client", flow.sides[index(Side::client)]);
   side_line(page, "Server", flow.sides[index(Side::server)]);
+  item(page, "TLS", tls_text(flow));
   if (flow.duplicates != 0)
     item(page, "Copies", base::count(flow.duplicates, "packet") + " captured twice");
   for (const OddityReport& odd : flow.oddities) item(page, "Odd", words(odd));

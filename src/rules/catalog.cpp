@@ -18,6 +18,7 @@
 #include "rules/catalog/response.hpp"
 #include "rules/catalog/reuse.hpp"
 #include "rules/catalog/teardown.hpp"
+#include "rules/catalog/tls.hpp"
 #include "rules/catalog/transport.hpp"
 #include "rules/catalog/wait.hpp"
 
@@ -36,11 +37,11 @@ constexpr auto join(const std::array<RuleInfo, sizes>&... tables) {
   return all;
 }
 
-constexpr std::array<RuleInfo, kLabelCount> kCatalog =
-    join(rules::catalog::kCaptureRules, rules::catalog::kConnectRules,
-         rules::catalog::kHandshakeRules, rules::catalog::kRequestRules, rules::catalog::kWaitRules,
-         rules::catalog::kResponseRules, rules::catalog::kHttpRules, rules::catalog::kReuseRules,
-         rules::catalog::kTeardownRules, rules::catalog::kTransportRules);
+constexpr std::array<RuleInfo, kLabelCount> kCatalog = join(
+    rules::catalog::kCaptureRules, rules::catalog::kConnectRules, rules::catalog::kHandshakeRules,
+    rules::catalog::kTlsRules, rules::catalog::kRequestRules, rules::catalog::kWaitRules,
+    rules::catalog::kResponseRules, rules::catalog::kHttpRules, rules::catalog::kReuseRules,
+    rules::catalog::kTeardownRules, rules::catalog::kTransportRules);
 
 constexpr bool in_label_order() {
   for (std::size_t i = 0; i < kCatalog.size(); ++i) {

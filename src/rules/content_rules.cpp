@@ -7,27 +7,47 @@
 #include "base/text.hpp"
 #include "rules/finding_builder.hpp"
 #include "rules/rule_lists.hpp"
+#include "rules/tls_words.hpp"
 
 namespace httpdiag::rules {
 
+namespace {
+
+std::string carried(const FlowFacts& facts) {
+  const std::string_view protocol = facts.opaque_protocol;
+  const bool tunnel = protocol == "connect-tunnel";
+  if (facts.tls != nullptr) {
+    return fmt::format("{}{}; its content is not visible", tls_words(*facts.tls),
+                       tunnel ? " in a tunnel" : "");
+  }
+  if (protocol == "tls") return "TLS; its content is not visible";
+  if (protocol == "http2") return "HTTP/2, which is not read yet";
+  if (protocol == "upgrade") return "another protocol after 101 Switching Protocols";
+  return tunnel ? "a tunnel; its content is not read" : "no HTTP/1.x";
+}
+
+}  // namespace
+
 std::optional<Finding> payload_opaque(const FlowFacts& facts, const Thresholds&) {
   if (!facts.opaque) return std::nullopt;
-  const std::string_view protocol = facts.opaque_protocol;
-  const std::string_view what = protocol == "tls"     ? "TLS; its content is not visible"
-                                : protocol == "http2" ? "HTTP/2, which is not read yet"
-                                : protocol == "upgrade"
-                                    ? "another protocol after 101 Switching Protocols"
-                                : protocol == "connect-tunnel" ? "a tunnel; its content is not read"
-                                                               : "no HTTP/1.x";
-  const bool preface = protocol == "preface";
-  return FindingBuilder{
+  if (facts.opaque_protocol == "preface") {
+    return FindingBuilder{Label::payload_opaque,
+                          "The server began with something that is no HTTP/1.x; the HTTP that "
+                          "follows is judged."}
+        .evidence(facts.opaque, std::nullopt, "first such bytes")
+        .fact("protocol", std::string{"preface"})
+        .build();
+  }
+  const bool tls = facts.tls != nullptr;
+  FindingBuilder finding{
       Label::payload_opaque,
-      preface ? std::string{"The server began with something that is no "
-                            "HTTP/1.x; the HTTP that follows is judged."}
-              : fmt::format("The connection carries {}. Verdicts rest on TCP alone.", what)}
-      .evidence(facts.opaque, std::nullopt, "first such bytes")
-      .fact("protocol", std::string{protocol})
-      .build();
+      fmt::format("The connection carries {}. Verdicts rest on {}.", carried(facts),
+                  tls ? "TCP, the readable part of the handshake, and on who sent how much when"
+                      : "TCP alone")};
+  finding.evidence(facts.opaque, std::nullopt, "first such bytes")
+      .fact("protocol", std::string{facts.opaque_protocol});
+  if (tls) add_tls_facts(finding, *facts.tls, facts.opaque.time);
+  return finding.build();
 }
 
 std::optional<Finding> response_unsolicited(const FlowFacts& facts, const Thresholds&) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <vector>
 
 #include "base/stable_array.hpp"
@@ -38,6 +39,7 @@ struct Account {
   struct Strays {
     PacketRef opaque, unsolicited, garbage, pipelined, pipelined_behind;
     std::string protocol;
+    std::shared_ptr<const TlsSession> tls;
     std::map<Label, Unshown> unshown;  // problem exchanges beyond the cap
   };
   std::unique_ptr<Strays> strays;
@@ -60,6 +62,12 @@ class Engine::Impl {
   void on_packet(PacketRef packet) { tally_.on_packet(packet); }
   void on_exchange(const FlowRecord& flow, Exchange& exchange, bool settled, Timestamp now);
   void on_stray(const FlowRecord& flow, const Stray& stray);
+  void on_tls_server(const Endpoint& server) {
+    if (tls_servers_.size() < kMaxTlsServers) tls_servers_.insert(server);
+  }
+  void on_tls(const FlowRecord& flow, std::shared_ptr<const TlsSession> session) {
+    strays(account(flow)).tls = std::move(session);
+  }
   void on_flow(const FlowRecord& flow, EndCause cause, Timestamp now);
   Report finish(const CaptureSummary& input, const Ledger& ledger) {
     Report report = tally_.finish(input, ledger, patterns_);
@@ -70,6 +78,8 @@ class Engine::Impl {
  private:
   // A client that pipelines without end gets its verdicts before the flow has ended.
   static constexpr std::size_t kMaxUndecided = 1024;
+  // Endpoints remembered as servers of TLS. Further ones are strangers.
+  static constexpr std::size_t kMaxTlsServers = 4096;
 
   Account& account(const FlowRecord& flow);
   Account::Strays& strays(Account& account);
@@ -90,6 +100,7 @@ class Engine::Impl {
   base::StableArray<Account> accounts_;  // FlowRecord::rules_slot is the index + 1
   std::vector<std::uint32_t> free_;
   std::uint64_t healthy_shown_ = 0;
+  std::set<Endpoint> tls_servers_;
 };
 
 Account& Engine::Impl::account(const FlowRecord& flow) {
@@ -220,6 +231,7 @@ FlowReport Engine::Impl::describe(const FlowRecord& flow, Account& own) const {
 FlowVerdict Engine::Impl::judge_ended(Account& own, const FlowRecord& flow, EndCause cause,
                                       Timestamp now) {
   FlowFacts facts = measure(flow, cause, now, settings_.thresholds);
+  facts.server_speaks_tls = !own.undecided.empty() && tls_servers_.contains(flow.server);
   for (const Exchange& exchange : own.undecided) judge_one(own, exchange, facts);
 
   facts.exchanges = own.exchanges;
@@ -231,6 +243,7 @@ FlowVerdict Engine::Impl::judge_ended(Account& own, const FlowRecord& flow, EndC
   if (own.strays) {
     facts.opaque = own.strays->opaque;
     facts.opaque_protocol = own.strays->protocol;
+    facts.tls = own.strays->tls.get();
     facts.unsolicited = own.strays->unsolicited;
     facts.garbage = own.strays->garbage;
     facts.pipelined = own.strays->pipelined;
@@ -253,6 +266,7 @@ void Engine::Impl::on_flow(const FlowRecord& flow, EndCause cause, Timestamp now
     verdict = judge_ended(own, flow, cause, now);
   }
   FlowReport report = describe(flow, own);
+  if (own.strays) report.tls = own.strays->tls;
   report.label = verdict.label;
   report.severity = verdict.severity;
   report.labels = std::move(verdict.annotations);
@@ -286,6 +300,10 @@ void Engine::on_exchange(const FlowRecord& flow, Exchange& exchange, bool settle
 void Engine::on_stray(const FlowRecord& flow, const Stray& stray) { impl_->on_stray(flow, stray); }
 void Engine::on_flow(const FlowRecord& flow, EndCause cause, Timestamp now) {
   impl_->on_flow(flow, cause, now);
+}
+void Engine::on_tls_server(const Endpoint& server) { impl_->on_tls_server(server); }
+void Engine::on_tls(const FlowRecord& flow, std::shared_ptr<const TlsSession> session) {
+  impl_->on_tls(flow, std::move(session));
 }
 Report Engine::finish(const CaptureSummary& input, const Ledger& ledger) {
   return impl_->finish(input, ledger);

@@ -7,10 +7,11 @@
 
 #include "httpdiag/exchange.hpp"
 #include "httpdiag/report.hpp"
+#include "httpdiag/tls.hpp"
 
 namespace httpdiag::rules {
 
-class Engine final : public ExchangeSink, public FlowSink {
+class Engine final : public ExchangeSink, public FlowSink, public TlsSink {
  public:
   Engine(const Settings& settings, FlowReportSink& reports);
   ~Engine();
@@ -20,6 +21,8 @@ class Engine final : public ExchangeSink, public FlowSink {
   void on_exchange(const FlowRecord& flow, Exchange& exchange, bool settled,
                    Timestamp now) override;
   void on_stray(const FlowRecord& flow, const Stray& stray) override;
+  void on_tls_server(const Endpoint& server) override;
+  void on_tls(const FlowRecord& flow, std::shared_ptr<const TlsSession> session) override;
   void on_flow(const FlowRecord& flow, EndCause cause, Timestamp now) override;
 
   /// After the last flow. `input` may carry damage, which becomes a finding.

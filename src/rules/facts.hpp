@@ -11,6 +11,7 @@
 #include "httpdiag/finding.hpp"
 #include "httpdiag/report.hpp"
 #include "httpdiag/settings.hpp"
+#include "httpdiag/tls.hpp"
 
 namespace httpdiag::rules {
 
@@ -68,6 +69,8 @@ struct FlowFacts {
       pipelined_behind{};  // first request sent before the answer to the one in front of it
   PacketRef opaque{}, unsolicited{}, garbage{};  // strays: see Stray
   std::string_view opaque_protocol{};
+  const TlsSession* tls = nullptr;  // null: no TLS was seen
+  bool server_speaks_tls = false;   // on another connection
   std::uint16_t unsolicited_status = 0;
   std::optional<ClockStep> clock_step{};  // the largest while it lasted, if it is still known
 

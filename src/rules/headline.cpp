@@ -28,15 +28,23 @@ std::string most_frequent(const std::vector<Cause>& causes, Severity severity) {
                      info(worst->label).id, to_string(worst->server));
 }
 
-std::string failed(std::uint64_t exchanges, std::uint64_t all_exchanges, std::uint64_t flows,
-                   std::uint64_t all_flows) {
+/// All that failed as connections did so before a request could be sent.
+bool none_came_about(const std::vector<Cause>& causes) {
+  return std::all_of(causes.begin(), causes.end(), [](const Cause& cause) {
+    const Phase phase = info(cause.label).phase;
+    return cause.severity != Severity::error || cause.example_exchange != 0 ||
+           phase == Phase::connect || phase == Phase::tls;
+  });
+}
+
+std::string failed(const Report& report, std::uint64_t exchanges, std::uint64_t flows) {
   std::string text;
   if (exchanges > 0)
-    text = fmt::format("{} of {} failed", exchanges, base::count(all_exchanges, "request"));
+    text = fmt::format("{} of {} failed", exchanges, base::count(report.exchanges, "request"));
   if (flows > 0) {
     if (!text.empty()) text += " and ";
-    text +=
-        fmt::format("{} of {} failed to come about", flows, base::count(all_flows, "connection"));
+    text += fmt::format("{} of {} failed{}", flows, base::count(report.flows, "connection"),
+                        none_came_about(report.causes) ? " to come about" : "");
   }
   return text;
 }
@@ -47,7 +55,7 @@ std::string headline(const Report& report) {
   const std::uint64_t exchanges = sum(report.causes, Severity::error, true);
   const std::uint64_t flows = sum(report.causes, Severity::error, false);
   if (exchanges + flows > 0) {
-    return fmt::format("{}: {}{}.", failed(exchanges, report.exchanges, flows, report.flows),
+    return fmt::format("{}: {}{}.", failed(report, exchanges, flows),
                        report.causes.size() > 1 ? "most often, " : "",
                        most_frequent(report.causes, Severity::error));
   }

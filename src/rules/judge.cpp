@@ -224,6 +224,9 @@ using NamedByFlow = std::pair<FlowRule, std::optional<Finding>>;
 /// What the flow itself has to say, where its exchanges leave the word to it.
 NamedByFlow flow_primary(const FlowFacts& flow, Severity worst, const Settings& settings) {
   if (auto connect = first_of(connect_primaries(), flow, settings); connect.second) return connect;
+  if (flow.tls != nullptr) {
+    if (auto tls = first_of(tls_primaries(), flow, settings); tls.second) return tls;
+  }
   if (worst < Severity::warning) {
     auto teardown = first_of(teardown_primaries(), flow, settings);
     if (teardown.second && teardown.second->severity >= Severity::warning) return teardown;

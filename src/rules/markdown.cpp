@@ -31,6 +31,8 @@ std::string_view heading(Phase phase) {
       return "The capture itself";
     case Phase::connect:
       return "Connecting";
+    case Phase::tls:
+      return "TLS";
     case Phase::payload:
       return "Payload";
     case Phase::request:

@@ -22,6 +22,7 @@ Retry retry_for(Label label, const ExchangeFacts& facts) {
       // A RST for bytes that were never acknowledged: the kernel threw them away (taxonomy F3).
       return discarded ? Retry::safe : Retry::idempotent_only;
 
+    case tls_plaintext_mismatch:
     case request_malformed:  // the same bytes would fail again
     case late_response:
     case http_redirect:

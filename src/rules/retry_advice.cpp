@@ -17,7 +17,12 @@ std::string_view retry_advice(Label label) {
     case accept_queue_overflow:
     case reset_after_handshake:
     case stale_port_reuse:
+    case tls_alert:
+    case tls_handshake_aborted:
+    case tls_handshake_stalled:
       return "Safe: no request was delivered.";
+    case tls_plaintext_mismatch:
+      return "Safe, and pointless before scheme and port fit: no application saw the request.";
 
     case request_on_half_closed:
     case keepalive_close_race:

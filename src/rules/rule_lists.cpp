@@ -10,9 +10,10 @@ namespace httpdiag::rules {
 namespace {
 
 constexpr std::array kExchangePrimaries = {
-    &request_malformed,  // E1
-    &early_response,     // E2
-    &zero_window_stall,  // promoted (3.1): never completes against a closed window
+    &plain_request_to_tls_port,  // 4.3: the answer is no HTTP, or says so
+    &request_malformed,          // E1
+    &early_response,             // E2
+    &zero_window_stall,          // promoted (3.1): never completes against a closed window
     // E4 to E6 and RSTs come before E3: a request that broke off because the connection was dead
     // is not "incomplete". No byte of a final response was seen.
     &request_after_close_token,  // E4
@@ -71,6 +72,14 @@ constexpr std::array kConnectPrimaries = {
     &reset_after_handshake,
 };
 
+constexpr std::array kTlsPrimaries = {
+    &tls_alert,               // says why by itself
+    &tls_plaintext_mismatch,  // no handshake can come of that
+    &tls_handshake_stalled,   // before "aborted": whoever gives up on silence is not the cause
+    &tls_handshake_aborted,
+    &encrypted_request_unanswered,
+};
+
 constexpr std::array kQuietPrimaries = {&payload_opaque, &connection_unused};
 
 constexpr std::array kTeardownPrimaries = {
@@ -106,6 +115,7 @@ constexpr std::array kFlowAnnotations = {
 std::span<const ExchangeRule> exchange_primaries() { return kExchangePrimaries; }
 std::span<const ExchangeRule> exchange_annotations() { return kExchangeAnnotations; }
 std::span<const FlowRule> connect_primaries() { return kConnectPrimaries; }
+std::span<const FlowRule> tls_primaries() { return kTlsPrimaries; }
 std::span<const FlowRule> quiet_primaries() { return kQuietPrimaries; }
 std::span<const FlowRule> teardown_primaries() { return kTeardownPrimaries; }
 std::span<const FlowRule> flow_annotations() { return kFlowAnnotations; }

@@ -22,6 +22,8 @@ std::span<const ExchangeRule> exchange_primaries();
 std::span<const ExchangeRule> exchange_annotations();
 /// The connect phase; first match is the flow's primary label (taxonomy 3.2).
 std::span<const FlowRule> connect_primaries();
+/// TLS, on flows that have it; first match.
+std::span<const FlowRule> tls_primaries();
 /// What a flow without exchanges amounts to; first match.
 std::span<const FlowRule> quiet_primaries();
 /// How the connection was put away; the first match of a warning or worse is the flow's label where
@@ -79,6 +81,14 @@ std::optional<Finding> accept_queue_overflow(const FlowFacts&, const Thresholds&
 std::optional<Finding> reset_after_handshake(const FlowFacts&, const Thresholds&);
 std::optional<Finding> stale_port_reuse(const FlowFacts&, const Thresholds&);
 std::optional<Finding> connection_unused(const FlowFacts&, const Thresholds&);
+// TLS, as far as it is in plaintext (tls_rules.cpp)
+std::optional<Finding> tls_alert(const FlowFacts&, const Thresholds&);
+std::optional<Finding> tls_plaintext_mismatch(const FlowFacts&, const Thresholds&);
+std::optional<Finding> tls_handshake_stalled(const FlowFacts&, const Thresholds&);
+std::optional<Finding> tls_handshake_aborted(const FlowFacts&, const Thresholds&);
+std::optional<Finding> plain_request_to_tls_port(const ExchangeFacts&, const Thresholds&);
+// What encrypted bursts show (encrypted_rules.cpp)
+std::optional<Finding> encrypted_request_unanswered(const FlowFacts&, const Thresholds&);
 // How the connection was put away (teardown_rules.cpp)
 std::optional<Finding> close_wait_lingering(const FlowFacts&, const Thresholds&);
 std::optional<Finding> fin_not_acked(const FlowFacts&, const Thresholds&);

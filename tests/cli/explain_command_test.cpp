@@ -106,13 +106,6 @@ TEST(ExplainCommand, TakesAMessageWithoutQuotes) {
             output({"explain", "Empty reply from server"}));
 }
 
-TEST(ExplainCommand, SaysWhatIsNotDiagnosedYet) {
-  const std::string text = output({"explain", "TLS handshake timeout"});
-  EXPECT_TRUE(contains(text, "not diagnosed yet")) << text;
-  // Nothing about it where a label of ours remains.
-  EXPECT_FALSE(contains(output({"explain", "ECONNRESET"}), "not diagnosed yet"));
-}
-
 TEST(ExplainCommand, SuggestsTheNearestLabel) {
   EXPECT_TRUE(contains(refusal("no-respnse"), "did you mean no-response?"))
       << refusal("no-respnse");

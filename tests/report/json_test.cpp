@@ -51,8 +51,8 @@ TEST(JsonReport, HasTheFieldsOfTheContractInOrder) {
             (Names{"id",       "client",   "server",        "first_packet",  "last_packet",
                    "first_at", "last_at",  "history",       "handshake",     "ended_by",
                    "states",   "packets",  "payload_bytes", "retransmitted", "duplicates",
-                   "rtt_us",   "label",    "severity",      "labels",        "findings",
-                   "oddities", "exchanges"}));
+                   "rtt_us",   "tls",      "label",         "severity",      "labels",
+                   "findings", "oddities", "exchanges"}));
   EXPECT_EQ(keys(flow["exchanges"][1]),
             (Names{"id", "request", "response", "sent", "acked", "acked_by_packet", "answered",
                    "timing", "retry", "label", "severity", "labels", "findings"}));

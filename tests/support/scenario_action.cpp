@@ -23,6 +23,35 @@ namespace {
 
 constexpr std::int64_t kFarOffset = std::int64_t{1} << 32;
 
+/// "1603 0100": hex digits, up to the end of the word.
+std::string read_hex(Cursor& line) {
+  const std::string digits = line.word("hex digits");
+  std::string bytes;
+  for (std::size_t at = 0; at + 1 < digits.size(); at += 2) {
+    const auto byte = parse_hex(std::string_view{digits}.substr(at, 2));
+    if (!byte) line.fail("\"" + digits + "\" is not hex");
+    bytes += static_cast<char>(*byte);
+  }
+  if (digits.empty() || digits.size() % 2 != 0) line.fail("hex digits come in pairs");
+  return bytes;
+}
+
+/// A TLS record (RFC 5246 §6.2.1) whose body is as good as encrypted.
+std::string read_record(Cursor& line) {
+  static constexpr std::pair<std::string_view, int> kTypes[] = {
+      {"cipher", 20}, {"alert", 21}, {"handshake", 22}, {"data", 23}};
+  const std::string type = line.word("a type of record");
+  const auto known = std::find_if(std::begin(kTypes), std::end(kTypes),
+                                  [&](const auto& each) { return each.first == type; });
+  if (known == std::end(kTypes)) line.fail("\"" + type + "\" is no type of record");
+  const auto length = static_cast<std::size_t>(line.number(1, 16640));
+  std::string record{static_cast<char>(known->second), 3, 3, static_cast<char>(length >> 8),
+                     static_cast<char>(length & 0xff)};
+  if (type == "cipher" && length == 1) return record + '\1';
+  for (std::size_t i = 0; i < length; ++i) record += static_cast<char>(i * 37 + 11);
+  return record;
+}
+
 bool verb(Cursor& line, Action& action, Peer& self) {
   static constexpr std::pair<std::string_view, std::uint8_t> kFlags[] = {
       {"syn", TcpFlags::syn}, {"ack", TcpFlags::ack}, {"fin", TcpFlags::fin},
@@ -40,6 +69,14 @@ bool verb(Cursor& line, Action& action, Peer& self) {
   if (line.accept("body")) {
     const auto length = static_cast<std::size_t>(line.number(1, 1'000'000));
     for (std::size_t i = 0; i < length; ++i) action.payload += static_cast<char>('a' + i % 26);
+    return true;
+  }
+  if (line.accept("hex")) {
+    action.payload += read_hex(line);
+    return true;
+  }
+  if (line.accept("tls")) {
+    action.payload += read_record(line);
     return true;
   }
   if (line.accept("keepalive") || line.accept("window-probe")) {

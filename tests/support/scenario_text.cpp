@@ -99,6 +99,11 @@ std::vector<Line> lines_of(std::string_view scenario) {
   return lines;
 }
 
+std::optional<std::uint8_t> parse_hex(std::string_view pair) {
+  if (pair.size() != 2 || hex_digit(pair[0]) < 0 || hex_digit(pair[1]) < 0) return std::nullopt;
+  return static_cast<std::uint8_t>(hex_digit(pair[0]) * 16 + hex_digit(pair[1]));
+}
+
 std::optional<std::int64_t> parse_number(std::string_view text) {
   std::int64_t value = 0;
   const auto result = std::from_chars(text.data(), text.data() + text.size(), value);

@@ -56,6 +56,8 @@ class Cursor {
 
 /// "20ms", "+2.5s", "-1us"; nullopt if it is no duration.
 std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text);
+/// Two hex digits.
+std::optional<std::uint8_t> parse_hex(std::string_view pair);
 std::optional<std::int64_t> parse_number(std::string_view text);
 
 }  // namespace httpdiag::test

@@ -50,7 +50,7 @@ const std::map<std::string, Words> kSameAs = {
     {"http-error-status", {"http-client-error", "http-server-error", "http-gateway-error"}},
     {"tunnel-refused", {"proxy-tunnel-refused", "http-client-error", "http-gateway-error"}},
     {"business-fail-ack", {"ack-negative", "ok"}},  // profiles for JSON and XML answers come later
-    {"tls-cert-rejected", {"payload-opaque"}},
+    {"tls-cert-rejected", {"tls-alert", "tls-handshake-aborted"}},
 };
 
 const std::map<std::string, Words> kHandshakes = {

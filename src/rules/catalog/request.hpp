@@ -23,18 +23,20 @@ inline constexpr std::array kRequestRules{
         .what =
             "The bytes on this connection are no HTTP/1.x that can be read: TLS, HTTP/2, what "
             "follows an Upgrade or a CONNECT, or another protocol. Handshake, loss, idle times, "
-            "resets and closing are still judged. Requests and responses are not. A greeting of "
-            "the "
-            "server's in front of exchanges that are HTTP is noted with this label, too.",
+            "resets and closing are still judged, and of TLS its readable part: server name, "
+            "version, certificate up to TLS 1.2, alerts, and bursts as long as a request that got "
+            "no answer. A greeting of the server's in front of exchanges that are HTTP is noted "
+            "with "
+            "this label, too.",
         .guards = "A damaged request still starts with a method and is request-malformed. Right "
                   "after a mid-stream start or a gap the middle of a body looks opaque too, until "
                   "the next start line.",
         .symptoms = "Wireshark: Application Data; curl: (92) HTTP/2 stream was not closed cleanly; "
                     "Java: HTTP/1.1 header parser received no bytes",
-        .remedy =
-            "Capture behind the TLS terminator, on the plain leg to the application. For "
-            "HTTP/2 without TLS, pin the client to HTTP/1.1 during the test. To check whether "
-            "both ends saw the same bytes, capture at both and compare.",
+        .remedy = "To see more, capture behind the TLS terminator, on the plain leg to the "
+                  "application, or on the loopback of the host that terminates. For HTTP/2 without "
+                  "TLS, pin the client to HTTP/1.1 during the test. To check whether "
+                  "both ends saw the same bytes, capture at both and compare.",
         .references =
             "RFC 8446 section 5 (TLS records); RFC 9113 section 3.4 (HTTP/2 preface); RFC "
             "9110 sections 7.8 (Upgrade) and 9.3.6 (CONNECT)",

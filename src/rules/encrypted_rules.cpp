@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// TLS hides requests and answers, but not that a burst as long as a request went
+// out, was acknowledged, and that nothing came back. The rules for exchanges judge
+// such a burst by the same facts, where it can be told from other traffic.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/text.hpp"
+#include "rules/finding_builder.hpp"
+#include "rules/rule_lists.hpp"
+#include "rules/tls_words.hpp"
+
+namespace httpdiag::rules {
+
+namespace {
+
+// In the order of rule_lists.cpp. What an answer would be needed for is not among them.
+constexpr std::array<ExchangeRule, 9> kRules = {
+    &request_on_half_closed,  &keepalive_close_race, &idle_conn_reset,
+    &reset_without_response,  &idle_conn_blackholed, &request_not_acked,
+    &closed_without_response, &client_timeout,       &no_response,
+};
+
+void set_text(Message& message, HeadTexts::Part part, const std::string& text) {
+  message.texts.append(part, text, text.size());
+}
+
+/// The burst in the place of a request.
+Exchange stand_in(const TlsSession& tls) {
+  const TlsBurst& burst = tls.burst;
+  Exchange x;
+  x.index = tls.bursts;
+  x.requests_before = tls.bursts - 1;
+  x.acked_by = burst.acked_by;
+  x.active_before = burst.active_before;
+  x.retransmits_before = burst.retransmits_before;
+  Message& request = x.request;
+  // Method and target are what evidence is called by.
+  set_text(request, HeadTexts::method, "encrypted");
+  set_text(request, HeadTexts::start,
+           fmt::format("burst of {}", base::bytes(burst.end - burst.begin)));
+  request.begin = burst.begin;
+  request.end = burst.end;
+  request.first = burst.first;
+  request.last = burst.last;
+  request.peer_acked = burst.peer_acked;
+  request.state = MessageState::complete;
+  request.head_complete = true;
+  return x;
+}
+
+bool is_about_waiting(Label label) {
+  return label == Label::client_timeout || label == Label::late_response ||
+         label == Label::closed_without_response || label == Label::reset_without_response;
+}
+
+/// Where messages may come in any order, only what cannot be their custom is named: a close or a
+/// reset right behind a burst, bytes that TCP never delivered, a wait as long as a known limit.
+bool unmistakable(const Finding& finding, const ExchangeFacts& facts, const Thresholds& limits) {
+  const TlsSession& tls = *facts.flow.tls;
+  if (tls.burst.end - tls.burst.begin < limits.tls_burst_multiplexed) return false;
+  switch (finding.label) {
+    case Label::no_response:
+      return false;
+    case Label::client_timeout:
+    case Label::late_response:
+      return facts.matched_timeout && facts.after_request >= limits.no_response_min;
+    case Label::closed_without_response:
+    case Label::reset_without_response:
+      return facts.after_request < limits.no_response_min;
+    default:
+      return true;  // told by TCP alone
+  }
+}
+
+/// The server's last word, behind the burst and before the client closed.
+PacketRef goodbye_of(const ExchangeFacts& facts) {
+  const TlsSession& tls = *facts.flow.tls;
+  const SideRecord& client = facts.flow.flow.c();
+  const PacketRef goodbye = tls.server_goodbye;
+  const bool known = client.fin && !client.fin_unseen && client.fin_ack >= tls.server_goodbye_end;
+  const bool between = goodbye.number > facts.exchange.request.last.number &&
+                       (goodbye.number <= facts.close.packet.number || known);
+  return between && by_client(facts.close.closer) ? goodbye : PacketRef{};
+}
+
+/// The server's data came when the client had left.
+std::optional<Finding> too_late(const TlsSession& tls, Exchange x, const FlowFacts& facts,
+                                const Thresholds& limits) {
+  const TlsBurst& burst = tls.burst;
+  if (!burst.late_answer) return std::nullopt;
+  Message& response = x.response.emplace();
+  response.begin = burst.late_answer_begin;
+  response.end = burst.late_answer_end;
+  response.first = response.last = burst.late_answer;
+  set_text(response, HeadTexts::start,
+           fmt::format("of {}, encrypted", base::bytes(response.end - response.begin)));
+  response.state = MessageState::unknown;
+  return late_response(measure(x, facts, limits), limits);
+}
+
+Confidence lower(Confidence confidence) {
+  return confidence == Confidence::high ? Confidence::medium : Confidence::low;
+}
+
+}  // namespace
+
+std::optional<Finding> encrypted_request_unanswered(const FlowFacts& facts,
+                                                    const Thresholds& limits) {
+  const TlsSession& tls = *facts.tls;
+  const TlsBurst& burst = tls.burst;
+  if (tls.bursts == 0 || !burst.whole || burst.answered || burst.maybe_answered) {
+    return std::nullopt;
+  }
+  if (tls.unreadable || facts.server_unheard || facts.client_unheard) return std::nullopt;
+  const Exchange x = stand_in(tls);
+  ExchangeFacts measured = measure(x, facts, limits);
+  const PacketRef goodbye = goodbye_of(measured);
+  if (goodbye) {
+    // TLS closes before TCP does: the client's FIN is the answer to the server's close_notify.
+    if (!facts.flow.s().fin) return std::nullopt;
+    measured.close = {Closer::server_fin, facts.flow.s().fin};
+    measured.after_request = std::max(goodbye.time - x.request.last.time, Duration{0});
+  }
+  std::optional<Finding> finding = too_late(tls, x, facts, limits);
+  for (const ExchangeRule rule : kRules) {
+    if (finding) break;
+    finding = rule(measured, limits);
+  }
+  if (!finding) return std::nullopt;
+  // WebSocket begins like HTTP/1.1: behind the first answer nobody knows whose turn it is.
+  const bool any_order = tls.hidden || tls.may_be_multiplexed() || tls.bursts > 1;
+  if (any_order && !unmistakable(*finding, measured, limits)) return std::nullopt;
+  if (any_order && is_about_waiting(finding->label)) {
+    finding->severity = std::min(finding->severity, Severity::warning);
+  }
+  finding->detail = fmt::format(
+      "The content of {} is not visible; an encrypted burst of {} is taken for a request. {}",
+      tls_words(tls), base::bytes(burst.end - burst.begin), finding->detail);
+  finding->fault.confidence = lower(finding->fault.confidence);
+  finding->fault.unless +=
+      fmt::format("{}the burst was no request", finding->fault.unless.empty() ? "" : ", or ");
+  if (goodbye) {
+    finding->evidence.push_back({goodbye, Side::server, "as long as an alert: close_notify"});
+    std::sort(
+        finding->evidence.begin(), finding->evidence.end(),
+        [](const Evidence& a, const Evidence& b) { return a.packet.number < b.packet.number; });
+  }
+  finding->facts.push_back({"encrypted", true});
+  finding->facts.push_back({"burst_bytes", static_cast<std::int64_t>(burst.end - burst.begin)});
+  finding->facts.push_back({"bursts", std::int64_t{tls.bursts}});
+  if (!tls.sni.empty()) finding->facts.push_back({"sni", tls.sni});
+  return finding;
+}
+
+}  // namespace httpdiag::rules

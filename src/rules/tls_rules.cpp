@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: Apache-2.0
+// TLS as far as it is in plaintext (taxonomy 4.3).
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/text.hpp"
+#include "rules/finding_builder.hpp"
+#include "rules/rule_lists.hpp"
+#include "rules/tls_words.hpp"
+
+namespace httpdiag::rules {
+
+namespace {
+
+constexpr std::uint8_t kCloseNotify = 0, kUserCanceled = 90;
+
+std::string_view words(Side side) { return side == Side::client ? "client" : "server"; }
+
+/// About certificates (RFC 8446 §6.2).
+bool about_certificate(std::uint8_t code) {
+  return (code >= 41 && code <= 46) || code == 48 || code == 113 || code == 114 || code == 116;
+}
+
+/// What the two could not agree on.
+bool about_agreement(std::uint8_t code) {
+  return code == 40 || code == 47 || code == 70 || code == 71 || code == 86 || code == 109 ||
+         code == 110 || code == 120;
+}
+
+/// Whose configuration an alert complains of: as a rule that of the sender's peer.
+Fault fault_of(const TlsAlert& alert) {
+  const bool by_client = alert.from == Side::client;
+  const Party peer = by_client ? Party::server_app : Party::client_app;
+  if (alert.code == 80) {
+    return {by_client ? Party::client_app : Party::server_app, Confidence::medium,
+            "what the other side sent upset it"};
+  }
+  if (about_certificate(alert.code)) {
+    return {peer, Confidence::medium,
+            by_client ? "the client's trust store is too old or lacks a private CA, or its clock "
+                        "is wrong"
+                      : "the server trusts the wrong CA for client certificates"};
+  }
+  if (about_agreement(alert.code)) {
+    return {peer, Confidence::medium,
+            by_client ? "the client insists on too much" : "the server insists on too much"};
+  }
+  return {peer, Confidence::low, "the sender is wrong"};
+}
+
+std::string remedy_of(const TlsAlert& alert) {
+  const bool by_client = alert.from == Side::client;
+  if (about_certificate(alert.code) && by_client) {
+    return "Server: install the whole chain, intermediate certificates included, for this name, "
+           "and renew it in time. Client: update the trust store, or add the private CA.";
+  }
+  if (about_certificate(alert.code)) {
+    return "Client: present a client certificate that the server's CA has issued and that is "
+           "valid. Server: check which CA it asks for.";
+  }
+  if (alert.code == 112) {
+    return "Client: send the name of the callback's host as SNI. Server: add the name to its "
+           "configuration.";
+  }
+  if (about_agreement(alert.code)) {
+    return "Enable a version and a cipher suite that both sides know: TLS 1.2 or later in the "
+           "client (old Java, old OpenSSL), and not only the newest in the server.";
+  }
+  return {};
+}
+
+}  // namespace
+
+std::optional<Finding> tls_alert(const FlowFacts& facts, const Thresholds& limits) {
+  const TlsSession& tls = *facts.tls;
+  const TlsAlert& alert = tls.alert;
+  if (!alert.packet || alert.code == kCloseNotify) return std::nullopt;
+  const PacketRef close = facts.first_close.packet;
+  const Duration before_close = close ? close.time - alert.packet.time : Duration::max();
+  if (alert.level != 2 && before_close > limits.tls_alert_close) return std::nullopt;
+  const std::string alert_name = tls_alert_name(alert.code);
+  const Fault fault = fault_of(alert);
+  FindingBuilder finding{
+      Label::tls_alert,
+      fmt::format("The {} ended the handshake with the alert {} ({}); no request was sent.{}",
+                  words(alert.from), alert_name, alert.code,
+                  certificate_words(tls, alert.packet.time))};
+  finding.evidence(tls.client_hello, Side::client, "ClientHello")
+      .evidence(tls.server_hello, Side::server, "the server's answer")
+      .evidence(alert.packet, alert.from, fmt::format("alert {}", alert_name))
+      .evidence(facts.first_close)
+      .fact("alert", alert_name)
+      .fact("alert_code", std::int64_t{alert.code})
+      .fact("alert_level", std::int64_t{alert.level})
+      .fact("alert_from", std::string{words(alert.from)})
+      .fault(fault.party, fault.confidence, fault.unless)
+      .seen_as(alert.from == Side::client
+                   ? "Client: a certificate or handshake error (SSLHandshakeException, curl 35 or "
+                     "60). Server: alert number " +
+                         std::to_string(alert.code) + " in its log."
+                   : fmt::format("Client: received fatal alert {}, curl 35. Server: a handshake "
+                                 "error in its log.",
+                                 alert_name));
+  if (const std::string remedy = remedy_of(alert); !remedy.empty()) finding.remedy(remedy);
+  if (alert.code == kUserCanceled) finding.severity(Severity::warning);
+  add_tls_facts(finding, tls, alert.packet.time);
+  return finding.build();
+}
+
+std::optional<Finding> tls_plaintext_mismatch(const FlowFacts& facts, const Thresholds&) {
+  const TlsSession& tls = *facts.tls;
+  if (!tls.server_text || !tls.client_hello) return std::nullopt;
+  const bool http = tls.server_text_start.starts_with("HTTP/");
+  FindingBuilder finding{
+      Label::tls_plaintext_mismatch,
+      fmt::format("The client spoke TLS; the server answered in plain {}: {}.",
+                  http ? "HTTP" : "text", base::shorten(tls.server_text_start, 60))};
+  finding.evidence(tls.client_hello, Side::client, "ClientHello")
+      .evidence(tls.server_text, Side::server, http ? "plain HTTP" : "plain text")
+      .evidence(facts.first_close)
+      .fact("spoke_tls", std::string{"client"})
+      .fault(Party::client_app, Confidence::high,
+             "a load balancer in between passes TLS on to a plain backend")
+      .seen_as(
+          "Client: wrong version number, unsupported or unrecognized SSL message. Server: 400, a "
+          "malformed request in its log.");
+  add_tls_facts(finding, tls, tls.client_hello.time);
+  return finding.build();
+}
+
+namespace {
+
+/// The handshake is under way, and what is missing of it is missing on the wire.
+bool unfinished(const FlowFacts& facts) {
+  const TlsSession& tls = *facts.tls;
+  if (tls.stage == TlsStage::unseen || tls.stage == TlsStage::done) return false;
+  if (tls.hidden || tls.unreadable || tls.early_data || tls.not_tls) return false;
+  return !facts.server_unheard && !facts.client_unheard && !facts.flow.has(Oddity::midstream) &&
+         !(tls.alert.packet && tls.alert.code != kCloseNotify);
+}
+
+/// Who has to go on with the handshake, and since when.
+struct Turn {
+  Side spoke = Side::client;
+  PacketRef since;
+};
+
+Turn turn_of(const FlowRecord& flow) {
+  const bool client = flow.c().last_payload.number > flow.s().last_payload.number;
+  const Side spoke = client ? Side::client : Side::server;
+  return {spoke, flow.side(spoke).last_payload};
+}
+
+std::string_view stage_words(TlsStage stage) {
+  switch (stage) {
+    case TlsStage::client_hello:
+      return "the ClientHello";
+    case TlsStage::server_flight:
+      return "the server's part of the handshake";
+    case TlsStage::client_flight:
+      return "the client's part of the handshake";
+    case TlsStage::unseen:
+    case TlsStage::done:
+      break;
+  }
+  return "the handshake";
+}
+
+}  // namespace
+
+std::optional<Finding> tls_handshake_stalled(const FlowFacts& facts, const Thresholds& limits) {
+  const TlsSession& tls = *facts.tls;
+  if (!unfinished(facts) || tls.client_refusal) return std::nullopt;
+  const FlowRecord& flow = facts.flow;
+  const Turn turn = turn_of(flow);
+  const PacketRef close = facts.first_close.packet;
+  const Duration silence = (close ? close.time : facts.until) - turn.since.time;
+  if (silence < limits.tls_stall) return std::nullopt;
+  const SideRecord& sender = flow.side(turn.spoke);
+  const bool acked = sender.acked >= sender.next;
+  const std::uint32_t resent = sender.trouble().head_retransmits;
+  if (!acked && resent == 0) return std::nullopt;  // nobody knows whether it arrived
+  const Side silent = other(turn.spoke);
+  const auto matched = match_timeout(silence, limits, limits.known_timeouts);
+  // The last ACK may be that of a FIN.
+  const bool ack_known = acked && (!close || sender.acked_by.number < close.number);
+  const PacketRef receipt = ack_known ? sender.acked_by
+                            : acked   ? PacketRef{}
+                                      : sender.trouble().head_retransmit;
+  FindingBuilder finding{
+      Label::tls_handshake_stalled,
+      acked ? fmt::format(
+                  "The {} acknowledged {} and sent nothing more of the handshake for {}{}.",
+                  words(silent), stage_words(tls.stage), base::duration(silence),
+                  close ? fmt::format("; then {}", rules::words(facts.first_close.closer)) : "")
+            : fmt::format("{} of {} were never acknowledged, though sent again {}; nothing more "
+                          "came for {}.",
+                          base::bytes(sender.next - sender.acked), stage_words(tls.stage),
+                          base::count(resent, "time"), base::duration(silence))};
+  finding.evidence(tls.client_hello, Side::client, "ClientHello")
+      .evidence(tls.server_hello, Side::server, "the server's answer")
+      .evidence(turn.since, turn.spoke,
+                fmt::format("last of the handshake, from the {}", words(turn.spoke)))
+      .evidence(receipt, acked ? silent : turn.spoke, acked ? "its ACK" : "sent again in vain")
+      .evidence(facts.first_close)
+      .evidence(close ? PacketRef{} : flow.last, std::nullopt, "last packet of the flow")
+      .fact("silent_us", std::optional{silence})
+      .fact("matched_timeout_us", close ? matched : std::nullopt)
+      .fact("silent_side", std::string{words(silent)})
+      .fact("acknowledged", acked)
+      .fact("retransmissions", std::int64_t{resent})
+      .seen_as(
+          "Client: TLS handshake timeout, read timed out, curl 28. Server: nothing, or a "
+          "handshake that timed out.");
+  if (!acked) {
+    finding.fault(Party::network, Confidence::medium,
+                  "large packets alone get lost: a path MTU that nobody is told of");
+  } else if (silent == Side::server) {
+    finding.fault(Party::server_app, Confidence::medium, "a device in between holds the answer");
+  } else {
+    finding.severity(Severity::warning)
+        .fault(Party::client_app, Confidence::low,
+               "it only probed the port, or its packets are held back in between");
+  }
+  if (!close && facts.capture_over) finding.severity(Severity::warning);
+  add_tls_facts(finding, tls, tls.client_hello.time);
+  return finding.build();
+}
+
+namespace {
+
+/// TLS 1.3: the handshake was over for the client; all that the server sent since is as long as an
+/// alert, and then it closed.
+bool refused_after_finished(const FlowFacts& facts, const Thresholds& limits) {
+  const TlsSession& tls = *facts.tls;
+  if (tls.stage != TlsStage::done || !tls.server_refusal || tls.hidden || tls.unreadable)
+    return false;
+  if (tls.burst.answered || tls.burst.maybe_answered || !by_server(facts.first_close.closer))
+    return false;
+  return tls.finished && tls.server_refusal.time - tls.finished.time < limits.tls_alert_close &&
+         facts.first_close.packet.time - tls.server_refusal.time < limits.tls_alert_close;
+}
+
+FindingBuilder aborted(const FlowFacts& facts, std::string detail) {
+  const TlsSession& tls = *facts.tls;
+  FindingBuilder finding{Label::tls_handshake_aborted, std::move(detail)};
+  finding.evidence(tls.client_hello, Side::client, "ClientHello")
+      .evidence(tls.server_hello, Side::server, "the server's answer")
+      .evidence(tls.client_refusal, Side::client, "a record as long as an alert")
+      .evidence(tls.finished, Side::client, "the client's Finished")
+      .evidence(tls.server_refusal, Side::server, "a record as long as an alert")
+      .evidence(facts.first_close)
+      .fact("after", std::string{name(tls.stage)});
+  add_tls_facts(finding, tls, tls.client_hello.time);
+  return finding;
+}
+
+void blame_server_abort(FindingBuilder& finding, const FlowFacts& facts, const Thresholds& limits) {
+  const FlowRecord& flow = facts.flow;
+  const int step = int{flow.s().trouble().rst_ttl} - int{flow.s().ttl};
+  const bool elsewhere = facts.first_close.closer == Closer::server_rst && flow.s().ttl != 0 &&
+                         std::abs(step) >= limits.rst_ttl_delta;
+  if (elsewhere) {
+    finding.fault(Party::network, Confidence::medium,
+                  "a load balancer answers for the server, which is legitimate");
+  } else if (facts.tls->stage == TlsStage::client_hello) {
+    finding.fault(Party::server_app, Confidence::medium,
+                  "a device in between filters by SNI or address");
+  } else {
+    finding.fault(Party::unknown, Confidence::low, "");
+  }
+}
+
+void blame_client_abort(FindingBuilder& finding, const FlowFacts& facts, Duration waited,
+                        const Thresholds& limits) {
+  const auto matched = match_timeout(waited, limits, limits.known_timeouts);
+  finding.fact("matched_timeout_us", matched);
+  if (matched) {
+    finding.fault(Party::server_app, Confidence::low,
+                  "the client's limit is too short for a handshake");
+    return;
+  }
+  finding.severity(Severity::warning)
+      .fault(Party::client_app, Confidence::low,
+             facts.tls->server_hello
+                 ? "it refused the certificate without a word; a scanner, a health check or a "
+                   "browser that changed its mind leaves like this, too"
+                 : "a scanner or a health check leaves like this, too");
+}
+
+}  // namespace
+
+std::optional<Finding> tls_handshake_aborted(const FlowFacts& facts, const Thresholds& limits) {
+  const TlsSession& tls = *facts.tls;
+  constexpr std::string_view kSeen =
+      "Client: remote host terminated the handshake, EOF, SSL_ERROR_SYSCALL, curl 35. Server: peer "
+      "closed connection in SSL handshake.";
+  if (refused_after_finished(facts, limits)) {
+    return aborted(facts,
+                   "The client had finished the handshake; the server answered with a single "
+                   "record as long as an alert and closed. It may have refused the client's "
+                   "certificate, or the lack of one; TLS 1.3 hides which.")
+        .fault(Party::client_app, Confidence::low, "the server refuses everybody at that time")
+        .seen_as(std::string{kSeen})
+        .build();
+  }
+  if (!unfinished(facts) || !facts.first_close.packet) return std::nullopt;
+  const Turn turn = turn_of(facts.flow);
+  const Duration waited = std::max(facts.first_close.packet.time - turn.since.time, Duration{0});
+  if (tls.client_refusal) {
+    return aborted(facts,
+                   "The client answered the server's part of the handshake with a record as long "
+                   "as an alert, in place of its Finished, and the connection was closed. The "
+                   "client has probably refused the certificate; TLS 1.3 hides alert and "
+                   "certificate.")
+        .fact("waited_us", std::optional{waited})
+        .fault(Party::server_app, Confidence::low,
+               "the client's trust store lacks the CA, or it wanted something else of the server")
+        .seen_as(
+            "Client: a certificate error (PKIX path building failed, curl 60). Server: an alert "
+            "in its log, with its number.")
+        .build();
+  }
+  const bool client = by_client(facts.first_close.closer);
+  FindingBuilder finding = aborted(
+      facts,
+      fmt::format("After {} {}, {} later; the handshake was not finished and no alert says "
+                  "why.{}",
+                  stage_words(tls.stage), rules::words(facts.first_close.closer),
+                  base::duration(waited), certificate_words(tls, facts.first_close.packet.time)));
+  finding.fact("waited_us", std::optional{waited}).seen_as(std::string{kSeen});
+  client ? blame_client_abort(finding, facts, waited, limits)
+         : blame_server_abort(finding, facts, limits);
+  return finding.build();
+}
+
+namespace {
+
+/// What servers write when plain HTTP reaches their TLS port; the status is 400 (nginx logs 497).
+bool says_wrong_port(const Message& response) {
+  static constexpr std::array<std::string_view, 4> kWords = {
+      "plain http request was sent to https port",          // nginx
+      "sent an http request to an https server",            // Go
+      "speaking plain http to an ssl-enabled server port",  // Apache httpd
+      "combination of host and port requires tls",          // Tomcat
+  };
+  if (response.status != 400 && response.status != 497) return false;
+  const std::string body = base::lower(response.body_head);
+  return std::any_of(kWords.begin(), kWords.end(),
+                     [&](std::string_view words) { return body.find(words) != std::string::npos; });
+}
+
+}  // namespace
+
+std::optional<Finding> plain_request_to_tls_port(const ExchangeFacts& facts, const Thresholds&) {
+  const Exchange& x = facts.exchange;
+  const bool record = facts.answered && x.response->tls_record;
+  const bool told = facts.answered && says_wrong_port(*x.response);
+  // The first request, and the server closed without a word.
+  const bool closed = !facts.answered && facts.flow.server_speaks_tls && x.index == 1 &&
+                      facts.request_complete && facts.request_acked && !x.response_missing &&
+                      !facts.flow.server_unheard && facts.flow.flow.s().next == 0 &&
+                      !facts.flow.flow.has(Oddity::midstream) && by_server(facts.close.closer);
+  if (!record && !told && !closed) return std::nullopt;
+  FindingBuilder finding{
+      Label::tls_plaintext_mismatch,
+      record ? std::string{"The request is plain HTTP; the server answered with a TLS record."}
+      : told ? fmt::format("The server's {} says that plain HTTP came to its TLS port.",
+                           x.response->status)
+             : std::string{"The request is plain HTTP; on other connections this port speaks TLS, "
+                           "and here the server closed without a byte."}};
+  finding.evidence(x.request.first, Side::client, words_for_request_evidence(x))
+      .evidence(facts.answered ? x.response->first : PacketRef{}, Side::server,
+                record ? "TLS record" : "the server's answer")
+      .evidence(facts.close)
+      .fact("spoke_tls", std::string{"server"})
+      .fault(Party::client_app, closed ? Confidence::medium : Confidence::high,
+             closed ? "the server accepts both and failed for another reason"
+                    : "a load balancer in between was told the wrong protocol")
+      .seen_as(
+          "Client: malformed HTTP response, parse error, 400. Server: client sent plain HTTP "
+          "request to HTTPS port.");
+  return finding.build();
+}
+
+}  // namespace httpdiag::rules

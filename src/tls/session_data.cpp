@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+// Encrypted records: all that is known is who sent how much when. docs/tls.md says
+// what is concluded from that, and what is not.
+#include "tls/hello.hpp"
+#include "tls/session.hpp"
+
+namespace httpdiag::tls {
+
+namespace {
+
+// An encrypted alert: 2 bytes, a content type, a tag of 16; JSSE pads by 16 (RFC 8446 §5.2). With
+// an explicit nonce or CBC up to 1.2 alerts have a type of their own. The shortest Finished has 45.
+constexpr std::uint32_t kLongestAlert = 40;
+
+// "GET / HTTP/1.1", "Host: a" and an empty line, encrypted, are 44 bytes.
+constexpr std::uint32_t kShortestRequest = 44;
+
+// Session tickets as servers send them (RFC 8446 §4.6.1); without the session in them at least 60.
+constexpr std::uint32_t kShortestTicket = 60;
+constexpr std::uint32_t kLongestTicket = 2048;
+
+// A second is longer than any message is on its way, and than Expect: 100-continue waits.
+constexpr Duration kPause = std::chrono::milliseconds{1500};
+
+/// The client closed without knowing of this record: its own ACK numbers decide (taxonomy 2.1).
+bool client_left_before(const FlowRecord& flow, const Record& record) {
+  const SideRecord& client = flow.c();
+  const SideTrouble& trouble = client.trouble();
+  const bool fin = client.fin && client.fin.number < record.first.number;
+  if (fin && (client.fin_unseen || client.fin_ack <= record.begin)) return true;
+  const bool rst = trouble.rst && trouble.rst.number < record.first.number;
+  return rst && (!trouble.rst_has_ack || trouble.rst_ack <= record.begin);
+}
+
+/// Finished alone: 4 + 32 or 48 bytes, a content type, a tag of 16 or 8, padded by JSSE.
+bool as_long_as_finished(std::uint32_t length) {
+  for (const std::uint32_t finished : {45u, 53u, 61u, 69u, 85u}) {
+    if (length == finished) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+void Session::on_encrypted(const FlowRecord& flow, Side from, const Record& record) {
+  if (still_handshake(from, record)) return;
+  Direction& own = sides_[index(from)];
+  if (from == Side::client) {
+    client_data(flow, record);
+  } else {
+    server_data(flow, record);
+  }
+  own.last_data = record.last;
+}
+
+/// TLS 1.3 sends the rest of its handshake as application data (RFC 8446 §5.1).
+bool Session::still_handshake(Side from, const Record& record) {
+  if (facts_.stage == TlsStage::unseen) return false;
+  if (from == Side::client && facts_.stage == TlsStage::client_hello) {
+    facts_.early_data = true;
+    return true;
+  }
+  if (facts_.version != kTls13) {
+    facts_.stage = TlsStage::done;
+    return false;
+  }
+  if (from == Side::server) {
+    if (facts_.stage == TlsStage::done) return false;
+    facts_.last_flight = from;
+    facts_.last_flight_packet = record.last;
+    facts_.last_flight_end = record.end;
+    return true;
+  }
+  if (facts_.stage == TlsStage::done && !flight_open_) return false;
+  if (facts_.stage != TlsStage::done) {
+    facts_.last_flight = from;
+    facts_.last_flight_packet = record.last;
+    facts_.last_flight_end = record.end;
+    if (record.length <= kLongestAlert) {
+      if (!facts_.client_refusal) facts_.client_refusal = record.first;
+      return true;
+    }
+    facts_.stage = TlsStage::done;
+    facts_.finished = record.last;
+    // Otherwise the client's certificate comes first, and Finished at the end of the flight.
+    flight_open_ = !as_long_as_finished(record.length);
+    return true;
+  }
+  if (!as_long_as_finished(record.length)) return false;
+  // The end of a flight that began with a certificate: what seemed data was that.
+  flight_open_ = false;
+  facts_.finished = record.last;
+  facts_.burst = {};
+  facts_.bursts = 0;
+  burst_open_ = false;
+  return true;
+}
+
+void Session::client_data(const FlowRecord& flow, const Record& record) {
+  // An alert, a ping: no request, and no part of one that would matter.
+  if (record.length < kShortestRequest) return;
+  // The server has spoken, and the client goes on: that was the answer.
+  if (burst_open_ && facts_.burst.maybe_answered) answer_burst();
+  if (burst_open_ && record.first.time - facts_.burst.last.time >= kPause) {
+    ++facts_.client_repeated;
+    burst_open_ = false;
+  }
+  if (burst_open_) {
+    extend_burst(record);
+    return;
+  }
+  ++facts_.bursts;
+  burst_open_ = true;
+  TlsBurst& burst = facts_.burst = {};
+  burst.begin = record.begin;
+  burst.first = record.first;
+  burst.peer_acked = record.peer_acked;
+  burst.retransmits_before = flow.c().trouble().retransmitted + flow.s().trouble().retransmitted;
+  burst.whole = true;
+  if (flow.active.number < record.first.number) burst.active_before = flow.active;
+  extend_burst(record);
+}
+
+void Session::extend_burst(const Record& record) {
+  facts_.burst.end = record.end;
+  facts_.burst.last = record.last;
+  facts_.burst.acked_by = {};
+}
+
+void Session::server_data(const FlowRecord& flow, const Record& record) {
+  flight_open_ = false;
+  const bool small = record.length <= kLongestAlert;
+  TlsBurst& burst = facts_.burst;
+  if (burst_open_ && !burst.maybe_answered && client_left_before(flow, record)) {
+    if (!small && !burst.late_answer) {
+      burst.late_answer = record.first;
+      burst.late_answer_begin = record.begin;
+      burst.late_answer_end = record.end;
+    }
+    return;
+  }
+  if (facts_.bursts == 0 || burst.answered) {
+    const PacketRef before = sides_[1].last_data;
+    const PacketRef asked = sides_[0].last_data;
+    const PacketRef newest = before.number > asked.number ? before : asked;
+    if (facts_.bursts > 0 && !small && newest && record.first.time - newest.time >= kPause) {
+      ++facts_.server_spontaneous;
+    }
+  }
+  facts_.server_goodbye = small ? record.first : PacketRef{};
+  facts_.server_goodbye_end = record.end;
+  if (facts_.version == kTls13 && small && !sides_[1].last_data) {
+    facts_.server_refusal = record.first;
+  } else if (!small) {
+    facts_.server_refusal = {};
+  }
+  if (facts_.bursts == 0) {
+    may_be_ticket(record);  // remembered, so that its twin is known
+    return;
+  }
+  if (small) {
+    // The end of a chunked body, an alert, or all of an answer in HTTP/2.
+    burst.maybe_answered = burst.maybe_answered || facts_.may_be_multiplexed();
+    return;
+  }
+  if (may_be_ticket(record)) return;
+  // A server that has not acknowledged a byte of the burst does not answer it.
+  if (record.peer_acked <= burst.begin && burst.begin > 0) {
+    burst.maybe_answered = burst.maybe_answered || record.first.number > burst.last.number;
+    return;
+  }
+  answer_burst();
+}
+
+void Session::answer_burst() {
+  if (facts_.bursts == 0) return;
+  if (!facts_.burst.answered) ++facts_.answered_bursts;
+  facts_.burst.answered = true;
+  burst_open_ = false;
+}
+
+/// Behind the client's Finished a TLS 1.3 server sends tickets, often two of one length.
+bool Session::may_be_ticket(const Record& record) {
+  if (facts_.version != kTls13 || facts_.answered_bursts > 0 || facts_.bursts > 1) return false;
+  if (record.length < kShortestTicket || record.length > kLongestTicket) return false;
+  const bool twin = ticket_seen_ && record.length == ticket_length_;
+  const bool first = !ticket_seen_;
+  ticket_seen_ = true;
+  ticket_length_ = record.length;
+  if (!first && !twin) return false;
+  TlsBurst& burst = facts_.burst;
+  if (twin) {
+    burst.maybe_answered = false;  // one of a pair
+  } else if (facts_.bursts > 0 && record.peer_acked > burst.begin) {
+    burst.maybe_answered = true;
+  }
+  return true;
+}
+
+}  // namespace httpdiag::tls
