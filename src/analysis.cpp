@@ -9,6 +9,7 @@
 
 #include "decode/decoder.hpp"
 #include "decode/plain.hpp"
+#include "dns/reader.hpp"
 #include "http/pairer.hpp"
 #include "rules/engine.hpp"
 #include "tcp/tracker.hpp"
@@ -17,6 +18,49 @@
 namespace httpdiag {
 
 namespace {
+
+/// What is no HTTP goes to whoever can read it; each passes over the other's flows.
+class OpaqueSplitter final : public OpaqueSink {
+ public:
+  OpaqueSplitter(OpaqueSink& tls, OpaqueSink& dns) : tls_{tls}, dns_{dns} {}
+  bool on_opaque(const FlowRecord& flow, std::string_view protocol) override {
+    return tls_.on_opaque(flow, protocol) || dns_.on_opaque(flow, protocol);
+  }
+  void on_chunk(const FlowRecord& flow, const StreamChunk& chunk) override {
+    tls_.on_chunk(flow, chunk);
+    dns_.on_chunk(flow, chunk);
+  }
+  void on_gap(const FlowRecord& flow, const StreamGap& gap) override {
+    tls_.on_gap(flow, gap);
+    dns_.on_gap(flow, gap);
+  }
+  void on_ack(const FlowRecord& flow, Side side) override {
+    tls_.on_ack(flow, side);
+    dns_.on_ack(flow, side);
+  }
+  void on_end(const FlowRecord& flow) override {
+    tls_.on_end(flow);
+    dns_.on_end(flow);
+  }
+
+ private:
+  OpaqueSink& tls_;
+  OpaqueSink& dns_;
+};
+
+/// Flows that ended: names first, so that what failed to resolve finds its connection.
+class FlowSplitter final : public FlowSink {
+ public:
+  FlowSplitter(FlowSink& first, FlowSink& second) : first_{first}, second_{second} {}
+  void on_flow(const FlowRecord& flow, EndCause cause, Timestamp now) override {
+    first_.on_flow(flow, cause, now);
+    second_.on_flow(flow, cause, now);
+  }
+
+ private:
+  FlowSink& first_;
+  FlowSink& second_;
+};
 
 /// The packets of one batch, decoded and announced to the tracker ahead of their turn where that
 /// needs nothing but their own bytes.
@@ -27,10 +71,16 @@ class Pipeline {
         decoder_{settings.limits},
         rules_{settings, flows},
         tls_{settings.limits, rules_},
-        http_{settings.limits, rules_, settings.digest_bodies, &tls_},
-        tcp_{settings, ledger, http_, rules_} {}
+        dns_{settings, rules_},
+        opaque_{tls_, dns_},
+        http_{settings.limits, rules_, settings.digest_bodies, &opaque_},
+        ended_{dns_, rules_},
+        tcp_{settings, ledger, http_, ended_} {
+    rules_.use(dns_.names());
+  }
 
   void on_packets(std::span<const Packet> packets) {
+    last_ = packets.back().ref.time;
     // How many packets before its turn a flow is fetched: long enough for main memory.
     constexpr std::size_t kAhead = 4;
     for (std::size_t i = 0; i < packets.size(); ++i) {
@@ -51,7 +101,9 @@ class Pipeline {
   }
 
   Report finish(const CaptureSummary& input) {
+    dns_.settle(last_);
     tcp_.finish();  // ends every open stream, which flushes http, which feeds rules
+    dns_.finish();
     return rules_.finish(input, ledger_);
   }
 
@@ -66,6 +118,10 @@ class Pipeline {
       tcp_.on_segment(*segment);
     } else if (const auto* error = std::get_if<IcmpError>(&decoded)) {
       tcp_.on_icmp_error(*error);
+    } else if (const auto* datagram = std::get_if<DnsDatagram>(&decoded)) {
+      ++ledger_.decoded;
+      dns_.on_datagram(*datagram);
+      tcp_.on_other_packet(packet.ref);
     } else {
       ++ledger_.skipped[static_cast<std::size_t>(std::get<Skip>(decoded))];
       tcp_.on_other_packet(packet.ref);
@@ -76,10 +132,14 @@ class Pipeline {
   decode::Decoder decoder_;  // packet -> segment
   rules::Engine rules_;      // exchange, flow -> findings
   tls::Reader tls_;          // what is no HTTP -> handshakes, bursts
-  http::Pairer http_;        // chunk -> message -> exchange
-  tcp::Tracker tcp_;         // segment -> flow -> chunk
+  dns::Reader dns_;          // query, answer -> lookup
+  OpaqueSplitter opaque_;
+  http::Pairer http_;  // chunk -> message -> exchange
+  FlowSplitter ended_;
+  tcp::Tracker tcp_;  // segment -> flow -> chunk
   std::array<tcp::Arrival, PacketSource::kMostPackets> arrivals_;
   std::array<bool, PacketSource::kMostPackets> plain_{};
+  Timestamp last_{};  // the capture clock
 };
 
 }  // namespace

@@ -36,6 +36,8 @@ std::string_view name(Scope scope) {
       return "exchange";
     case Scope::aggregate:
       return "aggregate";
+    case Scope::lookup:
+      return "lookup";
   }
   std::abort();
 }
@@ -56,6 +58,8 @@ std::string_view name(Phase phase) {
   switch (phase) {
     case Phase::capture:
       return "capture";
+    case Phase::dns:
+      return "dns";
     case Phase::connect:
       return "connect";
     case Phase::tls:

@@ -20,11 +20,12 @@ std::string all_names(Enum last) {
 
 TEST(Names, AreThoseOfTheReportContract) {
   EXPECT_EQ(all_names(Severity::error), "ok info warning error");
-  EXPECT_EQ(all_names(Scope::aggregate), "capture flow exchange aggregate");
+  EXPECT_EQ(all_names(Scope::lookup), "capture flow exchange aggregate lookup");
   EXPECT_EQ(all_names(Role::either), "primary annotation primary|annotation");
-  EXPECT_EQ(all_names(Phase::none),
-            "capture connect tls payload request wait response http reuse teardown transport own "
-            "none");
+  EXPECT_EQ(
+      all_names(Phase::none),
+      "capture dns connect tls payload request wait response http reuse teardown transport own "
+      "none");
   EXPECT_EQ(all_names(Party::unknown),
             "none client-app client-host network server-host server-app capture unknown");
   EXPECT_EQ(all_names(Confidence::high), "low medium high");

@@ -29,6 +29,8 @@ enum class Label : std::uint16_t {
   capture_ended_early,
   capture_one_way,
   capture_clock_anomaly,
+  dns_failed,
+  dns_slow,
   connect_refused,
   syn_retries_exhausted,
   connect_abandoned,
@@ -87,10 +89,11 @@ enum class Label : std::uint16_t {
 inline constexpr std::size_t kLabelCount = static_cast<std::size_t>(Label::ok) + 1;
 
 /// aggregate: about many flows together.
-enum class Scope : std::uint8_t { capture, flow, exchange, aggregate };
+enum class Scope : std::uint8_t { capture, flow, exchange, aggregate, lookup };
 enum class Role : std::uint8_t { primary, annotation, either };
 enum class Phase : std::uint8_t {
   capture,
+  dns,
   connect,
   tls,
   payload,

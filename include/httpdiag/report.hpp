@@ -92,6 +92,7 @@ struct FlowReport {
   std::array<SideReport, 2> sides;
   std::uint64_t duplicates = 0;
   std::optional<Duration> rtt;
+  std::string server_name;  // by which the client, or anybody, looked it up; empty: not known
   std::shared_ptr<const TlsSession> tls;  // null: no TLS was seen
   Label label = Label::ok;
   Severity severity = Severity::ok;

@@ -113,7 +113,7 @@ struct IcmpError {
 /// Why a packet is not analysed. One account of the ledger each; names are in report.hpp's order.
 enum class Skip : std::uint8_t {
   not_ip,       // ARP, LLDP, …
-  not_tcp,      // UDP, other IP protocols
+  not_tcp,      // UDP but for DNS, other IP protocols
   icmp_other,   // ICMP that quotes no TCP segment
   ip_fragment,  // piece of a datagram; its content is accounted with the packet that completes it
   fragment_refused,  // overlapping, oversized or beyond the fragment budget
@@ -126,6 +126,13 @@ enum class Skip : std::uint8_t {
 };
 inline constexpr std::size_t kSkipCount = 11;
 
-using Decoded = std::variant<Segment, IcmpError, Skip>;
+/// A borrowed view of one UDP datagram from or to port 53.
+struct DnsDatagram {
+  PacketRef packet;
+  Endpoint source, destination;
+  std::span<const std::byte> payload;  // captured part
+};
+
+using Decoded = std::variant<Segment, IcmpError, DnsDatagram, Skip>;
 
 }  // namespace httpdiag

@@ -57,6 +57,8 @@ struct Limits {
   // TLS sessions read at once (about 600 bytes each); handshake messages kept while they are not
   // whole: of each (certificate chains are 2 to 10 kB, the server's own certificate comes first),
   // and of all together.
+  std::uint32_t max_dns_lookups = 4096;  // under way, and as many waiting for their connection
+  std::uint32_t max_names = 1u << 16;    // addresses whose names are remembered
   std::uint32_t max_tls_sessions = 1u << 18;
   std::uint32_t tls_message_bytes = 32u << 10;
   std::uint64_t tls_total_bytes = 16u << 20;
@@ -122,6 +124,7 @@ struct Thresholds {
   std::uint32_t onset_min_failures = 3;
   std::uint32_t onset_min_before = 10;  // good exchanges before the first failure
   Duration onset_trigger = 60s;         // a first RST this close to it belongs to it
+  Duration dns_slow = 1s;               // a resolver at hand answers in milliseconds
   Duration tls_stall = 5s;              // a handshake takes two round trips
   Duration tls_alert_close = 1s;        // a warning alert this close in front of the end caused it
   std::uint32_t tls_burst_multiplexed = 100;  // bytes; housekeeping of HTTP/2 is shorter

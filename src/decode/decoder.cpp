@@ -7,6 +7,7 @@
 #include "decode/link.hpp"
 #include "decode/plain.hpp"
 #include "decode/tcp_header.hpp"
+#include "decode/udp_header.hpp"
 
 namespace httpdiag::decode {
 namespace {
@@ -61,6 +62,10 @@ const Decoded& Decoder::on_any_packet(const Packet& packet) {
     IcmpError& error = as<IcmpError>(result_);
     skip = read_icmp(datagram, error);
     error.packet = packet.ref;
+  } else if (datagram.protocol == kProtocolUdp) {
+    DnsDatagram& dns = as<DnsDatagram>(result_);
+    skip = read_udp(datagram, dns);
+    dns.packet = packet.ref;
   } else {
     skip = Skip::not_tcp;
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Packet in, Segment, IcmpError or Skip out. Everything but fragment
+// Packet in, Segment, IcmpError, DnsDatagram or Skip out. Everything but fragment
 // reassembly is pure.
 #pragma once
 

@@ -188,6 +188,8 @@ void write_flow_fields(JsonOut& json, const FlowReport& flow, const Options& opt
   write_endpoint(json, flow.client);
   json.key("server");
   write_endpoint(json, flow.server);
+  json.key("server_name");
+  flow.server_name.empty() ? json.value(nullptr) : json.value(flow.server_name);
   json.field("first_packet", flow.first.number);
   json.field("last_packet", flow.last.number);
   json.field("first_at", flow.first.time);

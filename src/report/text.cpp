@@ -147,7 +147,14 @@ class TextWriter final : public Writer {
     page_.headline(ink_of(report.worst), report.headline);
     page_.wrapped(0, Ink::bold, "Capture", kHang, capture_text(report));
     for (const Finding& finding : report.findings) {
-      if (info(finding.label).scope == Scope::aggregate) continue;
+      const Scope scope = info(finding.label).scope;
+      if (scope == Scope::aggregate) continue;
+      if (scope == Scope::lookup) {
+        page_.wrapped(0, ink_of(finding.severity), "Name", kHang,
+                      fmt::format("{0}: {1} What to do: httpdiag explain {0}.",
+                                  info(finding.label).id, finding.detail));
+        continue;
+      }
       page_.wrapped(0, Ink::yellow, "Beware", kHang,
                     fmt::format("{}: {}", info(finding.label).id, finding.detail));
     }

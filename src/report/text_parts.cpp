@@ -197,7 +197,9 @@ std::string clock(Timestamp time) {
 }
 
 std::string route(const FlowReport& flow) {
-  return fmt::format("{} -> {}", to_string(flow.client), to_string(flow.server));
+  const std::string name =
+      flow.server_name.empty() ? "" : fmt::format(" ({})", base::shorten(flow.server_name, 40));
+  return fmt::format("{} -> {}{}", to_string(flow.client), to_string(flow.server), name);
 }
 
 std::string flow_line(const FlowReport& flow) {

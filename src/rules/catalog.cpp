@@ -12,6 +12,7 @@
 #include "httpdiag/own_rules.hpp"
 #include "rules/catalog/capture.hpp"
 #include "rules/catalog/connect.hpp"
+#include "rules/catalog/dns.hpp"
 #include "rules/catalog/handshake.hpp"
 #include "rules/catalog/http.hpp"
 #include "rules/catalog/request.hpp"
@@ -38,10 +39,10 @@ constexpr auto join(const std::array<RuleInfo, sizes>&... tables) {
 }
 
 constexpr std::array<RuleInfo, kLabelCount> kCatalog = join(
-    rules::catalog::kCaptureRules, rules::catalog::kConnectRules, rules::catalog::kHandshakeRules,
-    rules::catalog::kTlsRules, rules::catalog::kRequestRules, rules::catalog::kWaitRules,
-    rules::catalog::kResponseRules, rules::catalog::kHttpRules, rules::catalog::kReuseRules,
-    rules::catalog::kTeardownRules, rules::catalog::kTransportRules);
+    rules::catalog::kCaptureRules, rules::catalog::kDnsRules, rules::catalog::kConnectRules,
+    rules::catalog::kHandshakeRules, rules::catalog::kTlsRules, rules::catalog::kRequestRules,
+    rules::catalog::kWaitRules, rules::catalog::kResponseRules, rules::catalog::kHttpRules,
+    rules::catalog::kReuseRules, rules::catalog::kTeardownRules, rules::catalog::kTransportRules);
 
 constexpr bool in_label_order() {
   for (std::size_t i = 0; i < kCatalog.size(); ++i) {

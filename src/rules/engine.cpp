@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/stable_array.hpp"
+#include "rules/dns_rules.hpp"
 #include "rules/judge.hpp"
 #include "rules/oddities.hpp"
 #include "rules/patterns.hpp"
@@ -57,7 +58,11 @@ bool complete(const ExchangeReport& exchange) {
 class Engine::Impl {
  public:
   Impl(const Settings& settings, FlowReportSink& reports)
-      : settings_{settings}, reports_{reports}, tally_{settings}, patterns_{settings} {}
+      : settings_{settings},
+        reports_{reports},
+        tally_{settings},
+        patterns_{settings},
+        lookups_{settings} {}
 
   void on_packet(PacketRef packet) { tally_.on_packet(packet); }
   void on_exchange(const FlowRecord& flow, Exchange& exchange, bool settled, Timestamp now);
@@ -68,9 +73,11 @@ class Engine::Impl {
   void on_tls(const FlowRecord& flow, std::shared_ptr<const TlsSession> session) {
     strays(account(flow)).tls = std::move(session);
   }
+  void on_lookup(const DnsLookup& lookup) { lookups_.on_lookup(lookup); }
+  void use(const NameTable& names) { names_ = &names; }
   void on_flow(const FlowRecord& flow, EndCause cause, Timestamp now);
   Report finish(const CaptureSummary& input, const Ledger& ledger) {
-    Report report = tally_.finish(input, ledger, patterns_);
+    Report report = tally_.finish(input, ledger, patterns_, lookups_.finish());
     report.why = std::move(why_);
     return report;
   }
@@ -96,6 +103,8 @@ class Engine::Impl {
   FlowReportSink& reports_;
   Tally tally_;
   PatternCollector patterns_;
+  LookupFindings lookups_;
+  const NameTable* names_ = nullptr;
   std::optional<Why> why_;
   base::StableArray<Account> accounts_;  // FlowRecord::rules_slot is the index + 1
   std::vector<std::uint32_t> free_;
@@ -209,6 +218,8 @@ FlowReport Engine::Impl::describe(const FlowRecord& flow, Account& own) const {
   report.id = flow.id;
   report.client = flow.client;
   report.server = flow.server;
+  if (names_ != nullptr)
+    report.server_name = names_->name_of(flow.server.ip, flow.client.ip, flow.first.time);
   report.first = flow.first;
   report.last = flow.last;
   report.history = flow.history.data();
@@ -298,6 +309,8 @@ void Engine::on_exchange(const FlowRecord& flow, Exchange& exchange, bool settle
   impl_->on_exchange(flow, exchange, settled, now);
 }
 void Engine::on_stray(const FlowRecord& flow, const Stray& stray) { impl_->on_stray(flow, stray); }
+void Engine::on_lookup(const DnsLookup& lookup) { impl_->on_lookup(lookup); }
+void Engine::use(const NameTable& names) { impl_->use(names); }
 void Engine::on_flow(const FlowRecord& flow, EndCause cause, Timestamp now) {
   impl_->on_flow(flow, cause, now);
 }

@@ -5,13 +5,14 @@
 
 #include <memory>
 
+#include "httpdiag/dns.hpp"
 #include "httpdiag/exchange.hpp"
 #include "httpdiag/report.hpp"
 #include "httpdiag/tls.hpp"
 
 namespace httpdiag::rules {
 
-class Engine final : public ExchangeSink, public FlowSink, public TlsSink {
+class Engine final : public ExchangeSink, public FlowSink, public TlsSink, public DnsSink {
  public:
   Engine(const Settings& settings, FlowReportSink& reports);
   ~Engine();
@@ -23,7 +24,10 @@ class Engine final : public ExchangeSink, public FlowSink, public TlsSink {
   void on_stray(const FlowRecord& flow, const Stray& stray) override;
   void on_tls_server(const Endpoint& server) override;
   void on_tls(const FlowRecord& flow, std::shared_ptr<const TlsSession> session) override;
+  void on_lookup(const DnsLookup& lookup) override;
   void on_flow(const FlowRecord& flow, EndCause cause, Timestamp now) override;
+  /// Whose names reports show beside addresses; borrowed.
+  void use(const NameTable& names);
 
   /// After the last flow. `input` may carry damage, which becomes a finding.
   Report finish(const CaptureSummary& input, const Ledger& ledger);

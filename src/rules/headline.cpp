@@ -49,6 +49,17 @@ std::string failed(const Report& report, std::uint64_t exchanges, std::uint64_t 
   return text;
 }
 
+/// Where no connection failed, one that never began may be what the capture is about.
+std::string unresolved(const Report& report) {
+  std::uint64_t lookups = 0;
+  for (const Finding& finding : report.findings) {
+    if (finding.label == Label::dns_failed && finding.severity == Severity::error) ++lookups;
+  }
+  if (lookups == 0) return {};
+  return fmt::format("{} did not resolve; no connection failed{}.", base::count(lookups, "name"),
+                     report.flows == 0 ? ", and none is in this capture" : "");
+}
+
 }  // namespace
 
 std::string headline(const Report& report) {
@@ -59,6 +70,7 @@ std::string headline(const Report& report) {
                        report.causes.size() > 1 ? "most often, " : "",
                        most_frequent(report.causes, Severity::error));
   }
+  if (const std::string names = unresolved(report); !names.empty()) return names;
   if (report.flows == 0) return "No TCP connection is in this capture.";
   if (!report.causes.empty()) {
     std::uint64_t warnings = 0;

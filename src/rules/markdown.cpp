@@ -29,6 +29,8 @@ std::string_view heading(Phase phase) {
   switch (phase) {
     case Phase::capture:
       return "The capture itself";
+    case Phase::dns:
+      return "In front of the connection: names";
     case Phase::connect:
       return "Connecting";
     case Phase::tls:
@@ -98,8 +100,8 @@ void append_rule(std::string& out, const RuleInfo& rule) {
   auto write = std::back_inserter(out);
   fmt::format_to(write, "\n### {}\n\n**{}** · {} · {} of {} {} · fault {} ({})\n", rule.id,
                  escaped(rule.title), name(rule.severity), in_words(rule.role),
-                 rule.scope == Scope::exchange ? "an" : "a", name(rule.scope), name(rule.party),
-                 name(rule.confidence));
+                 rule.scope == Scope::exchange || rule.scope == Scope::aggregate ? "an" : "a",
+                 name(rule.scope), name(rule.party), name(rule.confidence));
   fmt::format_to(write, "\n**What it is.** {}\n\n**What it is not.** {}\n", escaped(rule.what),
                  escaped(rule.guards));
   fmt::format_to(write, "\n**What people see**\n\n");

@@ -8,6 +8,10 @@ namespace httpdiag {
 std::string_view retry_advice(Label label) {
   switch (label) {
     using enum Label;
+    case dns_slow:
+      return "As the connection behind it says: a slow name alone is no reason to repeat.";
+    case dns_failed:
+      return "Safe: nothing was sent, not even a SYN.";
     case connect_refused:
     case syn_retries_exhausted:
     case connect_abandoned:

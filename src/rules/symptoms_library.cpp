@@ -34,6 +34,12 @@ constexpr std::array kSymptoms{
     Symptom{"Java", "SocketTimeoutException", "client-timeout connect-abandoned late-response request-not-acked idle-conn-blackholed response-stalled",
             "\"connect timed out\" is connect-abandoned; \"Read timed out\" is one of the others."},
     Symptom{"Java", "NoRouteToHostException", "connect-unreachable"},
+    Symptom{"Java", "java.net.UnknownHostException|UnknownHostException|UnresolvedAddressException", "dns-failed dns-slow"},
+    Symptom{"Go", "no such host|server misbehaving", "dns-failed"},
+    Symptom{"Python", "NameResolutionError|Failed to resolve|getaddrinfo failed", "dns-failed"},
+    Symptom{"Node", "getaddrinfo ENOTFOUND|ENOTFOUND|getaddrinfo EAI_AGAIN", "dns-failed dns-slow"},
+    Symptom{"curl", "Could not resolve host|Resolving timed out", "dns-failed dns-slow"},
+    Symptom{".NET", "No such host is known|Name or service not known", "dns-failed"},
     Symptom{"Java", "org.apache.http.NoHttpResponseException|NoHttpResponseException|failed to respond|The target server failed to respond",
             "request-on-half-closed keepalive-close-race closed-without-response request-after-close-token", kReusedNote},
     Symptom{"Java", "java.net.SocketException: Connection reset", "reset-without-response idle-conn-reset request-on-half-closed response-truncated-rst"},
@@ -123,6 +129,7 @@ constexpr std::array kSymptoms{
 
     // curl
     Symptom{"curl", "Failed to connect to|Could not connect to server|CURLE_COULDNT_CONNECT", "connect-refused connect-unreachable syn-retries-exhausted"},
+    Symptom{"curl", "6", "dns-failed", {}, kCode, kCurl},
     Symptom{"curl", "7", "connect-refused connect-unreachable syn-retries-exhausted", {}, kCode, kCurl},
     Symptom{"curl", "Weird server reply|Received HTTP/0.9 when not allowed", "response-malformed tls-plaintext-mismatch"},
     Symptom{"curl", "1|8", "response-malformed tls-plaintext-mismatch", {}, kCodeInContext, "curl: ($)|curl ($)|curl error $"},

@@ -53,6 +53,7 @@ constexpr std::array kSymptoms{
     Symptom{"errno", "110|10060", kTimedOut, kTimedOutNote, kCode, kErrno},
     Symptom{"errno", "ETIMEDOUT on read|ETIMEDOUT on write|read ETIMEDOUT|write ETIMEDOUT",
             "idle-conn-blackholed request-not-acked keepalive-probe-failed"},
+    Symptom{"getaddrinfo", "EAI_NONAME|EAI_AGAIN|Temporary failure in name resolution|域名解析失败", "dns-failed dns-slow"},
     Symptom{"errno", "EHOSTUNREACH|No route to host|ENETUNREACH|Network is unreachable|Host unreachable|没有到主机的路由|网络不可达",
             "connect-unreachable"},
     Symptom{"errno", "113", "connect-unreachable", {}, kCode, kErrno},

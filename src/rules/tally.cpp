@@ -215,11 +215,12 @@ void Tally::add_capture_findings(const CaptureSummary& input, const Ledger& ledg
 }
 
 Report Tally::finish(const CaptureSummary& input, const Ledger& ledger,
-                     const PatternCollector& patterns) {
+                     const PatternCollector& patterns, std::vector<Finding> lookups) {
   report_.input = &input;
   report_.ledger = ledger;
   note_latest();
   report_.settings = settings_;
+  report_.findings = std::move(lookups);
   patterns.finish(report_);
   add_capture_findings(input, ledger);
   for (auto& [key, row] : causes_) report_.causes.push_back(std::move(row.cause));

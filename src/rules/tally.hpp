@@ -41,8 +41,8 @@ class Tally {
   /// The largest step back of the clock between two packets of this range, of those still known.
   std::optional<ClockStep> largest_step(PacketNumber first, PacketNumber last) const;
 
-  Report finish(const CaptureSummary& input, const Ledger& ledger,
-                const PatternCollector& patterns);
+  Report finish(const CaptureSummary& input, const Ledger& ledger, const PatternCollector& patterns,
+                std::vector<Finding> lookups);
 
  private:
   struct CauseKey {

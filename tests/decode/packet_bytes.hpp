@@ -128,6 +128,8 @@ inline std::string outcome(const Decoded& decoded) {
            std::to_string(segment->payload_length);
   }
   if (std::holds_alternative<IcmpError>(decoded)) return "icmp error";
+  if (const auto* dns = std::get_if<DnsDatagram>(&decoded))
+    return "dns " + std::to_string(dns->payload.size());
   switch (std::get<Skip>(decoded)) {
     case Skip::not_ip:
       return "not_ip";

@@ -52,6 +52,14 @@ void check(const IcmpError& error, const Packet& packet) {
   require(error.v6 || (error.source.ip.is_v4() && error.destination.ip.is_v4()));
 }
 
+void check(const DnsDatagram& dns, const Packet& packet) {
+  require(dns.packet == packet.ref);
+  require(dns.source.port == 53 || dns.destination.port == 53);
+  require(dns.payload.size() <= 65535 - 8);
+  volatile unsigned sum = touch(dns.payload);
+  static_cast<void>(sum);
+}
+
 void check(Skip skip, const Packet& packet) {
   require(static_cast<std::size_t>(skip) < kSkipCount);
   require(skip != Skip::unrelated_icmp);  // the tracker's word

@@ -23,6 +23,7 @@ class Player {
   void event(Cursor& line);
   void handshake(Cursor& line);
   void icmp(Cursor& line);
+  void dns(Cursor& line);
   void end_mark(Cursor& line);
   Flow& flow(Cursor& line, const std::string& name);
   Speaker speaker(Cursor& line);
@@ -150,6 +151,7 @@ void Player::event(Cursor& line) {
   network_.deliver(network_.now);
   if (line.accept("handshake")) return handshake(line);
   if (line.accept("icmp")) return icmp(line);
+  if (line.accept("dns")) return dns(line);
   const Speaker who = speaker(line);
   network_.perform(who, read_action(line, who.self()), line);
 }
@@ -184,6 +186,31 @@ void Player::icmp(Cursor& line) {
   const Peer& target = speaker(line).self();
   if (target.last_packet.empty()) line.fail("that side has sent nothing that ICMP could quote");
   network_.report(target, router, type, code, mtu);
+}
+
+void Player::dns(Cursor& line) {
+  const bool answer = line.accept("answer");
+  if (!answer) line.expect("query");
+  const auto id = static_cast<std::uint16_t>(line.number(0, 65535));
+  const std::string type = line.word("A or AAAA");
+  if (type != "A" && type != "AAAA") line.fail("the type is A or AAAA");
+  DnsMessage message;
+  message.id = id;
+  message.aaaa = type == "AAAA";
+  message.name = line.word("a name");
+  if (answer) {
+    message.outcome = line.accept("nxdomain")   ? DnsMessage::Outcome::nxdomain
+                      : line.accept("servfail") ? DnsMessage::Outcome::servfail
+                      : line.accept("empty")    ? DnsMessage::Outcome::empty
+                                                : DnsMessage::Outcome::address;
+    if (message.outcome == DnsMessage::Outcome::address) message.address = line.address();
+  }
+  line.expect("between");
+  const Endpoint client = line.endpoint();
+  line.expect("and");
+  const Endpoint resolver = line.endpoint();
+  line.expect_end();
+  network_.datagram(answer ? resolver : client, answer ? client : resolver, dns_message(message));
 }
 
 /// An unrelated packet shows how long the capture went on.

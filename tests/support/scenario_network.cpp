@@ -83,6 +83,13 @@ void Network::report(const Peer& target, const IpAddress& router, std::uint8_t t
         now);
 }
 
+void Network::datagram(const Endpoint& from, const Endpoint& to, const std::string& payload) {
+  const IpHeader ip{
+      .from = from.ip, .to = to.ip, .protocol = kUdp, .ttl = 64, .id = ++ids_[from.ip]};
+  write({.link = link, .from = from.ip, .to = to.ip, .vlans = {}},
+        ip_packet(ip, udp_datagram(from, to, payload)), {}, now);
+}
+
 void Network::mark_end() {
   const Endpoint from{.ip = IpAddress::v4(0x0affff01), .port = 50000};
   const Endpoint to{.ip = IpAddress::v4(0x0affff02), .port = 9};

@@ -34,6 +34,7 @@ class Network {
   /// An ICMP error to `target` about its last packet.
   void report(const Peer& target, const IpAddress& router, std::uint8_t type, std::uint8_t code,
               std::uint32_t mtu);
+  void datagram(const Endpoint& from, const Endpoint& to, const std::string& payload);
   /// Records an unrelated packet.
   void mark_end();
   /// Lets arrive what is due.

@@ -116,6 +116,31 @@ std::string udp_datagram(const Endpoint& from, const Endpoint& to, std::string_v
   return bytes;
 }
 
+std::string dns_message(const DnsMessage& message) {
+  using Outcome = DnsMessage::Outcome;
+  const bool response = message.outcome != Outcome::query;
+  const bool has_address = message.outcome == Outcome::address;
+  const unsigned rcode = message.outcome == Outcome::nxdomain   ? 3
+                         : message.outcome == Outcome::servfail ? 2
+                                                                : 0;
+  const unsigned type = message.aaaa ? 28 : 1;
+  Bytes bytes;
+  bytes.u16(message.id).u16((response ? 0x8180u : 0x0100u) | rcode).u16(1);
+  bytes.u16(has_address ? 1 : 0).u16(0).u16(0);
+  for (std::size_t at = 0; at <= message.name.size();) {
+    const std::size_t end = std::min(message.name.find('.', at), message.name.size());
+    bytes.u8(end - at).text(std::string_view{message.name}.substr(at, end - at));
+    at = end + 1;
+  }
+  bytes.u8(0).u16(type).u16(1);
+  if (has_address) {
+    const std::string_view all{reinterpret_cast<const char*>(message.address.bytes.data()), 16};
+    const std::string_view data = message.aaaa ? all : all.substr(12);
+    bytes.u16(0xc00c).u16(type).u16(1).u16(0).u16(60).u16(data.size()).text(data);
+  }
+  return bytes.take();
+}
+
 std::string ip_packet(const IpHeader& header, std::string_view payload) {
   constexpr std::uint16_t kDontFragment = 0x4000;
   const std::string head = header.from.is_v4()

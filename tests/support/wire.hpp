@@ -60,6 +60,17 @@ std::vector<std::string> ip_fragments(const IpHeader& header, std::string_view p
 /// The payload of an ICMP (or ICMPv6) error that quotes the head of `packet`.
 std::string icmp_error(const IpAddress& from, const IpAddress& to, std::uint8_t type,
                        std::uint8_t code, std::uint32_t mtu, std::string_view packet);
+/// One question, and at most one address in answer to it (RFC 1035 §4.1).
+struct DnsMessage {
+  enum class Outcome : std::uint8_t { query, address, empty, nxdomain, servfail };
+  std::uint16_t id = 0;
+  bool aaaa = false;
+  std::string name;
+  Outcome outcome = Outcome::query;
+  IpAddress address;
+};
+std::string dns_message(const DnsMessage& message);
+
 std::string udp_datagram(const Endpoint& from, const Endpoint& to, std::string_view payload);
 
 struct FrameHeader {

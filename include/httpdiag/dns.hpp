@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the names in a capture became: lookups that failed or took long, and which
+// name an address was looked up by.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "httpdiag/flow.hpp"
+
+namespace httpdiag {
+
+enum class DnsOutcome : std::uint8_t {
+  resolved,
+  no_such_name,   // NXDOMAIN (RFC 1035 §4.1.1, RFC 2308)
+  no_address,     // the name is there, but has no address
+  server_failed,  // SERVFAIL
+  refused,        // REFUSED
+  other_error,
+  unanswered,  // asked at least twice
+};
+std::string_view name(DnsOutcome outcome);  // "no-such-name"
+
+/// All that one host asked to learn the addresses of one name: retries, several servers, IPv4 and
+/// IPv6, and the suffixes of a search list.
+struct DnsLookup {
+  IpAddress client;
+  Endpoint server;                 // the one that decided it, or was asked last
+  std::string name;                // as the application will have it: the shortest that was asked
+  std::vector<std::string> tried;  // all that were, in order; bounded
+  DnsOutcome outcome = DnsOutcome::resolved;
+  std::uint8_t rcode = 0;
+  std::uint32_t queries = 0, retries = 0, servers = 0;
+  bool server_heard = false;  // the capture has an answer of one of the servers, to whomever
+  PacketRef first_query, last_query;
+  PacketRef answer;   // the one that decided it; none: there was none
+  Duration took{0};   // first query to that answer, or to the last query
+  PacketRef decided;  // answer, or last query
+
+  // The first connection of the client's within a few seconds that no other name explains.
+  FlowId flow{};
+  PacketRef flow_first;
+  Endpoint flow_server;
+  bool flow_by_this_name = false;  // its address was in the answer
+};
+
+class DnsSink {
+ public:
+  /// A lookup that failed or was slow, when no more can come of it.
+  virtual void on_lookup(const DnsLookup& lookup) = 0;
+
+ protected:
+  ~DnsSink() = default;
+};
+
+class NameTable {
+ public:
+  /// The name by which `client` last looked this address up before `at`; failing that, anybody.
+  /// Empty: nobody did. Printable ASCII.
+  virtual std::string_view name_of(const IpAddress& address, const IpAddress& client,
+                                   Timestamp at) const = 0;
+
+ protected:
+  ~NameTable() = default;
+};
+
+}  // namespace httpdiag

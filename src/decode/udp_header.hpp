@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// The UDP header (RFC 768). Only datagrams from or to port 53 are wanted.
+#pragma once
+
+#include <optional>
+
+#include "decode/ip.hpp"
+
+namespace httpdiag::decode {
+
+inline constexpr std::uint8_t kProtocolUdp = 17;
+
+/// Fills all but `packet`. `datagram.protocol` is UDP.
+[[nodiscard]] std::optional<Skip> read_udp(const Datagram& datagram, DnsDatagram& dns);
+
+}  // namespace httpdiag::decode

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Queries and answers as lookups: what one host did to learn the addresses of one
+// name, until it had them or nothing more came. The rules are in docs/dns.md.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <set>
+#include <vector>
+
+#include "dns/message.hpp"
+#include "httpdiag/dns.hpp"
+#include "httpdiag/settings.hpp"
+
+namespace httpdiag::dns {
+
+class Lookups {
+ public:
+  Lookups(const Settings& settings, const NameTable& names, DnsSink& sink)
+      : settings_{settings}, names_{names}, sink_{sink} {}
+
+  void on_query(const Message& message, const Endpoint& client, const Endpoint& server,
+                PacketRef packet);
+  void on_answer(const Message& message, const Endpoint& client, const Endpoint& server,
+                 PacketRef packet);
+  /// A connection that may follow a lookup. `now`: the capture clock.
+  void on_flow(const FlowRecord& flow, Timestamp now);
+  /// No more messages.
+  void settle_all(Timestamp now);
+  /// Tells the sink of every lookup that failed or was slow.
+  void finish();
+
+ private:
+  struct Query {
+    Endpoint client, server;
+    std::uint16_t id = 0, type = 0;
+    std::string name;
+    PacketRef first, last, answer;
+    std::uint32_t sent = 0;
+    std::uint8_t rcode = 0;
+    bool truncated = false, addresses = false;
+  };
+  struct Lookup {
+    std::vector<Query> queries;
+    std::vector<IpAddress> addresses;
+    PacketRef last;       // query or answer
+    bool beyond = false;  // more queries than are kept
+  };
+  /// The client, and the first label of the name: a search list changes only what follows.
+  using Key = std::pair<IpAddress, std::string>;
+  /// Decided, and waiting for the connection that follows.
+  struct Decided {
+    DnsLookup lookup;
+    std::vector<IpAddress> addresses;
+  };
+
+  void sweep(Timestamp now);
+  void settle(const Key& key, Lookup& lookup, Timestamp now);
+  bool is_over(const Lookup& lookup, Timestamp now) const;
+  std::optional<DnsLookup> judge(const Lookup& lookup, Timestamp now) const;
+  void tell(Decided& decided);
+
+  const Settings& settings_;
+  const NameTable& names_;
+  DnsSink& sink_;
+  std::map<Key, Lookup> open_;
+  std::deque<Decided> decided_;
+  std::set<Endpoint> heard_;  // servers that have answered anybody
+  Timestamp last_sweep_{};
+};
+
+}  // namespace httpdiag::dns
