@@ -18,6 +18,17 @@ add_library(httpdiag_xxhash INTERFACE)
 target_include_directories(httpdiag_xxhash SYSTEM INTERFACE "${XXHASH_INCLUDE_DIR}")
 target_link_libraries(httpdiag_xxhash INTERFACE "${XXHASH_LIBRARY}")
 
+# Brotli is optional: without it, bodies with Content-Encoding: br are not read.
+find_path(BROTLI_INCLUDE_DIR brotli/decode.h)
+find_library(BROTLI_LIBRARY NAMES brotlidec)
+mark_as_advanced(BROTLI_INCLUDE_DIR BROTLI_LIBRARY)
+add_library(httpdiag_brotli INTERFACE)
+if(BROTLI_INCLUDE_DIR AND BROTLI_LIBRARY)
+  target_include_directories(httpdiag_brotli SYSTEM INTERFACE "${BROTLI_INCLUDE_DIR}")
+  target_link_libraries(httpdiag_brotli INTERFACE "${BROTLI_LIBRARY}")
+  target_compile_definitions(httpdiag_brotli INTERFACE HTTPDIAG_BROTLI)
+endif()
+
 if(HTTPDIAG_TESTS)
   find_package(GTest REQUIRED)
   # The system's Python first: it is the one that python3-jsonschema is for.

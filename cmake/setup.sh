@@ -12,7 +12,7 @@ minimum_cmake=3.25
 tools="cmake:cmake ninja:ninja-build g++:g++ pkg-config:pkg-config clang-format:clang-format
        python3:python3 git:git"
 libraries="libpcap-dev node-llhttp libcli11-dev libfmt-dev libspdlog-dev nlohmann-json3-dev
-           libgtest-dev zlib1g-dev libxxhash-dev libssl-dev
+           libgtest-dev zlib1g-dev libbrotli-dev libxxhash-dev libssl-dev
            python3-jsonschema"
 
 for option in "$@"; do

@@ -9,6 +9,7 @@
 
 #include "decode/decoder.hpp"
 #include "decode/plain.hpp"
+#include "delivery/collector.hpp"
 #include "dns/reader.hpp"
 #include "http/pairer.hpp"
 #include "rules/engine.hpp"
@@ -69,7 +70,8 @@ class Pipeline {
   Pipeline(const Settings& settings, FlowReportSink& flows, Ledger& ledger)
       : ledger_{ledger},
         decoder_{settings.limits},
-        rules_{settings, flows},
+        deliveries_{settings},
+        rules_{settings, flows, deliveries_},
         tls_{settings.limits, rules_},
         dns_{settings, rules_},
         opaque_{tls_, dns_},
@@ -104,7 +106,9 @@ class Pipeline {
     dns_.settle(last_);
     tcp_.finish();  // ends every open stream, which flushes http, which feeds rules
     dns_.finish();
-    return rules_.finish(input, ledger_);
+    Report report = rules_.finish(input, ledger_);
+    deliveries_.finish(report);
+    return report;
   }
 
  private:
@@ -129,10 +133,11 @@ class Pipeline {
   }
 
   Ledger& ledger_;
-  decode::Decoder decoder_;  // packet -> segment
-  rules::Engine rules_;      // exchange, flow -> findings
-  tls::Reader tls_;          // what is no HTTP -> handshakes, bursts
-  dns::Reader dns_;          // query, answer -> lookup
+  decode::Decoder decoder_;         // packet -> segment
+  delivery::Collector deliveries_;  // verdict -> delivery
+  rules::Engine rules_;             // exchange, flow -> findings
+  tls::Reader tls_;                 // what is no HTTP -> handshakes, bursts
+  dns::Reader dns_;                 // query, answer -> lookup
   OpaqueSplitter opaque_;
   http::Pairer http_;  // chunk -> message -> exchange
   FlowSplitter ended_;

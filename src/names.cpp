@@ -312,4 +312,116 @@ std::string to_string(const Endpoint& endpoint) {
                              : fmt::format("[{}]:{}", address, endpoint.port);
 }
 
+std::string_view name(AttemptClass attempt) {
+  switch (attempt) {
+    case AttemptClass::not_delivered:
+      return "N";
+    case AttemptClass::unknown:
+      return "U";
+    case AttemptClass::late:
+      return "L";
+    case AttemptClass::refused:
+      return "F";
+    case AttemptClass::unrecognized:
+      return "?";
+    case AttemptClass::acknowledged:
+      return "A";
+    case AttemptClass::open:
+      return "open";
+    case AttemptClass::unseen:
+      return "unseen";
+  }
+  std::abort();
+}
+
+std::string_view words(AttemptClass attempt) {
+  switch (attempt) {
+    case AttemptClass::not_delivered:
+      return "not delivered";
+    case AttemptClass::unknown:
+      return "delivered, outcome unknown";
+    case AttemptClass::late:
+      return "answered too late";
+    case AttemptClass::refused:
+      return "refused";
+    case AttemptClass::unrecognized:
+      return "2xx without the agreed word";
+    case AttemptClass::acknowledged:
+      return "acknowledged";
+    case AttemptClass::open:
+      return "still open when the capture ended";
+    case AttemptClass::unseen:
+      return "outcome not in the capture";
+  }
+  std::abort();
+}
+
+std::string_view name(DeliveryVerdict verdict) {
+  switch (verdict) {
+    case DeliveryVerdict::acknowledged:
+      return "delivery-acknowledged";
+    case DeliveryVerdict::recovered:
+      return "delivery-recovered";
+    case DeliveryVerdict::never_delivered:
+      return "delivery-never-delivered";
+    case DeliveryVerdict::unacknowledged:
+      return "delivery-unacknowledged";
+    case DeliveryVerdict::ack_late:
+      return "delivery-ack-late";
+    case DeliveryVerdict::rejected:
+      return "delivery-rejected";
+    case DeliveryVerdict::ack_unrecognized:
+      return "delivery-ack-unrecognized";
+    case DeliveryVerdict::duplicated:
+      return "delivery-duplicated";
+    case DeliveryVerdict::in_progress:
+      return "delivery-in-progress";
+    case DeliveryVerdict::unseen:
+      return "delivery-outcome-unseen";
+  }
+  std::abort();
+}
+
+std::string_view words(DeliveryVerdict verdict) {
+  switch (verdict) {
+    case DeliveryVerdict::acknowledged:
+      return "acknowledged";
+    case DeliveryVerdict::recovered:
+      return "failed first, then acknowledged";
+    case DeliveryVerdict::never_delivered:
+      return "never delivered: the receiver's application has seen nothing";
+    case DeliveryVerdict::unacknowledged:
+      return "delivered, never acknowledged: the receiver may have acted";
+    case DeliveryVerdict::ack_late:
+      return "acknowledged too late: done for the receiver, failed for the sender";
+    case DeliveryVerdict::rejected:
+      return "refused by the receiver";
+    case DeliveryVerdict::ack_unrecognized:
+      return "answered 2xx without the word that the sender waits for";
+    case DeliveryVerdict::duplicated:
+      return "acknowledged more than once";
+    case DeliveryVerdict::in_progress:
+      return "still under way when the capture ended";
+    case DeliveryVerdict::unseen:
+      return "outcome not in the capture";
+  }
+  std::abort();
+}
+
+std::string_view name(KeyKind kind) {
+  switch (kind) {
+    case KeyKind::header:
+      return "header";
+    case KeyKind::field:
+      return "field";
+    case KeyKind::body:
+      return "body";
+    case KeyKind::canonical:
+      return "canonical-body";
+    case KeyKind::none:
+      return "none";
+  }
+  std::abort();
+}
+
 }  // namespace httpdiag

@@ -64,6 +64,10 @@ constexpr std::array kSettings{
     Setting{"loss.min_rtos", &Thresholds::loss_min_rtos},
     Setting{"rst.ttl_delta", &Thresholds::rst_ttl_delta},
     Setting{"delivery.fail_tokens", &Thresholds::negative_acks},
+    Setting{"delivery.link_window_ms", &Thresholds::delivery_link_window},
+    Setting{"delivery.window_ms", &Thresholds::delivery_window},
+    Setting{"delivery.auto_retry_ms", &Thresholds::auto_retry},
+    Setting{"delivery.quick_repeat_ms", &Thresholds::quick_repeat},
     Setting{"limits.max_flows", &Limits::max_flows},
     Setting{"limits.max_attempts", &Limits::max_attempts},
     Setting{"limits.idle_flow_ms", &Limits::idle_flow},
@@ -91,6 +95,13 @@ constexpr std::array kSettings{
     Setting{"limits.max_causes", &Limits::max_causes},
     Setting{"limits.max_evidence", &Limits::max_evidence},
     Setting{"limits.max_endpoints", &Limits::max_endpoints},
+    Setting{"limits.request_body_bytes", &Limits::request_body_bytes},
+    Setting{"limits.request_bodies_bytes", &Limits::request_bodies_bytes},
+    Setting{"limits.max_remembered_callbacks", &Limits::max_remembered_callbacks},
+    Setting{"limits.recent_bodies_bytes", &Limits::recent_bodies_bytes},
+    Setting{"limits.max_deliveries", &Limits::max_deliveries},
+    Setting{"limits.max_delivery_attempts", &Limits::max_delivery_attempts},
+    Setting{"limits.max_callback_endpoints", &Limits::max_callback_endpoints},
 };
 // clang-format on
 

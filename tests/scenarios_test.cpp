@@ -94,6 +94,8 @@ class Scenarios : public testing::TestWithParam<std::string> {
   void check_annotation(const Expectation& expected) const;
   void check_evidence(const Expectation& expected) const;
   void check_never(const std::string& label) const;
+  void check_delivery(const Expectation& expected) const;
+  const Delivery* delivery(const Place& place) const;
   std::string described() const;
 
   Outcome outcome_;
@@ -152,6 +154,45 @@ void Scenarios::check_never(const std::string& label) const {
   }
   for (const Finding& finding : outcome_.report.findings)
     EXPECT_NE(id(finding.label), label) << "the capture says it";
+}
+
+/// The listed one; a callback that was acknowledged at once is in none.
+const Delivery* Scenarios::delivery(const Place& place) const {
+  for (const Delivery& candidate : outcome_.report.deliveries.list) {
+    for (const Attempt& attempt : candidate.attempts) {
+      if (attempt.flow == FlowId{place.flow} && attempt.exchange == place.exchange)
+        return &candidate;
+    }
+  }
+  return nullptr;
+}
+
+void Scenarios::check_delivery(const Expectation& expected) const {
+  const Delivery* listed = delivery(expected.place);
+  if (listed == nullptr) {
+    const bool plain = expected.word == name(DeliveryVerdict::acknowledged);
+    EXPECT_TRUE(plain) << "no delivery has this attempt";
+    EXPECT_GT(outcome_.report.deliveries.verdicts[0], 0u);
+    return;
+  }
+  if (expected.kind == Kind::delivery) {
+    EXPECT_EQ(name(listed->verdict), expected.word);
+  }
+  if (expected.kind == Kind::duplicated) {
+    EXPECT_EQ(listed->duplicated ? "yes" : "no", expected.word);
+  }
+  if (expected.kind == Kind::profile) {
+    EXPECT_EQ(listed->profile->name, expected.word);
+  }
+  if (expected.kind == Kind::attempts) {
+    std::vector<std::string> classes;
+    for (const Attempt& attempt : listed->attempts) {
+      classes.emplace_back(name(attempt.outcome));
+      if (attempt.auto_retry) classes.back() += "+auto";
+      if (attempt.weak) classes.back() += "+weak";
+    }
+    EXPECT_EQ(classes, expected.words);
+  }
 }
 
 void Scenarios::check(const Expectation& expected) const {
@@ -213,6 +254,14 @@ void Scenarios::check(const Expectation& expected) const {
           << "missing: " << expected.word;
       return;
     }
+    case Kind::deliveries:
+      EXPECT_EQ(outcome_.report.deliveries.total, expected.numbers.front());
+      return;
+    case Kind::delivery:
+    case Kind::attempts:
+    case Kind::duplicated:
+    case Kind::profile:
+      return check_delivery(expected);
     case Kind::flows:
       EXPECT_EQ(outcome_.report.flows, expected.numbers.front());
       return;

@@ -3,6 +3,7 @@
 // absence, with what TCP looked like at the moments that decide verdicts.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -24,6 +25,66 @@ enum class MessageState : std::uint8_t {
 /// may take that for a line end (RFC 9112 §2.2).
 inline constexpr std::string_view kBareLineFeed = "HPE_BARE_LF";
 
+/// Request headers by which senders mark their callbacks (taxonomy 5.1, 5.2). First those whose
+/// value names the delivery, the more specific ones in front.
+enum class Marker : std::uint8_t {
+  github_delivery,
+  shopify_webhook_id,
+  webhook_id,
+  twilio_token,
+  idempotency_key,
+  shopify_event_id,
+  last_id = shopify_event_id,
+  github_event,
+  hub_signature,
+  shopify_topic,
+  shopify_hmac,
+  webhook_timestamp,
+  webhook_signature,
+  twilio_signature,
+  stripe_signature,
+  slack_signature,
+  slack_retry_num,
+  slack_retry_reason,
+  paypal_transmission_id,
+  square_signature,
+  wechatpay_signature,
+  wechatpay_serial,
+  wechatpay_timestamp,
+  wechatpay_nonce,
+  none,
+};
+/// Lower case, without the dummy at the end.
+inline constexpr std::array<std::string_view, static_cast<std::size_t>(Marker::none)> kMarkerNames =
+    {"x-github-delivery",
+     "x-shopify-webhook-id",
+     "webhook-id",
+     "i-twilio-idempotency-token",
+     "idempotency-key",
+     "x-shopify-event-id",
+     "x-github-event",
+     "x-hub-signature-256",
+     "x-shopify-topic",
+     "x-shopify-hmac-sha256",
+     "webhook-timestamp",
+     "webhook-signature",
+     "x-twilio-signature",
+     "stripe-signature",
+     "x-slack-signature",
+     "x-slack-retry-num",
+     "x-slack-retry-reason",
+     "paypal-transmission-id",
+     "x-square-hmacsha256-signature",
+     "wechatpay-signature",
+     "wechatpay-serial",
+     "wechatpay-timestamp",
+     "wechatpay-nonce"};
+constexpr std::string_view name(Marker marker) {
+  return marker == Marker::none ? std::string_view{}
+                                : kMarkerNames[static_cast<std::size_t>(marker)];
+}
+constexpr std::uint32_t bit(Marker marker) { return 1u << static_cast<unsigned>(marker); }
+
 /// All that is known of a message but its texts.
 struct MessageShape {
   Offset begin = 0;  // first byte of the start line
@@ -44,6 +105,9 @@ struct MessageShape {
   std::uint16_t status = 0;                     // response only
   std::uint8_t major = 1, minor = 1;
   MessageState state = MessageState::incomplete;
+  std::uint32_t markers = 0;          // request: bits of the Marker headers that it has
+  std::uint32_t kept_body_bytes = 0;  // request: counted against Limits::request_bodies_bytes
+  Marker id_marker = Marker::none;    // request: the header that `delivery_id` comes from
   bool head_complete = false;
   bool close_token = false;  // Connection: close, or HTTP/1.0 without keep-alive
   bool chunked = false;
@@ -71,20 +135,22 @@ struct MessageShape {
   PacketRef error_packet;
 };
 
-/// One HTTP/1.x message. A body is counted and digested; only a bounded head of
-/// it is kept, for the acknowledgement rule alone.
+/// One HTTP/1.x message. A body is counted and digested; only a bounded head of it is kept: of a
+/// response for the acknowledgement rule, of a POST, PUT or PATCH to tell its delivery.
 struct Message : MessageShape {
   HeadTexts texts;
-  std::string body_head;  // first Limits::body_head_bytes of the body after transfer decoding
+  std::string body_head;  // first bytes of the body after transfer decoding, see Limits
 
   std::string_view method() const { return texts[HeadTexts::method]; }  // empty when cut off
   /// Request: target as sent; response: reason phrase. At most Limits::max_target_bytes.
   std::string_view start() const { return texts[HeadTexts::start]; }
   /// Request: Host (or the authority of an absolute target); response: Server.
   std::string_view host() const { return texts[HeadTexts::host]; }
-  std::string_view content_encoding() const {  // response: bounded, as sent
+  std::string_view content_encoding() const {  // bounded, as sent
     return texts[HeadTexts::content_encoding];
   }
+  /// Request: value of the `id_marker` header.
+  std::string_view delivery_id() const { return texts[HeadTexts::delivery_id]; }
 };
 
 /// What TCP and the rest of the flow looked like around an exchange.
@@ -122,6 +188,11 @@ struct Circumstances {
   PacketRef stall_begin, stall_end;
   Side stalled = Side::client;
 };
+
+/// POST, PUT and PATCH carry callbacks.
+inline bool is_callback(std::string_view method) {
+  return method == "POST" || method == "PUT" || method == "PATCH";
+}
 
 struct Exchange : Circumstances {
   Message request;

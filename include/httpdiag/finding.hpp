@@ -69,6 +69,7 @@ enum class Label : std::uint16_t {
   http_server_error,
   http_gateway_error,
   ack_negative,
+  ack_unrecognized,
   proxy_tunnel_refused,
   request_on_half_closed,
   keepalive_close_race,

@@ -18,7 +18,7 @@ namespace httpdiag {
 /// ever asked for. They are written one after the other, as the head is read.
 class HeadTexts {
  public:
-  enum Part : std::uint8_t { method, start, host, content_encoding };
+  enum Part : std::uint8_t { method, start, host, content_encoding, delivery_id };
 
   HeadTexts() = default;
   HeadTexts(const HeadTexts&) = default;
@@ -50,6 +50,8 @@ class HeadTexts {
     span.size += static_cast<std::uint32_t>(size);
     used_ += static_cast<std::uint32_t>(size);
   }
+  /// Another text takes its place; what the old one took stays taken.
+  void restart(Part part) { spans_[part] = {}; }
   /// Keeps its memory unless that is large.
   void clear() {
     if (buffer_.size() > kKept) buffer_ = {};
@@ -64,7 +66,7 @@ class HeadTexts {
   };
   std::string buffer_;  // its size is what there is room for
   std::uint32_t used_ = 0;
-  std::array<Span, 4> spans_;
+  std::array<Span, 5> spans_;
 };
 
 }  // namespace httpdiag

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "httpdiag/delivery.hpp"
 #include "httpdiag/exchange.hpp"
 #include "httpdiag/finding.hpp"
 #include "httpdiag/packet.hpp"
@@ -115,6 +116,19 @@ class FlowReportSink {
   ~FlowReportSink() = default;
 };
 
+/// Told of every exchange once it has been judged, healthy ones included, in the order of the
+/// verdicts; and of every flow when it has ended.
+class VerdictSink {
+ public:
+  /// `report` is null where the exchange is plainly ok, and only counted.
+  virtual void on_judged(const FlowRecord& flow, const Exchange& exchange,
+                         const ExchangeReport* report) = 0;
+  virtual void on_flow_judged(const FlowRecord& flow, const FlowReport& report) = 0;
+
+ protected:
+  ~VerdictSink() = default;
+};
+
 /// One row of the table of causes: a primary label towards one server.
 struct Cause {
   Label label{};
@@ -171,6 +185,7 @@ struct Report {
   std::vector<Cause> causes;  // worst and most frequent first
   std::uint64_t omitted_causes = 0;
   std::uint64_t omitted_exchanges = 0;  // healthy exchanges beyond the cap
+  Deliveries deliveries;
 };
 
 }  // namespace httpdiag

@@ -48,11 +48,13 @@ struct Limits {
   std::uint64_t fragment_bytes = 8u << 20;
   Duration fragment_timeout = 30s;
 
-  std::uint32_t max_target_bytes = 2048;    // kept of a request target
-  std::uint32_t max_field_bytes = 256;      // kept of a header value
-  std::uint32_t body_head_bytes = 512;      // kept of a response body for the acknowledgement rule
-  std::uint32_t max_head_bytes = 1u << 20;  // a message head beyond this is malformed
-  std::uint32_t max_pipelined = 1024;       // open exchanges per flow
+  std::uint32_t max_target_bytes = 2048;     // kept of a request target
+  std::uint32_t max_field_bytes = 256;       // kept of a header value
+  std::uint32_t body_head_bytes = 512;       // kept of a response body for the acknowledgement rule
+  std::uint32_t request_body_bytes = 16384;  // kept of the body of a POST, PUT or PATCH
+  std::uint64_t request_bodies_bytes = 16u << 20;  // kept of open requests in all; then none is
+  std::uint32_t max_head_bytes = 1u << 20;         // a message head beyond this is malformed
+  std::uint32_t max_pipelined = 1024;              // open exchanges per flow
 
   // TLS sessions read at once (about 600 bytes each); handshake messages kept while they are not
   // whole: of each (certificate chains are 2 to 10 kB, the server's own certificate comes first),
@@ -71,6 +73,13 @@ struct Limits {
   std::uint32_t max_causes = 200;                // rows in the table of causes
   std::uint32_t max_evidence = 16;               // packets per finding
   std::uint32_t max_endpoints = 1024;  // servers, pairs and hosts that patterns are kept of
+
+  // Deliveries. An acknowledged callback is remembered by its keys alone (90 bytes) ...
+  std::uint32_t max_remembered_callbacks = 1u << 16;
+  std::uint32_t recent_bodies_bytes = 2u << 20;  // ... and, for a while, by its body
+  std::uint32_t max_deliveries = 10000;          // in full: failed or repeated; some 10 MiB
+  std::uint32_t max_delivery_attempts = 64;      // of one delivery, in full
+  std::uint32_t max_callback_endpoints = 4096;   // method, host and path with counts of their own
 };
 
 struct Thresholds {
@@ -137,6 +146,17 @@ struct Thresholds {
   int rst_ttl_delta = 3;  // smaller differences are path jitter (ECMP)
   std::uint32_t one_way_min_packets = 4;
   Duration happy_eyeballs = 300ms;  // RFC 8305 §5: 250 ms recommended, up to 2 s allowed
+
+  // Retries that look different on the wire are linked this long after a failure, connections that
+  // failed are linked to deliveries this close.
+  Duration delivery_link_window = 1h;
+  Duration delivery_window = 25h;  // the same body later is another delivery: Alipay's schedule
+  Duration auto_retry = 1s;        // a client library's own, on a new connection
+  Duration quick_repeat = 1s;      // the same body so soon was no second message
+
+  // How callbacks are acknowledged: name of a profile, or empty: told from each request.
+  std::string ack_profile;
+  std::string ack_token;  // the one body that acknowledges; empty: the profile's
 
   // Whole, trimmed response bodies that mean "not accepted", compared without case (taxonomy D0).
   std::vector<std::string> negative_acks = {"fail", "failure", "error", "false", "0"};

@@ -52,6 +52,8 @@ struct Options {
   std::optional<std::uint32_t> flow;
   std::string flows = "problems";
   std::string colour = "auto";
+  std::string ack_profile = "auto";
+  std::string ack_token;
   bool show_payload = false;
   bool verbose = false;
   bool quiet = false;
@@ -194,6 +196,8 @@ Exit analyze_capture(const Options& options, Console console) {
     settings.why = why_question(options.why);
     wanted.selection.flow = settings.why->flow;
   }
+  if (options.ack_profile != "auto") settings.thresholds.ack_profile = options.ack_profile;
+  if (!options.ack_token.empty()) settings.thresholds.ack_token = options.ack_token;
   wanted.max_healthy_flows = settings.limits.max_healthy_flows;
   settings.digest_bodies = format != report::Format::text;
   // The text shows healthy exchanges only where one flow or label is asked for.
@@ -282,8 +286,20 @@ void add_analyze(CLI::App& app, Job& job) {
       ->check(CLI::IsMember({"problems", "all"}))
       ->type_name("WHICH")
       ->capture_default_str();
+  std::vector<std::string> profiles{"auto"};
+  for (const AckProfile& profile : ack_profiles()) profiles.emplace_back(profile.name);
+  command
+      ->add_option("--profile", options->ack_profile,
+                   "How the sender wants callbacks acknowledged; auto tells it from each request")
+      ->check(CLI::IsMember(profiles))
+      ->type_name("NAME")
+      ->capture_default_str();
+  command
+      ->add_option("--ack-token", options->ack_token,
+                   "The body that acknowledges a callback; any other one with a 2xx does not")
+      ->type_name("TEXT");
   command->add_flag("--show-payload", options->show_payload,
-                    "Show request targets with their query values: may reveal secrets");
+                    "Show query values and ids from bodies: may reveal secrets");
   command->add_option("--color", options->colour, "auto, always or never")
       ->check(CLI::IsMember(kColours))
       ->type_name("WHEN")

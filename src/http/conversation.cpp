@@ -5,8 +5,8 @@ namespace httpdiag::http {
 
 namespace {
 
-// A decoded body head is not worth keeping for a message without one.
-constexpr std::size_t kKeptCapacity = 1024;
+// A body head or a long target is not worth keeping for a message without one.
+constexpr std::size_t kKeptCapacity = 2048;
 
 }  // namespace
 

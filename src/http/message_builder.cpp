@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/content_coding.hpp"
 #include "base/hash.hpp"
 #include "base/text.hpp"
-#include "http/content_coding.hpp"
 
 namespace httpdiag::http {
 
@@ -27,6 +27,11 @@ bool equals(const char* name, const char (&lower)[kSize]) {
   bool same = true;
   for (std::size_t i = 0; i + 1 < kSize; ++i) same = same && (name[i] | 0x20) == lower[i];
   return same;
+}
+
+bool equals(const char* name, std::string_view lower) {
+  return std::equal(lower.begin(), lower.end(), name,
+                    [](char wanted, char given) { return (given | 0x20) == wanted; });
 }
 
 /// Keep-Alive: timeout=5, max=100 (RFC 2068 §19.7.1.1; what servers still send).
@@ -60,12 +65,14 @@ constexpr std::uint32_t letter(char lower) { return 1u << (lower & 31); }
 
 }  // namespace
 
-// host, expect, keep-alive
+// host, expect, keep-alive, content-encoding, and the headers of callbacks
 constexpr MessageBuilder::Wanted MessageBuilder::kWantedOfRequest = [] {
   Wanted wanted{};
   wanted[4] = letter('h');
   wanted[6] = letter('e');
   wanted[10] = letter('k');
+  wanted[16] = letter('c');
+  for (const std::string_view marker : kMarkerNames) wanted[marker.size()] |= letter(marker[0]);
   return wanted;
 }();
 
@@ -78,8 +85,9 @@ constexpr MessageBuilder::Wanted MessageBuilder::kWantedOfResponse = [] {
   return wanted;
 }();
 
-MessageBuilder::MessageBuilder(const Limits& limits, bool digest_bodies)
-    : limits_{limits}, digest_bodies_{digest_bodies} {}
+MessageBuilder::MessageBuilder(const Limits& limits, bool digest_bodies,
+                               std::uint64_t& body_bytes_left)
+    : limits_{limits}, body_bytes_left_{body_bytes_left}, digest_bodies_{digest_bodies} {}
 MessageBuilder::~MessageBuilder() = default;
 
 void MessageBuilder::DigestDeleter::operator()(XXH3_state_s* state) const { XXH3_freeState(state); }
@@ -92,12 +100,16 @@ void MessageBuilder::begin(Message& message, Kind kind, Expectation expectation)
   in_chunk_ = false;
   wanted_ = kind == Kind::request ? &kWantedOfRequest : &kWantedOfResponse;
   field_ = Field::other;
+  keeps_body_ = kind == Kind::response;
+  digests_body_ = digest_bodies_;
   digest_started_ = false;
 }
 
 void MessageBuilder::restart_head(std::string_view method, std::string_view target_or_reason) {
   Message& m = *message_;
   m.texts.clear();
+  m.markers = 0;
+  m.id_marker = Marker::none;
   m.keep_alive_timeout_s = 0;
   m.expect_continue = m.event_stream = false;
   m.texts.append(HeadTexts::method, method, kMaxMethod);
@@ -130,7 +142,7 @@ void MessageBuilder::on_header_name(std::string_view part) {
   name_ = part;
 }
 
-MessageBuilder::Field MessageBuilder::classify() const {
+MessageBuilder::Field MessageBuilder::classify() {
   const bool request = kind_ == Kind::request;
   const char* name = name_.data();
   switch (name_.size()) {
@@ -140,14 +152,32 @@ MessageBuilder::Field MessageBuilder::classify() const {
       if (request) return equals(name, "expect") ? Field::expect : Field::other;
       return equals(name, "server") ? Field::server : Field::other;
     case 10:
-      return equals(name, "keep-alive") ? Field::keep_alive : Field::other;
+      if (equals(name, "keep-alive")) return Field::keep_alive;
+      break;
     case 12:
       return equals(name, "content-type") ? Field::content_type : Field::other;
     case 16:
-      return equals(name, "content-encoding") ? Field::content_encoding : Field::other;
+      if (equals(name, "content-encoding")) return Field::content_encoding;
+      break;
     default:
-      return Field::other;
+      break;
   }
+  return request ? classify_marker() : Field::other;
+}
+
+/// Only the value of the most specific id is kept.
+MessageBuilder::Field MessageBuilder::classify_marker() {
+  Message& m = *message_;
+  for (std::uint8_t i = 0; i < kMarkerNames.size(); ++i) {
+    if (kMarkerNames[i].size() != name_.size() || !equals(name_.data(), kMarkerNames[i])) continue;
+    const Marker marker{i};
+    m.markers |= bit(marker);
+    if (marker > Marker::last_id || marker >= m.id_marker) return Field::other;
+    m.id_marker = marker;
+    m.texts.restart(HeadTexts::delivery_id);
+    return Field::delivery_id;
+  }
+  return Field::other;
 }
 
 void MessageBuilder::begin_value() {
@@ -157,7 +187,7 @@ void MessageBuilder::begin_value() {
     scratch_.clear();
     return;
   }
-  part_ = field_ == Field::content_encoding ? HeadTexts::content_encoding : HeadTexts::host;
+  part_ = part_of(field_);
   if (!message_->texts[part_].empty()) field_ = Field::other;  // the first one counts
 }
 
@@ -191,6 +221,7 @@ void MessageBuilder::end_value() {
     case Field::host:
     case Field::server:
     case Field::content_encoding:
+    case Field::delivery_id:
     case Field::in_name:
     case Field::other:
       break;
@@ -220,6 +251,8 @@ bool MessageBuilder::on_request_head(const Head& head) {
     const std::string authority{connect ? m.start() : authority_of(m.start())};
     m.texts.append(HeadTexts::host, authority, limits_.max_field_bytes);
   }
+  keeps_body_ = is_callback(m.method());
+  digests_body_ = digests_body_ || keeps_body_;
   return connect;  // a body would have no meaning (RFC 9110 §9.3.6)
 }
 
@@ -236,11 +269,23 @@ bool MessageBuilder::on_response_head(const Head& head) {
 
 void MessageBuilder::on_body(std::string_view part) {
   Message& m = *message_;
-  if (kind_ == Kind::response && m.body_bytes == m.body_head.size()) {  // no gap so far
-    append(m.body_head, part, limits_.body_head_bytes);
-  }
-  if (digest_bodies_) digest(part);
+  if (keeps_body_ && m.body_bytes == m.body_head.size()) keep_body(part);  // no gap so far
+  if (digests_body_) digest(part);
   m.body_bytes += part.size();
+}
+
+void MessageBuilder::keep_body(std::string_view part) {
+  Message& m = *message_;
+  if (kind_ == Kind::response) return append(m.body_head, part, limits_.body_head_bytes);
+  if (part.size() > body_bytes_left_) {
+    keeps_body_ = false;
+    return;
+  }
+  const std::size_t before = m.body_head.size();
+  append(m.body_head, part, limits_.request_body_bytes);
+  const std::size_t kept = m.body_head.size() - before;
+  m.kept_body_bytes += static_cast<std::uint32_t>(kept);
+  body_bytes_left_ -= kept;
 }
 
 void MessageBuilder::digest(std::string_view part) {
@@ -268,7 +313,7 @@ void MessageBuilder::decode_body_head() {
   Message& m = *message_;
   const bool whole = !m.has_gap && m.body_bytes > 0 && m.body_bytes == m.body_head.size();
   if (m.content_encoding().empty() || kind_ == Kind::request || !whole) return;
-  m.body_decoded = decode_body(m.content_encoding(), m.body_head);
+  m.body_decoded = base::decode_body(m.content_encoding(), m.body_head);
 }
 
 void MessageBuilder::on_missing_body(std::uint64_t count) { message_->body_bytes += count; }

@@ -37,8 +37,9 @@ struct Head {
 
 class MessageBuilder {
  public:
-  /// `digest_bodies` false: nobody will ask for Message::digest.
-  MessageBuilder(const Limits& limits, bool digest_bodies);
+  /// `digest_bodies` false: nobody will ask for Message::digest but of callbacks.
+  /// `body_bytes_left`: what may still be kept of all request bodies.
+  MessageBuilder(const Limits& limits, bool digest_bodies, std::uint64_t& body_bytes_left);
   ~MessageBuilder();
   MessageBuilder(const MessageBuilder&) = delete;
   MessageBuilder& operator=(const MessageBuilder&) = delete;
@@ -97,12 +98,18 @@ class MessageBuilder {
     host,
     server,
     content_encoding,
+    delivery_id,
     // Only evaluated:
     keep_alive,
     expect,
     content_type,
   };
-  static constexpr bool is_kept(Field field) { return field <= Field::content_encoding; }
+  static constexpr HeadTexts::Part part_of(Field field) {
+    return field == Field::content_encoding ? HeadTexts::content_encoding
+           : field == Field::delivery_id    ? HeadTexts::delivery_id
+                                            : HeadTexts::host;
+  }
+  static constexpr bool is_kept(Field field) { return field <= Field::delivery_id; }
   struct DigestDeleter {
     void operator()(XXH3_state_s* state) const;
   };
@@ -116,23 +123,28 @@ class MessageBuilder {
   }
   void begin_value();
   void end_value();
-  Field classify() const;
+  Field classify();
+  Field classify_marker();
   bool on_request_head(const Head& head);
   bool on_response_head(const Head& head);
+  void keep_body(std::string_view part);
   void digest(std::string_view part);
 
   /// For each length of a name a set of first letters: bit 1 is a or A.
-  static constexpr std::size_t kLongestWanted = 16;
+  static constexpr std::size_t kLongestWanted = 29;
   using Wanted = std::array<std::uint32_t, kLongestWanted + 1>;
   static const Wanted kWantedOfRequest, kWantedOfResponse;
 
   const Limits& limits_;
+  std::uint64_t& body_bytes_left_;
   Message* message_ = nullptr;
   Kind kind_ = Kind::request;
   Expectation expectation_;
   bool digest_bodies_;
   bool start_line_given_ = false;
   bool in_chunk_ = false;
+  bool keeps_body_ = false;
+  bool digests_body_ = true;
 
   // The header field under way. Its name lies where the parser found it, or in name_copy_ when
   // the input does not have it in one piece.

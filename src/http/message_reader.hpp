@@ -37,8 +37,8 @@ class MessageReader {
     lost,      // nobody knows where it ends
   };
 
-  MessageReader(const Limits& limits, bool digest_bodies)
-      : limits_{limits}, builder_{limits, digest_bodies} {}
+  MessageReader(const Limits& limits, bool digest_bodies, std::uint64_t& body_bytes_left)
+      : limits_{limits}, builder_{limits, digest_bodies, body_bytes_left} {}
 
   /// `message` has its begin, first and the like already.
   void begin(Message& message, Kind kind, Expectation expectation);

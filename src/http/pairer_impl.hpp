@@ -17,7 +17,11 @@ namespace httpdiag::http {
 class Pairer::Impl {
  public:
   Impl(const Limits& limits, ExchangeSink& exchanges, bool digest_bodies, OpaqueSink* opaque)
-      : limits_{limits}, exchanges_{exchanges}, digest_bodies_{digest_bodies}, opaque_{opaque} {}
+      : limits_{limits},
+        exchanges_{exchanges},
+        digest_bodies_{digest_bodies},
+        opaque_{opaque},
+        body_bytes_left_{limits.request_bodies_bytes} {}
 
   void on_chunk(const FlowRecord& flow, const StreamChunk& chunk);
   void on_gap(const FlowRecord& flow, const StreamGap& gap);
@@ -123,6 +127,7 @@ class Pairer::Impl {
   ExchangeSink& exchanges_;
   const bool digest_bodies_;
   OpaqueSink* opaque_;                             // may be null
+  std::uint64_t body_bytes_left_;                  // of what may be kept of request bodies
   base::StableArray<Conversation> conversations_;  // FlowRecord::sink_slot is the index + 1
   std::vector<std::uint32_t> free_slots_;
   Pool<Work> works_;
@@ -153,6 +158,7 @@ inline void Pairer::Impl::release_if_idle(Conversation& c) {
 }
 
 inline void Pairer::Impl::drop(Open* open) {
+  body_bytes_left_ += open->x.request.kept_body_bytes;
   recycle(*open);
   opens_.give_back(open);
 }
@@ -168,7 +174,7 @@ inline void Pairer::Impl::begin_message(Message& message, const Input& in,
 inline void Pairer::Impl::open_reader(Conversation& c, Side side, Open& open, Message& message,
                                       Expectation expectation) {
   Work& w = *c.work;
-  MessageReader* reader = readers_.take(limits_, digest_bodies_);
+  MessageReader* reader = readers_.take(limits_, digest_bodies_, body_bytes_left_);
   w.open[index(side)] = &open;
   w.reader[index(side)] = reader;
   c.mode[index(side)] = Mode::reading;

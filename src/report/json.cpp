@@ -26,7 +26,7 @@ class JsonFormat : public Writer {
     begin(json);
     write_head_fields(json, report, options_);
     write_flows(json);
-    write_tail_fields(json, report, cap_);
+    write_tail_fields(json, report, options_, cap_);
     json.end();
     put(json);
     out_.write("\n");

@@ -63,7 +63,14 @@ Severity Selection::worst(const FlowReport& flow_report) const {
   return worst;
 }
 
-Severity Selection::worst(const Report& report) const { return worst_of(report.findings, *this); }
+Severity Selection::worst(const Report& report) const {
+  Severity worst = worst_of(report.findings, *this);
+  if (!labels.empty() || flow) return worst;
+  for (const Delivery& delivery : report.deliveries.list) {
+    worst = std::max(worst, delivery.severity);
+  }
+  return worst;
+}
 
 bool is_healthy(const FlowReport& flow) {
   return std::max(flow.worst, flow.severity) <= Severity::info;

@@ -56,6 +56,9 @@ void write_settings(JsonOut& json, const Settings& settings, const Options& opti
     json.key(setting.key);
     with_value(setting, shown, ValueWriter{json});
   }
+  const std::string& profile = settings.thresholds.ack_profile;
+  json.field("delivery.profile", profile.empty() ? std::string_view{"auto"} : profile);
+  json.field("delivery.ack_token_set", !settings.thresholds.ack_token.empty());
   write_selection(json, options);
   json.end();
 }

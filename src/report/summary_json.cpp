@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "report/deliveries.hpp"
 #include "report/flow_json.hpp"
 #include "report/patterns.hpp"
 #include "report/settings_json.hpp"
@@ -121,7 +122,7 @@ void write_summary(JsonOut& json, const Report& report) {
   json.key("summary").object();
   json.field("flows", report.flows);
   json.field("exchanges", report.exchanges);
-  json.field("deliveries", 0);
+  write_delivery_counts(json, report.deliveries);
   write_counts(json, "flow_labels", report.flow_labels);
   write_counts(json, "exchange_labels", report.exchange_labels);
   write_counts(json, "annotations", report.annotations);
@@ -152,12 +153,15 @@ void write_head_fields(JsonOut& json, const Report& report, const Options& optio
   write_patterns(json, report.patterns);
 }
 
-void write_tail_fields(JsonOut& json, const Report& report, const HealthyCap& cap) {
-  json.line_break().key("deliveries").array().end();
+void write_tail_fields(JsonOut& json, const Report& report, const Options& options,
+                       const HealthyCap& cap) {
+  write_deliveries(json, report.deliveries, options);
   json.line_break().key("omitted").object();
   json.field("flows", cap.omitted_flows());
   json.field("exchanges", cap.omitted_exchanges());
   json.field("causes", report.omitted_causes);
+  json.field("deliveries", report.deliveries.omitted);
+  json.field("callback_endpoints", report.deliveries.omitted_endpoints);
   json.end();
 }
 

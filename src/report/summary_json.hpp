@@ -11,6 +11,7 @@ namespace httpdiag::report {
 /// The fields before the flows, into an object that the caller has opened.
 void write_head_fields(JsonOut& json, const Report& report, const Options& options);
 /// The fields behind the flows.
-void write_tail_fields(JsonOut& json, const Report& report, const HealthyCap& cap);
+void write_tail_fields(JsonOut& json, const Report& report, const Options& options,
+                       const HealthyCap& cap);
 
 }  // namespace httpdiag::report

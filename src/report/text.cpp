@@ -10,6 +10,7 @@
 #include <numeric>
 #include <set>
 
+#include "report/deliveries.hpp"
 #include "report/oddity_text.hpp"
 #include "report/patterns.hpp"
 #include "report/render.hpp"
@@ -170,11 +171,12 @@ class TextWriter final : public Writer {
       if (options_.selection.labels.empty() || options_.selection.has(cause.label))
         causes.push_back(&cause);
     }
-    if (causes.empty() && problems_ == 0) show_nothing_to_do(report);
-    if (!causes.empty()) {
-      show_causes(report, causes);
-      show_examples(causes);
-    }
+    const bool deliveries =
+        options_.selection.labels.empty() && has_delivery_problem(report.deliveries);
+    if (causes.empty() && problems_ == 0 && !deliveries) show_nothing_to_do(report);
+    if (!causes.empty()) show_causes(report, causes);
+    if (deliveries) show_deliveries(page_, report.deliveries, options_);
+    if (!causes.empty()) show_examples(causes);
     if (options_.selection.labels.empty()) show_patterns(page_, report);
     show_annotations(report);
     show_flows();

@@ -57,9 +57,10 @@ bool complete(const ExchangeReport& exchange) {
 
 class Engine::Impl {
  public:
-  Impl(const Settings& settings, FlowReportSink& reports)
+  Impl(const Settings& settings, FlowReportSink& reports, VerdictSink& verdicts)
       : settings_{settings},
         reports_{reports},
+        verdicts_{verdicts},
         tally_{settings},
         patterns_{settings},
         lookups_{settings} {}
@@ -93,6 +94,7 @@ class Engine::Impl {
   bool asked_why(const FlowRecord& flow, std::uint32_t exchange) const {
     return settings_.why && settings_.why->flow == flow.id && settings_.why->exchange == exchange;
   }
+  void keep(Account& account, Exchange& exchange);
   void judge_now(Account& account, const Exchange& exchange, const FlowRecord& flow, Timestamp now);
   void judge_one(Account& account, const Exchange& exchange, const FlowFacts& facts);
   /// Also judges the exchanges that waited for the end.
@@ -101,6 +103,7 @@ class Engine::Impl {
 
   const Settings& settings_;
   FlowReportSink& reports_;
+  VerdictSink& verdicts_;
   Tally tally_;
   PatternCollector patterns_;
   LookupFindings lookups_;
@@ -110,6 +113,7 @@ class Engine::Impl {
   std::vector<std::uint32_t> free_;
   std::uint64_t healthy_shown_ = 0;
   std::set<Endpoint> tls_servers_;
+  std::uint64_t waiting_bodies_bytes_ = 0;  // of requests of undecided exchanges
 };
 
 Account& Engine::Impl::account(const FlowRecord& flow) {
@@ -143,7 +147,7 @@ void Engine::Impl::on_exchange(const FlowRecord& flow, Exchange& exchange, bool 
     }
   }
   if (!settled && own.undecided.size() < kMaxUndecided) {
-    own.undecided.push_back(std::move(exchange));
+    keep(own, exchange);
     return;
   }
   const bool listed = healthy_shown_ < settings_.limits.max_healthy_exchanges;
@@ -153,9 +157,18 @@ void Engine::Impl::on_exchange(const FlowRecord& flow, Exchange& exchange, bool 
     ++own.omitted;
     tally_.count_healthy_exchange();
     patterns_.on_healthy(own.server, exchange.request.first.time);
+    verdicts_.on_judged(flow, exchange, nullptr);
     return;
   }
   judge_now(own, exchange, flow, now);
+}
+
+/// Until its flow has ended, which may be long: with the body of its request while there is room.
+void Engine::Impl::keep(Account& own, Exchange& exchange) {
+  own.undecided.push_back(std::move(exchange));
+  std::string& body = own.undecided.back().request.body_head;
+  if (waiting_bodies_bytes_ + body.capacity() > settings_.limits.request_bodies_bytes) body = {};
+  waiting_bodies_bytes_ += body.capacity();
 }
 
 void Engine::Impl::judge_now(Account& own, const Exchange& exchange, const FlowRecord& flow,
@@ -168,6 +181,7 @@ void Engine::Impl::judge_one(Account& own, const Exchange& exchange, const FlowF
   if (asked_why(facts.flow, exchange.index))
     why_ = why(measure(exchange, facts, settings_.thresholds), settings_);
   ExchangeReport judged = judge(exchange, facts, settings_);
+  verdicts_.on_judged(facts.flow, exchange, &judged);
   if (judged.response) own.last_response_end = judged.response->last;
   own.all_complete = own.all_complete && complete(judged);
   // Among equals the later one: it is nearer to the end of the connection.
@@ -243,7 +257,10 @@ FlowVerdict Engine::Impl::judge_ended(Account& own, const FlowRecord& flow, EndC
                                       Timestamp now) {
   FlowFacts facts = measure(flow, cause, now, settings_.thresholds);
   facts.server_speaks_tls = !own.undecided.empty() && tls_servers_.contains(flow.server);
-  for (const Exchange& exchange : own.undecided) judge_one(own, exchange, facts);
+  for (const Exchange& exchange : own.undecided) {
+    judge_one(own, exchange, facts);
+    waiting_bodies_bytes_ -= exchange.request.body_head.capacity();
+  }
 
   facts.exchanges = own.exchanges;
   facts.all_complete = own.all_complete;
@@ -293,6 +310,7 @@ void Engine::Impl::on_flow(const FlowRecord& flow, EndCause cause, Timestamp now
       tally_.count_unshown(label, unshown.severity, report, unshown.count);
     }
   }
+  verdicts_.on_flow_judged(flow, report);
   reports_.on_flow_report(report);
   if (flow.rules_slot != 0) {
     own = Account{};
@@ -301,8 +319,8 @@ void Engine::Impl::on_flow(const FlowRecord& flow, EndCause cause, Timestamp now
   }
 }
 
-Engine::Engine(const Settings& settings, FlowReportSink& reports)
-    : impl_{std::make_unique<Impl>(settings, reports)} {}
+Engine::Engine(const Settings& settings, FlowReportSink& reports, VerdictSink& verdicts)
+    : impl_{std::make_unique<Impl>(settings, reports, verdicts)} {}
 Engine::~Engine() = default;
 void Engine::on_packet(PacketRef packet) { impl_->on_packet(packet); }
 void Engine::on_exchange(const FlowRecord& flow, Exchange& exchange, bool settled, Timestamp now) {

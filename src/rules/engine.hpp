@@ -14,7 +14,7 @@ namespace httpdiag::rules {
 
 class Engine final : public ExchangeSink, public FlowSink, public TlsSink, public DnsSink {
  public:
-  Engine(const Settings& settings, FlowReportSink& reports);
+  Engine(const Settings& settings, FlowReportSink& reports, VerdictSink& verdicts);
   ~Engine();
 
   /// Every packet of the capture, TCP or not: first, last, and what its clock did.

@@ -267,8 +267,7 @@ ExchangeFacts measure(const Exchange& x, const FlowFacts& flow, const Thresholds
   facts.request_complete = request.state != MessageState::incomplete;
   facts.answered = x.response.has_value();
   facts.response_complete = x.response && x.response->state != MessageState::incomplete;
-  facts.callback =
-      request.method() == "POST" || request.method() == "PUT" || request.method() == "PATCH";
+  facts.callback = is_callback(request.method());
   facts.q0 = request.begin;
   facts.q1 = request.end;
   measure_times(facts);

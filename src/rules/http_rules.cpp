@@ -2,9 +2,8 @@
 // The response is whole; does it accept the callback? (taxonomy 4.7)
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "base/text.hpp"
+#include "rules/ack.hpp"
 #include "rules/finding_builder.hpp"
 #include "rules/rule_lists.hpp"
 
@@ -111,28 +110,87 @@ std::optional<Finding> http_redirect(const ExchangeFacts& facts, const Threshold
       .build();
 }
 
-std::optional<Finding> ack_negative(const ExchangeFacts& facts, const Thresholds& limits) {
+namespace {
+
+std::string wanted(const AckProfile& profile, const Thresholds& settings) {
+  if (!settings.ack_token.empty()) return fmt::format("the body \"{}\"", settings.ack_token);
+  switch (profile.wants) {
+    case Wants::xml_return_code:
+      return "XML with return_code SUCCESS";
+    case Wants::ok_or_no_content:
+      return "200 or 204";
+    case Wants::token:
+      return profile.strict ? "exactly \"success\"" : "a word like \"success\"";
+    case Wants::any_2xx:
+    case Wants::any_2xx_but_no:
+      break;
+  }
+  return "a 2xx";
+}
+
+/// How the sender takes the body of a 2xx answer to a callback; nothing for other answers.
+struct Receipt {
+  const AckProfile& profile;
+  AckReading reading;
+};
+
+std::optional<Receipt> receipt(const ExchangeFacts& facts) {
   const std::uint16_t status = status_of(facts);
   if (status < 200 || status > 299 || !facts.callback) return std::nullopt;
   const Message& response = *facts.exchange.response;
-  const std::optional<std::string_view> text = body_text(response);
-  if (!text) return std::nullopt;
-  const std::string body = base::lower(*text);
-  const auto& negative = limits.negative_acks;
-  if (std::find(negative.begin(), negative.end(), body) == negative.end()) return std::nullopt;
-  FindingBuilder finding{
-      Label::ack_negative,
-      fmt::format("The answer was {} with the body \"{}\": received, and refused.", status, *text)};
+  if (response.state != MessageState::complete) return std::nullopt;
+  const AckProfile& profile = ack_profile(facts.exchange.request, facts.limits);
+  return Receipt{profile, read_ack(profile, facts.limits, response)};
+}
+
+FindingBuilder answered_with_body(Label label, const ExchangeFacts& facts, const Receipt& receipt) {
+  const Message& response = *facts.exchange.response;
+  FindingBuilder finding{label, {}};
   finding
       .evidence(facts.exchange.request.first, Side::client,
                 words_for_request_evidence(facts.exchange))
-      .evidence(response.first, Side::server, fmt::format("{}, body \"{}\"", status, *text))
-      .fact("status", std::int64_t{status})
-      .fact("ack_token", std::string{*text})
-      .fact("wait_us", facts.wait)
+      .evidence(response.first, Side::server,
+                fmt::format("{}, {}", response.status, receipt.reading.body))
+      .fact("status", std::int64_t{response.status})
+      .fact("ack_profile", std::string{receipt.profile.name})
+      .fact("wait_us", facts.wait);
+  return finding;
+}
+
+}  // namespace
+
+std::optional<Finding> ack_negative(const ExchangeFacts& facts, const Thresholds&) {
+  const auto got = receipt(facts);
+  if (!got || got->reading.ack != Ack::refused) return std::nullopt;
+  FindingBuilder finding = answered_with_body(Label::ack_negative, facts, *got);
+  finding
+      .detail(fmt::format("The answer was {} with {}: received, and refused.{}", status_of(facts),
+                          got->reading.body,
+                          got->profile.retries_refusals
+                              ? ""
+                              : fmt::format(" {} goes by the status and will not send it again.",
+                                            got->profile.sender)))
+      .fact("sender_will_retry", got->profile.retries_refusals)
       .seen_as(
           "Client: status 200, yet its business code reports failure. Server: its business log has "
           "the reason.");
+  if (!got->reading.token.empty()) finding.fact("ack_token", got->reading.token);
+  return finding.build();
+}
+
+std::optional<Finding> ack_unrecognized(const ExchangeFacts& facts, const Thresholds& limits) {
+  const auto got = receipt(facts);
+  if (!got || got->reading.ack != Ack::unrecognized) return std::nullopt;
+  // A signature alone does not say what its sender wants to read.
+  const bool set = !limits.ack_token.empty() || !limits.ack_profile.empty();
+  const bool known = set || got->profile.strict || got->profile.wants == Wants::ok_or_no_content;
+  FindingBuilder finding = answered_with_body(Label::ack_unrecognized, facts, *got);
+  finding
+      .detail(fmt::format("The answer was {} with {}; {} waits for {} and will take this for none.",
+                          status_of(facts), got->reading.body,
+                          set ? "the sender" : got->profile.sender, wanted(got->profile, limits)))
+      .fault(Party::server_app, known ? Confidence::high : Confidence::low,
+             known ? "" : "the sender's contract accepts any 2xx");
   return finding.build();
 }
 

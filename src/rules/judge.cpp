@@ -5,6 +5,7 @@
 #include <span>
 #include <utility>
 
+#include "rules/ack.hpp"
 #include "rules/own_rules.hpp"
 #include "rules/retry.hpp"
 #include "rules/rule_lists.hpp"
@@ -38,7 +39,7 @@ bool plainly_ok(const Exchange& x, const Thresholds& limits) {
   if (response.first.time - request.last.time >= limits.slow_response) return false;
   if (response.last.time - request.first.time >= limits.slow_total) return false;
   if (response.pause() >= limits.response_stall) return false;
-  return response.body_bytes == 0 || is_no_token(response);
+  return (response.body_bytes == 0 || is_no_token(response)) && !ack_may_matter(x, limits);
 }
 
 bool plainly_ok(const FlowRecord& flow, const Thresholds& limits) {

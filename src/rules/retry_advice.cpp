@@ -84,6 +84,9 @@ std::string_view retry_advice(Label label) {
     case proxy_tunnel_refused:
       return "Safe: nothing was passed on. It will be refused again until the proxy's rules or the "
              "credentials change.";
+    case ack_unrecognized:
+      return "Only if doing it twice does no harm: the receiver has answered and has very likely "
+             "acted; it only did not say so in the agreed word.";
     case ack_negative:
       return "Do not repeat blindly: the receiver has decided. Clear up the reason first.";
 

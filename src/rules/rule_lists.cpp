@@ -43,6 +43,7 @@ constexpr std::array kExchangePrimaries = {
     &http_client_error,
     &http_redirect,
     &ack_negative,
+    &ack_unrecognized,
     &slow_response,
 };
 

@@ -9,7 +9,7 @@
 #include <memory>
 #include <span>
 
-#include "http/content_coding.hpp"
+#include "base/content_coding.hpp"
 #include "http/pairer.hpp"
 
 namespace {
@@ -31,7 +31,10 @@ void check_message(const Message& m, const SideRecord& tape, const Limits& limit
   REQUIRE(m.first.number <= m.last.number);
   REQUIRE(m.start().size() <= limits.max_target_bytes);
   REQUIRE(m.host().size() <= limits.max_field_bytes);
-  REQUIRE(m.body_head.size() <= (m.body_decoded ? http::kMaxDecodedBytes : limits.body_head_bytes));
+  const std::size_t kept = m.method().empty() ? limits.body_head_bytes : limits.request_body_bytes;
+  REQUIRE(m.body_head.size() <= (m.body_decoded ? base::kMaxDecodedBytes : kept));
+  REQUIRE(m.kept_body_bytes == (m.method().empty() ? 0 : m.body_head.size()));
+  REQUIRE(m.delivery_id().size() <= limits.max_field_bytes);
   REQUIRE(m.body_bytes <= m.end - m.begin);
   REQUIRE(m.error.empty() || (m.error_offset >= m.begin && m.error_offset <= m.end));
   REQUIRE(!m.fatal || !m.error.empty());

@@ -35,7 +35,8 @@ TEST(Pairer, FillsTheFieldsOfBothMessages) {
   EXPECT_EQ(x.request.host(), "cb.example");
   EXPECT_TRUE(x.request.expect_continue);
   EXPECT_EQ(x.request.content_length, 5u);
-  EXPECT_EQ(x.request.body_head, "");  // of responses only
+  EXPECT_EQ(x.request.body_head, "hello");
+  EXPECT_EQ(x.request.markers, 0u);
   EXPECT_NE(x.request.digest, 0u);
   EXPECT_EQ(x.request.first.number, 2u);
   EXPECT_EQ(x.acked_by.number, 3u);
@@ -45,6 +46,22 @@ TEST(Pairer, FillsTheFieldsOfBothMessages) {
   EXPECT_EQ(x.response->keep_alive_timeout_s, 15u);
   EXPECT_EQ(x.response->body_head, "body");
   EXPECT_EQ(x.response->peer_acked, x.request.end);
+}
+
+TEST(Pairer, KeepsTheIdOfTheDeliveryAndNotesTheMarkers) {
+  Script s;
+  s.client(
+      "POST /n HTTP/1.1\r\nHost: h\r\nIDEMPOTENCY-KEY: k1\r\nX-Github-Delivery: g1\r\n"
+      "x-hub-signature-256: s\r\nwebhook-id: w1\r\nContent-Length: 0\r\n\r\n");
+  s.client("GET /n HTTP/1.1\r\nX-Request-Id: 7\r\nContent-Length: 5\r\n\r\nhello").end();
+  const Message& post = s.recorder.exchanges[0].request;
+  EXPECT_EQ(post.delivery_id(), "g1");  // the more specific one, wherever it stands
+  EXPECT_EQ(post.id_marker, Marker::github_delivery);
+  EXPECT_EQ(post.markers, bit(Marker::idempotency_key) | bit(Marker::github_delivery) |
+                              bit(Marker::hub_signature) | bit(Marker::webhook_id));
+  const Message& get = s.recorder.exchanges[1].request;
+  EXPECT_EQ(get.markers, 0u);
+  EXPECT_EQ(get.body_head, "");  // of callbacks only
 }
 
 TEST(Pairer, HostComesFromAnAbsoluteTargetIfThereIsNoField) {

@@ -40,12 +40,14 @@ using Names = std::vector<std::string>;
 TEST(JsonReport, HasTheFieldsOfTheContractInOrder) {
   const Json report = json({half_closed_flow(1)});
   EXPECT_EQ(keys(report), (Names{"schema", "tool", "input", "settings", "summary", "findings",
-                                 "causes", "patterns", "flows", "deliveries", "omitted"}));
+                                 "causes", "patterns", "flows", "deliveries", "callback_endpoints",
+                                 "failed_connections", "omitted"}));
   EXPECT_EQ(keys(report["input"]),
             (Names{"files", "packets", "first_at", "last_at", "damage", "ledger", "vantage"}));
   EXPECT_EQ(keys(report["summary"]),
-            (Names{"flows", "exchanges", "deliveries", "flow_labels", "exchange_labels",
-                   "annotations", "oddities", "worst_severity", "headline"}));
+            (Names{"flows", "exchanges", "deliveries", "delivery_verdicts", "deliveries_duplicated",
+                   "flow_labels", "exchange_labels", "annotations", "oddities", "worst_severity",
+                   "headline"}));
   const Json& flow = report["flows"][0];
   EXPECT_EQ(keys(flow),
             (Names{"id",          "client",   "server",   "server_name",   "first_packet",

@@ -46,6 +46,11 @@ def contradictions(rest, flows):
     for labels, total in (("flow_labels", "flows"), ("exchange_labels", "exchanges")):
         if sum(summary[labels].values()) != summary[total]:
             yield f"{labels} do not sum to {total}"
+    if sum(summary["delivery_verdicts"].values()) != summary["deliveries"]:
+        yield "delivery_verdicts do not sum to deliveries"
+    attempts = [(a["flow"], a["exchange"]) for d in rest["deliveries"] for a in d["attempts"]]
+    if len(set(attempts)) != len(attempts):
+        yield "an attempt belongs to two deliveries"
     ids = [flow["id"] for flow in flows]
     if len(set(ids)) != len(ids):
         yield "a flow is there twice"

@@ -84,7 +84,7 @@ constexpr Case kSystem[] = {
     {"fail", "ack-negative"},
     {"response body: fail", "ack-negative"},
     {"<return_code><![CDATA[FAIL]]></return_code>", "ack-negative"},
-    {"sender keeps retrying although we return 200", "http-redirect"},
+    {"sender keeps retrying although we return 200", "ack-unrecognized"},
     {"our log shows no request", "request-not-acked"},
 };
 constexpr Case kLibraries[] = {

@@ -20,7 +20,7 @@ struct Prefix {
   bool with_place;
 };
 
-constexpr std::array<Prefix, 15> kPrefixes = {{
+constexpr std::array<Prefix, 20> kPrefixes = {{
     {"expect flow ", Kind::flow, true},
     {"expect exchange ", Kind::exchange, true},
     {"not exchange ", Kind::not_primary, true},
@@ -36,6 +36,11 @@ constexpr std::array<Prefix, 15> kPrefixes = {{
     {"worst:", Kind::worst, false},
     {"oddity ", Kind::oddity, true},
     {"config ", Kind::config, false},
+    {"deliveries:", Kind::deliveries, false},
+    {"delivery ", Kind::delivery, true},
+    {"attempts ", Kind::attempts, true},
+    {"duplicated ", Kind::duplicated, true},
+    {"profile ", Kind::profile, true},
 }};
 
 std::uint32_t small_number(std::string_view text, std::size_t line) {
@@ -74,7 +79,7 @@ void read(std::string_view comment, std::size_t line, std::vector<Expectation>& 
     return;  // prose
   }
   Expectation expectation{
-      .kind = prefix->kind, .line = line, .place = {}, .word = {}, .numbers = {}};
+      .kind = prefix->kind, .line = line, .place = {}, .word = {}, .words = {}, .numbers = {}};
   std::string_view rest = comment.substr(prefix->text.size());
   if (prefix->with_place) {
     const std::size_t colon = rest.find(':');
@@ -89,7 +94,12 @@ void read(std::string_view comment, std::size_t line, std::vector<Expectation>& 
   }
   const std::vector<std::string> words = words_of(rest);
   const bool numbers = prefix->kind == Kind::evidence || prefix->kind == Kind::flows ||
-                       prefix->kind == Kind::exchanges;
+                       prefix->kind == Kind::exchanges || prefix->kind == Kind::deliveries;
+  if (prefix->kind == Kind::attempts && !words.empty()) {
+    expectation.words = words;
+    out.push_back(expectation);
+    return;
+  }
   if (words.empty() || (prefix->kind != Kind::never && !numbers && words.size() != 1)) {
     throw ScenarioError{line, "expected one word behind \"" + std::string{prefix->text} + "\""};
   }

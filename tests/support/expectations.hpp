@@ -35,11 +35,17 @@ struct Expectation {
     worst,        // no finding is worse than this
     oddity,       // noted about a flow
     config,       // `word` is a configuration to analyse with
+    deliveries,   // how many
+    delivery,     // verdict of the delivery that an exchange, or a connection, is an attempt of
+    attempts,     // the classes of its attempts, in time order
+    duplicated,   // "yes" or "no"
+    profile,      // how it is to be acknowledged
   };
   Kind kind{};
   std::size_t line = 0;
   Place place;
   std::string word;                    // label, party, advice, severity or status
+  std::vector<std::string> words;      // attempts
   std::vector<std::uint64_t> numbers;  // packets, or the one count
 };
 

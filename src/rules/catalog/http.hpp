@@ -142,6 +142,36 @@ inline constexpr std::array kHttpRules{
             "the sender's notification contract",
     },
     RuleInfo{
+        .label = Label::ack_unrecognized,
+        .id = "ack-unrecognized",
+        .title = "2xx without the word that the sender waits for",
+        .scope = Scope::exchange,
+        .role = Role::primary,
+        .phase = Phase::http,
+        .severity = Severity::warning,
+        .party = Party::server_app,
+        .confidence = Confidence::high,
+        .what = "The status is 2xx, the sender of this callback wants a particular body (its "
+                "acknowledgement profile says so), and the body is neither that nor a refusal: "
+                "nothing at all, an HTML page, the word in quotes, JSON where XML is due. The "
+                "sender counts the callback as not delivered.",
+        .guards =
+            "For a sender that is content with any 2xx no body is unrecognized. A request "
+            "that merely carries a field \"sign\" is taken for one whose sender wants a "
+            "word, with low confidence; a JSON or XML answer to it is left alone. A body that "
+            "is not in the capture, or too long to be seen whole, is not judged unless it is "
+            "an HTML page. See --profile and --ack-token.",
+        .symptoms =
+            "Sender's table: sent_count grows although the receiver answers 200; Receiver's "
+            "access log: 200 for every attempt of the same callback; People: the sender "
+            "keeps sending although we return 200",
+        .remedy =
+            "Receiver: print the agreed word and nothing else: no quotes, no JSON wrapper of a "
+            "framework, no login page, no byte order mark, no debug output. Sender: say in "
+            "the contract which body acknowledges.",
+        .references = "Alipay and WeChat Pay notification documents; RFC 9110 section 15.3",
+    },
+    RuleInfo{
         .label = Label::proxy_tunnel_refused,
         .id = "proxy-tunnel-refused",
         .title = "Proxy refused the tunnel",

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Short bodies are kept as the text that they encode.
-#include "http/content_coding.hpp"
+#include "base/content_coding.hpp"
 
 #include <gtest/gtest.h>
 #include <zlib.h>
 
 #include "http/script.hpp"
 
-namespace httpdiag::http {
+namespace httpdiag::base {
 namespace {
+
+using http::Script;
 
 constexpr int kGzip = 31, kZlib = 15, kRaw = -15;
 
@@ -44,7 +46,24 @@ TEST(ContentCoding, WhatIsNotSoundStaysAsItIs) {
     EXPECT_EQ(decoded("gzip", body), "(as it was)");
   }
   EXPECT_EQ(decoded("br", whole), "(as it was)");
+  EXPECT_EQ(decoded("zstd", whole), "(as it was)");
   EXPECT_EQ(decoded("gzip", encode(std::string(4096, 'a'), kGzip)), std::string(4096, 'a'));
+}
+
+TEST(ContentCoding, BrotliWhereItWasBuiltIn) {
+  if (!can_decode("br")) GTEST_SKIP() << "built without brotli";
+  const std::string fail = "\x8b\x01\x80\x66\x61\x69\x6c\x03";  // as the reference encoder has it
+  EXPECT_EQ(decoded("br", fail), "fail");
+  EXPECT_EQ(decoded(" BR", fail), "fail");
+  EXPECT_EQ(decoded("br", fail.substr(0, 5)), "(as it was)");
+  std::string longer = fail;
+  EXPECT_FALSE(decode_body("br", longer, 3));
+}
+
+TEST(ContentCoding, ALimitOfItsOwn) {
+  std::string body = encode(std::string(9000, 'a'), kGzip);
+  ASSERT_TRUE(decode_body("gzip", body, 9000));
+  EXPECT_EQ(body, std::string(9000, 'a'));
 }
 
 TEST(ContentCoding, AResponseIsKeptAsText) {
@@ -67,4 +86,4 @@ TEST(ContentCoding, AResponseIsKeptAsText) {
 }
 
 }  // namespace
-}  // namespace httpdiag::http
+}  // namespace httpdiag::base

@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "delivery/collector.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "base/text.hpp"
+#include "delivery/attempt.hpp"
+#include "delivery/connections.hpp"
+#include "delivery/endpoints.hpp"
+#include "delivery/group.hpp"
+#include "delivery/keys.hpp"
+#include "delivery/memory.hpp"
+
+namespace httpdiag::delivery {
+
+namespace {
+
+constexpr std::size_t kMaxTarget = 512;
+constexpr std::size_t kMaxEndpoints = 100;  // in the report
+// So often acknowledged and sent again: it is no callback, whatever else it is.
+constexpr std::uint64_t kRepeating = 4;
+
+std::uint64_t id_of(const Attempt& attempt) {
+  return static_cast<std::uint64_t>(attempt.flow) << 32 | attempt.exchange;
+}
+
+/// GET is polling, unless all of a callback is in its query.
+bool carries_callback(const JudgedExchange& judged) {
+  if (is_callback(judged.method)) return true;
+  return judged.method == "GET" && is_callback_query(query_of(judged.target));
+}
+
+/// Deliveries can be wrong where no exchange is: acknowledged twice.
+void tell_of_duplicates(Report& report) {
+  Severity worst = Severity::ok;
+  std::uint64_t duplicated = 0;
+  for (const Delivery& delivery : report.deliveries.list) {
+    worst = std::max(worst, delivery.severity);
+    if (delivery.duplicated && delivery.severity >= Severity::warning) ++duplicated;
+  }
+  if (worst < Severity::warning) return;
+  report.worst = std::max(report.worst, worst);
+  if (!report.causes.empty()) return;
+  report.headline = fmt::format(
+      "Nothing failed among {}, but {} delivered more than once.",
+      base::count(report.exchanges, "request"),
+      duplicated == 1 ? "1 callback was" : fmt::format("{} callbacks were", duplicated));
+}
+
+}  // namespace
+
+class Collector::Impl {
+ public:
+  explicit Impl(const Settings& settings)
+      : settings_{settings},
+        remembered_{settings.limits.max_remembered_callbacks},
+        recent_{settings.limits.recent_bodies_bytes},
+        endpoints_{settings.limits.max_callback_endpoints} {}
+
+  void on_judged(const JudgedExchange& judged);
+  void on_flow(const FlowReport& report) { connections_.note(report); }
+  void finish(Report& report);
+
+ private:
+  using GroupId = std::uint64_t;
+
+  /// An attempt on its way to its group.
+  struct Arrival {
+    const JudgedExchange& judged;
+    Attempt attempt;
+    std::uint64_t endpoint = 0;
+    std::uint64_t plain = 0;
+    Endpoints::Entry* entry = nullptr;
+  };
+
+  const Thresholds& limits() const { return settings_.thresholds; }
+  void on_acknowledged(const Arrival& arrival);
+  void on_other(const Arrival& arrival);
+  bool repeat_of_remembered(const Arrival& arrival);
+  const Attempt* add_keys(const Keys& keys, const Attempt& attempt);
+  void look_back(const Arrival& arrival, const AckProfile& profile);
+  void remember(const Arrival& arrival);
+
+  Group* find_group(std::uint64_t key);
+  Group* find_group(const Keys& keys);
+  GroupId new_group(const Arrival& arrival, const AckProfile& profile, const Keys& keys);
+  void join(Group& group, const Attempt& attempt);
+  void take_single(Group& group, const Attempt& attempt);
+  void register_keys(GroupId id, const Keys& keys);
+  void close(std::map<GroupId, Group>::iterator at);
+  void dissolve(GroupId id);
+  void settle_single() { ++singles_; }
+  void settle(Delivery&& delivery);
+  void count(const Delivery& delivery);
+  bool repeating(const Keys& keys);
+
+  const Settings& settings_;
+  Remembered remembered_;
+  RecentBodies recent_;
+  Endpoints endpoints_;
+  FailedConnectionList connections_;
+  std::map<GroupId, Group> groups_;  // in the order they were begun
+  std::unordered_map<std::uint64_t, GroupId> group_keys_;
+  std::unordered_set<std::uint64_t> grouped_;  // attempts in groups
+  GroupId next_group_ = 1;
+  std::uint64_t singles_ = 0;  // acknowledged at once, in no group
+  Deliveries out_;
+};
+
+void Collector::Impl::on_judged(const JudgedExchange& judged) {
+  if (!carries_callback(judged)) return;
+  Arrival arrival{.judged = judged, .attempt = attempt_of(judged)};
+  arrival.endpoint = endpoint_hash(judged.method, judged.host, judged.target);
+  arrival.plain = plain_key(arrival.endpoint, judged.target, judged.exchange.request);
+  arrival.entry = endpoints_.find_or_add(arrival.endpoint, judged);
+  if (arrival.entry != nullptr) Endpoints::count(arrival.entry->endpoint, arrival.attempt);
+  if (arrival.attempt.outcome == AttemptClass::acknowledged) {
+    on_acknowledged(arrival);
+  } else {
+    on_other(arrival);
+  }
+}
+
+Group* Collector::Impl::find_group(std::uint64_t key) {
+  if (group_keys_.empty()) return nullptr;
+  const auto found = group_keys_.find(key);
+  return found == group_keys_.end() ? nullptr : &groups_.at(found->second);
+}
+
+/// By the strongest key that finds one.
+Group* Collector::Impl::find_group(const Keys& keys) {
+  for (const Keys::Key& key : keys.cascade) {
+    if (Group* group = find_group(key.hash)) return group;
+  }
+  return nullptr;
+}
+
+bool Collector::Impl::repeating(const Keys& keys) {
+  return std::any_of(keys.cascade.begin(), keys.cascade.end(), [&](const Keys::Key& key) {
+    const Remembered::Entry* entry = remembered_.find(key.hash);
+    return entry != nullptr && entry->repeating;
+  });
+}
+
+void Collector::Impl::on_acknowledged(const Arrival& arrival) {
+  if (arrival.plain != 0) {
+    if (Group* group = find_group(arrival.plain)) {
+      join(*group, arrival.attempt);
+      if (group->acknowledged >= kRepeating && !group->event) {
+        dissolve(group_keys_.at(arrival.plain));
+      }
+      return;
+    }
+    if (repeat_of_remembered(arrival)) return;
+  }
+  settle_single();
+  const Message& request = arrival.judged.exchange.request;
+  const bool look_inside =
+      request.delivery_id().empty() &&
+      endpoints_.failing(arrival.entry, arrival.attempt.first.time, limits().delivery_link_window);
+  if (!look_inside) return remember(arrival);
+  const AckProfile& profile = ack_profile(request, limits());
+  const Keys keys = all_keys(arrival.endpoint, arrival.judged.target, request, profile);
+  if (repeating(keys)) return;
+  if (Group* group = find_group(keys)) return take_single(*group, arrival.attempt);
+  if (const Attempt* before = add_keys(keys, arrival.attempt)) {
+    const Attempt earlier = *before;
+    Group& group = groups_.at(new_group(arrival, profile, keys));
+    take_single(group, earlier);
+    take_single(group, arrival.attempt);
+  }
+}
+
+/// The very same request was acknowledged before.
+bool Collector::Impl::repeat_of_remembered(const Arrival& arrival) {
+  Remembered::Entry* entry = remembered_.find(arrival.plain);
+  if (entry == nullptr) return false;
+  settle_single();
+  if (entry->repeating) return true;
+  const Attempt before = entry->attempt;
+  const Message& request = arrival.judged.exchange.request;
+  const AckProfile& profile = ack_profile(request, limits());
+  const Keys keys = all_keys(arrival.endpoint, arrival.judged.target, request, profile);
+  Group& group = groups_.at(new_group(arrival, profile, keys));
+  take_single(group, before);
+  take_single(group, arrival.attempt);
+  return true;
+}
+
+/// Remembers an acknowledged attempt under all of its keys. Another one with the same event: that
+/// one; with the same words and another time or signature: not told from a heartbeat.
+const Attempt* Collector::Impl::add_keys(const Keys& keys, const Attempt& attempt) {
+  const Attempt* same_event = nullptr;
+  for (const Keys::Key& key : keys.cascade) {
+    Remembered::Entry* entry = remembered_.find(key.hash);
+    if (entry == nullptr) {
+      remembered_.add(key.hash, attempt);
+    } else if (id_of(entry->attempt) != id_of(attempt)) {
+      if (key.kind == KeyKind::field && keys.event) {
+        same_event = &entry->attempt;
+      } else {
+        entry->repeating = true;
+      }
+    }
+  }
+  return same_event;
+}
+
+void Collector::Impl::remember(const Arrival& arrival) {
+  if (arrival.plain == 0) return;
+  remembered_.add(arrival.plain, arrival.attempt);
+  const Message& request = arrival.judged.exchange.request;
+  const bool whole = request.body_head.size() == request.body_bytes;
+  if (arrival.entry == nullptr || !whole || !request.delivery_id().empty() ||
+      !request.content_encoding().empty()) {
+    return;
+  }
+  const std::uint64_t number =
+      recent_.add(arrival.endpoint, arrival.attempt, arrival.entry->last_recent,
+                  query_of(arrival.judged.target), request.body_head);
+  if (number != 0) arrival.entry->last_recent = number;
+}
+
+/// A failure is judged when its connection has ended; its retry may have been acknowledged by then,
+/// and so may what it repeats.
+void Collector::Impl::look_back(const Arrival& arrival, const AckProfile& profile) {
+  if (arrival.entry == nullptr) return;
+  std::uint64_t number = arrival.entry->last_recent;
+  while (RecentBodies::Record* record = recent_.find(number)) {
+    if (record->endpoint != arrival.endpoint || record->looked_at) return;
+    record->looked_at = true;
+    add_keys(body_keys(arrival.endpoint, recent_.query(*record), {recent_.body(*record), {}, true},
+                       profile),
+             record->attempt);
+    number = record->before;
+  }
+}
+
+void Collector::Impl::on_other(const Arrival& arrival) {
+  const Message& request = arrival.judged.exchange.request;
+  const AckProfile& profile = ack_profile(request, limits());
+  if (is_failure(arrival.attempt.outcome)) {
+    endpoints_.note_failure(arrival.entry, arrival.attempt);
+    if (request.delivery_id().empty()) look_back(arrival, profile);
+  }
+  Keys keys = all_keys(arrival.endpoint, arrival.judged.target, request, profile);
+  if (repeating(keys)) keys.cascade.clear();
+  if (Group* group = find_group(keys)) {
+    register_keys(group->id, keys);
+    return join(*group, arrival.attempt);
+  }
+  std::vector<Attempt> before;
+  for (const Keys::Key& key : keys.cascade) {
+    if (const Remembered::Entry* entry = remembered_.find(key.hash))
+      before.push_back(entry->attempt);
+  }
+  Group& group = groups_.at(new_group(arrival, profile, keys));
+  for (const Attempt& attempt : before) take_single(group, attempt);
+  join(group, arrival.attempt);
+}
+
+Collector::Impl::GroupId Collector::Impl::new_group(const Arrival& arrival,
+                                                    const AckProfile& profile, const Keys& keys) {
+  if (groups_.size() >= settings_.limits.max_deliveries) close(groups_.begin());
+  const GroupId id = next_group_++;
+  Group& group = groups_[id];
+  group.id = id;
+  Delivery& delivery = group.delivery;
+  if (!keys.cascade.empty()) {
+    delivery.key = {keys.cascade.front().kind, keys.name, keys.value, keys.cascade.front().hash};
+  }
+  delivery.profile = &profile;
+  delivery.method = arrival.judged.method;
+  delivery.host = arrival.judged.host;
+  delivery.target = arrival.judged.target.substr(0, kMaxTarget);
+  delivery.server = arrival.judged.flow.server;
+  group.event = keys.event;
+  register_keys(id, keys);
+  return id;
+}
+
+void Collector::Impl::register_keys(GroupId id, const Keys& keys) {
+  Group& group = groups_.at(id);
+  for (const Keys::Key& key : keys.cascade) {
+    if (group_keys_.emplace(key.hash, id).second) group.keys.push_back(key.hash);
+  }
+}
+
+void Collector::Impl::join(Group& group, const Attempt& attempt) {
+  if (!grouped_.insert(id_of(attempt)).second) return;
+  Delivery& delivery = group.delivery;
+  ++delivery.attempt_count;
+  if (attempt.outcome == AttemptClass::acknowledged) ++group.acknowledged;
+  if (delivery.attempts.size() < settings_.limits.max_delivery_attempts) {
+    delivery.attempts.push_back(attempt);
+    return;
+  }
+  // The first ones, and how it ended.
+  Attempt dropped = attempt;
+  if (attempt.first.number > delivery.attempts.back().first.number) {
+    std::swap(dropped, delivery.attempts.back());
+  }
+  grouped_.erase(id_of(dropped));
+}
+
+/// One that was counted by itself.
+void Collector::Impl::take_single(Group& group, const Attempt& attempt) {
+  if (grouped_.contains(id_of(attempt))) return;
+  if (singles_ > 0) --singles_;
+  join(group, attempt);
+}
+
+void Collector::Impl::close(std::map<GroupId, Group>::iterator at) {
+  Group group = std::move(at->second);
+  groups_.erase(at);
+  for (const std::uint64_t key : group.keys) group_keys_.erase(key);
+  for (const Attempt& attempt : group.delivery.attempts) grouped_.erase(id_of(attempt));
+  for (Delivery& delivery : deliveries_of(std::move(group), limits())) settle(std::move(delivery));
+}
+
+/// It was no callback that came again, but a message that is sent again and again.
+void Collector::Impl::dissolve(GroupId id) {
+  const auto at = groups_.find(id);
+  const std::vector<std::uint64_t> keys = at->second.keys;
+  const Attempt last = at->second.delivery.attempts.back();
+  close(at);
+  for (const std::uint64_t key : keys) remembered_.add(key, last).repeating = true;
+}
+
+void Collector::Impl::count(const Delivery& delivery) {
+  ++out_.verdicts[static_cast<std::size_t>(delivery.verdict)];
+  if (delivery.duplicated) ++out_.duplicated;
+}
+
+void Collector::Impl::settle(Delivery&& delivery) {
+  ++out_.total;
+  const bool plain =
+      delivery.verdict == DeliveryVerdict::acknowledged && delivery.attempt_count == 1;
+  if (!plain && out_.list.size() < settings_.limits.max_deliveries) {
+    out_.list.push_back(std::move(delivery));
+    return;
+  }
+  if (!plain) ++out_.omitted;
+  count(delivery);
+}
+
+void Collector::Impl::finish(Report& report) {
+  while (!groups_.empty()) close(groups_.begin());
+  std::sort(out_.list.begin(), out_.list.end(), [](const Delivery& a, const Delivery& b) {
+    return a.attempts.front().first.number < b.attempts.front().first.number;
+  });
+  out_.failed_connections = connections_.attach(out_.list, limits());
+  for (const Delivery& delivery : out_.list) count(delivery);
+  out_.total += singles_;
+  out_.verdicts[static_cast<std::size_t>(DeliveryVerdict::acknowledged)] += singles_;
+  out_.endpoints = endpoints_.with_failures();
+  if (out_.endpoints.size() > kMaxEndpoints) {
+    out_.omitted_endpoints = out_.endpoints.size() - kMaxEndpoints;
+    out_.endpoints.resize(kMaxEndpoints);
+  }
+  report.deliveries = std::move(out_);
+  tell_of_duplicates(report);
+}
+
+Collector::Collector(const Settings& settings) : impl_{std::make_unique<Impl>(settings)} {}
+Collector::~Collector() = default;
+void Collector::on_judged(const FlowRecord& flow, const Exchange& exchange,
+                          const ExchangeReport* report) {
+  const Message& request = exchange.request;
+  impl_->on_judged({flow, exchange, request.method(), request.start(), request.host(), report});
+}
+void Collector::on_flow_judged(const FlowRecord&, const FlowReport& report) {
+  impl_->on_flow(report);
+}
+void Collector::finish(Report& report) { impl_->finish(report); }
+
+}  // namespace httpdiag::delivery

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "delivery/group.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "delivery/attempt.hpp"
+
+namespace httpdiag::delivery {
+
+namespace {
+
+bool acknowledged(const Attempt& attempt) { return attempt.outcome == AttemptClass::acknowledged; }
+
+/// The longest gap is not much longer than the shortest: a timer, not a person.
+bool regular(const std::vector<Attempt>& attempts) {
+  if (attempts.size() < 3) return false;
+  Duration shortest = Duration::max(), longest{0};
+  for (std::size_t i = 1; i < attempts.size(); ++i) {
+    const Duration gap = attempts[i].first.time - attempts[i - 1].first.time;
+    shortest = std::min(shortest, gap);
+    longest = std::max(longest, gap);
+  }
+  return longest <= shortest + shortest / 2;
+}
+
+/// Short and all the same: answers to callbacks. Polling brings results.
+bool answered_alike(const std::vector<Attempt>& attempts) {
+  const Attempt* first = nullptr;
+  for (const Attempt& attempt : attempts) {
+    if (!acknowledged(attempt)) continue;
+    if (!attempt.short_answer) return false;
+    if (first == nullptr) first = &attempt;
+    if (attempt.answer_digest != first->answer_digest) return false;
+  }
+  return true;
+}
+
+enum class Cut : std::uint8_t { nowhere, after_success, everywhere };
+
+Cut where_to_cut(const Group& group, const Thresholds& settings) {
+  const std::vector<Attempt>& attempts = group.delivery.attempts;
+  if (group.delivery.key.kind == KeyKind::header) return Cut::nowhere;
+  const auto first = std::find_if(attempts.begin(), attempts.end(), acknowledged);
+  if (first == attempts.end() || std::next(first) == attempts.end()) return Cut::nowhere;
+  const auto after = static_cast<std::size_t>(attempts.end() - first) - 1;
+  if (group.event) return answered_alike(attempts) ? Cut::nowhere : Cut::after_success;
+  if (after >= 2 && regular(attempts)) return Cut::everywhere;
+  if (group.delivery.key.kind == KeyKind::field) {
+    return answered_alike(attempts) ? Cut::nowhere : Cut::after_success;
+  }
+  // Nothing in it names the event. Twice within a moment, over two connections: no second message.
+  const Attempt& next = *std::next(first);
+  const bool quick = after == 1 && next.flow != first->flow &&
+                     next.first.time - first->first.time <= settings.quick_repeat &&
+                     answered_alike(attempts);
+  return quick ? Cut::nowhere : Cut::after_success;
+}
+
+Delivery part_of(const Delivery& whole, std::vector<Attempt> attempts) {
+  Delivery part = whole;
+  part.attempts = std::move(attempts);
+  part.attempt_count = part.attempts.size();
+  return part;
+}
+
+void mark_auto_retries(std::vector<Attempt>& attempts, const Thresholds& settings) {
+  for (std::size_t i = 1; i < attempts.size(); ++i) {
+    const Attempt& before = attempts[i - 1];
+    Attempt& attempt = attempts[i];
+    const Duration wait = attempt.first.time - before.last.time;
+    attempt.auto_retry = invites_auto_retry(before.label) && before.flow != attempt.flow &&
+                         before.client == attempt.client && wait <= settings.auto_retry;
+  }
+}
+
+/// More than `window` of silence ends a delivery that is known by its body alone.
+bool too_late(const Delivery& delivery, const Attempt& before, const Attempt& next,
+              const Thresholds& settings) {
+  const bool by_body =
+      delivery.key.kind == KeyKind::body || delivery.key.kind == KeyKind::canonical;
+  return by_body && next.first.time - before.first.time > settings.delivery_window;
+}
+
+}  // namespace
+
+std::vector<Delivery> deliveries_of(Group&& group, const Thresholds& settings) {
+  Delivery& whole = group.delivery;
+  std::sort(whole.attempts.begin(), whole.attempts.end(),
+            [](const Attempt& a, const Attempt& b) { return a.first.number < b.first.number; });
+  const Cut cut = where_to_cut(group, settings);
+  std::vector<std::vector<Attempt>> parts(1);
+  for (const Attempt& attempt : whole.attempts) {
+    if (!parts.back().empty()) {
+      const Attempt& before = parts.back().back();
+      const bool ends = cut == Cut::everywhere ||
+                        (cut == Cut::after_success && acknowledged(before)) ||
+                        too_late(whole, before, attempt, settings);
+      if (ends) parts.emplace_back();
+    }
+    parts.back().push_back(attempt);
+  }
+  const std::uint64_t unkept = whole.attempt_count - whole.attempts.size();
+  std::vector<Delivery> out;
+  for (std::vector<Attempt>& attempts : parts) {
+    mark_auto_retries(attempts, settings);
+    out.push_back(part_of(whole, std::move(attempts)));
+  }
+  out.back().attempt_count += unkept;
+  for (Delivery& delivery : out) judge(delivery);
+  return out;
+}
+
+}  // namespace httpdiag::delivery

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+// What became of a delivery, and what that means for both sides (taxonomy 5.4).
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "delivery/group.hpp"
+
+namespace httpdiag::delivery {
+
+namespace {
+
+using enum AttemptClass;
+
+std::size_t count(const Delivery& delivery, AttemptClass outcome) {
+  return static_cast<std::size_t>(
+      std::count_if(delivery.attempts.begin(), delivery.attempts.end(),
+                    [&](const Attempt& attempt) { return attempt.outcome == outcome; }));
+}
+
+const Attempt* last_of(const Delivery& delivery, AttemptClass outcome) {
+  const auto found =
+      std::find_if(delivery.attempts.rbegin(), delivery.attempts.rend(),
+                   [&](const Attempt& attempt) { return attempt.outcome == outcome; });
+  return found == delivery.attempts.rend() ? nullptr : &*found;
+}
+
+/// The last one that reached anybody.
+AttemptClass last_delivered(const Delivery& delivery) {
+  const auto found =
+      std::find_if(delivery.attempts.rbegin(), delivery.attempts.rend(),
+                   [](const Attempt& attempt) { return attempt.outcome != not_delivered; });
+  return found == delivery.attempts.rend() ? not_delivered : found->outcome;
+}
+
+void look_for_duplicates(Delivery& delivery) {
+  const std::size_t sure = count(delivery, acknowledged) + count(delivery, late);
+  delivery.duplicate_certain = sure >= 2;
+  delivery.duplicated = sure + count(delivery, unknown) >= 2;
+  bool success = false;
+  delivery.after_success = false;
+  for (const Attempt& attempt : delivery.attempts) {
+    delivery.after_success = delivery.after_success || success;
+    success = success || attempt.outcome == acknowledged;
+  }
+}
+
+DeliveryVerdict verdict_of(const Delivery& delivery) {
+  const std::size_t attempts = delivery.attempts.size();
+  const std::size_t good = count(delivery, acknowledged);
+  const AttemptClass end = delivery.attempts.back().outcome;
+  if (good == attempts) {
+    return attempts == 1 ? DeliveryVerdict::acknowledged : DeliveryVerdict::duplicated;
+  }
+  if (end == acknowledged) return DeliveryVerdict::recovered;
+  if (end == open) return DeliveryVerdict::in_progress;
+  if (last_delivered(delivery) == refused) return DeliveryVerdict::rejected;
+  if (good > 0) {
+    return delivery.duplicated ? DeliveryVerdict::duplicated : DeliveryVerdict::acknowledged;
+  }
+  if (count(delivery, late) > 0) return DeliveryVerdict::ack_late;
+  if (count(delivery, unrecognized) > 0) return DeliveryVerdict::ack_unrecognized;
+  // What the capture does not show may have been the acknowledgement.
+  if (count(delivery, unseen) > 0) return DeliveryVerdict::unseen;
+  if (count(delivery, not_delivered) == attempts) return DeliveryVerdict::never_delivered;
+  return DeliveryVerdict::unacknowledged;
+}
+
+/// For a callback that is a failure; for a form in a browser it is how things are done.
+bool redirected(const Delivery& delivery) {
+  const Attempt* answered = last_of(delivery, refused);
+  return answered != nullptr && answered->label == Label::http_redirect;
+}
+
+Severity severity_of_verdict(const Delivery& delivery) {
+  switch (delivery.verdict) {
+    case DeliveryVerdict::acknowledged:
+    case DeliveryVerdict::in_progress:
+    case DeliveryVerdict::unseen:
+      return Severity::info;
+    case DeliveryVerdict::recovered:
+      return delivery.duplicated ? Severity::warning : Severity::info;
+    case DeliveryVerdict::ack_unrecognized:
+      return Severity::warning;
+    case DeliveryVerdict::duplicated:
+      return delivery.repeats_a_message ? Severity::info : Severity::warning;
+    case DeliveryVerdict::rejected:
+      return redirected(delivery) ? Severity::warning : Severity::error;
+    case DeliveryVerdict::never_delivered:
+    case DeliveryVerdict::unacknowledged:
+    case DeliveryVerdict::ack_late:
+      break;
+  }
+  return Severity::error;
+}
+
+/// No worse than the worst of its attempts, whose severity users may have changed: but delivered
+/// twice is worse than each of them.
+Severity severity_of(const Delivery& delivery) {
+  Severity worst = delivery.duplicated ? Severity::warning : Severity::info;
+  for (const Attempt& attempt : delivery.attempts) worst = std::max(worst, attempt.severity);
+  return std::min(worst, severity_of_verdict(delivery));
+}
+
+void measure_gaps(Delivery& delivery) {
+  delivery.gaps.clear();
+  delivery.on_schedule.reset();
+  const Attempt* before = nullptr;
+  for (const Attempt& attempt : delivery.attempts) {
+    if (attempt.auto_retry) continue;
+    if (before != nullptr) delivery.gaps.push_back(attempt.first.time - before->first.time);
+    before = &attempt;
+  }
+  const auto schedule = delivery.profile->retry_gaps_s;
+  if (schedule.empty() || delivery.gaps.empty()) return;
+  // The capture may have begun in the middle of it. Timers start when the answer came or the wait
+  // was over, so that gaps are longer by up to the deadline.
+  const Duration slack =
+      std::chrono::seconds{delivery.profile->deadline_s} + std::chrono::seconds{5};
+  const auto fits = [&](std::size_t from) {
+    for (std::size_t i = 0; i < delivery.gaps.size(); ++i) {
+      const Duration due = std::chrono::seconds{schedule[from + i]};
+      if (delivery.gaps[i] < due - due / 10 || delivery.gaps[i] > due + due / 10 + slack)
+        return false;
+    }
+    return true;
+  };
+  delivery.on_schedule = false;
+  for (std::size_t from = 0; from + delivery.gaps.size() <= schedule.size(); ++from) {
+    if (fits(from)) delivery.on_schedule = true;
+  }
+}
+
+std::string times(std::size_t n) {
+  return n == 1 ? "once" : n == 2 ? "twice" : fmt::format("{} times", n);
+}
+
+std::string span_text(const Delivery& delivery) {
+  const Duration span = delivery.attempts.back().first.time - delivery.attempts.front().first.time;
+  if (delivery.attempts.size() == 1) return "1 attempt";
+  return fmt::format("{} in {}", base::count(delivery.attempt_count, "attempt"),
+                     base::duration(span));
+}
+
+std::string recovered_text(const Delivery& delivery) {
+  const Attempt& last = delivery.attempts.back();
+  const auto failed = static_cast<std::uint64_t>(
+      std::count_if(delivery.attempts.begin(), delivery.attempts.end(),
+                    [](const Attempt& attempt) { return attempt.outcome != acknowledged; }));
+  std::string text = fmt::format(
+      "{} failed, then it was acknowledged, {} after the first.", base::count(failed, "attempt"),
+      base::duration(last.first.time - delivery.attempts.front().first.time));
+  if (last.auto_retry) text += " The client library sent again by itself.";
+  return text;
+}
+
+std::string answer_text(const Attempt& attempt) {
+  return attempt.status == 0 ? "without a status" : fmt::format("with {}", attempt.status);
+}
+
+std::string outcome_text(const Delivery& delivery) {
+  switch (delivery.verdict) {
+    case DeliveryVerdict::acknowledged:
+      return delivery.attempts.size() == 1
+                 ? "Acknowledged."
+                 : "It was acknowledged, and sent again all the same; that attempt failed.";
+    case DeliveryVerdict::recovered:
+      return recovered_text(delivery);
+    case DeliveryVerdict::never_delivered:
+      return fmt::format(
+          "{}; no byte of the request reached the receiving application, whose log "
+          "will show nothing.",
+          span_text(delivery));
+    case DeliveryVerdict::unacknowledged:
+      return fmt::format(
+          "{}; the request reached the other side {}, and no acknowledgement came "
+          "back. The receiver may have acted on it.",
+          span_text(delivery), times(count(delivery, unknown)));
+    case DeliveryVerdict::ack_late: {
+      const Attempt& answered = *last_of(delivery, late);
+      return fmt::format(
+          "{}; the receiver answered {} when the sender had given up: done for the "
+          "receiver, failed for the sender.",
+          span_text(delivery), answer_text(answered));
+    }
+    case DeliveryVerdict::rejected: {
+      const Attempt& answered = *last_of(delivery, refused);
+      if (redirected(delivery)) {
+        return fmt::format(
+            "{}; the answer was {}, a redirect, which senders of callbacks count as a "
+            "failure.",
+            span_text(delivery), answered.status);
+      }
+      return fmt::format("{}; the receiver answered {} and refused it ({}).", span_text(delivery),
+                         answer_text(answered), info(answered.label).id);
+    }
+    case DeliveryVerdict::ack_unrecognized:
+      return fmt::format("{}; answered with 2xx, but not with what {} waits for.",
+                         span_text(delivery), delivery.profile->sender);
+    case DeliveryVerdict::duplicated:
+      return fmt::format("{}.", span_text(delivery));
+    case DeliveryVerdict::in_progress:
+      return fmt::format("{}; the last one was under way when the capture ended.",
+                         span_text(delivery));
+    case DeliveryVerdict::unseen:
+      return fmt::format("{}; what was answered is not in the capture.", span_text(delivery));
+  }
+  return {};
+}
+
+std::string duplicate_text(const Delivery& delivery) {
+  if (!delivery.duplicated) return {};
+  const std::size_t sure = count(delivery, acknowledged) + count(delivery, late);
+  const std::size_t most = sure + count(delivery, unknown);
+  if (delivery.repeats_a_message) {
+    return " The same body was acknowledged twice within a moment; nothing in it names the event, "
+           "so "
+           "these may be two messages.";
+  }
+  if (sure == most) return fmt::format(" Delivered {}.", times(sure));
+  return sure == 0 ? fmt::format(" It may have been acted on up to {}.", times(most))
+                   : fmt::format(" Delivered {}; acted on up to {}.", times(sure), times(most));
+}
+
+std::string advice_of(const Delivery& delivery) {
+  std::string text;
+  switch (delivery.verdict) {
+    case DeliveryVerdict::never_delivered:
+      text =
+          "Sender: send it again, nothing has happened yet. The labels of the attempts name what "
+          "is in the way.";
+      break;
+    case DeliveryVerdict::unacknowledged:
+      text = "Look it up at the receiver before anything is repeated by hand.";
+      break;
+    case DeliveryVerdict::ack_late:
+      text =
+          "Receiver: acknowledge first, work afterwards. Sender: take the result by a query; the "
+          "receiver counts it as done.";
+      break;
+    case DeliveryVerdict::rejected: {
+      if (redirected(delivery)) {
+        text = "Register the URL that the redirect leads to.";
+        break;
+      }
+      const bool again = delivery.profile->retries_refusals ||
+                         last_of(delivery, refused)->label != Label::ack_negative;
+      text = again ? "Receiver: find the reason in the business log of that second."
+                   : fmt::format("{} will not send it again: repair it by hand.",
+                                 delivery.profile->sender);
+      break;
+    }
+    case DeliveryVerdict::ack_unrecognized:
+      text = "Receiver: answer with the agreed word alone, or the sender goes on sending.";
+      break;
+    case DeliveryVerdict::acknowledged:
+    case DeliveryVerdict::recovered:
+    case DeliveryVerdict::duplicated:
+    case DeliveryVerdict::in_progress:
+    case DeliveryVerdict::unseen:
+      break;
+  }
+  const bool repeated = delivery.duplicated || delivery.after_success;
+  if (repeated) {
+    text += fmt::format(
+        "{}Receiver: make sure that it acted once (deduplicate by {}), and answer a "
+        "repetition as a success.",
+        text.empty() ? "" : " ",
+        delivery.key.kind == KeyKind::header || delivery.key.kind == KeyKind::field
+            ? delivery.key.name
+            : "the id of the event");
+  }
+  return text;
+}
+
+}  // namespace
+
+void judge(Delivery& delivery) {
+  look_for_duplicates(delivery);
+  delivery.verdict = verdict_of(delivery);
+  const bool named = delivery.key.kind == KeyKind::header || delivery.key.kind == KeyKind::field;
+  delivery.repeats_a_message = delivery.verdict == DeliveryVerdict::duplicated && !named &&
+                               count(delivery, acknowledged) == delivery.attempts.size();
+  delivery.severity = severity_of(delivery);
+  measure_gaps(delivery);
+  delivery.detail = outcome_text(delivery) + duplicate_text(delivery);
+  delivery.advice = advice_of(delivery);
+}
+
+}  // namespace httpdiag::delivery

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rules/ack.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <span>
+
+#include "base/fields.hpp"
+#include "base/text.hpp"
+
+namespace httpdiag::rules {
+
+namespace {
+
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+
+// Words and codes that senders who want a token take for yes or no, in lower case.
+constexpr std::array<std::string_view, 10> kYes = {
+    "success", "ok", "succ", "succeed", "true", "received", "accepted", "[accepted]", "yes", "1"};
+constexpr std::array<std::string_view, 8> kYesCodes = {"0",     "00",     "000", "0000",
+                                                       "00000", "000000", "200", "success"};
+constexpr std::array<std::string_view, 4> kNoCodes = {"fail", "failed", "failure", "error"};
+// Members of a JSON answer, or elements of an XML one, that carry them (as in is_named()).
+constexpr std::array<std::string_view, 11> kCodeNames = {
+    "code",   "status", "success", "errcode", "returncode", "resultcode",
+    "result", "ret",    "retcode", "state",   "respcode"};
+
+bool among(std::span<const std::string_view> words, std::string_view word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+bool is_negative(const Thresholds& settings, std::string_view word) {
+  const auto& negative = settings.negative_acks;
+  return std::find(negative.begin(), negative.end(), word) != negative.end();
+}
+
+/// The text of a body that is here as a whole; nothing if it is not.
+std::optional<std::string_view> whole_text(const Message& response) {
+  if (response.state != MessageState::complete || response.has_gap) return std::nullopt;
+  const bool whole =
+      response.body_bytes == response.body_head.size() && response.content_encoding().empty();
+  if (!whole && !response.body_decoded && response.body_bytes > 0) return std::nullopt;
+  return response.body_head;
+}
+
+/// What a document answers, by the fields that usually say so; a "no" outweighs.
+Ack read_document(const base::Fields& fields) {
+  bool yes = false;
+  for (const base::Field& field : fields.list) {
+    if (field.depth > 2) continue;
+    const bool says = std::any_of(kCodeNames.begin(), kCodeNames.end(), [&](std::string_view name) {
+      return base::is_named(field.name, name);
+    });
+    if (!says) continue;
+    const std::string value = base::lower(field.value);
+    const bool flag = base::is_named(field.name, "success");
+    if (among(kNoCodes, value) || (flag && value == "false")) return Ack::refused;
+    yes = yes || among(kYesCodes, value) || among(kYes, value);
+  }
+  return yes ? Ack::accepted : Ack::unknown;
+}
+
+std::string_view kind_of(std::string_view text) {
+  const std::string head = base::lower(text.substr(0, 64));
+  if (head.starts_with("<!doctype html") || head.find("<html") != std::string::npos)
+    return "an HTML page";
+  switch (base::document_kind(text)) {
+    case base::Document::json:
+      return "a JSON document";
+    case base::Document::xml:
+      return "an XML document";
+    case base::Document::form:
+    case base::Document::none:
+      break;
+  }
+  return text.starts_with(kByteOrderMark) ? "text behind a byte order mark"
+         : text.starts_with('"')          ? "a word in quotes"
+                                          : "other text";
+}
+
+std::string describe(const Message& response) {
+  if (response.body_bytes == 0) return "no body";
+  return fmt::format("{} of {}", kind_of(base::trim(response.body_head)),
+                     base::bytes(response.body_bytes));
+}
+
+AckReading word(Ack ack, std::string_view quoted) {
+  return {ack, fmt::format("the body \"{}\"", quoted), std::string{quoted}};
+}
+
+AckReading read_xml_code(const Message& response, std::string_view text) {
+  const base::Fields fields = base::read_fields(text);
+  if (fields.kind == base::Document::xml) {
+    for (const base::Field& field : fields.list) {
+      if (!base::is_named(field.name, "returncode")) continue;
+      if (field.value == "SUCCESS") return {Ack::accepted, {}, {}};
+      if (field.value == "FAIL") return {Ack::refused, "return_code FAIL", "FAIL"};
+    }
+  }
+  return {Ack::unrecognized, describe(response), {}};
+}
+
+AckReading read_token(const AckProfile& profile, const Thresholds& settings,
+                      const Message& response, std::string_view text) {
+  const std::string_view trimmed = base::trim(text);
+  const std::string low = base::lower(trimmed);
+  if (!settings.ack_token.empty()) {
+    if (trimmed == settings.ack_token) return {Ack::accepted, {}, {}};
+    if (is_negative(settings, low)) return word(Ack::refused, trimmed);
+    return {Ack::unrecognized, describe(response), {}};
+  }
+  if (profile.strict ? low == "success" : among(kYes, low)) return {Ack::accepted, {}, {}};
+  if (is_negative(settings, low)) return word(Ack::refused, trimmed);
+  const base::Document kind = base::document_kind(trimmed);
+  const bool document = kind == base::Document::json || kind == base::Document::xml;
+  const bool html = kind_of(trimmed) == "an HTML page";
+  if (document && !html) {
+    const Ack said = read_document(base::read_fields(trimmed));
+    if (said == Ack::refused) return {said, "a code that says no", {}};
+    // Nobody published what this sender takes; many take such a document.
+    if (!profile.strict) return {said, {}, {}};
+  }
+  return {Ack::unrecognized, describe(response), {}};
+}
+
+/// Only the beginning of the body is here: too much of it to be a token.
+AckReading read_beginning(const Message& response) {
+  const bool readable = response.content_encoding().empty() && !response.has_gap &&
+                        response.state == MessageState::complete;
+  if (readable && response.body_bytes > response.body_head.size() &&
+      kind_of(base::trim(response.body_head)) == "an HTML page") {
+    return {Ack::unrecognized, describe(response), {}};
+  }
+  return {};
+}
+
+AckReading read_negative(const Thresholds& settings, std::string_view text) {
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  text = base::trim(text);
+  if (is_negative(settings, base::lower(text))) return word(Ack::refused, text);
+  return {Ack::accepted, {}, {}};
+}
+
+}  // namespace
+
+AckReading read_ack(const AckProfile& profile, const Thresholds& settings,
+                    const Message& response) {
+  const auto text = whole_text(response);
+  switch (profile.wants) {
+    case Wants::any_2xx:
+      return {Ack::accepted, {}, {}};
+    case Wants::any_2xx_but_no:
+      return text ? read_negative(settings, *text) : AckReading{};
+    case Wants::token:
+      return text ? read_token(profile, settings, response, *text) : read_beginning(response);
+    case Wants::xml_return_code:
+      return text ? read_xml_code(response, *text) : read_beginning(response);
+    case Wants::ok_or_no_content:
+      break;
+  }
+  if (response.status != 200 && response.status != 204) {
+    return {Ack::unrecognized, fmt::format("status {}", response.status), {}};
+  }
+  if (text && read_document(base::read_fields(*text)) == Ack::refused) {
+    return {Ack::refused, "a code that says no", {}};
+  }
+  return {Ack::accepted, {}, {}};
+}
+
+bool ack_may_matter(const Exchange& x, const Thresholds& settings) {
+  if (!is_callback(x.request.method())) return false;
+  if (!settings.ack_profile.empty() || !settings.ack_token.empty()) return true;
+  const std::string_view request = x.request.body_head;
+  const Message& response = *x.response;
+  constexpr std::uint64_t kShortDocument = 64;
+  const bool may_refuse = response.body_bytes <= kShortDocument &&
+                          response.body_head.find_first_of("fFeE") != std::string::npos;
+  if (x.request.markers != 0) {
+    return (response.status != 200 && response.status != 204) || may_refuse;
+  }
+  if (request.empty()) return false;
+  if (!x.request.content_encoding().empty()) return true;
+  const auto is_json = [](std::string_view text) {
+    return !text.empty() && (text.front() == '{' || text.front() == '[');
+  };
+  if (is_json(request) && is_json(response.body_head)) return may_refuse;
+  if (request.front() == '<') return request.find("mch_id") != std::string_view::npos;
+  return request.find("sign") != std::string_view::npos;
+}
+
+}  // namespace httpdiag::rules

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+// How the senders of the profiles read an answer.
+#include "rules/ack.hpp"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+
+namespace httpdiag::rules {
+namespace {
+
+Message answer(std::string body, std::uint16_t status = 200) {
+  Message message;
+  message.status = status;
+  message.state = MessageState::complete;
+  message.body_bytes = body.size();
+  message.body_head = std::move(body);
+  return message;
+}
+
+Ack read(std::string_view profile, std::string body, std::uint16_t status = 200) {
+  return read_ack(*find_ack_profile(profile), Thresholds{}, answer(std::move(body), status)).ack;
+}
+
+std::string_view profile_of(std::string body, std::uint32_t markers = 0) {
+  Message request;
+  request.texts.append(HeadTexts::method, "POST", 8);
+  request.markers = markers;
+  request.body_head = std::move(body);
+  return ack_profile(request, Thresholds{}).name;
+}
+
+TEST(Ack, TokenProfile) {
+  for (const char* body :
+       {"success", "SUCCESS", " ok\n", "true", R"({"code":0})", R"({"status":"SUCCESS"})"}) {
+    EXPECT_EQ(read("token-success", body), Ack::accepted) << body;
+  }
+  for (const char* body : {"fail", "FAIL", "error", R"({"code":"FAIL"})", R"({"success":false})",
+                           "<xml><return_code><![CDATA[FAIL]]></return_code></xml>"}) {
+    EXPECT_EQ(read("token-success", body), Ack::refused) << body;
+  }
+  for (const char* body :
+       {"", "\"success\"", "\xef\xbb\xbfsuccess", "<html><body>success</body></html>",
+        "Notice: undefined index\nsuccess"}) {
+    EXPECT_EQ(read("token-success", body), Ack::unrecognized) << body;
+  }
+  for (const char* body : {R"({"received":true})", "<ok/>"}) {
+    EXPECT_EQ(read("token-success", body), Ack::unknown) << body;
+  }
+}
+
+TEST(Ack, OnePublishedTokenIsStrict) {
+  EXPECT_EQ(read("alipay", "success"), Ack::accepted);
+  EXPECT_EQ(read("alipay", "fail"), Ack::refused);
+  for (const char* body : {"ok", R"({"code":0})", ""}) {
+    EXPECT_EQ(read("alipay", body), Ack::unrecognized) << body;
+  }
+}
+
+TEST(Ack, WechatPay) {
+  EXPECT_EQ(read("wechat-v2", "<xml><return_code><![CDATA[SUCCESS]]></return_code></xml>"),
+            Ack::accepted);
+  EXPECT_EQ(read("wechat-v2", "<xml><return_code>FAIL</return_code></xml>"), Ack::refused);
+  EXPECT_EQ(read("wechat-v2", "success"), Ack::unrecognized);
+  EXPECT_EQ(read("wechat-v3", ""), Ack::accepted);
+  EXPECT_EQ(read("wechat-v3", "", 204), Ack::accepted);
+  EXPECT_EQ(read("wechat-v3", "", 202), Ack::unrecognized);
+  EXPECT_EQ(read("wechat-v3", R"({"code":"FAIL","message":"x"})"), Ack::refused);
+}
+
+TEST(Ack, OthersGoByTheStatus) {
+  EXPECT_EQ(read("generic-2xx", "anything at all"), Ack::accepted);
+  EXPECT_EQ(read("generic-2xx", " Fail \n"), Ack::refused);
+  for (const char* profile : {"stripe", "github", "shopify", "slack", "twilio", "paypal", "square",
+                              "adyen", "standard-webhooks"}) {
+    EXPECT_EQ(read(profile, "fail"), Ack::accepted) << profile;
+  }
+}
+
+TEST(Ack, ATokenThatWasSetIsTheOnlyOne) {
+  Thresholds settings;
+  settings.ack_token = "DONE";
+  const AckProfile& profile = ack_profile(Message{}, settings);
+  EXPECT_EQ(read_ack(profile, settings, answer("DONE\n")).ack, Ack::accepted);
+  EXPECT_EQ(read_ack(profile, settings, answer("done")).ack, Ack::unrecognized);
+  EXPECT_EQ(read_ack(profile, settings, answer("fail")).ack, Ack::refused);
+}
+
+TEST(Ack, WhatTheCaptureLacksIsNotJudged) {
+  Message cut = answer("succ");
+  cut.has_gap = true;
+  EXPECT_EQ(read_ack(*find_ack_profile("alipay"), Thresholds{}, cut).ack, Ack::unknown);
+  Message encoded = answer("\x1f\x8b?");
+  encoded.texts.append(HeadTexts::content_encoding, "zstd", 8);
+  EXPECT_EQ(read_ack(*find_ack_profile("alipay"), Thresholds{}, encoded).ack, Ack::unknown);
+  Message page = answer("<!DOCTYPE html><html>" + std::string(491, 'x'));
+  page.body_bytes = 9000;
+  EXPECT_EQ(read_ack(*find_ack_profile("alipay"), Thresholds{}, page).ack, Ack::unrecognized);
+}
+
+TEST(Profiles, AreToldByHeadersAndBodies) {
+  EXPECT_EQ(profile_of("{}", bit(Marker::stripe_signature)), "stripe");
+  EXPECT_EQ(profile_of("{}", bit(Marker::github_event)), "github");
+  EXPECT_EQ(profile_of("{}", bit(Marker::shopify_topic)), "shopify");
+  EXPECT_EQ(profile_of("{}", bit(Marker::slack_signature)), "slack");
+  EXPECT_EQ(profile_of("a=1", bit(Marker::twilio_signature)), "twilio");
+  EXPECT_EQ(profile_of("{}", bit(Marker::paypal_transmission_id)), "paypal");
+  EXPECT_EQ(profile_of("{}", bit(Marker::square_signature)), "square");
+  EXPECT_EQ(profile_of("{}", bit(Marker::wechatpay_nonce)), "wechat-v3");
+  EXPECT_EQ(profile_of("{}", bit(Marker::webhook_id) | bit(Marker::webhook_signature)),
+            "standard-webhooks");
+  EXPECT_EQ(profile_of("{}", bit(Marker::idempotency_key)), "generic-2xx");
+  EXPECT_EQ(profile_of("<xml><appid>wx1</appid><mch_id>1</mch_id></xml>"), "wechat-v2");
+  EXPECT_EQ(profile_of("<xml><appid>wx1</appid></xml>"), "generic-2xx");
+  EXPECT_EQ(profile_of("notify_id=1&sign=x"), "alipay");
+  EXPECT_EQ(profile_of(R"({"order":1,"sign":"x"})"), "token-success");
+  EXPECT_EQ(
+      profile_of(
+          R"({"notificationItems":[{"NotificationRequestItem":{"pspReference":"1","eventCode":"A"}}]})"),
+      "adyen");
+  EXPECT_EQ(profile_of(R"({"design":"sign","x":{"y":{"sign":"deep inside"}}})"), "generic-2xx");
+  EXPECT_EQ(profile_of("order=1&signed=yes"), "generic-2xx");
+}
+
+TEST(Profiles, NamesAreUniqueAndTheLastOneIsForEverybody) {
+  std::set<std::string_view> names;
+  for (const AckProfile& profile : ack_profiles()) {
+    EXPECT_TRUE(names.insert(profile.name).second) << profile.name;
+    EXPECT_EQ(find_ack_profile(profile.name), &profile);
+  }
+  EXPECT_EQ(generic_profile().name, "generic-2xx");
+  EXPECT_EQ(find_ack_profile("no-such"), nullptr);
+}
+
+}  // namespace
+}  // namespace httpdiag::rules
