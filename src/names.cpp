@@ -110,6 +110,24 @@ std::string_view name(Party party) {
   std::abort();
 }
 
+std::string_view name(VantagePoint point) {
+  switch (point) {
+    case VantagePoint::unknown:
+      return "unknown";
+    case VantagePoint::client:
+      return "client";
+    case VantagePoint::server:
+      return "server";
+    case VantagePoint::middle:
+      return "middle";
+    case VantagePoint::loopback:
+      return "loopback";
+    case VantagePoint::proxy:
+      return "proxy";
+  }
+  std::abort();
+}
+
 std::string_view name(Confidence confidence) {
   switch (confidence) {
     case Confidence::low:

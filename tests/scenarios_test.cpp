@@ -268,6 +268,10 @@ void Scenarios::check(const Expectation& expected) const {
     case Kind::exchanges:
       EXPECT_EQ(outcome_.report.exchanges, expected.numbers.front());
       return;
+    case Kind::vantage:
+      EXPECT_EQ(name(outcome_.report.vantage.point), expected.word)
+          << testing::PrintToString(outcome_.report.vantage.because);
+      return;
     case Kind::worst:
       EXPECT_LE(outcome_.report.worst, severity_of(expected.word))
           << "worst is " << name(outcome_.report.worst);

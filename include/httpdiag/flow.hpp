@@ -159,6 +159,7 @@ struct SideRecord {
   std::uint16_t mss = 0;
   std::int8_t window_scale = -1;  // -1: not seen
   std::uint8_t ttl = 0;           // of the first segment that was no RST
+  Hints hints;                    // of the same
   HalfState state = HalfState::unseen;
   bool isn_known = false;
   bool fin_unseen =
@@ -201,6 +202,8 @@ struct FlowTrouble {
   PacketRef challenge_ack;            // first answer to a SYN that does not acknowledge it
   std::uint32_t duplicates = 0;       // packets captured more than once
   PacketRef duplicate, duplicate_of;  // the first such packet, and the one it repeats
+  PacketRef forwarded;                // the first with a TTL one apart: recorded before and behind
+                                      // a router
   FlowId fallback{};       // 0, or the flow that replaced this refused attempt (RFC 8305)
   Duration clock_step{0};  // largest step back of the clock inside this flow
 };

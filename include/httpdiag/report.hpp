@@ -179,6 +179,7 @@ struct Report {
   std::array<OddityTotal, kOddityCount> oddities;       // by bit
   Severity worst = Severity::ok;
   std::string headline;
+  Vantage vantage;
   std::vector<Finding> findings;  // about the capture as a whole, and about many flows together
   Patterns patterns;
   std::optional<Why> why;

@@ -74,6 +74,20 @@ struct TcpFlags {
   constexpr bool has(std::uint8_t flag) const { return (bits & flag) != 0; }
 };
 
+/// What a packet tells of where it was recorded; a bit each.
+struct Hints {
+  static constexpr std::uint8_t from_here = 1,  // sent by the capturing host (SLL packet type 4)
+      to_here = 2,                              // received by it (type 0)
+      to_other = 4,                             // overheard: meant for another host (type 3)
+      loopback = 8,                             // recorded on a loopback device
+      sum_good = 16,                            // checksum right; of SYNs only, as the two below
+      sum_unfinished = 32,  // only what a host leaves to its network card: the packet is on its way
+                            // out of it
+      no_length = 64;       // IP length 0: recorded before the network card cut it up
+  std::uint8_t bits = 0;
+  constexpr bool has(std::uint8_t hint) const { return (bits & hint) != 0; }
+};
+
 /// A borrowed view of one TCP segment; dies with its packet.
 struct Segment {
   PacketRef packet;
@@ -87,9 +101,10 @@ struct Segment {
   std::uint16_t urgent = 0;
   std::uint32_t vlan =
       0;  // all tags folded together, 0 = untagged; equal iff the stacks are equal in practice
-  std::uint16_t mss = 0;               // from a SYN; 0 = option absent
-  std::int8_t window_scale = -1;       // from a SYN; -1 = option absent
-  bool sack = false;                   // carries SACK blocks (RFC 2018)
+  std::uint16_t mss = 0;          // from a SYN; 0 = option absent
+  std::int8_t window_scale = -1;  // from a SYN; -1 = option absent
+  bool sack = false;              // carries SACK blocks (RFC 2018)
+  Hints hints;
   std::span<const std::byte> options;  // raw TCP options
   std::span<const std::byte>
       payload;  // captured payload: padding removed, may be shorter than payload_length

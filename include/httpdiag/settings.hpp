@@ -16,6 +16,7 @@
 
 #include "httpdiag/own_rules.hpp"
 #include "httpdiag/packet.hpp"
+#include "httpdiag/vantage.hpp"
 
 namespace httpdiag {
 
@@ -180,7 +181,8 @@ struct Settings {
   std::map<Label, LabelChange> changes;
   std::vector<OwnRule> own_rules;  // in the order of the file
   std::optional<WhyQuestion> why;
-  bool digest_bodies = true;  // not worth the work for a report that shows no digests
+  std::optional<VantagePoint> vantage;  // where the user says that the capture was taken
+  bool digest_bodies = true;            // not worth the work for a report that shows no digests
 };
 
 /// A number or list of Settings by the name that reports and configuration files use:

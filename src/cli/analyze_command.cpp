@@ -29,6 +29,11 @@ const std::map<std::string, report::Format> kFormats{{"json", report::Format::js
                                                      {"text", report::Format::text}};
 const std::map<std::string, Severity> kFailOn{
     {"error", Severity::error}, {"info", Severity::info}, {"warning", Severity::warning}};
+const std::map<std::string, VantagePoint> kVantages{{"client", VantagePoint::client},
+                                                    {"middle", VantagePoint::middle},
+                                                    {"proxy", VantagePoint::proxy},
+                                                    {"server", VantagePoint::server},
+                                                    {"unknown", VantagePoint::unknown}};
 enum class Colour : std::uint8_t { automatic, always, never };
 const std::map<std::string, Colour> kColours{
     {"always", Colour::always}, {"auto", Colour::automatic}, {"never", Colour::never}};
@@ -47,6 +52,7 @@ struct Options {
   std::string output;
   std::string config;
   std::string why;
+  std::string vantage;
   std::string fail_on;
   std::vector<std::string> labels;
   std::optional<std::uint32_t> flow;
@@ -198,6 +204,7 @@ Exit analyze_capture(const Options& options, Console console) {
   }
   if (options.ack_profile != "auto") settings.thresholds.ack_profile = options.ack_profile;
   if (!options.ack_token.empty()) settings.thresholds.ack_token = options.ack_token;
+  if (!options.vantage.empty()) settings.vantage = kVantages.at(options.vantage);
   wanted.max_healthy_flows = settings.limits.max_healthy_flows;
   settings.digest_bodies = format != report::Format::text;
   // The text shows healthy exchanges only where one flow or label is asked for.
@@ -282,6 +289,12 @@ void add_analyze(CLI::App& app, Job& job) {
                    "Text: why this flow or exchange (12 or 12.3) got its label: facts, rules, what "
                    "would have changed it")
       ->type_name("N[.M]");
+  command
+      ->add_option("--vantage", options->vantage,
+                   "Where the capture was taken, if it is known better than the packets tell: "
+                   "client, server, proxy, middle or unknown")
+      ->check(CLI::IsMember(kVantages))
+      ->type_name("WHERE");
   command->add_option("--flows", options->flows, "Text: flows to list, problems or all")
       ->check(CLI::IsMember({"problems", "all"}))
       ->type_name("WHICH")

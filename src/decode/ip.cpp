@@ -88,6 +88,7 @@ std::optional<Skip> read_ipv4(std::span<const std::byte> bytes, std::size_t wire
   datagram.source = read_address<4>(fixed);
   datagram.destination = read_address<4>(fixed);
   datagram.version = 4;
+  datagram.no_length = total_length == 0;
 
   datagram.is_piece = (fragment & 0x3fffu) != 0;  // "more fragments", or an offset
   if (datagram.is_piece) {
@@ -128,6 +129,7 @@ std::optional<Skip> read_ipv6(std::span<const std::byte> bytes, std::size_t wire
   // 0 with something behind it: offload, or a jumbogram (RFC 2675), whose
   // length the frame tells as well as its option does.
   const bool no_length = length == 0;
+  datagram.no_length = no_length;
   if (lengths == Lengths::from_quote) {
     length = wire_length - kIpv6Header;
   } else if (no_length) {

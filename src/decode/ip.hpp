@@ -27,7 +27,8 @@ struct Datagram {
   std::uint8_t version = 0;            // 4 or 6
   std::uint8_t protocol = 0;           // what `payload` starts with
   std::uint8_t ttl = 0;
-  std::uint16_t id = 0;  // IPv4
+  std::uint16_t id = 0;    // IPv4
+  bool no_length = false;  // the header says 0, as segmentation offload leaves it
 
   // Fragmentation; the rest is valid if is_piece.
   bool is_piece = false;

@@ -61,14 +61,19 @@ class LinkReader {
 
   std::optional<Skip> linux_sll() {
     if (!reader_.has(16)) return missing(16);
-    reader_.skip(14);  // packet type, ARPHRD type, address
+    const std::uint16_t packet_type = reader_.u16();
+    note_direction(packet_type, reader_.u16());
+    reader_.skip(10);  // address
     return ether_type(reader_.u16());
   }
 
   std::optional<Skip> linux_sll2() {
     if (!reader_.has(20)) return missing(20);
     const std::uint16_t type = reader_.u16();
-    reader_.skip(18);  // reserved, interface, ARPHRD type, packet type, address
+    reader_.skip(6);  // reserved, interface
+    const std::uint16_t device_type = reader_.u16();
+    note_direction(reader_.u8(), device_type);
+    reader_.skip(9);  // address
     return ether_type(type);
   }
 
@@ -103,6 +108,15 @@ class LinkReader {
   }
 
  private:
+  /// Packet types of linux/if_packet.h; 1 and 2 are broadcast and multicast.
+  void note_direction(std::uint16_t packet_type, std::uint16_t device_type) {
+    constexpr std::uint16_t kLoopbackDevice = 772;  // ARPHRD_LOOPBACK
+    if (packet_type == 0) frame_.hints.bits |= Hints::to_here;
+    if (packet_type == 3) frame_.hints.bits |= Hints::to_other;
+    if (packet_type == 4) frame_.hints.bits |= Hints::from_here;
+    if (device_type == kLoopbackDevice) frame_.hints.bits |= Hints::loopback;
+  }
+
   std::optional<Skip> ether_type(std::uint16_t type) {
     for (int tags = 0; is_vlan_tag(type); ++tags) {
       if (tags == kMaxTags) return Skip::malformed_link;
@@ -142,6 +156,7 @@ class LinkReader {
 
 std::optional<Skip> read_link(const Packet& packet, Frame& frame) {
   frame.vlan = 0;
+  frame.hints = {};
   LinkReader reader{packet, frame};
   switch (packet.link) {
     case LinkType::ethernet:

@@ -19,6 +19,7 @@ struct Frame {
   std::size_t wire_length = 0;          // the same on the wire; never less than what was captured
   std::uint32_t vlan = 0;               // as Segment::vlan
   std::uint8_t version = 0;             // IP version named by the link; 0: the IP header decides
+  Hints hints;                          // of a cooked capture: which way the packet went
 };
 
 /// Fills `frame`, or says why the packet carries no IP datagram that can be read.

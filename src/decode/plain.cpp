@@ -56,6 +56,10 @@ bool read_plain(const Packet& packet, Segment& segment) {
   segment.payload = {tcp + tcp_header, std::min(captured, length) - headers};
   segment.payload_length = static_cast<std::uint32_t>(length - headers);
   read_options(segment);
+  segment.hints = {};
+  if (segment.flags.has(TcpFlags::syn)) [[unlikely]] {
+    segment.hints.bits = checksum_hint(segment, packet.bytes.subspan(kEthernet + kIpv4));
+  }
   return true;
 }
 

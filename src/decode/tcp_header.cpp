@@ -22,7 +22,34 @@ constexpr std::uint8_t kSack = 5;
 /// RFC 7323 §2.3: a greater shift count counts as 14.
 constexpr std::uint8_t kMaxWindowScale = 14;
 
+/// RFC 1071 §1: 16-bit words, not yet folded.
+std::uint32_t sum_words(std::span<const std::byte> bytes) {
+  ByteReader reader{bytes};
+  std::uint32_t sum = 0;
+  while (reader.has(2)) sum += reader.u16();
+  if (reader.has(1)) sum += std::uint32_t{reader.u8()} << 8;
+  return sum;
+}
+
+/// One's complement arithmetic counts modulo 0xffff, in which 0xffff is another 0.
+std::uint32_t folded(std::uint32_t sum) { return sum % 0xffffu; }
+
 }  // namespace
+
+std::uint8_t checksum_hint(const Segment& segment, std::span<const std::byte> tcp) {
+  constexpr std::size_t kLongest = 1500;  // nothing that a SYN needs
+  const std::size_t length = segment.options.size() + kTcpHeader + segment.payload_length;
+  if (!segment.flags.has(TcpFlags::syn) || length > kLongest || tcp.size() < length) return 0;
+  // RFC 9293 §3.1: addresses, protocol, length. The ffff in front of an IPv4 address in its
+  // IPv6 form adds nothing.
+  const std::uint32_t pseudo = sum_words(std::as_bytes(std::span{segment.source.ip.bytes})) +
+                               sum_words(std::as_bytes(std::span{segment.destination.ip.bytes})) +
+                               kProtocolTcp + static_cast<std::uint32_t>(length);
+  if (folded(pseudo + sum_words(tcp.first(length))) == 0) return Hints::sum_good;
+  // Offload: the kernel leaves the sum of the pseudo-header there, or nothing at all.
+  const std::uint32_t field = ByteReader{tcp.subspan(16, 2)}.u16();
+  return field == 0 || folded(field) == folded(pseudo) ? Hints::sum_unfinished : std::uint8_t{0};
+}
 
 void read_each_option(Segment& segment) {
   const bool syn = segment.flags.has(TcpFlags::syn);
@@ -77,6 +104,9 @@ std::optional<Skip> read_tcp(const Datagram& datagram, Segment& segment) {
   segment.payload = bytes.subspan(captured_header);
   segment.payload_length = static_cast<std::uint32_t>(datagram.payload_length - header_length);
   read_options(segment);
+  const bool cut = captured_header < header_length;
+  segment.hints.bits = cut ? std::uint8_t{0} : checksum_hint(segment, bytes);
+  if (datagram.no_length) segment.hints.bits |= Hints::no_length;
   return std::nullopt;
 }
 

@@ -11,8 +11,13 @@
 
 namespace httpdiag::decode {
 
-/// Fills everything in `segment` but the packet and the VLAN, or says why not.
+/// Fills everything in `segment` but the packet and what the link layer knows (VLAN, direction), or
+/// says why not.
 [[nodiscard]] std::optional<Skip> read_tcp(const Datagram& datagram, Segment& segment);
+
+/// What the checksum of a SYN tells, if all of it was captured. `tcp` begins with the header;
+/// `segment` is filled in. Other segments are not worth the sum.
+[[nodiscard]] std::uint8_t checksum_hint(const Segment& segment, std::span<const std::byte> tcp);
 
 /// Takes MSS, window scale and SACK out of `segment.options`. Stops at the first
 /// option that makes no sense, as receivers do; the segment itself is still good.

@@ -53,6 +53,21 @@ void write_file(JsonOut& json, const CaptureFile& file) {
   json.end();
 }
 
+void write_vantage(JsonOut& json, const Vantage& vantage) {
+  json.key("vantage");
+  if (vantage.point == VantagePoint::unknown && !vantage.given) {
+    json.value(nullptr);
+    return;
+  }
+  json.object();
+  json.field("side", name(vantage.point));
+  json.field("confidence", name(vantage.confidence));
+  json.key("because").array();
+  for (const std::string& reason : vantage.because) json.value(reason);
+  json.end();
+  json.end();
+}
+
 void write_input(JsonOut& json, const Report& report) {
   json.key("input").object();
   json.key("files").array();
@@ -67,7 +82,7 @@ void write_input(JsonOut& json, const Report& report) {
   report.last ? json.value(report.last->time) : json.value(nullptr);
   write_damage(json, report.input != nullptr ? report.input->damage.get() : nullptr);
   write_ledger(json, report.ledger);
-  json.field("vantage", nullptr);
+  write_vantage(json, report.vantage);
   json.end();
 }
 

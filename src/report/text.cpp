@@ -61,6 +61,30 @@ std::string capture_text(const Report& report) {
   return text;
 }
 
+std::string_view place(VantagePoint point) {
+  switch (point) {
+    case VantagePoint::unknown:
+      return "at an unknown place";
+    case VantagePoint::client:
+      return "at the client";
+    case VantagePoint::server:
+      return "at the server";
+    case VantagePoint::middle:
+      return "between client and server";
+    case VantagePoint::loopback:
+      return "on one host that is client and server";
+    case VantagePoint::proxy:
+      return "on a host that is the server of some connections and the client of others";
+  }
+  return "";
+}
+
+std::string vantage_text(const Vantage& vantage) {
+  if (vantage.given) return fmt::format("{}, as given by the user", place(vantage.point));
+  return fmt::format("{} ({} confidence): {}", place(vantage.point), name(vantage.confidence),
+                     vantage.because.front());
+}
+
 /// "packets 7 to 99, 2024-03-01 12:00:01.123 to 12:04:00.001 UTC"
 std::string period(const PacketRef& first, const PacketRef& last) {
   const std::string begin = clock(first.time);
@@ -147,6 +171,9 @@ class TextWriter final : public Writer {
   void show_top(const Report& report) {
     page_.headline(ink_of(report.worst), report.headline);
     page_.wrapped(0, Ink::bold, "Capture", kHang, capture_text(report));
+    const bool known = report.vantage.point != VantagePoint::unknown;
+    if ((problems_ != 0 && known) || report.vantage.given)
+      page_.wrapped(0, Ink::bold, "Taken", kHang, vantage_text(report.vantage));
     for (const Finding& finding : report.findings) {
       const Scope scope = info(finding.label).scope;
       if (scope == Scope::aggregate) continue;

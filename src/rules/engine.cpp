@@ -12,6 +12,7 @@
 #include "rules/oddities.hpp"
 #include "rules/patterns.hpp"
 #include "rules/tally.hpp"
+#include "rules/vantage.hpp"
 #include "rules/why.hpp"
 
 namespace httpdiag::rules {
@@ -63,7 +64,8 @@ class Engine::Impl {
         verdicts_{verdicts},
         tally_{settings},
         patterns_{settings},
-        lookups_{settings} {}
+        lookups_{settings},
+        vantage_{settings} {}
 
   void on_packet(PacketRef packet) { tally_.on_packet(packet); }
   void on_exchange(const FlowRecord& flow, Exchange& exchange, bool settled, Timestamp now);
@@ -80,6 +82,7 @@ class Engine::Impl {
   Report finish(const CaptureSummary& input, const Ledger& ledger) {
     Report report = tally_.finish(input, ledger, patterns_, lookups_.finish());
     report.why = std::move(why_);
+    report.vantage = vantage_.finish();
     return report;
   }
 
@@ -108,6 +111,7 @@ class Engine::Impl {
   PatternCollector patterns_;
   LookupFindings lookups_;
   const NameTable* names_ = nullptr;
+  VantageCollector vantage_;
   std::optional<Why> why_;
   base::StableArray<Account> accounts_;  // FlowRecord::rules_slot is the index + 1
   std::vector<std::uint32_t> free_;
@@ -137,7 +141,10 @@ Account::Strays& Engine::Impl::strays(Account& account) {
 void Engine::Impl::on_exchange(const FlowRecord& flow, Exchange& exchange, bool settled,
                                Timestamp now) {
   Account& own = account(flow);
-  if (own.exchanges++ == 0) own.server = patterns_.server(flow.server);
+  if (own.exchanges++ == 0) {
+    own.server = patterns_.server(flow.server);
+    vantage_.on_flow(flow);
+  }
   own.usage.on_exchange(exchange);
   if (exchange.pipelined) {
     Account::Strays& rare = strays(own);
@@ -173,7 +180,8 @@ void Engine::Impl::keep(Account& own, Exchange& exchange) {
 
 void Engine::Impl::judge_now(Account& own, const Exchange& exchange, const FlowRecord& flow,
                              Timestamp now) {
-  const FlowFacts facts = measure(flow, EndCause::closed, now, settings_.thresholds);
+  FlowFacts facts = measure(flow, EndCause::closed, now, settings_.thresholds);
+  facts.vantage = vantage_.of(flow);
   judge_one(own, exchange, facts);
 }
 
@@ -257,6 +265,7 @@ FlowVerdict Engine::Impl::judge_ended(Account& own, const FlowRecord& flow, EndC
                                       Timestamp now) {
   FlowFacts facts = measure(flow, cause, now, settings_.thresholds);
   facts.server_speaks_tls = !own.undecided.empty() && tls_servers_.contains(flow.server);
+  facts.vantage = vantage_.of(flow);
   for (const Exchange& exchange : own.undecided) {
     judge_one(own, exchange, facts);
     waiting_bodies_bytes_ -= exchange.request.body_head.capacity();
@@ -284,6 +293,7 @@ FlowVerdict Engine::Impl::judge_ended(Account& own, const FlowRecord& flow, EndC
 void Engine::Impl::on_flow(const FlowRecord& flow, EndCause cause, Timestamp now) {
   Account none;
   Account& own = flow.rules_slot == 0 ? none : accounts_[flow.rules_slot - 1];
+  if (own.exchanges == 0) vantage_.on_flow(flow);
   const bool exchanges_alone = own.exchanges > 0 && own.undecided.empty() && !own.strays;
   const bool ordinary = settings_.own_rules.empty() && !asked_why(flow, 0);
   FlowVerdict verdict;

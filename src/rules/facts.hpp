@@ -72,6 +72,7 @@ struct FlowFacts {
   const TlsSession* tls = nullptr;  // null: no TLS was seen
   bool server_speaks_tls = false;   // on another connection
   std::uint16_t unsolicited_status = 0;
+  Sighting vantage{};                     // filled in by the engine
   std::optional<ClockStep> clock_step{};  // the largest while it lasted, if it is still known
 
   bool closed_window(Side side) const;  // ends with a window of zero that was probed

@@ -128,6 +128,13 @@ void Flow::on_duplicate(const Segment& segment, PacketRef original) {
     rare.duplicate = segment.packet;
     rare.duplicate_of = original;
   }
+  // Every router on the way takes one off.
+  const SideRecord& sender =
+      record.side(segment.source == record.client ? Side::client : Side::server);
+  const int step = int{sender.ttl} - int{segment.ttl};
+  if (sender.ttl != 0 && (step == 1 || step == -1)) {
+    if (!rare.forwarded) rare.forwarded = segment.packet;
+  }
   record.last = segment.packet;
 }
 
@@ -157,7 +164,10 @@ void Flow::on_segment(Context& context, const Segment& segment, Side from, std::
   }
   if (half(from).pending || half(peer).pending) check_holes(context, segment.packet);
   ++own.packets;
-  if (own.ttl == 0 && !segment.flags.has(TcpFlags::rst)) own.ttl = segment.ttl;
+  if (own.ttl == 0 && !segment.flags.has(TcpFlags::rst)) {
+    own.ttl = segment.ttl;
+    own.hints = segment.hints;
+  }
   if (SideTrouble* theirs = record.side(peer).trouble_ptr.get()) theirs->unanswered_keepalives = 0;
   if (own.trouble_ptr) own.trouble_ptr->unanswered_probes = 0;
 

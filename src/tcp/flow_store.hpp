@@ -46,6 +46,7 @@ struct Attempt {
   std::uint16_t mss = 0;
   std::int8_t window_scale = -1;
   std::uint8_t ttl = 0;
+  Hints hints;
 };
 static_assert(sizeof(Attempt) <= 192, "a SYN flood is paid in Attempts");
 

@@ -294,6 +294,7 @@ Handle Tracker::Impl::open_attempt(const Segment& segment, std::uint32_t hash) {
   a.mss = segment.mss;
   a.window_scale = segment.window_scale;
   a.ttl = segment.ttl;
+  a.hints = segment.hints;
   return handle;
 }
 
@@ -327,6 +328,7 @@ FlowRecord& Tracker::Impl::fill_from(const Attempt& a, Flow& flow) {
   syn.mss = a.mss;
   syn.window_scale = a.window_scale;
   syn.ttl = a.ttl;
+  syn.hints = a.hints;
   FlowRecord& record = flow.record;
   record.id = a.id;
   record.client = a.client;

@@ -19,8 +19,9 @@ inline bool same_segment(const Segment& a, const Segment& b) {
   return a.source == b.source && a.destination == b.destination && a.seq == b.seq &&
          a.ack == b.ack && a.flags.bits == b.flags.bits && a.ttl == b.ttl && a.window == b.window &&
          a.ip_id == b.ip_id && a.urgent == b.urgent && a.vlan == b.vlan && a.mss == b.mss &&
-         a.window_scale == b.window_scale && a.sack == b.sack && same_bytes(a.options, b.options) &&
-         same_bytes(a.payload, b.payload) && a.payload_length == b.payload_length;
+         a.hints.bits == b.hints.bits && a.window_scale == b.window_scale && a.sack == b.sack &&
+         same_bytes(a.options, b.options) && same_bytes(a.payload, b.payload) &&
+         a.payload_length == b.payload_length;
 }
 
 inline Plain compare_plain(const Packet& packet) {
@@ -29,6 +30,7 @@ inline Plain compare_plain(const Packet& packet) {
   quick.mss = quick.urgent = 1;
   quick.vlan = 7;
   quick.sack = true;
+  quick.hints.bits = 255;
   quick.source.ip.bytes.fill(9);
   if (!read_plain(packet, quick)) return Plain::left_to_others;
   Frame frame;

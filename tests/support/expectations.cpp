@@ -20,7 +20,7 @@ struct Prefix {
   bool with_place;
 };
 
-constexpr std::array<Prefix, 20> kPrefixes = {{
+constexpr std::array<Prefix, 21> kPrefixes = {{
     {"expect flow ", Kind::flow, true},
     {"expect exchange ", Kind::exchange, true},
     {"not exchange ", Kind::not_primary, true},
@@ -35,6 +35,7 @@ constexpr std::array<Prefix, 20> kPrefixes = {{
     {"exchanges:", Kind::exchanges, false},
     {"worst:", Kind::worst, false},
     {"oddity ", Kind::oddity, true},
+    {"vantage:", Kind::vantage, false},
     {"config ", Kind::config, false},
     {"deliveries:", Kind::deliveries, false},
     {"delivery ", Kind::delivery, true},

@@ -34,6 +34,7 @@ struct Expectation {
     exchanges,    // in the whole capture
     worst,        // no finding is worse than this
     oddity,       // noted about a flow
+    vantage,      // where the capture was taken, or "unknown"
     config,       // `word` is a configuration to analyse with
     deliveries,   // how many
     delivery,     // verdict of the delivery that an exchange, or a connection, is an attempt of

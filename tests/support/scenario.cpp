@@ -124,6 +124,10 @@ void Player::set(Cursor& line) {
     peer.isn = static_cast<std::uint32_t>(line.number(0, 0xffff'ffff));
   } else if (key == "ttl") {
     peer.ttl = static_cast<std::uint8_t>(line.number(1, 255));
+  } else if (key == "type") {
+    peer.packet_type = static_cast<std::uint8_t>(line.number(0, 255));
+  } else if (key == "offload") {
+    peer.offload = true;
   } else if (key == "win") {
     peer.window = static_cast<std::uint32_t>(line.number(0, 1 << 30));
   } else if (key == "wscale") {
@@ -156,9 +160,13 @@ void Player::event(Cursor& line) {
   network_.perform(who, read_action(line, who.self()), line);
 }
 
-/// SYN, SYN-ACK, ACK, as a capture at the client shows it.
+/// SYN, SYN-ACK, ACK, as a capture at the client shows it; with a second time, the ACK comes that
+/// much behind the SYN-ACK.
 void Player::handshake(Cursor& line) {
   const Nanoseconds rtt = line.duration();
+  Nanoseconds ack_after = std::chrono::microseconds{20};
+  const Token* next = line.peek();
+  if (next != nullptr && !next->quoted && parse_duration(next->text)) ack_after = line.duration();
   std::string name;
   if (line.accept("of")) name = line.word("a flow");
   Flow& of = flow(line, name);
@@ -169,7 +177,7 @@ void Player::handshake(Cursor& line) {
   network_.deliver(network_.now);
   step.flags = TcpFlags::syn | TcpFlags::ack;
   network_.perform({.flow = &of, .client = false}, step, line);
-  network_.now += std::chrono::microseconds{20};
+  network_.now += ack_after;
   network_.deliver(network_.now);
   step.flags = TcpFlags::ack;
   network_.perform({.flow = &of, .client = true}, step, line);

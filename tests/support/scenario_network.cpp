@@ -152,7 +152,9 @@ void Network::send(const Speaker& speaker, const Action& action, const Sent& seg
                 .seq = sequence(speaker, action, segment),
                 .flags = segment.flags,
                 .options = options(self, other, action, segment.flags),
-                .bad_checksum = action.bad_checksum};
+                .checksum = action.bad_checksum ? Checksum::wrong
+                            : self.offload      ? Checksum::partial
+                                                : Checksum::right};
   if (acks) {
     tcp.ack = other.number(action.ack.value_or(self.received));
     self.last_ack = tcp.ack;
@@ -190,11 +192,13 @@ void Network::send(const Speaker& speaker, const Action& action, const Sent& seg
 
 void Network::record(const Speaker& speaker, const Action& action, const IpHeader& ip,
                      std::string_view tcp, Nanoseconds at) {
-  FrameHeader header{.link = link,
-                     .from = ip.from,
-                     .to = ip.to,
-                     .vlans = action.vlans.value_or(speaker.self().vlans),
-                     .outgoing = speaker.client != at_server};
+  FrameHeader header{
+      .link = link,
+      .from = ip.from,
+      .to = ip.to,
+      .vlans = action.vlans.value_or(speaker.self().vlans),
+      .packet_type = static_cast<std::uint8_t>(action.packet_type.value_or(
+          speaker.self().packet_type.value_or(speaker.client != at_server ? 4 : 0)))};
   const auto emit = [&](const IpHeader& of, Nanoseconds when) {
     if (action.fragment == 0) return write(header, ip_packet(of, tcp), action, when);
     for (const std::string& piece : ip_fragments(of, tcp, action.fragment))

@@ -35,9 +35,11 @@ struct Peer {
 
   // Settings.
   std::uint8_t ttl = 64;
-  std::uint32_t window = 64240;  // bytes
-  int wscale = 7;                // -1: no option
-  std::uint16_t mss = 1460;      // 0: no option
+  bool offload = false;                     // its checksums are left to its network card
+  std::optional<std::uint8_t> packet_type;  // SLL, SLL2; else what `vantage` says
+  std::uint32_t window = 64240;             // bytes
+  int wscale = 7;                           // -1: no option
+  std::uint16_t mss = 1460;                 // 0: no option
   bool timestamps = true;
   std::vector<std::uint16_t> vlans;
 

@@ -103,9 +103,12 @@ std::string tcp_segment(const TcpHeader& header, std::string_view payload) {
                           .text(header.options)
                           .text(payload)
                           .take();
-  const std::uint16_t sum =
-      checksum(sum_words(bytes, pseudo_header(header.from.ip, header.to.ip, kTcp, bytes.size())));
-  put_u16(bytes, 16, header.bad_checksum ? static_cast<std::uint16_t>(sum ^ 0x5555) : sum);
+  const std::uint64_t pseudo = pseudo_header(header.from.ip, header.to.ip, kTcp, bytes.size());
+  const std::uint16_t right = checksum(sum_words(bytes, pseudo));
+  std::uint16_t sum = right;
+  if (header.checksum == Checksum::wrong) sum = static_cast<std::uint16_t>(right ^ 0x5555);
+  if (header.checksum == Checksum::partial) sum = static_cast<std::uint16_t>(~checksum(pseudo));
+  put_u16(bytes, 16, sum);
   return bytes;
 }
 
@@ -183,14 +186,13 @@ std::string icmp_error(const IpAddress& from, const IpAddress& to, std::uint8_t 
 std::string frame(const FrameHeader& header, std::string_view ip) {
   const bool v6 = !header.from.is_v4();
   const std::uint16_t type = v6 ? 0x86dd : 0x0800;
-  const std::uint64_t direction = header.outgoing ? 4 : 0;
   const std::uint64_t family = v6 ? 30 : 2;  // Darwin's AF_INET6
   switch (header.link) {
     case LinkType::ethernet:
       return ethernet_frame(header, type, ip);
     case LinkType::linux_sll:
       return Bytes{}
-          .u16(direction)
+          .u16(header.packet_type)
           .u16(1)
           .u16(6)
           .text(mac(header.from))
@@ -204,7 +206,7 @@ std::string frame(const FrameHeader& header, std::string_view ip) {
           .u16(0)
           .u32(header.interface_index)
           .u16(1)
-          .u8(direction)
+          .u8(header.packet_type)
           .u8(6)
           .text(mac(header.from))
           .u16(0)

@@ -33,13 +33,16 @@ class Bytes {
   std::string out_;
 };
 
+/// partial: of the pseudo-header alone, as a kernel leaves it to its network card.
+enum class Checksum : std::uint8_t { right, wrong, partial };
+
 struct TcpHeader {
   Endpoint from, to;
   std::uint32_t seq = 0, ack = 0;
   std::uint8_t flags = 0;
   std::uint16_t window = 0;
   std::string options;  // a multiple of four bytes
-  bool bad_checksum = false;
+  Checksum checksum = Checksum::right;
 };
 std::string tcp_segment(const TcpHeader& header, std::string_view payload);
 
@@ -78,7 +81,7 @@ struct FrameHeader {
   IpAddress from, to;
   std::vector<std::uint16_t> vlans;   // outermost first
   std::uint32_t interface_index = 2;  // SLL2
-  bool outgoing = false;              // SLL, SLL2: sent by the capturing host
+  std::uint8_t packet_type = 0;       // SLL, SLL2: 4 is sent by the capturing host
 };
 std::string frame(const FrameHeader& header, std::string_view ip);
 /// "Who has 10.255.255.2?"

@@ -56,6 +56,7 @@ class Fields final : public StreamSink {
     for (const std::uint16_t number : {s.syns, s.fins, s.mss}) add(number);
     add(static_cast<std::uint64_t>(s.window_scale + 1));
     add(s.ttl);
+    add(s.hints.bits);
     add(static_cast<std::uint64_t>(s.state));
     add(s.isn_known ? 1u : 0u);
     add(s.fin_unseen ? 1u : 0u);

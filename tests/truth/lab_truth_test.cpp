@@ -137,6 +137,11 @@ TEST_P(LabTruth, AgreesWithThePackets) {
   const auto analysed =
       test::analyse_file(folder / truth["capture"]["files"][0].get<std::string>());
   EXPECT_EQ(analysed.report.ledger.packets, truth["capture"]["packets"]);
+  // Most of them cannot be told: two neighbours without routers or delay between them.
+  const Vantage& vantage = analysed.report.vantage;
+  if (vantage.point != VantagePoint::unknown) {
+    EXPECT_EQ(name(vantage.point), truth["vantage"]) << vantage.because.front();
+  }
   const json& flows = truth["connections"];
   ASSERT_EQ(analysed.flows.size(), flows.size());
   for (std::size_t i = 0; i < flows.size(); ++i) expect_flow(flows[i], analysed.flows[i]);

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where the capture was taken (taxonomy 6.3). Each flow votes with what its first packets tell;
+// votes that contradict each other make it unknown, because a wrong vantage accuses the wrong side.
+#pragma once
+
+#include <array>
+#include <map>
+
+#include "httpdiag/flow.hpp"
+#include "httpdiag/settings.hpp"
+#include "httpdiag/vantage.hpp"
+
+namespace httpdiag::rules {
+
+/// Kinds of evidence, the weightiest first.
+enum class Clue : std::uint8_t { same_host, direction, forwarded, ttl, checksum, split };
+inline constexpr std::size_t kClues = 6;
+
+/// What each kind says of one flow; unknown where it says nothing.
+struct Votes {
+  std::array<VantagePoint, kClues> by{};
+  bool strong_split = false;  // the halves of the handshake differ by far
+  VantagePoint& operator[](Clue clue) { return by[static_cast<std::size_t>(clue)]; }
+  VantagePoint operator[](Clue clue) const { return by[static_cast<std::size_t>(clue)]; }
+};
+Votes votes_of(const FlowRecord& flow);
+Sighting sighting_of(const Votes& votes);
+
+class VantageCollector {
+ public:
+  explicit VantageCollector(const Settings& settings) : settings_{settings} {}
+
+  /// To be called once for each flow, as soon as its handshake is over.
+  void on_flow(const FlowRecord& flow);
+  /// By the flow's own evidence; else by what its hosts' other flows have shown so far.
+  Sighting of(const FlowRecord& flow) const;
+  Vantage finish() const;
+
+ private:
+  // How often a host was seen to be the one that records, by its role.
+  struct Host {
+    std::uint64_t as_client = 0, as_server = 0;
+  };
+  static constexpr std::size_t kMaxHosts = 256;
+  struct Count {
+    std::uint64_t flows = 0;
+    PacketRef first;  // of the first such flow
+    std::array<std::uint8_t, 2> ttl{};
+    std::array<Duration, 2> halves{};
+  };
+
+  Sighting by_hosts(const FlowRecord& flow) const;
+  VantagePoint majority() const;
+  std::string reason(Clue clue, VantagePoint point, const Count& count) const;
+
+  const Settings& settings_;
+  std::map<IpAddress, Host> hosts_;
+  std::array<std::uint64_t, 6> flows_at_{};  // by VantagePoint, of at least medium confidence
+  std::array<std::uint64_t, 6> sure_at_{};   // of these: of high confidence
+  std::uint64_t contradictory_ = 0;          // flows whose votes contradict each other
+  std::array<std::array<Count, 6>, kClues> counts_{};  // by Clue and VantagePoint
+};
+
+}  // namespace httpdiag::rules
