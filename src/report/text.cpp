@@ -217,7 +217,14 @@ class TextWriter final : public Writer {
   void show_nothing_to_do(const Report& report) {
     if (!options_.selection.labels.empty()) {
       if (covered_ == 0) page_.line(0, Ink::plain, "No flow carries the labels asked for.");
-    } else if (report.flows != 0) {
+      return;
+    }
+    const bool something =
+        std::any_of(report.findings.begin(), report.findings.end(), [](const Finding& finding) {
+          return info(finding.label).scope != Scope::capture &&
+                 finding.severity >= Severity::warning;
+        });
+    if (report.flows != 0 && !something) {
       page_.line(0, Ink::green,
                  report.findings.empty() ? "Nothing to do."
                                          : "Nothing to do about what the capture shows.");
