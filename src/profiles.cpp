@@ -3,11 +3,13 @@
 // of the failure taxonomy's section 5.1; where copies disagree the longer time stands.
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <string>
 
 #include "base/content_coding.hpp"
 #include "base/fields.hpp"
 #include "httpdiag/profile.hpp"
+#include "own_profiles.hpp"
 
 namespace httpdiag {
 
@@ -101,42 +103,65 @@ bool has_field(const base::Fields& fields, std::string_view name) {
   });
 }
 
+/// The body as text, as far as it was kept; empty if its coding cannot be undone.
+std::string_view text_of(const Message& request, std::string& decoded) {
+  if (request.content_encoding().empty()) return request.body_head;
+  decoded = request.body_head;
+  const bool sound =
+      base::decode_body(request.content_encoding(), decoded, base::kMaxDecodedRequest);
+  return sound ? std::string_view{decoded} : std::string_view{};
+}
+
 /// A field that marks a profile is near the top of its document: names deeper inside a payload are
-/// the payload's. Adyen's are in an array of objects.
+/// the payload's.
+void keep_top(base::Fields& fields) {
+  const std::size_t deepest = fields.kind == base::Document::xml ? 1 : 2;
+  std::erase_if(fields.list, [&](const base::Field& field) { return field.depth > deepest; });
+}
+
+bool told_by_fields(const AckProfile& profile, const base::Fields& fields) {
+  if (profile.wants == Wants::xml_return_code && fields.kind != base::Document::xml) return false;
+  // Others who borrowed its names want what they like.
+  if (profile.strict && profile.wants == Wants::token && fields.kind != base::Document::form) {
+    return false;
+  }
+  return has_field(fields, profile.body_marker) &&
+         (profile.body_marker_2.empty() || has_field(fields, profile.body_marker_2));
+}
+
 const AckProfile* told_by_body(const Message& request) {
   std::string decoded;
-  std::string_view body = request.body_head;
-  if (!request.content_encoding().empty()) {
-    decoded = request.body_head;
-    if (!base::decode_body(request.content_encoding(), decoded, base::kMaxDecodedRequest)) {
-      return nullptr;
-    }
-    body = decoded;
-  }
+  const std::string_view body = text_of(request, decoded);
   const bool worth_reading = body.find("sign") != std::string_view::npos ||
                              body.find("mch_id") != std::string_view::npos ||
                              body.find("pspReference") != std::string_view::npos;
   if (!worth_reading) return nullptr;
   base::Fields fields = base::read_fields(body);
-  const std::size_t deepest = fields.kind == base::Document::xml ? 1 : 2;
+  // Adyen's are in an array of objects.
   const bool adyen =
       has_field(fields, "pspreference") && body.find("notificationItems") != std::string_view::npos;
-  std::erase_if(fields.list, [&](const base::Field& field) { return field.depth > deepest; });
+  keep_top(fields);
   for (const AckProfile& profile : kProfiles) {
     if (profile.body_marker.empty()) continue;
-    if (profile.name == "adyen") {
-      if (adyen) return &profile;
-      continue;
+    const bool told = profile.name == "adyen" ? adyen : told_by_fields(profile, fields);
+    if (told) return &profile;
+  }
+  return nullptr;
+}
+
+const AckProfile* own_profile(const Message& request, const Thresholds& settings) {
+  std::string decoded;
+  std::optional<base::Fields> fields;
+  for (const AckProfile* own : settings.own_profiles) {
+    if (!told_by_head(*own, request)) continue;
+    if (own->body_fields.empty()) return own;
+    if (!fields) {
+      fields = base::read_fields(text_of(request, decoded));
+      keep_top(*fields);
     }
-    if (profile.wants == Wants::xml_return_code && fields.kind != base::Document::xml) continue;
-    // Others who borrowed its names want what they like.
-    if (profile.strict && profile.wants == Wants::token && fields.kind != base::Document::form) {
-      continue;
-    }
-    if (has_field(fields, profile.body_marker) &&
-        (profile.body_marker_2.empty() || has_field(fields, profile.body_marker_2))) {
-      return &profile;
-    }
+    const bool all = std::all_of(own->body_fields.begin(), own->body_fields.end(),
+                                 [&](std::string_view name) { return has_field(*fields, name); });
+    if (all) return own;
   }
   return nullptr;
 }
@@ -152,11 +177,19 @@ const AckProfile* find_ack_profile(std::string_view name) {
   return found == kProfiles.end() ? nullptr : &*found;
 }
 
+const AckProfile* find_ack_profile(std::string_view name, const Thresholds& settings) {
+  for (const AckProfile* own : settings.own_profiles) {
+    if (own->name == name) return own;
+  }
+  return find_ack_profile(name);
+}
+
 const AckProfile& ack_profile(const Message& request, const Thresholds& settings) {
   if (!settings.ack_token.empty()) return *find_ack_profile("token-success");
   if (!settings.ack_profile.empty()) {
-    if (const AckProfile* set = find_ack_profile(settings.ack_profile)) return *set;
+    if (const AckProfile* set = find_ack_profile(settings.ack_profile, settings)) return *set;
   }
+  if (const AckProfile* own = own_profile(request, settings)) return *own;
   if (request.markers != 0) {
     for (const AckProfile& profile : kProfiles) {
       if ((request.markers & profile.markers) != 0) return profile;

@@ -23,6 +23,8 @@ namespace httpdiag {
 using namespace std::chrono_literals;
 
 /// Bounds on memory and work. When one bites, the report says so.
+struct AckProfile;
+
 struct Limits {
   // Full flows and half-open attempts in the table at once. 2^20 full flows are about 1 GiB.
   std::uint32_t max_flows = 1u << 20;
@@ -158,6 +160,7 @@ struct Thresholds {
   // How callbacks are acknowledged: name of a profile, or empty: told from each request.
   std::string ack_profile;
   std::string ack_token;  // the one body that acknowledges; empty: the profile's
+  std::vector<const AckProfile*> own_profiles;  // in the order of the file; never null
 
   // Whole, trimmed response bodies that mean "not accepted", compared without case (taxonomy D0).
   std::vector<std::string> negative_acks = {"fail", "failure", "error", "false", "0"};

@@ -58,7 +58,7 @@ struct Options {
   std::optional<std::uint32_t> flow;
   std::string flows = "problems";
   std::string colour = "auto";
-  std::string ack_profile = "auto";
+  std::string ack_profile;
   std::string ack_token;
   bool show_payload = false;
   bool verbose = false;
@@ -190,6 +190,15 @@ const std::string& only_capture(const Options& options) {
   return path;
 }
 
+void set_profile(Thresholds& settings, const std::string& name) {
+  settings.ack_profile = name == "auto" ? std::string{} : name;
+  if (name == "auto" || find_ack_profile(name, settings) != nullptr) return;
+  std::string known;
+  for (const AckProfile* own : settings.own_profiles) known += fmt::format(", {}", own->name);
+  for (const AckProfile& each : ack_profiles()) known += fmt::format(", {}", each.name);
+  throw Error{fmt::format("--profile: no such profile; known are auto{}", known)};
+}
+
 Exit analyze_capture(const Options& options, Console console) {
   report::Options wanted;
   wanted.selection = selection(options);
@@ -202,7 +211,7 @@ Exit analyze_capture(const Options& options, Console console) {
     settings.why = why_question(options.why);
     wanted.selection.flow = settings.why->flow;
   }
-  if (options.ack_profile != "auto") settings.thresholds.ack_profile = options.ack_profile;
+  if (!options.ack_profile.empty()) set_profile(settings.thresholds, options.ack_profile);
   if (!options.ack_token.empty()) settings.thresholds.ack_token = options.ack_token;
   if (!options.vantage.empty()) settings.vantage = kVantages.at(options.vantage);
   wanted.max_healthy_flows = settings.limits.max_healthy_flows;
@@ -299,14 +308,12 @@ void add_analyze(CLI::App& app, Job& job) {
       ->check(CLI::IsMember({"problems", "all"}))
       ->type_name("WHICH")
       ->capture_default_str();
-  std::vector<std::string> profiles{"auto"};
-  for (const AckProfile& profile : ack_profiles()) profiles.emplace_back(profile.name);
   command
-      ->add_option("--profile", options->ack_profile,
-                   "How the sender wants callbacks acknowledged; auto tells it from each request")
-      ->check(CLI::IsMember(profiles))
-      ->type_name("NAME")
-      ->capture_default_str();
+      ->add_option(
+          "--profile", options->ack_profile,
+          "How the sender wants callbacks acknowledged (docs/deliveries.md); told from each "
+          "request if not given, or auto")
+      ->type_name("NAME");
   command
       ->add_option("--ack-token", options->ack_token,
                    "The body that acknowledges a callback; any other one with a 2xx does not")

@@ -10,6 +10,7 @@
 
 #include "base/text.hpp"
 #include "config/document.hpp"
+#include "config/profile_reader.hpp"
 #include "config/rule_reader.hpp"
 #include "httpdiag/error.hpp"
 
@@ -45,15 +46,21 @@ class Reader {
         document_.expect(value == "httpdiag.config/1", path, "the schema is \"httpdiag.config/1\"");
       } else if (key == "settings") {
         read_settings(value, path);
-      } else if (key == "labels" || key == "rules") {
+      } else if (key == "labels" || key == "rules" || key == "profiles") {
         continue;  // below: labels may name those of the rules
       } else {
-        document_.fail(path, fmt::format("unknown part \"{}\"", shown(key)) +
-                                 nearest(key, {"schema", "settings", "rules", "labels"}));
+        document_.fail(path,
+                       fmt::format("unknown part \"{}\"", shown(key)) +
+                           nearest(key, {"schema", "settings", "rules", "labels", "profiles"}));
       }
     }
     if (const auto rules = root.find("rules"); rules != root.end())
       settings_.own_rules = config::read_own_rules(document_, *rules, {"rules"});
+    if (const auto profiles = root.find("profiles"); profiles != root.end()) {
+      settings_.thresholds.own_profiles =
+          config::read_own_profiles(document_, *profiles, {"profiles"});
+    }
+    check_profile();
     if (const auto labels = root.find("labels"); labels != root.end())
       read_labels(*labels, {"labels"});
     return std::move(settings_);
@@ -64,6 +71,7 @@ class Reader {
     document_.expect(object.is_object(), path, "\"settings\" is an object of names and numbers");
     for (const auto& [key, value] : object.items()) {
       const Path here = below(path, key);
+      if (read_delivery_text(key, value, here)) continue;
       const auto table = setting_table();
       const auto setting = std::find_if(table.begin(), table.end(),
                                         [&](const Setting& each) { return each.key == key; });
@@ -75,6 +83,27 @@ class Reader {
       }
       with_value(*setting, settings_, [&](auto& target) { set(target, value, here); });
     }
+  }
+
+  /// The two settings that are texts.
+  bool read_delivery_text(const std::string& key, const Json& value, const Path& path) {
+    std::string* target = key == "delivery.profile"     ? &settings_.thresholds.ack_profile
+                          : key == "delivery.ack_token" ? &settings_.thresholds.ack_token
+                                                        : nullptr;
+    if (target == nullptr) return false;
+    document_.expect(value.is_string() && !value.get_ref<const std::string&>().empty(), path,
+                     "expected a text");
+    *target = value.get<std::string>();
+    return true;
+  }
+
+  /// Once the own ones are known.
+  void check_profile() {
+    std::string& profile = settings_.thresholds.ack_profile;
+    if (profile == "auto") profile.clear();
+    if (profile.empty() || find_ack_profile(profile, settings_.thresholds) != nullptr) return;
+    document_.fail({"settings", "delivery.profile"},
+                   fmt::format("unknown profile \"{}\"", shown(profile)));
   }
 
   std::int64_t whole(const Json& value, const Path& path, std::int64_t most,

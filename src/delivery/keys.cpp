@@ -90,8 +90,8 @@ FieldKey field_key(const base::Fields& fields, const AckProfile& profile) {
   constexpr std::uint8_t kTop = 1, kDeep = 4;
   FieldKey key;
   if (!profile.id_fields.empty()) {
-    const bool adyen = profile.id_fields.size() > 1;
-    key = key_of_names(fields, profile.id_fields, adyen ? kDeep : kTop);
+    const bool deep = profile.id_fields.size() > 1 || profile.wants == Wants::own;
+    key = key_of_names(fields, profile.id_fields, deep ? kDeep : kTop);
     key.event = true;
     if (key.hash != 0) return key;
   }
@@ -104,7 +104,7 @@ FieldKey field_key(const base::Fields& fields, const AckProfile& profile) {
   bool told = false;  // what happened to it; a mere question about it is no callback
   for (const base::Field& field : fields.list) {
     if (!tells_apart(field.name) || named_like(field.name, kVolatile) ||
-        named_like(field.name, kThingFields)) {
+        named_like(field.name, profile.volatile_fields) || named_like(field.name, kThingFields)) {
       continue;
     }
     told = true;
@@ -115,13 +115,15 @@ FieldKey field_key(const base::Fields& fields, const AckProfile& profile) {
 
 /// The fields in an order of their own, the volatile ones left out; 0 if none is volatile, for then
 /// the plain digest says the same.
-std::uint64_t canonical_hash(const base::Fields& body, const base::Fields& query) {
+std::uint64_t canonical_hash(const base::Fields& body, const base::Fields& query,
+                             const AckProfile& profile) {
   if (body.kind != base::Document::none && !body.whole) return 0;
   std::vector<std::array<std::uint64_t, 3>> kept;
   bool volatile_seen = false;
   for (const base::Fields* fields : {&body, &query}) {
     for (const base::Field& field : fields->list) {
-      if (!field.name.empty() && named_like(field.name, kVolatile)) {
+      if (!field.name.empty() &&
+          (named_like(field.name, kVolatile) || named_like(field.name, profile.volatile_fields))) {
         volatile_seen = true;
         continue;
       }
@@ -184,7 +186,7 @@ Keys body_keys(std::uint64_t endpoint, std::string_view query, const Body& body,
     keys.name = std::move(field.name);
     keys.value = std::move(field.value);
   }
-  if (const std::uint64_t canonical = canonical_hash(fields, asked); canonical != 0) {
+  if (const std::uint64_t canonical = canonical_hash(fields, asked, profile); canonical != 0) {
     keys.cascade.push_back(
         {KeyKind::canonical,
          mix(endpoint, static_cast<std::uint64_t>(KeyKind::canonical), canonical)});

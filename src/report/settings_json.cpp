@@ -5,6 +5,8 @@
 #include <chrono>
 #include <concepts>
 
+#include "httpdiag/profile.hpp"
+
 namespace httpdiag::report {
 namespace {
 
@@ -58,6 +60,9 @@ void write_settings(JsonOut& json, const Settings& settings, const Options& opti
   }
   const std::string& profile = settings.thresholds.ack_profile;
   json.field("delivery.profile", profile.empty() ? std::string_view{"auto"} : profile);
+  json.key("delivery.own_profiles").array();
+  for (const AckProfile* own : settings.thresholds.own_profiles) json.value(own->name);
+  json.end();
   json.field("delivery.ack_token_set", !settings.thresholds.ack_token.empty());
   write_selection(json, options);
   json.end();

@@ -102,6 +102,34 @@ AckReading read_xml_code(const Message& response, std::string_view text) {
   return {Ack::unrecognized, describe(response), {}};
 }
 
+bool says(const AnswerTest& test, const base::Fields& fields, std::string_view low) {
+  if (among(test.bodies, low)) return true;
+  if (test.field.empty()) return false;
+  return std::any_of(fields.list.begin(), fields.list.end(), [&](const base::Field& field) {
+    return field.depth <= 2 && base::is_named(field.name, test.field) &&
+           among(test.values, base::lower(field.value));
+  });
+}
+
+AckReading read_own(const AckProfile& profile, const Thresholds& settings, const Message& response,
+                    std::string_view text) {
+  if (text.starts_with(kByteOrderMark) && profile.success.empty())
+    text.remove_prefix(kByteOrderMark.size());
+  const std::string_view trimmed = base::trim(text);
+  const std::string low = base::lower(trimmed);
+  const base::Fields fields = base::read_fields(trimmed);
+  if (says(profile.failure, fields, low) ||
+      (profile.failure.empty() && is_negative(settings, low))) {
+    // A word of the user's own list may be shown; a document is not.
+    const bool is_word = among(profile.failure.bodies, low) || profile.failure.empty();
+    return is_word ? word(Ack::refused, trimmed)
+                   : AckReading{Ack::refused, "a code that says no", {}};
+  }
+  const bool any = profile.success.empty() || (trimmed.empty() && profile.empty_body_ok);
+  if (any || says(profile.success, fields, low)) return {Ack::accepted, {}, {}};
+  return {Ack::unrecognized, describe(response), {}};
+}
+
 AckReading read_token(const AckProfile& profile, const Thresholds& settings,
                       const Message& response, std::string_view text) {
   const std::string_view trimmed = base::trim(text);
@@ -136,6 +164,11 @@ AckReading read_beginning(const Message& response) {
   return {};
 }
 
+bool acknowledges(const AckProfile& profile, std::uint16_t status) {
+  return profile.statuses.empty() || std::find(profile.statuses.begin(), profile.statuses.end(),
+                                               status) != profile.statuses.end();
+}
+
 AckReading read_negative(const Thresholds& settings, std::string_view text) {
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   text = base::trim(text);
@@ -157,6 +190,12 @@ AckReading read_ack(const AckProfile& profile, const Thresholds& settings,
       return text ? read_token(profile, settings, response, *text) : read_beginning(response);
     case Wants::xml_return_code:
       return text ? read_xml_code(response, *text) : read_beginning(response);
+    case Wants::own:
+      if (!acknowledges(profile, response.status)) {
+        return {Ack::unrecognized, fmt::format("status {}", response.status), {}};
+      }
+      if (text) return read_own(profile, settings, response, *text);
+      return profile.success.empty() ? AckReading{} : read_beginning(response);
     case Wants::ok_or_no_content:
       break;
   }
@@ -172,6 +211,7 @@ AckReading read_ack(const AckProfile& profile, const Thresholds& settings,
 bool ack_may_matter(const Exchange& x, const Thresholds& settings) {
   if (!is_callback(x.request.method())) return false;
   if (!settings.ack_profile.empty() || !settings.ack_token.empty()) return true;
+  if (!settings.own_profiles.empty()) return true;
   const std::string_view request = x.request.body_head;
   const Message& response = *x.response;
   constexpr std::uint64_t kShortDocument = 64;

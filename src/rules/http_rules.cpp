@@ -121,6 +121,8 @@ std::string wanted(const AckProfile& profile, const Thresholds& settings) {
       return "200 or 204";
     case Wants::token:
       return profile.strict ? "exactly \"success\"" : "a word like \"success\"";
+    case Wants::own:
+      return "what the configuration says";
     case Wants::any_2xx:
     case Wants::any_2xx_but_no:
       break;

@@ -7,6 +7,8 @@
 #include <set>
 #include <string>
 
+#include "httpdiag/config.hpp"
+
 namespace httpdiag::rules {
 namespace {
 
@@ -121,6 +123,44 @@ TEST(Profiles, AreToldByHeadersAndBodies) {
       "adyen");
   EXPECT_EQ(profile_of(R"({"design":"sign","x":{"y":{"sign":"deep inside"}}})"), "generic-2xx");
   EXPECT_EQ(profile_of("order=1&signed=yes"), "generic-2xx");
+}
+
+constexpr std::string_view kOwnProfile = R"({"profiles": [{
+    "name": "acme", "detect": {"host": "Pay.example", "path": "/n", "body_fields": ["biz_content"]},
+    "success": {"statuses": [200, 202], "bodies": ["Done"], "field": {"name": "ret_code", "is": ["0"]}},
+    "failure": {"bodies": ["nak"], "field": {"name": "ret_code", "is": ["E1"]}}}]})";
+
+TEST(OwnProfile, IsToldByWhatItWantsOfARequest) {
+  const Thresholds settings = read_config(kOwnProfile, "c").thresholds;
+  const auto told = [&](std::string_view host, std::string_view target, std::string_view body) {
+    Message request;
+    request.texts.append(HeadTexts::method, "POST", 8);
+    request.texts.append(HeadTexts::start, target, 99);
+    request.texts.append(HeadTexts::host, host, 99);
+    request.body_head = body;
+    return ack_profile(request, settings).name;
+  };
+  EXPECT_EQ(told("pay.example:8080", "/notify", "bizContent=1&sign=2"), "acme");
+  EXPECT_EQ(told("pay.example", "/notify", R"({"biz_content":"x"})"), "acme");
+  EXPECT_EQ(told("pay.example", "/m", "biz_content=1"), "generic-2xx");
+  EXPECT_EQ(told("play.example", "/notify", "biz_content=1"), "generic-2xx");
+  EXPECT_EQ(told("pay.example", "/notify", "content=1&sign=2"), "token-success");
+}
+
+TEST(OwnProfile, SaysWhichAnswersAcknowledge) {
+  const Thresholds settings = read_config(kOwnProfile, "c").thresholds;
+  const AckProfile& acme = *find_ack_profile("acme", settings);
+  const auto answered = [&](std::string body, std::uint16_t status = 200) {
+    return read_ack(acme, settings, answer(std::move(body), status)).ack;
+  };
+  EXPECT_EQ(answered("done\n"), Ack::accepted);
+  EXPECT_EQ(answered(R"({"retCode":"0"})", 202), Ack::accepted);
+  EXPECT_EQ(answered("done", 204), Ack::unrecognized);
+  EXPECT_EQ(answered("NAK"), Ack::refused);
+  EXPECT_EQ(answered("<r><ret_code>e1</ret_code></r>"), Ack::refused);
+  EXPECT_EQ(answered("fail"), Ack::unrecognized);  // it has words of its own for that
+  EXPECT_EQ(answered(""), Ack::unrecognized);
+  EXPECT_EQ(find_ack_profile("acme"), nullptr);  // of those settings only
 }
 
 TEST(Profiles, NamesAreUniqueAndTheLastOneIsForEverybody) {
