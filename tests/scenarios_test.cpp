@@ -237,6 +237,19 @@ void Scenarios::check(const Expectation& expected) const {
       EXPECT_EQ(name(v->primary()->fault.party), expected.word);
       return;
     }
+    case Kind::confidence: {
+      const auto v = at(expected.place);
+      ASSERT_TRUE(v && v->primary() != nullptr) << "no such finding";
+      EXPECT_EQ(name(v->primary()->fault.confidence), expected.word);
+      return;
+    }
+    case Kind::settle: {
+      const auto v = at(expected.place);
+      ASSERT_TRUE(v && v->primary() != nullptr) << "no such finding";
+      const auto& settle = v->primary()->settle;
+      EXPECT_EQ(!settle ? "none" : settle->at == Side::client ? "client" : "server", expected.word);
+      return;
+    }
     case Kind::answer: {
       const ExchangeReport* x = exchange(expected.place);
       ASSERT_NE(x, nullptr) << "no such exchange";

@@ -163,6 +163,14 @@ struct Evidence {
   std::string what;          // short, for a ladder: "server FIN"
 };
 
+/// A second capture that would decide what this one cannot.
+struct Settle {
+  Side at = Side::server;
+  IpAddress host;        // as this capture knows it
+  std::string question;  // what to look for in it
+  std::string command;   // for the shell of that host
+};
+
 /// A measured number behind a finding. `name` carries the unit ("wait_us").
 struct NamedFact {
   std::string_view name;  // static storage
@@ -176,8 +184,9 @@ struct Finding {
   std::string detail;              // one sentence with the numbers in it
   std::vector<Evidence> evidence;  // in packet order; empty only where no packet could be read
   std::vector<NamedFact> facts;
-  std::string remedy;   // the rule's, or a more specific one
-  std::string seen_as;  // what each side would have seen, for this very case
+  std::string remedy;            // the rule's, or a more specific one
+  std::optional<Settle> settle;  // none: nothing is left to settle, or no capture can
+  std::string seen_as;           // what each side would have seen, for this very case
 };
 
 }  // namespace httpdiag

@@ -25,6 +25,7 @@ std::string_view name(VantagePoint point);
 struct Sighting {
   VantagePoint point = VantagePoint::unknown;
   Confidence confidence = Confidence::low;
+  bool on_host = false;  // the capturing host is that end, not only next to it
   bool at(VantagePoint where) const { return point == where && confidence >= Confidence::medium; }
 };
 

@@ -148,6 +148,19 @@ void write_endpoint(JsonOut& json, const Endpoint& endpoint) {
   json.end();
 }
 
+void write_settle(JsonOut& json, const std::optional<Settle>& settle) {
+  if (!settle) {
+    json.value(nullptr);
+    return;
+  }
+  json.object();
+  json.field("at", settle->at == Side::client ? "client" : "server");
+  json.field("host", to_string(settle->host));
+  json.field("question", settle->question);
+  json.field("command", settle->command);
+  json.end();
+}
+
 void write_finding(JsonOut& json, const Finding& finding) {
   json.object();
   json.field("label", info(finding.label).id);
@@ -176,6 +189,8 @@ void write_finding(JsonOut& json, const Finding& finding) {
     std::visit([&](const auto& value) { json.value(value); }, fact.value);
   }
   json.end();
+  json.key("settle");
+  write_settle(json, finding.settle);
   json.field("remedy", finding.remedy);
   json.field("seen_as", finding.seen_as);
   json.end();

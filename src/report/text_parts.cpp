@@ -56,6 +56,19 @@ std::string fault_text(const Fault& fault) {
   return text;
 }
 
+/// Only the filter may go on in another line: in its quotes a line end is a space like any other.
+void show_settle(Page& page, const Settle& settle) {
+  item(page, "Settle",
+       fmt::format("a capture on the {} host ({}): {}",
+                   settle.at == Side::client ? "client" : "server", to_string(settle.host),
+                   settle.question));
+  const std::string_view command = settle.command;
+  const std::size_t filter =
+      kIndent + columns(command) <= Page::kWidth ? command.size() : command.find('\'') + 1;
+  page.line(kIndent, Ink::plain, command.substr(0, filter));
+  if (filter < command.size()) page.line(kIndent, Ink::plain, command.substr(filter));
+}
+
 std::string_view retry_text(Retry retry, Label label) {
   switch (retry) {
     case Retry::safe:
@@ -216,6 +229,7 @@ void explain_finding(Page& page, const Finding& finding, const FlowReport& flow,
   ladder(page, finding.evidence);
   item(page, "Meaning", finding.detail);
   item(page, "Fault", fault_text(finding.fault));
+  if (finding.settle) show_settle(page, *finding.settle);
   if (exchange != nullptr) {
     item(page, "Delivery", delivery_text(*exchange));
     item(page, "Retry", retry_text(exchange->retry, exchange->label));

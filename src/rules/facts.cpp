@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 
 #include "base/text.hpp"
 #include "rules/syn_schedules.hpp"
@@ -106,6 +107,12 @@ FlowFacts measure(const FlowRecord& flow, EndCause cause, Timestamp until,
   return facts;
 }
 
+bool reset_from_elsewhere(const FlowRecord& flow, Side side, const Thresholds& limits) {
+  const SideRecord& own = flow.side(side);
+  if (!own.trouble().rst || own.ttl == 0) return false;
+  return std::abs(int{own.trouble().rst_ttl} - int{own.ttl}) >= limits.rst_ttl_delta;
+}
+
 bool harmless_error(const Message& message) {
   if (message.fatal) return false;
   if (message.error == kBareLineFeed) return true;
@@ -193,11 +200,7 @@ void measure_delivery(ExchangeFacts& facts) {
   const Offset best = std::max({plain, by_fin, by_rst});
   facts.request_acked = best >= facts.q1 || static_cast<bool>(facts.exchange.acked_by);
   facts.request_part_acked = best > facts.q0;
-  if (server_trouble.rst && server.ttl != 0) {
-    const int delta = int{server_trouble.rst_ttl} - int{server.ttl};
-    facts.rst_from_elsewhere =
-        delta >= facts.limits.rst_ttl_delta || delta <= -facts.limits.rst_ttl_delta;
-  }
+  facts.rst_from_elsewhere = reset_from_elsewhere(flow, Side::server, facts.limits);
   facts.acked_by_rst = by_rst >= facts.q1 && plain < facts.q1 && by_rst > 0;
   // The head is the first unacknowledged byte: this request's if it starts at or before it.
   if (client.acked < facts.q1 && client.acked >= facts.q0) {

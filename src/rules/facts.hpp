@@ -120,6 +120,10 @@ struct ExchangeFacts {
   std::optional<Duration> matched_timeout{};  // known client limit that `after_request` matches
 };
 
+/// The RST in the name of `side` has a TTL unlike its other packets: another device sent it. A load
+/// balancer may do so by right.
+bool reset_from_elsewhere(const FlowRecord& flow, Side side, const Thresholds& limits);
+
 ExchangeFacts measure(const Exchange& exchange, const FlowFacts& flow, const Thresholds& limits);
 
 /// The only error of `message` is a Content-Length that is there twice with one value, or lines

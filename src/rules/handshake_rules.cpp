@@ -58,8 +58,7 @@ std::optional<Finding> reset_after_handshake(const FlowFacts& facts, const Thres
   if (*facts.unused_for >= limits.reset_after_handshake) return std::nullopt;
   const FlowRecord& flow = facts.flow;
   const SideTrouble& server = flow.s().trouble();
-  const int step = int{server.rst_ttl} - int{flow.s().ttl};
-  const bool elsewhere = flow.s().ttl != 0 && std::abs(step) >= limits.rst_ttl_delta;
+  const bool elsewhere = reset_from_elsewhere(flow, Side::server, limits);
   FindingBuilder finding{
       Label::reset_after_handshake,
       fmt::format(

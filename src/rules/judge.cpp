@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "rules/ack.hpp"
+#include "rules/fault.hpp"
 #include "rules/own_rules.hpp"
 #include "rules/retry.hpp"
 #include "rules/rule_lists.hpp"
@@ -194,6 +195,7 @@ ExchangeReport judge(const Exchange& x, const FlowFacts& flow, const Settings& s
   annotate(exchange_annotations(), facts, settings, used, report.label, report.findings,
            report.labels);
   add_annotations(std::move(own), report.findings, report.labels);
+  for (Finding& finding : report.findings) attribute(finding, flow, limits);
   limit_evidence(report.findings, settings.limits);
   report.acked = facts.request_acked || facts.answered ? Acked::all
                  : facts.request_part_acked            ? Acked::part
@@ -255,6 +257,7 @@ FlowVerdict judge(const FlowFacts& flow, Label worst, Severity worst_severity,
   add_annotations(std::move(own), verdict.findings, verdict.annotations);
   annotate(flow_annotations(), flow, settings, used, verdict.label, verdict.findings,
            verdict.annotations);
+  for (Finding& finding : verdict.findings) attribute(finding, flow, settings.thresholds);
   return verdict;
 }
 

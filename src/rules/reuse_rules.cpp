@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "rules/device_timers.hpp"
 #include "rules/finding_builder.hpp"
 #include "rules/rule_lists.hpp"
 
@@ -35,6 +36,14 @@ std::string reuse_seen(const ExchangeFacts& facts) {
 std::string closes_after(const ExchangeFacts& facts) {
   if (!facts.server_idle) return {};
   return fmt::format(" (it closed {} after its last answer)", base::duration(*facts.server_idle));
+}
+
+/// " 350 s is the idle limit of ..."
+std::string device_note(const std::optional<Duration>& timer) {
+  if (!timer) return {};
+  const std::string_view device = known_device(*timer);
+  if (device.empty()) return {};
+  return fmt::format(" {} is the usual idle limit of {}.", base::duration(*timer), device);
 }
 
 FindingBuilder after_close_token(const ExchangeFacts& facts) {
@@ -168,8 +177,8 @@ std::optional<Finding> idle_conn_reset(const ExchangeFacts& facts, const Thresho
       Label::idle_conn_reset,
       fmt::format(
           "The connection had been idle for {}; the first request after that was answered with RST "
-          "before any ACK.",
-          base::duration(*facts.idle))};
+          "before any ACK.{}",
+          base::duration(*facts.idle), device_note(timer))};
   finding
       .fault(
           facts.rst_from_elsewhere ? Party::network : Party::server_host,
@@ -197,13 +206,15 @@ std::optional<Finding> idle_conn_blackholed(const ExchangeFacts& facts, const Th
   auto not_acked = request_not_acked(facts, limits);
   if (!not_acked) return std::nullopt;
   const SideTrouble& client = flow.c().trouble();
+  const auto timer = match_timeout(*facts.idle, limits, limits.device_timers);
   return FindingBuilder{
       Label::idle_conn_blackholed,
       fmt::format(
           "The connection had been idle for {}; the next request was retransmitted {} "
-          "and nothing at all came back.",
+          "and nothing at all came back.{}",
           base::duration(*facts.idle),
-          facts.head_retransmits == 1 ? "once" : fmt::format("{} times", facts.head_retransmits))}
+          facts.head_retransmits == 1 ? "once" : fmt::format("{} times", facts.head_retransmits),
+          device_note(timer))}
       .evidence(flow.s().last, Side::server, "last packet from the server")
       .evidence(facts.exchange.request.first, Side::client,
                 words_for_request_evidence(facts.exchange))
@@ -214,7 +225,7 @@ std::optional<Finding> idle_conn_blackholed(const ExchangeFacts& facts, const Th
       .fault(Party::network, Confidence::medium, "the server host died in the meantime")
       .fact("idle_us", facts.idle)
       .fact("retransmissions", std::int64_t{facts.head_retransmits})
-      .fact("device_timer_us", match_timeout(*facts.idle, limits, limits.device_timers))
+      .fact("device_timer_us", timer)
       .seen_as("Client: hangs, then a read timeout or ETIMEDOUT. Server: nothing in any log.")
       .build();
 }

@@ -258,10 +258,8 @@ FindingBuilder aborted(const FlowFacts& facts, std::string detail) {
 }
 
 void blame_server_abort(FindingBuilder& finding, const FlowFacts& facts, const Thresholds& limits) {
-  const FlowRecord& flow = facts.flow;
-  const int step = int{flow.s().trouble().rst_ttl} - int{flow.s().ttl};
-  const bool elsewhere = facts.first_close.closer == Closer::server_rst && flow.s().ttl != 0 &&
-                         std::abs(step) >= limits.rst_ttl_delta;
+  const bool elsewhere = facts.first_close.closer == Closer::server_rst &&
+                         reset_from_elsewhere(facts.flow, Side::server, limits);
   if (elsewhere) {
     finding.fault(Party::network, Confidence::medium,
                   "a load balancer answers for the server, which is legitimate");

@@ -15,20 +15,6 @@ using enum VantagePoint;
 
 std::size_t index(VantagePoint point) { return static_cast<std::size_t>(point); }
 
-/// How many routers a packet has passed, by the initial value next above its TTL (taxonomy 6.4).
-/// None: not seen, or too odd to say. 32 and 60 were initial values once; today they more likely
-/// are 64 and some hops.
-std::optional<int> hops(std::uint8_t ttl) {
-  constexpr int kLongestPath = 40;
-  if (ttl == 0) return std::nullopt;
-  for (const int initial : {64, 128, 255}) {
-    if (ttl > initial) continue;
-    if (initial - ttl > kLongestPath) return std::nullopt;
-    return initial - ttl;
-  }
-  return std::nullopt;
-}
-
 bool on_one_host(const FlowRecord& flow) {
   const bool device = flow.c().hints.has(Hints::loopback) || flow.s().hints.has(Hints::loopback);
   return device || flow.client.ip == flow.server.ip ||
@@ -102,6 +88,18 @@ VantagePoint by_split(const FlowRecord& flow, bool& strong) {
 
 }  // namespace
 
+// 32 and 60 were initial values once; today they more likely are 64 and some hops.
+std::optional<int> hops(std::uint8_t ttl) {
+  constexpr int kLongestPath = 40;
+  if (ttl == 0) return std::nullopt;
+  for (const int initial : {64, 128, 255}) {
+    if (ttl > initial) continue;
+    if (initial - ttl > kLongestPath) return std::nullopt;
+    return initial - ttl;
+  }
+  return std::nullopt;
+}
+
 Votes votes_of(const FlowRecord& flow) {
   Votes votes;
   if (on_one_host(flow)) {
@@ -117,10 +115,10 @@ Votes votes_of(const FlowRecord& flow) {
 }
 
 Sighting sighting_of(const Votes& votes) {
-  if (votes[Clue::same_host] != unknown) return {votes[Clue::same_host], Confidence::high};
+  if (votes[Clue::same_host] != unknown) return {votes[Clue::same_host], Confidence::high, true};
   // The direction is a record, not a conclusion, and so is a packet on both sides of a router.
-  if (votes[Clue::forwarded] != unknown) return {middle, Confidence::high};
-  if (votes[Clue::direction] != unknown) return {votes[Clue::direction], Confidence::high};
+  if (votes[Clue::forwarded] != unknown) return {middle, Confidence::high, false};
+  if (votes[Clue::direction] != unknown) return {votes[Clue::direction], Confidence::high, true};
 
   const VantagePoint ttl = votes[Clue::ttl];
   const VantagePoint sum = votes[Clue::checksum];
@@ -135,9 +133,11 @@ Sighting sighting_of(const Votes& votes) {
     ++agreeing;
   }
   if (agreeing == 0) return {};
-  if (agreeing >= 2) return {point, Confidence::high};
+  const bool on_host = sum != unknown;  // others have the sums finished
+  if (agreeing >= 2) return {point, Confidence::high, on_host};
   const bool split_alone = split != unknown;
-  return {point, split_alone && !votes.strong_split ? Confidence::low : Confidence::medium};
+  return {point, split_alone && !votes.strong_split ? Confidence::low : Confidence::medium,
+          on_host};
 }
 
 void VantageCollector::on_flow(const FlowRecord& flow) {
@@ -173,12 +173,12 @@ Sighting VantageCollector::by_hosts(const FlowRecord& flow) const {
   const bool client = hosts_.contains(flow.client.ip);
   const bool server = hosts_.contains(flow.server.ip);
   if (client == server) return {};
-  return {client ? VantagePoint::client : VantagePoint::server, Confidence::medium};
+  return {client ? VantagePoint::client : VantagePoint::server, Confidence::medium, false};
 }
 
 Sighting VantageCollector::of(const FlowRecord& flow) const {
   if (settings_.vantage && *settings_.vantage != proxy) {
-    return {*settings_.vantage, Confidence::high};
+    return {*settings_.vantage, Confidence::high, true};
   }
   const Votes votes = votes_of(flow);
   const Sighting own = sighting_of(votes);

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <map>
+#include <optional>
 
 #include "httpdiag/flow.hpp"
 #include "httpdiag/settings.hpp"
@@ -15,6 +16,10 @@ namespace httpdiag::rules {
 /// Kinds of evidence, the weightiest first.
 enum class Clue : std::uint8_t { same_host, direction, forwarded, ttl, checksum, split };
 inline constexpr std::size_t kClues = 6;
+
+/// How many routers a packet has passed, by the initial TTL next above its own (taxonomy 6.4).
+/// None: not seen, or too odd to say.
+std::optional<int> hops(std::uint8_t ttl);
 
 /// What each kind says of one flow; unknown where it says nothing.
 struct Votes {

@@ -45,6 +45,7 @@ inline Finding half_closed_finding() {
                     {"outcome", std::string{"rst"}},
                     {"server_fin_seen", true}},
           .remedy = "Close pooled connections sooner than the server does.",
+          .settle = {},
           .seen_as = "client: NoHttpResponseException; server: nothing"};
 }
 
@@ -131,6 +132,7 @@ inline FlowReport refused_flow(std::uint32_t id) {
                     {packet(21, 5'000'024), Side::server, "RST, ACK"}},
        .facts = {},
        .remedy = {},
+       .settle = {},
        .seen_as = {}}};
   return flow;
 }

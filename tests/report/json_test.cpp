@@ -58,9 +58,9 @@ TEST(JsonReport, HasTheFieldsOfTheContractInOrder) {
   EXPECT_EQ(keys(flow["exchanges"][1]),
             (Names{"id", "request", "response", "sent", "acked", "acked_by_packet", "answered",
                    "timing", "retry", "label", "severity", "labels", "findings"}));
-  EXPECT_EQ(
-      keys(flow["exchanges"][1]["findings"][0]),
-      (Names{"label", "severity", "fault", "detail", "evidence", "facts", "remedy", "seen_as"}));
+  EXPECT_EQ(keys(flow["exchanges"][1]["findings"][0]),
+            (Names{"label", "severity", "fault", "detail", "evidence", "facts", "settle", "remedy",
+                   "seen_as"}));
 }
 
 TEST(JsonReport, SaysWhatHappenedInAnExchange) {

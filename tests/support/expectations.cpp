@@ -20,7 +20,7 @@ struct Prefix {
   bool with_place;
 };
 
-constexpr std::array<Prefix, 21> kPrefixes = {{
+constexpr std::array<Prefix, 23> kPrefixes = {{
     {"expect flow ", Kind::flow, true},
     {"expect exchange ", Kind::exchange, true},
     {"not exchange ", Kind::not_primary, true},
@@ -35,6 +35,8 @@ constexpr std::array<Prefix, 21> kPrefixes = {{
     {"exchanges:", Kind::exchanges, false},
     {"worst:", Kind::worst, false},
     {"oddity ", Kind::oddity, true},
+    {"settle ", Kind::settle, true},
+    {"confidence ", Kind::confidence, true},
     {"vantage:", Kind::vantage, false},
     {"config ", Kind::config, false},
     {"deliveries:", Kind::deliveries, false},

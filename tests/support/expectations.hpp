@@ -34,6 +34,8 @@ struct Expectation {
     exchanges,    // in the whole capture
     worst,        // no finding is worse than this
     oddity,       // noted about a flow
+    settle,       // where a second capture would settle the place's finding: a side, or "none"
+    confidence,   // in the fault of the place's primary finding
     vantage,      // where the capture was taken, or "unknown"
     config,       // `word` is a configuration to analyse with
     deliveries,   // how many

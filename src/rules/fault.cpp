@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rules/fault.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "rules/vantage.hpp"
+
+namespace httpdiag::rules {
+
+namespace {
+
+std::string_view words(Side side) { return side == Side::client ? "client" : "server"; }
+VantagePoint place_of(Side side) {
+  return side == Side::client ? VantagePoint::client : VantagePoint::server;
+}
+Party host_of(Side side) { return side == Side::client ? Party::client_host : Party::server_host; }
+
+bool has_fact(const Finding& finding, std::string_view name) {
+  return std::any_of(finding.facts.begin(), finding.facts.end(),
+                     [&](const NamedFact& fact) { return fact.name == name; });
+}
+
+/// RFC 1918, RFC 6598, RFC 3927; RFC 4193, RFC 4291 §2.5.6.
+bool is_private(const IpAddress& ip) {
+  const auto& b = ip.bytes;
+  if (!ip.is_v4()) return (b[0] & 0xfe) == 0xfc || (b[0] == 0xfe && (b[1] & 0xc0) == 0x80);
+  return b[12] == 10 || (b[12] == 172 && (b[13] & 0xf0) == 16) || (b[12] == 192 && b[13] == 168) ||
+         (b[12] == 100 && (b[13] & 0xc0) == 64) || (b[12] == 169 && b[13] == 254);
+}
+
+/// A capture at `side`. Where addresses are translated on the way, that side knows the other one
+/// by another address, and the port has to do.
+Settle capture_at(Side side, const FlowRecord& flow, std::string question) {
+  const IpAddress& here = side == Side::client ? flow.client.ip : flow.server.ip;
+  const IpAddress& there = side == Side::client ? flow.server.ip : flow.client.ip;
+  const bool translated = is_private(there) && !is_private(here);
+  const std::string_view icmp = flow.server.ip.is_v4() ? "icmp" : "icmp6";
+  const std::string filter = translated ? fmt::format("tcp port {} or {}", flow.server.port, icmp)
+                                        : fmt::format("host {} and tcp port {} or {}",
+                                                      to_string(there), flow.server.port, icmp);
+  return {.at = side,
+          .host = here,
+          .question = std::move(question),
+          .command = fmt::format("tcpdump -s0 -i any -w {}.pcap '{}'", words(side), filter)};
+}
+
+/// Packets that their receiver never confirmed, and who sent them.
+struct Unconfirmed {
+  Side sender;
+  std::string_view what;  // plural
+};
+
+/// What the finding's blame of the network rests on. Nothing where it rests on something else,
+/// such as an ICMP error, a TTL or the time that retransmissions took.
+std::optional<Unconfirmed> unconfirmed(const Finding& finding, const FlowFacts& facts) {
+  if (finding.fault.party != Party::network || has_fact(finding, "icmp_type")) return std::nullopt;
+  switch (finding.label) {
+    case Label::syn_retries_exhausted:
+    case Label::connect_abandoned:
+      return Unconfirmed{Side::client, "SYNs"};
+    case Label::handshake_not_completed:
+      if (!facts.flow.s().syn) return std::nullopt;  // answered by something else
+      return Unconfirmed{Side::server, "SYN-ACKs"};
+    case Label::request_not_acked:
+    case Label::idle_conn_blackholed:
+    case Label::request_incomplete:
+      return Unconfirmed{Side::client, "request's packets"};
+    case Label::client_timeout:
+      return Unconfirmed{Side::client, "keep-alive probes"};
+    case Label::response_not_acked:
+    case Label::late_response:
+    case Label::response_truncated_rst:
+    case Label::response_stalled:
+      return Unconfirmed{Side::server, "answer's packets"};
+    case Label::fin_not_acked:
+      // The first packet of the evidence by number may be another; the FIN says who closed.
+      for (const Evidence& evidence : finding.evidence) {
+        if (evidence.what.starts_with("FIN") && evidence.from)
+          return Unconfirmed{*evidence.from, "FINs"};
+      }
+      return std::nullopt;
+    case Label::keepalive_probe_failed:
+      for (const Evidence& evidence : finding.evidence) {
+        if (evidence.packet == facts.flow.c().trouble().first_keepalive)
+          return Unconfirmed{Side::client, "keep-alive probes"};
+        if (evidence.packet == facts.flow.s().trouble().first_keepalive)
+          return Unconfirmed{Side::server, "keep-alive probes"};
+      }
+      return std::nullopt;
+    default:
+      return std::nullopt;
+  }
+}
+
+/// Facts F2, F5 and F6: silence accuses the path and the receiver alike, until it is known that
+/// the packets arrived.
+void attribute_silence(Finding& finding, const FlowFacts& facts, const Unconfirmed& lost) {
+  const Side receiver = other(lost.sender);
+  Fault& fault = finding.fault;
+  const bool same_host = facts.vantage.at(VantagePoint::loopback);
+  if (same_host || facts.vantage.at(place_of(receiver))) {
+    // A capture beside the host leaves the last stretch to it open.
+    const bool on_host = facts.vantage.on_host;
+    fault.party = host_of(receiver);
+    if (fault.confidence != Confidence::low)
+      fault.confidence = on_host ? facts.vantage.confidence : Confidence::medium;
+    fault.unless = same_host ? ""
+                   : on_host ? "its answers leave by an interface that this capture does not see"
+                             : "they get lost between the capture point and that host";
+    finding.detail += fmt::format(" The {} are seen {}, so the way {} is not at fault.", lost.what,
+                                  same_host ? "on the one host that both ends are on"
+                                            : fmt::format("arriving at the {}", words(receiver)),
+                                  on_host ? "there" : "up to here");
+    return;
+  }
+  fault.confidence = std::min(fault.confidence, Confidence::medium);
+  finding.settle = capture_at(
+      receiver, facts.flow,
+      fmt::format("do the {} arrive there, and does anything leave in reply?", lost.what));
+}
+
+/// Labels of a RST in the server's name.
+bool about_server_reset(Label label) {
+  return label == Label::connect_refused || label == Label::reset_after_handshake ||
+         label == Label::reset_without_response || label == Label::idle_conn_reset ||
+         label == Label::response_truncated_rst;
+}
+
+/// Fact F11: whether the server or a device sent it is certain only where it was sent.
+void attribute_reset(Finding& finding, const FlowFacts& facts, const Thresholds& limits) {
+  const bool elsewhere = reset_from_elsewhere(facts.flow, Side::server, limits);
+  const bool here =
+      facts.vantage.at(VantagePoint::server) || facts.vantage.at(VantagePoint::loopback);
+  if (!here) {
+    finding.settle = capture_at(Side::server, facts.flow,
+                                "does the RST leave that host, or does a device in between send "
+                                "it?");
+    return;
+  }
+  const bool born_here = hops(facts.flow.s().trouble().rst_ttl) == 0;
+  if (elsewhere || !born_here || finding.fault.party == Party::network) return;
+  finding.fault.confidence = std::max(finding.fault.confidence, facts.vantage.confidence);
+  finding.fault.unless = finding.label == Label::connect_refused
+                             ? "the host's own firewall rejects it (REJECT with tcp-reset)"
+                             : "";
+  finding.detail +=
+      " The RST was recorded at the server, with a TTL as it was sent: it comes from there.";
+}
+
+}  // namespace
+
+void attribute(Finding& finding, const FlowFacts& facts, const Thresholds& limits) {
+  if (info(finding.label).phase == Phase::own) return;  // its author has decided
+  if (const auto lost = unconfirmed(finding, facts))
+    return attribute_silence(finding, facts, *lost);
+  if (about_server_reset(finding.label) && facts.flow.s().trouble().rst) {
+    return attribute_reset(finding, facts, limits);
+  }
+  // Fact F1: the ACK proves that a kernel at the server's address has the request, no more.
+  const bool at_server =
+      facts.vantage.at(VantagePoint::server) || facts.vantage.at(VantagePoint::loopback);
+  if (finding.label == Label::no_response && !at_server) {
+    finding.settle = capture_at(Side::server, facts.flow,
+                                "does an answer leave that host, or is it a proxy that waits for "
+                                "another one?");
+  }
+}
+
+}  // namespace httpdiag::rules
