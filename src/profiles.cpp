@@ -8,6 +8,7 @@
 
 #include "base/content_coding.hpp"
 #include "base/fields.hpp"
+#include "base/text.hpp"
 #include "httpdiag/profile.hpp"
 #include "own_profiles.hpp"
 
@@ -132,14 +133,13 @@ bool told_by_fields(const AckProfile& profile, const base::Fields& fields) {
 const AckProfile* told_by_body(const Message& request) {
   std::string decoded;
   const std::string_view body = text_of(request, decoded);
-  const bool worth_reading = body.find("sign") != std::string_view::npos ||
-                             body.find("mch_id") != std::string_view::npos ||
-                             body.find("pspReference") != std::string_view::npos;
+  const bool worth_reading =
+      base::contains(body, "sign") || base::contains(body, "pspReference") ||
+      (base::document_kind(body) == base::Document::xml && base::contains(body, "mch_id"));
   if (!worth_reading) return nullptr;
   base::Fields fields = base::read_fields(body);
   // Adyen's are in an array of objects.
-  const bool adyen =
-      has_field(fields, "pspreference") && body.find("notificationItems") != std::string_view::npos;
+  const bool adyen = has_field(fields, "pspreference") && base::contains(body, "notificationItems");
   keep_top(fields);
   for (const AckProfile& profile : kProfiles) {
     if (profile.body_marker.empty()) continue;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bitset>
 #include <map>
 #include <unordered_map>
 #include <unordered_set>
@@ -24,6 +25,10 @@ constexpr std::size_t kMaxTarget = 512;
 constexpr std::size_t kMaxEndpoints = 100;  // in the report
 // So often acknowledged and sent again: it is no callback, whatever else it is.
 constexpr std::uint64_t kRepeating = 4;
+
+// Most callbacks belong to no group: this says so from memory that stays in the cache.
+constexpr std::size_t kKeyBits = 1u << 17;
+constexpr std::size_t bit_of(std::uint64_t key) { return key % kKeyBits; }
 
 std::uint64_t id_of(const Attempt& attempt) {
   return static_cast<std::uint64_t>(attempt.flow) << 32 | attempt.exchange;
@@ -106,6 +111,7 @@ class Collector::Impl {
   FailedConnectionList connections_;
   std::map<GroupId, Group> groups_;  // in the order they were begun
   std::unordered_map<std::uint64_t, GroupId> group_keys_;
+  std::bitset<kKeyBits> group_key_bits_;       // zero: surely not among them
   std::unordered_set<std::uint64_t> grouped_;  // attempts in groups
   GroupId next_group_ = 1;
   std::uint64_t singles_ = 0;  // acknowledged at once, in no group
@@ -127,7 +133,7 @@ void Collector::Impl::on_judged(const JudgedExchange& judged) {
 }
 
 Group* Collector::Impl::find_group(std::uint64_t key) {
-  if (group_keys_.empty()) return nullptr;
+  if (!group_key_bits_[bit_of(key)]) return nullptr;
   const auto found = group_keys_.find(key);
   return found == group_keys_.end() ? nullptr : &groups_.at(found->second);
 }
@@ -164,7 +170,9 @@ void Collector::Impl::on_acknowledged(const Arrival& arrival) {
       request.delivery_id().empty() &&
       endpoints_.failing(arrival.entry, arrival.attempt.first.time, limits().delivery_link_window);
   if (!look_inside) return remember(arrival);
-  const AckProfile& profile = ack_profile(request, limits());
+  // To one endpoint mostly one sender writes; telling it from each body again is too dear here.
+  const bool known = request.markers == 0 && arrival.entry != nullptr && arrival.entry->profile;
+  const AckProfile& profile = known ? *arrival.entry->profile : ack_profile(request, limits());
   const Keys keys = all_keys(arrival.endpoint, arrival.judged.target, request, profile);
   if (repeating(keys)) return;
   if (Group* group = find_group(keys)) return take_single(*group, arrival.attempt);
@@ -246,6 +254,7 @@ void Collector::Impl::on_other(const Arrival& arrival) {
   const AckProfile& profile = ack_profile(request, limits());
   if (is_failure(arrival.attempt.outcome)) {
     endpoints_.note_failure(arrival.entry, arrival.attempt);
+    if (request.markers == 0 && arrival.entry != nullptr) arrival.entry->profile = &profile;
     if (request.delivery_id().empty()) look_back(arrival, profile);
   }
   Keys keys = all_keys(arrival.endpoint, arrival.judged.target, request, profile);
@@ -287,7 +296,9 @@ Collector::Impl::GroupId Collector::Impl::new_group(const Arrival& arrival,
 void Collector::Impl::register_keys(GroupId id, const Keys& keys) {
   Group& group = groups_.at(id);
   for (const Keys::Key& key : keys.cascade) {
-    if (group_keys_.emplace(key.hash, id).second) group.keys.push_back(key.hash);
+    if (!group_keys_.emplace(key.hash, id).second) continue;
+    group.keys.push_back(key.hash);
+    group_key_bits_.set(bit_of(key.hash));
   }
 }
 

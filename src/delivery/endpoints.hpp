@@ -15,8 +15,9 @@ class Endpoints {
  public:
   struct Entry {
     CallbackEndpoint endpoint;
-    std::uint64_t last_recent = 0;  // in RecentBodies
-    PacketRef failure;              // latest
+    std::uint64_t last_recent = 0;        // in RecentBodies
+    PacketRef failure;                    // latest
+    const AckProfile* profile = nullptr;  // of a failure whose headers did not tell it
   };
 
   explicit Endpoints(std::size_t limit) : limit_{limit} {}

@@ -48,9 +48,25 @@ constexpr std::array<std::string_view, 22> kVolatile = {
     "attempt",   "retrycount", "retrynum",    "attemptno",  "sendcount", "sentcount",
     "requestid", "traceid",    "requesttime", "notifycount"};
 
-bool named_like(std::string_view name, Names names) {
+constexpr std::uint32_t letter(char c) { return 1u << (c & 31); }
+
+/// The letters that names begin with: most fields are told by theirs to be none of them.
+constexpr std::uint32_t first_letters(Names names) {
+  std::uint32_t letters = letter('_') | letter('-');
+  for (const std::string_view name : names) letters |= letter(name.front());
+  return letters;
+}
+
+bool named_like(std::string_view name, Names names, std::uint32_t letters = ~0u) {
+  if (name.empty() || (letters & letter(name.front())) == 0) return false;
   return std::any_of(names.begin(), names.end(),
                      [&](std::string_view plain) { return base::is_named(name, plain); });
+}
+
+constexpr std::uint32_t kVolatileLetters = first_letters(kVolatile);
+
+bool is_volatile(std::string_view name, const AckProfile& profile) {
+  return named_like(name, kVolatile, kVolatileLetters) || named_like(name, profile.volatile_fields);
 }
 
 bool has_value(const base::Field& field) {
@@ -75,8 +91,11 @@ std::string shown(std::string_view text) { return std::string{text.substr(0, kMa
 /// Every occurrence counts: a batch is known by all of its events.
 FieldKey key_of_names(const base::Fields& fields, Names names, std::uint8_t deepest) {
   FieldKey key;
+  const std::uint32_t letters = first_letters(names);
   for (const base::Field& field : fields.list) {
-    if (field.depth > deepest || !has_value(field) || !named_like(field.name, names)) continue;
+    if (field.depth > deepest || !named_like(field.name, names, letters) || !has_value(field)) {
+      continue;
+    }
     key.hash = mix(key.hash, hash_of(base::lower(field.name)), hash_of(field.value));
     if (key.name.find(field.name) == std::string::npos) {
       key.name += (key.name.empty() ? "" : "+") + shown(field.name);
@@ -103,8 +122,8 @@ FieldKey field_key(const base::Fields& fields, const AckProfile& profile) {
   if (key.hash == 0) return key;
   bool told = false;  // what happened to it; a mere question about it is no callback
   for (const base::Field& field : fields.list) {
-    if (!tells_apart(field.name) || named_like(field.name, kVolatile) ||
-        named_like(field.name, profile.volatile_fields) || named_like(field.name, kThingFields)) {
+    if (!tells_apart(field.name) || is_volatile(field.name, profile) ||
+        named_like(field.name, kThingFields)) {
       continue;
     }
     told = true;
@@ -113,26 +132,25 @@ FieldKey field_key(const base::Fields& fields, const AckProfile& profile) {
   return told ? key : FieldKey{};
 }
 
-/// The fields in an order of their own, the volatile ones left out; 0 if none is volatile, for then
-/// the plain digest says the same.
+/// The fields in whatever order, the volatile ones left out; 0 if none is volatile, for then the
+/// plain digest says the same.
 std::uint64_t canonical_hash(const base::Fields& body, const base::Fields& query,
                              const AckProfile& profile) {
   if (body.kind != base::Document::none && !body.whole) return 0;
-  std::vector<std::array<std::uint64_t, 3>> kept;
-  bool volatile_seen = false;
+  const auto any_volatile = [&](const base::Fields& fields) {
+    return std::any_of(fields.list.begin(), fields.list.end(),
+                       [&](const base::Field& field) { return is_volatile(field.name, profile); });
+  };
+  if (!any_volatile(body) && !any_volatile(query)) return 0;
+  std::uint64_t sum = 0, kept = 0;
   for (const base::Fields* fields : {&body, &query}) {
     for (const base::Field& field : fields->list) {
-      if (!field.name.empty() &&
-          (named_like(field.name, kVolatile) || named_like(field.name, profile.volatile_fields))) {
-        volatile_seen = true;
-        continue;
-      }
-      kept.push_back({field.place, hash_of(field.name), hash_of(field.value)});
+      if (is_volatile(field.name, profile)) continue;
+      sum += mix(field.place, hash_of(field.name), hash_of(field.value));
+      ++kept;
     }
   }
-  if (!volatile_seen || kept.empty()) return 0;
-  std::sort(kept.begin(), kept.end());
-  return base::hash64(std::as_bytes(std::span{kept}));
+  return kept == 0 ? 0 : mix(sum, kept);
 }
 
 }  // namespace

@@ -11,45 +11,51 @@ std::size_t Remembered::set_of(std::uint64_t key) const {
 }
 
 Remembered::Entry* Remembered::find(std::uint64_t key) {
-  if (entries_.empty()) return nullptr;
-  Entry* const set = &entries_[set_of(key)];
-  for (std::size_t i = 0; i < kWays; ++i) {
-    if (set[i].key == key) return &set[i];
+  if (keys_.empty()) return nullptr;
+  const std::size_t set = set_of(key);
+  for (std::size_t i = set; i < set + kWays; ++i) {
+    if (keys_[i] == key) return &entries_[i];
   }
   return nullptr;
 }
 
-Remembered::Entry& Remembered::place(std::uint64_t key) {
-  Entry* const set = &entries_[set_of(key)];
-  Entry* oldest = set;
-  for (std::size_t i = 0; i < kWays; ++i) {
-    if (set[i].key == key) return set[i];
-    if (set[i].key == 0) {
+std::size_t Remembered::place(std::uint64_t key) {
+  const std::size_t set = set_of(key);
+  std::size_t oldest = set;
+  for (std::size_t i = set; i < set + kWays; ++i) {
+    if (keys_[i] == key) return i;
+    if (keys_[i] == 0) {
       ++used_;
-      return set[i];
+      return i;
     }
-    if (set[i].attempt.first.number < oldest->attempt.first.number) oldest = &set[i];
+    if (entries_[i].attempt.first.number < entries_[oldest].attempt.first.number) oldest = i;
   }
-  return *oldest;
+  return oldest;
 }
 
 void Remembered::grow() {
   constexpr std::size_t kFirst = 256;
-  const std::size_t size = entries_.empty() ? kFirst : entries_.size() * 2;
+  const std::size_t size = keys_.empty() ? kFirst : keys_.size() * 2;
   if (size > std::max(limit_, kFirst)) return;
+  std::vector<std::uint64_t> old_keys(size);
   std::vector<Entry> old(size);
+  old_keys.swap(keys_);
   old.swap(entries_);
   used_ = 0;
-  for (Entry& entry : old) {
-    if (entry.key != 0) place(entry.key) = entry;
+  for (std::size_t i = 0; i < old.size(); ++i) {
+    if (old_keys[i] == 0) continue;
+    const std::size_t at = place(old_keys[i]);
+    keys_[at] = old_keys[i];
+    entries_[at] = old[i];
   }
 }
 
 Remembered::Entry& Remembered::add(std::uint64_t key, const Attempt& attempt) {
-  if (used_ * 2 >= entries_.size()) grow();
-  Entry& entry = place(key);
-  entry = {.key = key, .attempt = attempt, .repeating = false};
-  return entry;
+  if (used_ * 2 >= keys_.size()) grow();
+  const std::size_t at = place(key);
+  keys_[at] = key;
+  entries_[at] = {.attempt = attempt, .repeating = false};
+  return entries_[at];
 }
 
 std::uint64_t RecentBodies::add(std::uint64_t endpoint, const Attempt& attempt,

@@ -18,7 +18,6 @@ namespace httpdiag::delivery {
 class Remembered {
  public:
   struct Entry {
-    std::uint64_t key = 0;  // 0: free
     Attempt attempt;
     bool repeating = false;  // sent again and again: a heartbeat, no callback
   };
@@ -32,11 +31,12 @@ class Remembered {
  private:
   static constexpr std::size_t kWays = 4;
   std::size_t set_of(std::uint64_t key) const;
-  Entry& place(std::uint64_t key);
+  std::size_t place(std::uint64_t key);
   void grow();
 
   std::size_t limit_;
   std::size_t used_ = 0;
+  std::vector<std::uint64_t> keys_;  // 0: free. Beside the entries, of which few are found
   std::vector<Entry> entries_;
 };
 

@@ -226,8 +226,8 @@ bool ack_may_matter(const Exchange& x, const Thresholds& settings) {
     return !text.empty() && (text.front() == '{' || text.front() == '[');
   };
   if (is_json(request) && is_json(response.body_head)) return may_refuse;
-  if (request.front() == '<') return request.find("mch_id") != std::string_view::npos;
-  return request.find("sign") != std::string_view::npos;
+  if (request.front() == '<') return base::contains(request, "mch_id");
+  return base::contains(request, "sign");
 }
 
 }  // namespace httpdiag::rules
