@@ -97,6 +97,8 @@ struct MessageShape {
   // The longest time between two of its bytes, in the order of the tape. Where bytes are missing
   // (`has_gap`), others may have come in between.
   PacketRef pause_begin, pause_end;
+  // The bare ACK of all that came before, if the pause ended with a short segment right behind it.
+  PacketRef pause_acked;
 
   std::uint64_t body_bytes = 0;                 // after chunked decoding
   std::optional<std::uint64_t> content_length;  // as declared

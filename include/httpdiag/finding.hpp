@@ -41,6 +41,7 @@ enum class Label : std::uint16_t {
   reset_after_handshake,
   stale_port_reuse,
   connect_slow,
+  syn_ignored_suspect,
   connection_unused,
   tls_alert,
   tls_handshake_aborted,
@@ -85,6 +86,9 @@ enum class Label : std::uint16_t {
   timewait_buildup,
   loss_recovery_delay,
   zero_window_stall,
+  pmtu_blackhole,
+  delayed_ack_stall,
+  rst_injection_suspect,
   ok,
 };
 inline constexpr std::size_t kLabelCount = static_cast<std::size_t>(Label::ok) + 1;

@@ -86,12 +86,33 @@ struct SideTrouble {
   std::uint16_t rst_ip_id = 0;
   std::uint16_t rst_window = 0;
   bool rst_has_ack = false;
+  // Who else may have sent it (taxonomy 65). Of the first RST that was effective, also where it
+  // proved to be without effect later, as are rst_ttl, rst_ip_id and rst_window.
+  std::uint8_t ttl_before_rst = 0;  // of the last segment in front of it; 0: there was none
+  bool rst_ip_id_astray = false;    // this side's IPv4 ids count up, and its own is no next one
+  PacketRef first_rst;
+  PacketRef after_rst;    // this side's first new payload behind it, or a SYN-ACK that no SYN asked
+                          // for again
+  PacketRef stepped_rst;  // a RST beyond its number, though nothing was sent in between
 
   // Loss recovery. "Head" is the first byte not yet acknowledged.
   PacketRef head_first_retransmit,
       head_retransmit;                      // first and last retransmission covering the head
   std::uint32_t head_retransmits = 0;       // of the present head
   std::uint32_t most_head_retransmits = 0;  // of any head so far
+  // What the retransmissions of the present head carried: a path may lose long packets only.
+  std::uint32_t head_most_bytes = 0, head_least_bytes = 0;
+  PacketRef head_smaller;          // the first that was shorter than those before it
+  std::uint32_t head_in_vain = 0;  // those before it
+  PacketRef beyond_head;           // the peer's first selective ACK of bytes beyond it (RFC 2018)
+  std::uint32_t sacked_bytes = 0;  // the longest block of such an ACK
+  // The first head that came through only when it was sent in smaller pieces.
+  struct Shrunk {
+    PacketRef first, smaller, acked_by;  // retransmissions, and the ACK
+    std::uint32_t in_vain = 0;           // retransmissions before the first smaller one
+    std::uint32_t most_bytes = 0, bytes = 0;
+    bool longest_yet = false;  // nothing as long had been acknowledged
+  } shrunk;
   std::uint32_t retransmitted =
       0;  // segments that carried bytes (or a FIN) seen before; probes excluded
   std::uint32_t spurious = 0;      // of these: every byte was already acknowledged in the capture
@@ -160,6 +181,14 @@ struct SideRecord {
   std::int8_t window_scale = -1;  // -1: not seen
   std::uint8_t ttl = 0;           // of the first segment that was no RST
   Hints hints;                    // of the same
+  std::uint8_t last_ttl = 0;      // of the last one that was no RST
+  std::uint8_t ip_id_steps = 0;   // IPv4 ids that followed each other; kNoCounter: some did not
+  std::uint16_t last_ip_id = 0;   // the last that was not 0
+  std::uint16_t longest = 0;      // longest payload of a segment
+  // Where on the tape the first segment begins whose length is within a tenth of `longest`; what
+  // the network card is to cut up counts as one MSS.
+  std::uint32_t longest_begin = 0;
+  static constexpr std::uint8_t kNoCounter = 0xff;
   HalfState state = HalfState::unseen;
   bool isn_known = false;
   bool fin_unseen =
@@ -199,8 +228,14 @@ struct FlowTrouble {
   std::uint32_t icmp_mtu = 0;
   std::uint8_t icmp_type = 0, icmp_code = 0;
   bool icmp_v6 = false;
-  PacketRef challenge_ack;            // first answer to a SYN that does not acknowledge it
-  std::uint32_t duplicates = 0;       // packets captured more than once
+  PacketRef challenge_ack;  // first answer to a SYN that does not acknowledge it
+  // The connection that had the same ports before, where `challenge_ack` is of it.
+  FlowId predecessor{};
+  std::uint32_t challenges = 0;                         // such answers
+  PacketRef predecessor_last;                           // its last segment in front of them
+  PacketRef challenge_refused;                          // the client's RST in return
+  TcpState predecessor_client{}, predecessor_server{};  // how its ends stood then
+  std::uint32_t duplicates = 0;                         // packets captured more than once
   PacketRef duplicate, duplicate_of;  // the first such packet, and the one it repeats
   PacketRef forwarded;                // the first with a TTL one apart: recorded before and behind
                                       // a router
@@ -214,6 +249,8 @@ struct FlowRecord {
   FlowId id{};
   std::uint16_t oddities = 0;
   Endpoint client, server;
+  // The client's clock (RFC 7323 §3.2) in its SYN and in its first FIN; 0: not there.
+  std::uint32_t syn_clock = 0, fin_clock = 0;
   std::array<SideRecord, 2> sides;
 
   PacketRef first, last;

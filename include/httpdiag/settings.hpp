@@ -97,6 +97,9 @@ struct Thresholds {
   Duration connect_backoff_slack = 250ms;
   Duration connect_slow = 1s;           // initial RTO
   Duration reset_after_handshake = 1s;  // later it ends an idle connection
+  Duration syn_clock_memory = 60s;      // syn-ignored-suspect: TCP_PAWS_MSL, include/net/tcp.h
+  std::uint32_t flood_min = 100;        // half-open connections of one server ...
+  Duration flood_window = 10s;          // ... within this time are no accident
   Duration half_open_probe = 500ms;     // handshake-client-reset: faster is a port probe
 
   std::uint32_t unacked_min_retransmits = 3;
@@ -145,6 +148,16 @@ struct Thresholds {
   std::uint32_t loss_min_packets = 5;
   Duration loss_stall = 1s;
   std::uint32_t loss_min_rtos = 3;
+
+  // A path that loses long packets only. Shorter ones get through every tunnel; segments of one
+  // transfer differ by their options.
+  std::uint32_t pmtu_min_bytes = 1000;
+  double pmtu_full_share = 0.9;
+  // Linux delays an ACK for 40 to 200 ms (TCP_DELACK_MIN, TCP_DELACK_MAX), others for up to that;
+  // what Nagle's algorithm held back leaves at once when it comes.
+  Duration delayed_ack_min = 35ms;
+  Duration delayed_ack_max = 220ms;
+  Duration delayed_ack_follow = 5ms;
 
   int rst_ttl_delta = 3;  // smaller differences are path jitter (ECMP)
   std::uint32_t one_way_min_packets = 4;

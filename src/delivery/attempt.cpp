@@ -64,6 +64,7 @@ AttemptClass classify(const JudgedExchange& judged) {
     case proxy_tunnel_refused:
       return AttemptClass::not_delivered;
     case request_not_acked:
+    case pmtu_blackhole:
     case idle_conn_blackholed:
       return report.acked == Acked::none ? AttemptClass::not_delivered : AttemptClass::unknown;
 

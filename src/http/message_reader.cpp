@@ -12,6 +12,23 @@ namespace {
 // Heads are small; one that was not must not stay in the pool.
 constexpr std::size_t kKeptCapacity = 16384;
 
+/// The ACK that the bytes at `place` seem to have waited for (RFC 896): it covers all that was sent
+/// before them, came without any data, and neither they nor what came before fill a segment.
+PacketRef released_by_ack(const Message& message, std::size_t count, const Place& place) {
+  constexpr std::uint16_t kDefaultMss = 536;  // RFC 9293 §3.7.1
+  if (place.flow == nullptr) return {};
+  const SideRecord& own = place.flow->side(place.from);
+  const SideRecord& peer = place.flow->side(other(place.from));
+  const PacketRef ack = own.acked_by;
+  // In bulk it is the window that waits for ACKs.
+  const std::size_t mss = peer.mss != 0 ? peer.mss : kDefaultMss;
+  const bool small = count < mss && place.offset - message.begin < mss;
+  const bool alone =
+      peer.last_payload.number < message.last.number && peer.fin.number < message.last.number;
+  const bool between = ack.number > message.last.number && ack.number < place.carried_by.number;
+  return small && alone && between && own.acked == place.offset ? ack : PacketRef{};
+}
+
 }  // namespace
 
 void MessageReader::begin(Message& message, Kind kind, Expectation expectation) {
@@ -30,6 +47,7 @@ void MessageReader::extend(std::size_t count, const Place& place) {
   if (place.carried_by.time - m.last.time > m.pause()) {
     m.pause_begin = m.last;
     m.pause_end = place.carried_by;
+    m.pause_acked = released_by_ack(m, count, place);
   }
   m.last = place.carried_by;
 }

@@ -17,6 +17,8 @@ namespace httpdiag::http {
 struct Place {
   Offset offset = 0;
   PacketRef carried_by;
+  const FlowRecord* flow = nullptr;  // as it stood when the bytes came
+  Side from = Side::client;
 };
 
 class MessageReader {

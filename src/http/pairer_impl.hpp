@@ -39,7 +39,7 @@ class Pairer::Impl {
 
     bool empty() const { return at == bytes.size(); }
     std::string_view rest() const { return bytes.substr(at); }
-    Place place() const { return {chunk.offset + at, chunk.carried_by}; }
+    Place place() const { return {chunk.offset + at, chunk.carried_by, &flow, chunk.from}; }
   };
 
   // Slots and pools.

@@ -288,6 +288,31 @@ std::optional<Finding> connect_slow(const FlowFacts& facts, const Thresholds& li
   return finding.build();
 }
 
+std::optional<Finding> syn_ignored_suspect(const FlowFacts& facts, const Thresholds& limits) {
+  if (facts.older == nullptr) return std::nullopt;
+  const FlowRecord& flow = facts.flow;
+  const bool repeated = flow.c().syns >= 2 && connect_slow(facts, limits);
+  if (!repeated && !syn_retries_exhausted(facts, limits) && !connect_abandoned(facts, limits))
+    return std::nullopt;
+  const ClosedClock& older = *facts.older;
+  FindingBuilder finding{
+      Label::syn_ignored_suspect,
+      fmt::format("The timestamp of the unanswered SYN ({}) is lower than that with which {} had "
+                  "closed a connection to the same server {} before ({}). A server that takes all "
+                  "hosts behind one address for one drops such a SYN.",
+                  flow.syn_clock, to_string(older.client),
+                  base::duration(flow.c().syn.time - older.fin.time), older.fin_clock)};
+  finding.evidence(older.fin, std::nullopt, "FIN of the other connection, later timestamp")
+      .evidence(flow.c().syn, Side::client, "SYN, earlier timestamp")
+      .fault(Party::server_host, Confidence::low,
+             "the SYN was lost or dropped for another reason, and the hosts' clocks differ by "
+             "chance")
+      .fact("syn_tsval", std::int64_t{flow.syn_clock})
+      .fact("closed_tsval", std::int64_t{older.fin_clock})
+      .fact("since_close_us", std::optional{flow.c().syn.time - older.fin.time});
+  return finding.build();
+}
+
 std::optional<Finding> connection_unused(const FlowFacts& facts, const Thresholds& limits) {
   if (!facts.unused || !facts.unused_for) return std::nullopt;
   // A server that closes at once has refused, not waited.

@@ -17,10 +17,10 @@ namespace httpdiag::rules {
 namespace {
 
 // In the order of rule_lists.cpp. What an answer would be needed for is not among them.
-constexpr std::array<ExchangeRule, 9> kRules = {
-    &request_on_half_closed,  &keepalive_close_race, &idle_conn_reset,
-    &reset_without_response,  &idle_conn_blackholed, &request_not_acked,
-    &closed_without_response, &client_timeout,       &no_response,
+constexpr std::array<ExchangeRule, 10> kRules = {
+    &request_on_half_closed, &keepalive_close_race, &idle_conn_reset,   &reset_without_response,
+    &pmtu_blackhole,         &idle_conn_blackholed, &request_not_acked, &closed_without_response,
+    &client_timeout,         &no_response,
 };
 
 void set_text(Message& message, HeadTexts::Part part, const std::string& text) {

@@ -11,6 +11,7 @@
 #include "rules/judge.hpp"
 #include "rules/oddities.hpp"
 #include "rules/patterns.hpp"
+#include "rules/syn_clocks.hpp"
 #include "rules/tally.hpp"
 #include "rules/vantage.hpp"
 #include "rules/why.hpp"
@@ -112,6 +113,7 @@ class Engine::Impl {
   LookupFindings lookups_;
   const NameTable* names_ = nullptr;
   VantageCollector vantage_;
+  SynClocks clocks_;
   std::optional<Why> why_;
   base::StableArray<Account> accounts_;  // FlowRecord::rules_slot is the index + 1
   std::vector<std::uint32_t> free_;
@@ -286,6 +288,11 @@ FlowVerdict Engine::Impl::judge_ended(Account& own, const FlowRecord& flow, EndC
     facts.pipelined = own.strays->pipelined;
     facts.pipelined_behind = own.strays->pipelined_behind;
   }
+  std::optional<ClosedClock> older;
+  if (flow.c().syns >= 2 || facts.handshake == Handshake::unanswered) {
+    older = clocks_.older_of(flow, settings_.thresholds);
+    facts.older = older ? &*older : nullptr;
+  }
   if (asked_why(flow, 0)) why_ = why(facts, settings_);
   return judge(facts, own.worst, own.worst_severity, settings_);
 }
@@ -303,6 +310,7 @@ void Engine::Impl::on_flow(const FlowRecord& flow, EndCause cause, Timestamp now
   } else {
     verdict = judge_ended(own, flow, cause, now);
   }
+  clocks_.note(flow);
   FlowReport report = describe(flow, own);
   if (own.strays) report.tls = own.strays->tls;
   report.label = verdict.label;

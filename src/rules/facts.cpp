@@ -109,8 +109,13 @@ FlowFacts measure(const FlowRecord& flow, EndCause cause, Timestamp until,
 
 bool reset_from_elsewhere(const FlowRecord& flow, Side side, const Thresholds& limits) {
   const SideRecord& own = flow.side(side);
-  if (!own.trouble().rst || own.ttl == 0) return false;
-  return std::abs(int{own.trouble().rst_ttl} - int{own.ttl}) >= limits.rst_ttl_delta;
+  const SideTrouble& trouble = own.trouble();
+  if (!trouble.first_rst || own.ttl == 0) return false;
+  // A SYN proxy has a TTL of its own in the first packet, so the later ones count as well.
+  const auto differs = [&](std::uint8_t ttl) {
+    return ttl == 0 || std::abs(int{trouble.rst_ttl} - int{ttl}) >= limits.rst_ttl_delta;
+  };
+  return differs(own.ttl) && differs(trouble.ttl_before_rst) && differs(own.last_ttl);
 }
 
 bool harmless_error(const Message& message) {

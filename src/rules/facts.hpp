@@ -39,6 +39,13 @@ struct SynSchedule {
   Duration next_gap{0};    // expected wait after the last SYN seen
 };
 
+/// A connection that was closed, and the clock of its client then (RFC 7323 §3.2).
+struct ClosedClock {
+  Endpoint client;
+  PacketRef fin;
+  std::uint32_t fin_clock = 0;
+};
+
 /// About a flow, measured when it ended (or as it stands when an exchange is settled).
 struct FlowFacts {
   const FlowRecord& flow;
@@ -73,6 +80,7 @@ struct FlowFacts {
   bool server_speaks_tls = false;   // on another connection
   std::uint16_t unsolicited_status = 0;
   Sighting vantage{};                     // filled in by the engine
+  const ClosedClock* older = nullptr;     // likewise: why its SYN may have been ignored
   std::optional<ClockStep> clock_step{};  // the largest while it lasted, if it is still known
 
   bool closed_window(Side side) const;  // ends with a window of zero that was probed
@@ -120,8 +128,8 @@ struct ExchangeFacts {
   std::optional<Duration> matched_timeout{};  // known client limit that `after_request` matches
 };
 
-/// The RST in the name of `side` has a TTL unlike its other packets: another device sent it. A load
-/// balancer may do so by right.
+/// The first RST in the name of `side` has a TTL unlike its other packets: another device sent it.
+/// A load balancer may do so by right.
 bool reset_from_elsewhere(const FlowRecord& flow, Side side, const Thresholds& limits);
 
 ExchangeFacts measure(const Exchange& exchange, const FlowFacts& flow, const Thresholds& limits);
@@ -130,6 +138,10 @@ ExchangeFacts measure(const Exchange& exchange, const FlowFacts& flow, const Thr
 /// that end with LF alone: a recipient may take it (RFC 9110 §8.6, RFC 9112 §2.2), and nearly all
 /// do.
 bool harmless_error(const Message& message);
+
+/// A piece of it left right behind a bare ACK that had taken its time; the round trip is yet to be
+/// taken off.
+bool may_be_delayed_ack(const Message& message, const Thresholds& limits);
 
 /// The text of a whole body, without byte order mark and white space around it. Null: the capture
 /// does not have all of it, it is long, or its encoding was not undone.

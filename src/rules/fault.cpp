@@ -149,12 +149,37 @@ void attribute_reset(Finding& finding, const FlowFacts& facts, const Thresholds&
       " The RST was recorded at the server, with a TTL as it was sent: it comes from there.";
 }
 
+/// Where the suspicion of a device in between would end: at the receiver of what gets lost, at the
+/// host in whose name a RST came.
+std::optional<Side> other_end(const Finding& finding) {
+  const auto side_in = [&](std::string_view name, std::string_view client) {
+    const auto fact = std::find_if(finding.facts.begin(), finding.facts.end(),
+                                   [&](const NamedFact& f) { return f.name == name; });
+    const auto* value =
+        fact == finding.facts.end() ? nullptr : std::get_if<std::string>(&fact->value);
+    return value != nullptr && *value == client ? Side::client : Side::server;
+  };
+  if (finding.label == Label::pmtu_blackhole) return other(side_in("direction", "c2s"));
+  if (finding.label == Label::rst_injection_suspect) return side_in("side", "client");
+  return std::nullopt;
+}
+
+void attribute_to_path(Finding& finding, const FlowFacts& facts, Side end) {
+  if (facts.vantage.at(VantagePoint::loopback) || facts.vantage.at(place_of(end))) return;
+  finding.settle = capture_at(end, facts.flow,
+                              finding.label == Label::pmtu_blackhole
+                                  ? "do only the short packets arrive there?"
+                                  : "does the RST leave that host, or does a device in between "
+                                    "send it?");
+}
+
 }  // namespace
 
 void attribute(Finding& finding, const FlowFacts& facts, const Thresholds& limits) {
   if (info(finding.label).phase == Phase::own) return;  // its author has decided
   if (const auto lost = unconfirmed(finding, facts))
     return attribute_silence(finding, facts, *lost);
+  if (const auto end = other_end(finding)) return attribute_to_path(finding, facts, *end);
   if (about_server_reset(finding.label) && facts.flow.s().trouble().rst) {
     return attribute_reset(finding, facts, limits);
   }

@@ -86,29 +86,57 @@ std::optional<Finding> reset_after_handshake(const FlowFacts& facts, const Thres
   return finding.build();
 }
 
+namespace {
+
+/// "connection 3, last seen 12.3 s before, its server in CLOSE_WAIT"
+std::string old_connection(const FlowRecord& flow) {
+  const FlowTrouble& rare = flow.trouble();
+  if (rare.challenges == 0) return "an older connection with the same ports";
+  const Duration ago = std::max(flow.c().syn.time - rare.predecessor_last.time, Duration{0});
+  return fmt::format(
+      "the older connection with the same ports (flow {}, last seen {} before; its server in {}, "
+      "its client in {})",
+      static_cast<std::uint32_t>(rare.predecessor), base::duration(ago),
+      name(rare.predecessor_server), name(rare.predecessor_client));
+}
+
+/// The client's kernel refuses the wrong answer with a RST. Without one, or a SYN that had to be
+/// repeated, the packet was a straggler that changed nothing; one of a connection that the capture
+/// shows is a straggler by its numbers, until it comes again for each SYN.
+bool came_in_the_way(const FlowFacts& facts, PacketRef refused) {
+  const FlowRecord& flow = facts.flow;
+  const FlowTrouble& rare = flow.trouble();
+  const bool repeated = flow.c().syns >= 2;
+  if (rare.challenges > 0 && !refused && (rare.challenges < 2 || !repeated)) return false;
+  if (facts.handshake == Handshake::complete)
+    return repeated && flow.s().syn.number > rare.challenge_ack.number;
+  return refused || repeated;
+}
+
+}  // namespace
+
 std::optional<Finding> stale_port_reuse(const FlowFacts& facts, const Thresholds&) {
   const FlowRecord& flow = facts.flow;
-  const PacketRef answer = flow.trouble().challenge_ack;
+  const FlowTrouble& rare = flow.trouble();
+  const PacketRef answer = rare.challenge_ack;
   if (!flow.has(Oddity::challenged) || !answer || !flow.c().syn) return std::nullopt;
-  // The client's kernel refuses the wrong answer with a RST. Without one, or a SYN that had to be
-  // repeated, the packet was a straggler that changed nothing.
   const SideTrouble& client = flow.c().trouble();
-  const PacketRef refused = client.rst ? client.rst : client.ignored_rst;
+  const PacketRef refused = rare.challenge_refused ? rare.challenge_refused
+                            : client.rst           ? client.rst
+                                                   : client.ignored_rst;
+  if (!came_in_the_way(facts, refused)) return std::nullopt;
   const bool established = facts.handshake == Handshake::complete;
-  if (established ? flow.c().syns < 2 || flow.s().syn.number < answer.number
-                  : !refused && flow.c().syns < 2) {
-    return std::nullopt;
-  }
   const std::optional<Duration> delay = established ? facts.synack_delay : std::nullopt;
   FindingBuilder finding{
       Label::stale_port_reuse,
-      established
-          ? fmt::format("The SYN met an older connection with the same ports; it was {} later that "
-                        "a repeated SYN got its SYN-ACK.",
-                        base::duration(delay.value_or(Duration{0})))
-          : std::string{"The SYN met an older connection with the same ports: the answer "
-                        "acknowledges something else, and no connection came about."}};
-  finding.evidence(flow.c().syn, Side::client, "SYN")
+      established ? fmt::format("The SYN met {}; it was {} later that a repeated SYN got its "
+                                "SYN-ACK.",
+                                old_connection(flow), base::duration(delay.value_or(Duration{0})))
+                  : fmt::format("The SYN met {}: the answer acknowledges something else, and no "
+                                "connection came about.",
+                                old_connection(flow))};
+  finding.evidence(rare.predecessor_last, std::nullopt, "last packet of the older connection")
+      .evidence(flow.c().syn, Side::client, "SYN")
       .evidence(answer, Side::server, "does not acknowledge the SYN")
       .evidence(refused, Side::client, "RST: that is not what was asked for")
       .evidence(flow.s().syn, Side::server, "SYN-ACK")
@@ -120,6 +148,18 @@ std::optional<Finding> stale_port_reuse(const FlowFacts& facts, const Thresholds
       .seen_as(established ? "Client: a connect that takes a second longer."
                            : "Client: connect timed out. Server: a socket in CLOSE_WAIT or "
                              "TIME_WAIT for these ports.");
+  if (rare.challenges > 0) {
+    finding.fact("older_flow", std::int64_t{static_cast<std::uint32_t>(rare.predecessor)})
+        .fact("older_server_state", std::string{name(rare.predecessor_server)})
+        .fact("older_client_state", std::string{name(rare.predecessor_client)})
+        .fact("older_age_us",
+              std::optional{std::max(flow.c().syn.time - rare.predecessor_last.time, Duration{0})});
+    // Whoever still has it open has not noticed, or not closed.
+    if (rare.predecessor_server == TcpState::close_wait)
+      finding.fault(Party::server_app, Confidence::medium, "a NAT uses the ports again too soon");
+    if (rare.predecessor_server == TcpState::time_wait)
+      finding.fault(Party::client_host, Confidence::medium, "a NAT on the way chose the port");
+  }
   if (flow.c().syns >= 2) {
     finding.evidence(client.syn_times[1], Side::client, "SYN again (2)");
   }

@@ -40,6 +40,7 @@ bool plainly_ok(const Exchange& x, const Thresholds& limits) {
   if (response.first.time - request.last.time >= limits.slow_response) return false;
   if (response.last.time - request.first.time >= limits.slow_total) return false;
   if (response.pause() >= limits.response_stall) return false;
+  if (may_be_delayed_ack(request, limits) || may_be_delayed_ack(response, limits)) return false;
   return (response.body_bytes == 0 || is_no_token(response)) && !ack_may_matter(x, limits);
 }
 

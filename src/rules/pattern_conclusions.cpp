@@ -249,28 +249,60 @@ void PatternCollector::conclude_backoffs(Patterns& patterns) const {
 void PatternCollector::add_time_wait_findings(Report& report) const {
   const Thresholds& limits = settings_.thresholds;
   for (const auto& [key, closings] : closings_) {
-    const auto share = static_cast<double>(closings.most) / limits.port_range;
+    const auto share = static_cast<double>(closings.window.most) / limits.port_range;
     const bool client = closings.closer_is_client;
     const bool many = client ? share >= limits.time_wait_warn_share
-                             : closings.most >= limits.time_wait_server_min;
+                             : closings.window.most >= limits.time_wait_server_min;
     if (!many) continue;
     FindingBuilder finding{
         Label::timewait_buildup,
         client ? fmt::format("{} closed {} connections to {} within {}; each holds its port for as "
                              "long, {:.0f} % of the {} usual ones.",
-                             to_string(key.first), closings.most, to_string(key.second),
+                             to_string(key.first), closings.window.most, to_string(key.second),
                              base::duration(limits.time_wait), share * 100, limits.port_range)
                : fmt::format("The server {} closed {} connections of {} first within {}, and holds "
                              "them in TIME_WAIT.",
-                             to_string(key.first), closings.most, to_string(key.second.ip),
+                             to_string(key.first), closings.window.most, to_string(key.second.ip),
                              base::duration(limits.time_wait))};
-    finding.evidence(closings.most_from, std::nullopt, "FIN of the closing side")
-        .evidence(closings.most_to, std::nullopt, "FIN of the closing side, the last of the window")
+    finding.evidence(closings.window.from, std::nullopt, "FIN of the closing side")
+        .evidence(closings.window.to, std::nullopt,
+                  "FIN of the closing side, the last of the window")
         .severity(client ? Severity::warning : Severity::info)
         .fault(client ? Party::client_app : Party::server_app, Confidence::medium, "")
         .fact("host", to_string(key.first))
-        .fact("time_wait", static_cast<std::int64_t>(closings.most))
+        .fact("time_wait", static_cast<std::int64_t>(closings.window.most))
         .fact("port_range", static_cast<std::int64_t>(limits.port_range));
+    report.findings.push_back(finding.build());
+  }
+}
+
+void PatternCollector::add_flood_findings(Report& report) const {
+  const Thresholds& limits = settings_.thresholds;
+  for (const auto& [server, half_open] : half_open_) {
+    const BusiestWindow& window = half_open.window;
+    if (window.most < limits.flood_min) continue;
+    FindingBuilder finding{
+        Label::handshake_not_completed,
+        fmt::format("{} sent SYN-ACKs to {} connections within {} and got no ACK for any of them, "
+                    "from {}: a SYN flood, or a way back that is cut for all.",
+                    to_string(server), window.most, base::duration(limits.flood_window),
+                    half_open.sources.size() == 1 ? std::string{"one address"} : fmt::format("{} addresses", half_open.sources.size()))};
+    finding.evidence(window.from, Side::server, "SYN-ACK, the first of the window")
+        .evidence(window.to, Side::server, "SYN-ACK, the last of the window")
+        .severity(Severity::warning)
+        .fault(Party::network, Confidence::low,
+               "the clients' packets do not come back: a firewall that sees one direction only")
+        .fact("flood_suspect", true)
+        .fact("server", to_string(server))
+        .fact("half_open", static_cast<std::int64_t>(window.most))
+        .fact("sources", static_cast<std::int64_t>(half_open.sources.size()))
+        .remedy(
+            "Server host: keep net.ipv4.tcp_syncookies=1 and raise tcp_max_syn_backlog; do not "
+            "lower tcp_synack_retries blindly. Network: if the addresses are your own clients, "
+            "look at the way back to them; if they are strangers, filter in front of the server.")
+        .seen_as(
+            "Server: many sockets in SYN_RECV, \"possible SYN flooding on port\" in its log. "
+            "Clients: connect timed out, or nobody is there.");
     report.findings.push_back(finding.build());
   }
 }
@@ -287,6 +319,7 @@ void PatternCollector::finish(Report& report) const {
   }
   conclude_backoffs(patterns);
   add_time_wait_findings(report);
+  add_flood_findings(report);
   for (const auto& [host, states] : states_) patterns.states.push_back(states);
 }
 

@@ -9,9 +9,8 @@ namespace httpdiag::rules {
 namespace {
 
 constexpr std::size_t kSamples = 256;      // kept of each kind for one server
+constexpr std::size_t kSources = 1000;     // addresses of half-open connections of one server
 constexpr std::size_t kAttemptTimes = 16;  // kept of failed connects of one client
-// Flows end up to Limits::linger_closed late and not in order; this many seconds are kept apart.
-constexpr std::size_t kSeconds = 256;
 
 bool failed_connect(Label label) {
   switch (label) {
@@ -31,6 +30,24 @@ bool failed_connect(Label label) {
 }
 
 }  // namespace
+
+void BusiestWindow::add(PacketRef packet, Duration window) {
+  using std::chrono::duration_cast, std::chrono::seconds;
+  const std::int64_t second = duration_cast<seconds>(packet.time.time_since_epoch()).count();
+  auto& [count, first] = by_second_[second];
+  ++count;
+  if (!first || packet.number < first.number) first = packet;
+  if (by_second_.size() > kSeconds) by_second_.erase(by_second_.begin());
+  // Only windows that contain this second can have become the fullest.
+  std::uint64_t total = 0;
+  const auto begin = by_second_.lower_bound(second - duration_cast<seconds>(window).count() + 1);
+  const auto end = by_second_.upper_bound(second);
+  for (auto it = begin; it != end; ++it) total += it->second.first;
+  if (total <= most) return;
+  most = total;
+  from = begin->second.second;
+  to = packet;
+}
 
 std::size_t Timeline::bucket(Timestamp at) const {
   if (at <= begin_) return 0;
@@ -107,6 +124,7 @@ void PatternCollector::on_flow(const FlowRecord& flow, Timestamp until, EndCause
   note_states(flow, until, cause, report);
   const bool failed = failed_connect(report.label) && report.severity == Severity::error;
   if (failed) note_failed_connect(report);
+  if (report.label == Label::handshake_not_completed) note_half_open(flow);
   for (const Side side : {Side::client, Side::server}) {
     if (tcp_state(flow, side) == TcpState::time_wait) note_time_wait(flow, side);
   }
@@ -169,25 +187,19 @@ void PatternCollector::note_time_wait(const FlowRecord& flow, Side closer) {
     found = closings_.emplace(key, Closings{}).first;
     found->second.closer_is_client = closer == Side::client;
   }
-  Closings& closings = found->second;
-  const PacketRef fin = flow.side(closer).fin;
-  const auto second =
-      std::chrono::duration_cast<std::chrono::seconds>(fin.time.time_since_epoch()).count();
-  auto& [count, packet] = closings.by_second[second];
-  ++count;
-  if (!packet || fin.number < packet.number) packet = fin;
-  if (closings.by_second.size() > kSeconds) closings.by_second.erase(closings.by_second.begin());
-  // Only windows that contain this second can have become the fullest.
-  const std::int64_t window =
-      std::chrono::duration_cast<std::chrono::seconds>(settings_.thresholds.time_wait).count();
-  std::uint64_t total = 0;
-  const auto begin = closings.by_second.lower_bound(second - window + 1);
-  const auto end = closings.by_second.upper_bound(second);
-  for (auto it = begin; it != end; ++it) total += it->second.first;
-  if (total <= closings.most) return;
-  closings.most = total;
-  closings.most_from = begin->second.second;
-  closings.most_to = fin;
+  found->second.window.add(flow.side(closer).fin, settings_.thresholds.time_wait);
+}
+
+void PatternCollector::note_half_open(const FlowRecord& flow) {
+  if (!flow.s().syn) return;
+  auto found = half_open_.find(flow.server);
+  if (found == half_open_.end()) {
+    if (half_open_.size() >= settings_.limits.max_endpoints) return;
+    found = half_open_.emplace(flow.server, HalfOpen{}).first;
+  }
+  HalfOpen& half_open = found->second;
+  half_open.window.add(flow.s().syn, settings_.thresholds.flood_window);
+  if (half_open.sources.size() < kSources) half_open.sources.insert(flow.client.ip);
 }
 
 void PatternCollector::note_states(const FlowRecord& flow, Timestamp until, EndCause cause,

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <vector>
 
 #include "httpdiag/flow.hpp"
@@ -50,6 +51,21 @@ class Timeline {
   std::array<std::uint32_t, kBuckets> good_{}, bad_{};
 };
 
+/// Where in time things of one kind came closest together.
+class BusiestWindow {
+ public:
+  /// Packets in any order, nearly; `window` is in whole seconds.
+  void add(PacketRef packet, Duration window);
+
+  std::uint64_t most = 0;  // in any window so far
+  PacketRef from, to;      // of that window
+
+ private:
+  // Flows end up to Limits::linger_closed late and not in order; this many seconds are kept apart.
+  static constexpr std::size_t kSeconds = 256;
+  std::map<std::int64_t, std::pair<std::uint64_t, PacketRef>> by_second_;
+};
+
 class PatternCollector {
  public:
   explicit PatternCollector(const Settings& settings) : settings_{settings} {}
@@ -90,18 +106,22 @@ class PatternCollector {
     std::vector<PacketRef> times;  // the first few
     std::uint64_t count = 0;
   };
-  /// Connections that went into TIME_WAIT on one host, by second of the capture clock.
+  /// Connections that went into TIME_WAIT on one host.
   struct Closings {
-    std::map<std::int64_t, std::pair<std::uint64_t, PacketRef>> by_second;
-    std::uint64_t most = 0;  // in any window so far
-    PacketRef most_from, most_to;
+    BusiestWindow window;
     bool closer_is_client = false;
+  };
+  /// Handshakes of one server that stopped at its SYN-ACK.
+  struct HalfOpen {
+    BusiestWindow window;
+    std::set<IpAddress> sources;  // the first few
   };
 
   void note_idle_close(const FlowRecord& flow, const FlowReport& report, Server& server);
   void note_failure(Server& server, PacketRef first, Label label);
   void note_failed_connect(const FlowReport& report);
   void note_time_wait(const FlowRecord& flow, Side closer);
+  void note_half_open(const FlowRecord& flow);
   void note_states(const FlowRecord& flow, Timestamp until, EndCause cause,
                    const FlowReport& report);
 
@@ -112,11 +132,13 @@ class PatternCollector {
   void conclude_onset(const Endpoint& endpoint, const Server& server, Patterns& patterns) const;
   void conclude_backoffs(Patterns& patterns) const;
   void add_time_wait_findings(Report& report) const;
+  void add_flood_findings(Report& report) const;
 
   const Settings& settings_;
   std::map<Endpoint, Server> servers_;
   std::map<std::pair<IpAddress, Endpoint>, Attempts> attempts_;
   std::map<std::pair<IpAddress, Endpoint>, Closings> closings_;  // closer, and its peer
+  std::map<Endpoint, HalfOpen> half_open_;
   std::map<IpAddress, HostStates> states_;
 };
 

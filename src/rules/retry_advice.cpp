@@ -35,6 +35,7 @@ std::string_view retry_advice(Label label) {
       return "Safe, even for a POST, if a RST answered and no byte of the request was "
              "acknowledged: no application saw it. Otherwise only if doing it twice does no harm.";
     case request_not_acked:
+    case pmtu_blackhole:
     case idle_conn_blackholed:
       return "Only if doing it twice does no harm: the bytes may have arrived and only their "
              "acknowledgements got lost.";
@@ -99,6 +100,7 @@ std::string_view retry_advice(Label label) {
     case capture_one_way:
     case capture_clock_anomaly:
     case connect_slow:
+    case syn_ignored_suspect:
     case close_wait_lingering:
     case fin_not_acked:
     case connection_unused:
@@ -110,6 +112,8 @@ std::string_view retry_advice(Label label) {
     case timewait_buildup:
     case reset_after_complete:
     case loss_recovery_delay:
+    case delayed_ack_stall:
+    case rst_injection_suspect:
     case ok:
       return {};
   }

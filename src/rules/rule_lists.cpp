@@ -21,6 +21,7 @@ constexpr std::array kExchangePrimaries = {
     &keepalive_close_race,       // E6: likewise
     &idle_conn_reset,            // E7: not acknowledged
     &reset_without_response,     // E7 and E8: the server's RST was the first to end it
+    &pmtu_blackhole,             // E7: before "incomplete", which is what it looks like
     &request_incomplete,         // E3
     &idle_conn_blackholed,       // E7
     &request_not_acked,
@@ -51,7 +52,7 @@ constexpr std::array kExchangeAnnotations = {
     &exchange_snaplen_cut,         &exchange_gap,           &exchange_ended_early,
     &request_malformed_note,       &slow_response,          &response_malformed_note,
     &response_stalled_note,        &request_on_half_closed, &request_after_close_token_note,
-    &exchange_loss_recovery_delay,
+    &exchange_loss_recovery_delay, &delayed_ack_stall,
 };
 
 /// As a label of the flow itself; an established connection carries it as an annotation.
@@ -76,6 +77,7 @@ constexpr std::array kConnectPrimaries = {
 constexpr std::array kTlsPrimaries = {
     &tls_alert,               // says why by itself
     &tls_plaintext_mismatch,  // no handshake can come of that
+    &flow_pmtu_blackhole,     // before "stalled": the certificate is the first that is long
     &tls_handshake_stalled,   // before "aborted": whoever gives up on silence is not the cause
     &tls_handshake_aborted,
     &encrypted_request_unanswered,
@@ -99,6 +101,7 @@ constexpr std::array kFlowAnnotations = {
     &flow_clock_anomaly,
     &stale_port_reuse,
     &connect_slow,
+    &syn_ignored_suspect,
     &payload_opaque,
     &response_unsolicited,
     &trailing_garbage,
@@ -109,6 +112,8 @@ constexpr std::array kFlowAnnotations = {
     &reset_after_complete,
     &flow_loss_recovery_delay,
     &flow_zero_window_stall,
+    &flow_pmtu_blackhole,
+    &rst_injection_suspect,
 };
 
 }  // namespace

@@ -77,6 +77,7 @@ std::optional<Finding> handshake_not_completed(const FlowFacts&, const Threshold
 std::optional<Finding> syn_retries_exhausted(const FlowFacts&, const Thresholds&);
 std::optional<Finding> connect_abandoned(const FlowFacts&, const Thresholds&);
 std::optional<Finding> connect_slow(const FlowFacts&, const Thresholds&);
+std::optional<Finding> syn_ignored_suspect(const FlowFacts&, const Thresholds&);
 // A handshake that was taken back (handshake_rules.cpp)
 std::optional<Finding> accept_queue_overflow(const FlowFacts&, const Thresholds&);
 std::optional<Finding> reset_after_handshake(const FlowFacts&, const Thresholds&);
@@ -101,6 +102,11 @@ std::optional<Finding> payload_opaque(const FlowFacts&, const Thresholds&);
 std::optional<Finding> response_unsolicited(const FlowFacts&, const Thresholds&);
 std::optional<Finding> trailing_garbage(const FlowFacts&, const Thresholds&);
 std::optional<Finding> pipelined_requests(const FlowFacts&, const Thresholds&);
+// What the path does to packets (path_rules.cpp)
+std::optional<Finding> pmtu_blackhole(const ExchangeFacts&, const Thresholds&);
+std::optional<Finding> flow_pmtu_blackhole(const FlowFacts&, const Thresholds&);
+std::optional<Finding> delayed_ack_stall(const ExchangeFacts&, const Thresholds&);
+std::optional<Finding> rst_injection_suspect(const FlowFacts&, const Thresholds&);
 // Transport quality (transport_rules.cpp)
 std::optional<Finding> flow_loss_recovery_delay(const FlowFacts&, const Thresholds&);
 std::optional<Finding> exchange_loss_recovery_delay(const ExchangeFacts&, const Thresholds&);

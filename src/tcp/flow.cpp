@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "tcp/options.hpp"
+
 namespace httpdiag::tcp {
 
 namespace {
@@ -76,6 +78,7 @@ void Flow::swap_roles() {
   std::swap(record.client, record.server);
   std::swap(record.sides[0], record.sides[1]);
   std::swap(halves_[0], halves_[1]);
+  record.syn_clock = record.fin_clock = 0;  // the client's
   for (char& c : record.history) {
     if (c >= 'A' && c <= 'Z') {
       c = static_cast<char>(c - 'A' + 'a');
@@ -138,6 +141,23 @@ void Flow::on_duplicate(const Segment& segment, PacketRef original) {
   record.last = segment.packet;
 }
 
+void Flow::note_predecessor(const Segment& answer, const FlowRecord& earlier) {
+  note(Oddity::challenged);
+  FlowTrouble& rare = trouble();
+  if (!rare.challenge_ack) rare.challenge_ack = answer.packet;
+  if (rare.challenges++ > 0) return;
+  rare.predecessor = earlier.id;
+  rare.predecessor_last = earlier.last;
+  rare.predecessor_client = tcp_state(earlier, Side::client);
+  rare.predecessor_server = tcp_state(earlier, Side::server);
+}
+
+void Flow::note_refused(const Segment& rst) {
+  FlowTrouble* rare = record.trouble_ptr.get();
+  if (rare != nullptr && rare->challenges > 0 && !rare->challenge_refused)
+    rare->challenge_refused = rst.packet;
+}
+
 void Flow::on_icmp_error(const IcmpError& error) {
   const bool opening = !record.s().syn && !record.has(Oddity::synack_missing) && record.c().syn;
   FlowTrouble& rare = trouble();
@@ -164,9 +184,12 @@ void Flow::on_segment(Context& context, const Segment& segment, Side from, std::
   }
   if (half(from).pending || half(peer).pending) check_holes(context, segment.packet);
   ++own.packets;
-  if (own.ttl == 0 && !segment.flags.has(TcpFlags::rst)) {
-    own.ttl = segment.ttl;
-    own.hints = segment.hints;
+  if (!segment.flags.has(TcpFlags::rst)) {
+    if (own.ttl == 0) {
+      own.ttl = segment.ttl;
+      own.hints = segment.hints;
+    }
+    note_sender(segment, own);
   }
   if (SideTrouble* theirs = record.side(peer).trouble_ptr.get()) theirs->unanswered_keepalives = 0;
   if (own.trouble_ptr) own.trouble_ptr->unanswered_probes = 0;
@@ -232,12 +255,17 @@ void Flow::on_syn(Context& context, const Segment& segment, Side from) {
   if (!has_ack && from == Side::server && record.c().syn) note(Oddity::simultaneous_open);
 
   letter(from, has_ack ? 'H' : 'S');
+  // Nothing asked for it again, so whoever sent it had not refused the SYN (Windows repeats a
+  // refused one).
+  const bool asked_again = record.c().syns >= 2;
+  if (has_ack && from == Side::server && !asked_again) note_after_rst(segment, from, 0);
   if (!own.isn_known) {
     own.isn = segment.seq;
     own.isn_known = true;
     own.syn = segment.packet;
     own.mss = segment.mss;
     own.window_scale = segment.window_scale;
+    if (from == Side::client) record.syn_clock = timestamp_of(segment).value_or(0);
     const bool heard_before = half(from).base_known;
     if (!heard_before) {
       set_base(from, segment.seq + 1);
@@ -318,8 +346,31 @@ bool Flow::on_ack(Context& context, const Segment& segment, Side from) {
   }
   if (offset > static_cast<std::int64_t>(theirs.acked)) {
     advance_acked(context, segment, tape, static_cast<Offset>(offset));
+  } else if (segment.sack && theirs.acked < theirs.next) {
+    note_sack(segment, tape);
   }
   return true;
+}
+
+void Flow::note_sack(const Segment& segment, Side tape) {
+  const std::uint32_t bytes = longest_sacked(segment);
+  if (bytes == 0) return;
+  SideTrouble& rare = trouble(tape);
+  if (!rare.beyond_head) rare.beyond_head = segment.packet;
+  rare.sacked_bytes = std::max(rare.sacked_bytes, bytes);
+}
+
+// A long head that went unacknowledged and then got through in smaller pieces: the path, or the
+// sender's probing (RFC 4821), says that only the length was in its way.
+void Flow::note_shrunk(SideTrouble& rare, const SideRecord& own, PacketRef acked_by) {
+  if (rare.shrunk.in_vain != 0 || !rare.head_smaller) return;
+  rare.shrunk = {.first = rare.head_first_retransmit,
+                 .smaller = rare.head_smaller,
+                 .acked_by = acked_by,
+                 .in_vain = rare.head_in_vain,
+                 .most_bytes = rare.head_most_bytes,
+                 .bytes = rare.head_least_bytes,
+                 .longest_yet = own.acked <= own.longest_begin};
 }
 
 void Flow::end_rtt_sample(const Segment& segment, Side tape) {
@@ -338,9 +389,12 @@ void Flow::advance_acked(Context& context, const Segment& segment, Side tape, Of
   if (SideTrouble* rare = theirs.trouble_ptr.get()) {
     if (rare->head_retransmits > 0) {
       note_stall(tape, theirs.head_sent, segment.packet);
+      note_shrunk(*rare, theirs, segment.packet);
       rare->head_retransmits = 0;
       rare->head_first_retransmit = rare->head_retransmit = {};
     }
+    rare->beyond_head = {};
+    rare->sacked_bytes = 0;
     // The receiver of the RST acknowledges more than it had when the RST came, and its
     // sender went on talking: neither of them honours it.
     if (rare->rst && record.has(Oddity::data_after_rst) && acked > rare->rst_seq) cancel_rst(tape);
@@ -365,6 +419,7 @@ void Flow::on_fin(const Segment& segment, Side from, Offset offset) {
   if (offset < own.next) return;  // an old segment with other flags
   own.fin = segment.packet;
   own.fin_offset = offset;
+  if (from == Side::client) record.fin_clock = timestamp_of(segment).value_or(0);
   own.next = std::max(own.next, offset);
   own.fin_ack = peer_acked(segment, from);
   if (own.acked >= offset && !own.head_sent) own.head_sent = segment.packet;

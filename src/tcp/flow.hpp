@@ -80,7 +80,7 @@ class Flow {
     return segment.seq == half(from).space.number(record.side(from).next) &&
            acked <= theirs.next - theirs.acked && acked < kMaxDistance && segment.window != 0 &&
            segment.packet.time >= record.last.time &&
-           segment.payload.size() == segment.payload_length;
+           segment.payload.size() == segment.payload_length && !segment.sack;
   }
   /// on_segment() for what it expects.
   void on_expected(Context& context, const Segment& segment, Side from, std::uint64_t content);
@@ -88,6 +88,10 @@ class Flow {
   /// A copy of a packet already seen: counted, not analysed.
   void on_duplicate(const Segment& segment, PacketRef original);
 
+  /// Answered by a packet of the connection that had these ports before.
+  void note_predecessor(const Segment& answer, const FlowRecord& earlier);
+  /// The client's kernel did not take that answer.
+  void note_refused(const Segment& rst);
   /// This refused attempt was replaced by another (RFC 8305).
   void note_fallback(FlowId other) { trouble().fallback = other; }
 
@@ -141,6 +145,9 @@ class Flow {
 
   void on_syn(Context& context, const Segment& segment, Side from);
   void on_rst(Context& context, const Segment& segment, Side from);
+  void note_rst_sender(const Segment& segment, Side from);
+  void note_stepped_rst(const Segment& segment, Side from);
+  void note_after_rst(const Segment& segment, Side from, Offset begin);
   bool rst_is_effective(const Segment& segment, Side from) const;
   void remember_early_rst(const Segment& segment, Side from);
   void retry_early_rst(Context& context, const Segment& segment, Side from);
@@ -157,16 +164,35 @@ class Flow {
     if (half(tape).rtt_sent != Timestamp{}) end_rtt_sample(segment, tape);
   }
   void end_rtt_sample(const Segment& segment, Side tape);
+  void note_sack(const Segment& segment, Side tape);
+  void note_shrunk(SideTrouble& rare, const SideRecord& own, PacketRef acked_by);
   void advance_acked(Context& context, const Segment& segment, Side tape, Offset acked);
   bool is_probe(const Segment& segment, Side from, std::int64_t offset);
   void note_probe(Side from, PacketRef packet);
   void reinterpret_as_probes(Side from, PacketRef answer);
   void on_payload(Context& context, const Segment& segment, Side from, std::int64_t offset,
                   std::uint64_t content);
+  /// What tells the packets of one sender from those of another in its name.
+  static void note_sender(const Segment& segment, SideRecord& own) {
+    own.last_ttl = segment.ttl;
+    if (segment.ip_id == 0) return;
+    const auto step = static_cast<std::uint16_t>(segment.ip_id - own.last_ip_id);
+    // A counter of the connection's own; a packet that the card cuts up takes several.
+    constexpr std::uint16_t kFarthest = 64;
+    if (own.last_ip_id != 0 && own.ip_id_steps != SideRecord::kNoCounter) {
+      if (step == 0 || step > kFarthest) {
+        own.ip_id_steps = SideRecord::kNoCounter;
+      } else if (own.ip_id_steps < SideRecord::kNoCounter - 1) {
+        ++own.ip_id_steps;
+      }
+    }
+    own.last_ip_id = segment.ip_id;
+  }
   /// The segment carries the highest byte so far.
   void extend_tape(const Segment& segment, Side from, Offset end) {
     SideRecord& own = record.side(from);
     Half& h = half(from);
+    if (segment.payload_length > own.longest) note_longest(segment, from, end);
     own.next = end;
     own.last_payload = segment.packet;
     if (!own.head_sent) own.head_sent = segment.packet;
@@ -175,6 +201,7 @@ class Flow {
       h.rtt_end = end;
     }
   }
+  void note_longest(const Segment& segment, Side from, Offset end);
   void on_old_payload(Context& context, const Segment& segment, Side from, std::int64_t offset,
                       std::uint64_t content);
   void count_retransmission(const Segment& segment, Side from, Offset offset, Offset end);

@@ -43,6 +43,7 @@ void Flow::on_expected(Context& context, const Segment& segment, Side from, std:
   const std::uint32_t acked = segment.ack - half(peer).space.number(theirs.acked);
 
   ++own.packets;
+  note_sender(segment, own);
   if (acked != 0) {
     move_acked(segment, peer, theirs.acked + acked);
     context.streams.on_ack(record, peer);

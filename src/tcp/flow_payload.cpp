@@ -49,6 +49,9 @@ void Flow::on_payload(Context& context, const Segment& segment, Side from, std::
     note(Oddity::data_after_fin);
     return;
   }
+  if (own.trouble_ptr && own.trouble_ptr->first_rst) {
+    note_after_rst(segment, from, static_cast<Offset>(std::max<std::int64_t>(offset, 0)));
+  }
   if (end <= own.next) {
     on_old_payload(context, segment, from, offset, content);
     return;
@@ -73,6 +76,20 @@ void Flow::on_payload(Context& context, const Segment& segment, Side from, std::
   } else {
     hold(context, segment, from, static_cast<std::int64_t>(begin));
   }
+}
+
+void Flow::note_longest(const Segment& segment, Side from, Offset end) {
+  SideRecord& own = record.side(from);
+  const std::uint32_t mss = record.side(other(from)).mss;
+  const auto on_the_wire = [&](std::uint32_t bytes) {
+    return mss == 0 ? bytes : std::min(bytes, mss);
+  };
+  const std::uint32_t bytes = std::min<std::uint32_t>(segment.payload_length, 0xffff);
+  if (on_the_wire(bytes) * 9 > on_the_wire(own.longest) * 10) {
+    const Offset begin = end - segment.payload_length;
+    own.longest_begin = static_cast<std::uint32_t>(std::min<Offset>(begin, 0xffffffff));
+  }
+  own.longest = static_cast<std::uint16_t>(bytes);
 }
 
 // Every byte lies below the highest one seen: a retransmission, or late.
@@ -122,7 +139,20 @@ void Flow::count_retransmission(const Segment& segment, Side from, Offset offset
   if (end <= own.acked) {
     ++rare.spurious;
   } else if (offset <= own.acked) {
-    if (rare.head_retransmits++ == 0) rare.head_first_retransmit = segment.packet;
+    const std::uint32_t bytes = segment.payload_length;
+    if (rare.head_retransmits == 0) {
+      rare.head_first_retransmit = segment.packet;
+      rare.head_most_bytes = rare.head_least_bytes = bytes;
+      rare.head_smaller = {};
+    }
+    // Less than a tenth is not what gets a packet through.
+    if (!rare.head_smaller && std::uint64_t{bytes} * 10 < std::uint64_t{rare.head_most_bytes} * 9) {
+      rare.head_smaller = segment.packet;
+      rare.head_in_vain = rare.head_retransmits;
+    }
+    rare.head_most_bytes = std::max(rare.head_most_bytes, bytes);
+    rare.head_least_bytes = std::min(rare.head_least_bytes, bytes);
+    ++rare.head_retransmits;
     rare.head_retransmit = segment.packet;
   }
 }

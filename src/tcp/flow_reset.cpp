@@ -38,15 +38,14 @@ void Flow::on_rst(Context& context, const Segment& segment, Side from) {
   if (!rst_is_effective(segment, from)) {
     note(Oddity::rst_ignored);
     if (!rare.ignored_rst) rare.ignored_rst = segment.packet;
+    note_stepped_rst(segment, from);
     remember_early_rst(segment, from);
     return;
   }
   if (rare.rst) return;
   const Side peer = other(from);
   rare.rst = segment.packet;
-  rare.rst_ttl = segment.ttl;
-  rare.rst_ip_id = segment.ip_id;
-  rare.rst_window = segment.window;
+  if (!rare.first_rst) note_rst_sender(segment, from);
   if (half(from).base_known) {
     const std::int64_t at = half(from).space.offset(segment.seq, record.side(from).next);
     rare.rst_seq = at > 0 ? static_cast<Offset>(at) : 0;
@@ -58,6 +57,50 @@ void Flow::on_rst(Context& context, const Segment& segment, Side from) {
   }
   record.side(from).state = step(record.side(from).state, Signal::rst);
   context.streams.on_rst(record, from);
+}
+
+void Flow::note_rst_sender(const Segment& segment, Side from) {
+  const SideRecord& own = record.side(from);
+  SideTrouble& rare = trouble(from);
+  rare.first_rst = segment.packet;
+  rare.rst_ttl = segment.ttl;
+  rare.rst_ip_id = segment.ip_id;
+  rare.rst_window = segment.window;
+  rare.ttl_before_rst = own.last_ttl;
+  // A kernel takes 0 where it has no socket any more. After a while the counter may have served
+  // other connections; a step back by little is a matter of recording order.
+  constexpr std::uint8_t kEnoughSteps = 3;
+  constexpr std::uint16_t kNear = 0x400;
+  constexpr Duration kSoon = std::chrono::seconds{1};
+  const bool counts = own.ip_id_steps >= kEnoughSteps && own.ip_id_steps != SideRecord::kNoCounter;
+  const auto ahead = static_cast<std::uint16_t>(segment.ip_id - own.last_ip_id);
+  const bool near = ahead <= kNear || ahead >= 0x10000 - kNear;
+  const bool soon = segment.packet.time - own.last.time <= kSoon;
+  rare.rst_ip_id_astray = counts && segment.ip_id != 0 && !near && soon;
+}
+
+// Devices guess numbers further on in the hope that one of them is right (Weaver, Sommer, Paxson,
+// NDSS 2009). Who has sent a RST sends no data that could move the number on.
+void Flow::note_stepped_rst(const Segment& segment, Side from) {
+  const SideRecord& own = record.side(from);
+  SideTrouble& rare = trouble(from);
+  if (!rare.rst || rare.stepped_rst || !half(from).base_known) return;
+  constexpr Duration kTogether = std::chrono::milliseconds{100};
+  if (segment.packet.time - rare.rst.time > kTogether) return;
+  constexpr std::int64_t kFarthest = 1 << 20;
+  const std::int64_t at = half(from).space.offset(segment.seq, own.next);
+  const auto number =
+      static_cast<std::int64_t>(std::max({rare.rst_seq, own.next + (own.fin ? 1 : 0), own.acked}));
+  if (at > number && at - number < kFarthest) rare.stepped_rst = segment.packet;
+}
+
+void Flow::note_after_rst(const Segment& segment, Side from, Offset begin) {
+  SideRecord& own = record.side(from);
+  if (!own.trouble_ptr) return;
+  SideTrouble& rare = *own.trouble_ptr;
+  if (!rare.first_rst || rare.after_rst || begin < rare.rst_seq) return;
+  constexpr Duration kReordering = std::chrono::milliseconds{3};
+  if (segment.packet.time - rare.first_rst.time > kReordering) rare.after_rst = segment.packet;
 }
 
 // A RST may be recorded a moment before the last data of its sender.

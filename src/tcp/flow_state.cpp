@@ -27,7 +27,10 @@ Handshake handshake(const FlowRecord& flow) {
   // After an answer of any kind an ICMP error would be a soft one.
   if (says_unreachable(flow.trouble()) && !flow.has(Oddity::icmp_soft_error))
     return Handshake::unreachable;
-  return flow.s().packets == 0 ? Handshake::unanswered : Handshake::incomplete;
+  // A packet of an earlier connection is no answer where the SYN was repeated without another one.
+  const std::uint32_t of_earlier = flow.trouble().challenges;
+  const bool answered = flow.s().packets > 0 || of_earlier > 1 || of_earlier >= flow.c().syns;
+  return answered ? Handshake::incomplete : Handshake::unanswered;
 }
 
 EndedBy ended_by(const FlowRecord& flow) {

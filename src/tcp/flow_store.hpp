@@ -40,6 +40,7 @@ struct Attempt {
   Handle previous = kNoHandle;
   Age age;
   std::unique_ptr<std::array<PacketRef, kMaxSynTimes>> times;  // null while there was one SYN
+  std::uint32_t clock = 0;                                     // see FlowRecord::syn_clock
   std::uint16_t syns = 0;
   std::uint16_t oddities = 0;
   std::uint16_t window = 0;

@@ -12,6 +12,7 @@
 #include "tcp/fallbacks.hpp"
 #include "tcp/flow_store.hpp"
 #include "tcp/hashing.hpp"
+#include "tcp/options.hpp"
 #include "tcp/roles.hpp"
 
 namespace httpdiag::tcp {
@@ -80,6 +81,8 @@ class Tracker::Impl {
   bool on_copy(const Segment& segment, Handle handle, PacketRef original);
   bool answered_between(const Segment& segment, Handle handle, PacketRef original);
   Handle home_of(const Segment& segment, std::uint32_t hash, Handle newest);
+  bool of_predecessor(const Segment& segment, const Attempt& a);
+  void tell_successor(const Segment& segment, Handle newest, Handle older);
   Handle nearer(const Segment& segment, Handle newest, Handle older);
   void hand_over(Attempt& attempt, const Segment& segment);
   void hand_over(Handle handle, std::uint64_t content, const Segment& segment);
@@ -167,6 +170,9 @@ void Tracker::Impl::on_segment(const Arrival& arrival) {
 void Tracker::Impl::on_unexpected(const Arrival& arrival, Handle newest) {
   const Segment& segment = arrival.segment;
   const Handle handle = home_of(segment, arrival.tuple_hash, newest);
+  if (newest != kNoHandle && handle != newest && store_.previous(newest) == handle) {
+    tell_successor(segment, newest, handle);
+  }
   if (FlowStore::is_attempt(handle)) {
     hand_over(store_.attempt(handle), segment);
   } else {
@@ -205,7 +211,7 @@ Handle Tracker::Impl::home_of(const Segment& segment, std::uint32_t hash, Handle
   if (FlowStore::is_attempt(newest)) {
     const Attempt& a = store_.attempt(newest);
     const bool from_client = plain_syn(segment) && segment.source == a.client;
-    if (!from_client) return promote(newest);
+    if (!from_client) return of_predecessor(segment, a) ? a.previous : promote(newest);
     if (segment.seq != a.isn) return open_again(segment, hash, newest);
     return segment.payload_length == 0 ? newest : promote(newest);
   }
@@ -217,6 +223,39 @@ Handle Tracker::Impl::home_of(const Segment& segment, std::uint32_t hash, Handle
   const Handle older = store_.previous(newest);
   if (older == kNoHandle || FlowStore::is_attempt(older)) return newest;
   return nearer(segment, newest, older);
+}
+
+/// The connection that had the tuple before this attempt explains the segment, and the SYN does
+/// not.
+bool Tracker::Impl::of_predecessor(const Segment& segment, const Attempt& a) {
+  if (a.previous == kNoHandle || FlowStore::is_attempt(a.previous)) return false;
+  const bool answers_syn =
+      segment.source == a.server && segment.flags.has(TcpFlags::ack) && segment.ack == a.isn + 1;
+  if (answers_syn || segment.flags.has(TcpFlags::syn)) return false;
+  // As far as a window reaches without scaling, and some; what is further away was never said.
+  constexpr std::uint64_t kNear = 1 << 20;
+  const Flow& earlier = store_.slot(a.previous).flow;
+  return earlier.distance(segment, sender(segment, earlier.record)) <= kNear;
+}
+
+// A server that still has the earlier connection answers the SYN from there, and the client's
+// kernel refuses that (RFC 9293 §3.5.1, RFC 5961 §4): by their numbers both belong to `older`.
+void Tracker::Impl::tell_successor(const Segment& segment, Handle newest, Handle older) {
+  if (segment.payload_length > 0 || segment.flags.has(TcpFlags::syn | TcpFlags::fin)) return;
+  const FlowRecord& earlier = store_.slot(older).flow.record;
+  const bool answer = segment.source == earlier.server && !segment.flags.has(TcpFlags::rst);
+  if (FlowStore::is_attempt(newest)) {
+    if (!answer) return;
+    newest = promote(newest);
+  }
+  Flow& flow = store_.slot(newest).flow;
+  const FlowRecord& record = flow.record;
+  if (!record.c().syn || record.s().syn || record.has(Oddity::synack_missing)) return;
+  if (answer) {
+    flow.note_predecessor(segment, earlier);
+  } else if (segment.flags.has(TcpFlags::rst) && segment.source == record.client) {
+    flow.note_refused(segment);
+  }
 }
 
 Handle Tracker::Impl::nearer(const Segment& segment, Handle newest, Handle older) {
@@ -295,6 +334,7 @@ Handle Tracker::Impl::open_attempt(const Segment& segment, std::uint32_t hash) {
   a.window_scale = segment.window_scale;
   a.ttl = segment.ttl;
   a.hints = segment.hints;
+  a.clock = timestamp_of(segment).value_or(0);
   return handle;
 }
 
@@ -340,6 +380,7 @@ FlowRecord& Tracker::Impl::fill_from(const Attempt& a, Flow& flow) {
     flow.on_segment(context_, syn, Side::client, 0);
   }
   record.last = record.sides[0].last = a.last;
+  record.syn_clock = a.clock;
   return record;
 }
 

@@ -113,6 +113,8 @@ bool modifier(Cursor& line, Action& action) {
     action.mss = number(1, 65535);
   else if (line.accept("ts"))
     action.ts_value = number(0, 0xffff'ffff), action.ts_echo = number(0, 0xffff'ffff);
+  else if (line.accept("sack"))
+    action.sack_from = number(0, kFarOffset), action.sack_to = number(0, kFarOffset);
   else if (line.accept("type"))
     action.packet_type = number(0, 255);
   else if (line.accept("vlan"))

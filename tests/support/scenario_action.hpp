@@ -22,8 +22,8 @@ struct Action {
   bool probe = false;
   const std::vector<Sent>* again = nullptr;  // retransmission
 
-  std::optional<std::int64_t> seq, ack, window, ttl, id, ts_value, ts_echo, wscale, mss,
-      packet_type;
+  std::optional<std::int64_t> seq, ack, window, ttl, id, ts_value, ts_echo, sack_from, sack_to,
+      wscale, mss, packet_type;
   std::optional<std::vector<std::uint16_t>> vlans;
   std::size_t split = 0, fragment = 0, snap = 0;
   Nanoseconds gap{0}, delay{0}, arrives{0}, stamp{0};

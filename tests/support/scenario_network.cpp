@@ -132,6 +132,10 @@ std::string Network::options(const Peer& self, const Peer& other, const Action& 
         .u32(static_cast<std::uint64_t>(action.ts_value.value_or(timestamp())))
         .u32(static_cast<std::uint64_t>(action.ts_echo.value_or(echo)));
   }
+  if (action.sack_from && action.sack_to) {  // RFC 2018 §3
+    bytes.u8(1).u8(1).u8(5).u8(10);
+    bytes.u32(other.number(*action.sack_from)).u32(other.number(*action.sack_to));
+  }
   if (syn && wscale >= 0) bytes.u8(1).u8(3).u8(3).u8(static_cast<std::uint64_t>(wscale));
   return bytes.take();
 }

@@ -26,10 +26,28 @@ class Fields final : public StreamSink {
   void add(Duration duration) { add(static_cast<std::uint64_t>(duration.count())); }
 
   void add(const SideTrouble& t) {
-    for (const PacketRef packet :
-         {t.rst, t.ignored_rst, t.head_first_retransmit, t.head_retransmit, t.stall_begin,
-          t.stall_end, t.zero_window_since, t.zero_window_begin, t.zero_window_end, t.window_probe,
-          t.gap_noticed, t.snaplen_cut, t.differing[0], t.differing[1]}) {
+    for (const PacketRef packet : {t.rst,
+                                   t.ignored_rst,
+                                   t.head_first_retransmit,
+                                   t.head_retransmit,
+                                   t.stall_begin,
+                                   t.stall_end,
+                                   t.zero_window_since,
+                                   t.zero_window_begin,
+                                   t.zero_window_end,
+                                   t.window_probe,
+                                   t.gap_noticed,
+                                   t.snaplen_cut,
+                                   t.differing[0],
+                                   t.differing[1],
+                                   t.first_rst,
+                                   t.after_rst,
+                                   t.stepped_rst,
+                                   t.head_smaller,
+                                   t.beyond_head,
+                                   t.shrunk.first,
+                                   t.shrunk.smaller,
+                                   t.shrunk.acked_by}) {
       add(packet);
     }
     for (const PacketRef packet : t.syn_times) add(packet);
@@ -39,7 +57,8 @@ class Fields final : public StreamSink {
     }
     for (const std::uint32_t number :
          {t.rsts, t.head_retransmits, t.most_head_retransmits, t.retransmitted, t.spurious,
-          t.out_of_order, t.window_probes, t.keepalives, t.unanswered_keepalives}) {
+          t.out_of_order, t.window_probes, t.keepalives, t.unanswered_keepalives, t.head_most_bytes,
+          t.head_least_bytes, t.head_in_vain, t.shrunk.in_vain}) {
       add(number);
     }
     for (const Duration duration : {t.longest_stall, t.longest_zero_window}) add(duration);
@@ -55,6 +74,11 @@ class Fields final : public StreamSink {
     for (const std::uint32_t number : {s.packets, s.payload_packets, s.isn, s.window}) add(number);
     for (const std::uint16_t number : {s.syns, s.fins, s.mss}) add(number);
     add(static_cast<std::uint64_t>(s.window_scale + 1));
+    for (const std::uint32_t number :
+         {std::uint32_t{s.last_ttl}, std::uint32_t{s.ip_id_steps}, std::uint32_t{s.last_ip_id},
+          std::uint32_t{s.longest}, s.longest_begin, std::uint32_t{s.trouble().ttl_before_rst}}) {
+      add(number);
+    }
     add(s.ttl);
     add(s.hints.bits);
     add(static_cast<std::uint64_t>(s.state));

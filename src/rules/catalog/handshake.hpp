@@ -86,7 +86,7 @@ inline constexpr std::array kHandshakeRules{
             "held an older connection with the same addresses and ports. The client's kernel "
             "answers with a RST, which clears the old state, and repeats the SYN, mostly a second "
             "later. If no connection comes about, this is the flow's label; otherwise it explains "
-            "the delay.",
+            "the delay. Where the capture has the older connection too, its state is named.",
         .guards =
             "A late ACK of the previous connection that costs nothing, because the right SYN-ACK "
             "follows without a repeated SYN. A correct SYN-ACK answered by a RST is "
@@ -123,6 +123,35 @@ inline constexpr std::array kHandshakeRules{
                   "dropped under load: raise net.core.somaxconn and the listen backlog, and fix a "
                   "stalled accept loop. Client: reuse connections.",
         .references = "RFC 6298 section 2; Linux ip-sysctl: tcp_syn_linear_timeouts; listen(2)",
+    },
+    RuleInfo{
+        .label = Label::syn_ignored_suspect,
+        .id = "syn-ignored-suspect",
+        .title = "SYN may have been ignored for its timestamp",
+        .scope = Scope::flow,
+        .role = Role::annotation,
+        .phase = Phase::connect,
+        .severity = Severity::info,
+        .party = Party::server_host,
+        .confidence = Confidence::low,
+        .what =
+            "A SYN got no answer, and its TCP timestamp is lower than that of another connection "
+            "from the same address which the same server had closed with within 60 s before; SYNs "
+            "with higher timestamps were answered. Several hosts behind one NAT address look like "
+            "one host whose clock runs backwards, and old kernels with tcp_tw_recycle drop such "
+            "SYNs without a word.",
+        .guards =
+            "A SYN with as low a timestamp that was answered within these 60 s refutes it. Without "
+            "timestamps in both packets nothing is said. The clocks of several hosts differ by "
+            "chance as well: this is a hint beside syn-retries-exhausted, connect-abandoned or "
+            "connect-slow, never the verdict.",
+        .symptoms =
+            "nstat: TcpExtPAWSPassive grows; netstat: passive connections rejected because of time "
+            "stamp; People: only some of the clients behind one address cannot connect",
+        .remedy = "Server host: net.ipv4.tcp_tw_recycle=0 (Linux 4.12 removed it), or a newer "
+                  "kernel. Ask "
+                  "for the same in load balancers and firewalls on the way.",
+        .references = "RFC 7323 section 5 (PAWS) and appendix G; RFC 6191",
     },
     RuleInfo{
         .label = Label::connection_unused,

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the path does to packets: long ones that it swallows (taxonomy 63), RSTs that it makes (65),
+// and short ones that wait for an ACK (64).
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "rules/finding_builder.hpp"
+#include "rules/icmp_words.hpp"
+#include "rules/rule_lists.hpp"
+
+namespace httpdiag::rules {
+
+namespace {
+
+std::string_view words(Side side) { return side == Side::client ? "client" : "server"; }
+
+/// The longest segment that `side` can put on the wire.
+std::uint32_t full_size(const FlowRecord& flow, Side side) {
+  const std::uint32_t longest = flow.side(side).longest;
+  const std::uint32_t mss = flow.side(other(side)).mss;
+  return mss != 0 ? std::min(longest, mss) : longest;
+}
+
+bool is_full(std::uint32_t bytes, std::uint32_t full, const Thresholds& limits) {
+  return bytes >= limits.pmtu_min_bytes && bytes >= limits.pmtu_full_share * full;
+}
+
+/// A router on the way says so: "fragmentation needed" (RFC 1191), "packet too big" (RFC 4443).
+bool said_too_big(const FlowTrouble& trouble) {
+  if (!trouble.icmp) return false;
+  return trouble.icmp_v6 ? trouble.icmp_type == 2
+                         : trouble.icmp_type == 3 && trouble.icmp_code == 4;
+}
+
+/// The head of this side's tape is of full size, was sent again and again at that size, and never
+/// arrived, while it is known that something shorter did.
+bool loses_long_ones(const FlowRecord& flow, Side side, const Thresholds& limits) {
+  const SideRecord& own = flow.side(side);
+  const SideTrouble& trouble = own.trouble();
+  if (trouble.head_retransmits < limits.unacked_min_retransmits) return false;
+  if (own.acked >= own.next || own.acked > own.longest_begin) return false;
+  const std::uint32_t full = full_size(flow, side);
+  if (!is_full(trouble.head_least_bytes, full, limits)) return false;
+  if (trouble.sacked_bytes >= limits.pmtu_full_share * full) return false;  // a long one arrived
+  return trouble.beyond_head || said_too_big(flow.trouble());
+}
+
+FindingBuilder long_ones_lost(const FlowRecord& flow, Side side) {
+  const SideTrouble& trouble = flow.side(side).trouble();
+  const FlowTrouble& rare = flow.trouble();
+  const bool told = said_too_big(rare);
+  std::string detail = fmt::format(
+      "The {}'s segment of {} was sent again {} and never acknowledged, while ", words(side),
+      base::count(trouble.head_most_bytes, "byte"), base::count(trouble.head_retransmits, "time"));
+  detail += trouble.beyond_head
+                ? fmt::format("{} behind it arrived", base::count(trouble.sacked_bytes, "byte"))
+                : std::string{"a router said that it was too big"};
+  detail += ": something on the way drops long packets";
+  if (told) {
+    detail += fmt::format(" ({}{})", to_string(rare.icmp_reporter),
+                          rare.icmp_mtu != 0 ? fmt::format(", MTU {}", rare.icmp_mtu) : "");
+  }
+  FindingBuilder finding{Label::pmtu_blackhole, detail + '.'};
+  finding.evidence(trouble.beyond_head, other(side), "selective ACK of shorter bytes behind it")
+      .evidence(trouble.head_first_retransmit, side, "sent again, at full size")
+      .evidence(trouble.head_retransmit, side, "last time")
+      .fault(Party::network, told ? Confidence::high : Confidence::medium,
+             told ? "" : "a firewall drops this one segment for what is in it")
+      .fact("direction", std::string{side == Side::client ? "c2s" : "s2c"})
+      .fact("segment_bytes", std::int64_t{trouble.head_most_bytes})
+      .fact("retransmissions", std::int64_t{trouble.head_retransmits})
+      .seen_as(
+          "Client: read timed out, though small requests work. Server: nothing, or a request that "
+          "never became whole.");
+  if (told) {
+    finding.evidence(rare.icmp, std::nullopt, icmp_evidence(rare))
+        .fact("reported_by", to_string(rare.icmp_reporter))
+        .fact("mtu", std::int64_t{rare.icmp_mtu});
+  }
+  return finding;
+}
+
+/// It got through in the end, in smaller pieces.
+std::optional<Finding> shrunk(const FlowRecord& flow, Side side, const Thresholds& limits) {
+  const SideTrouble::Shrunk& was = flow.side(side).trouble().shrunk;
+  if (!was.longest_yet || was.in_vain < limits.unacked_min_retransmits) return std::nullopt;
+  if (!is_full(was.most_bytes, full_size(flow, side), limits)) return std::nullopt;
+  FindingBuilder finding{
+      Label::pmtu_blackhole,
+      fmt::format(
+          "The {}'s segment of {} was sent again {} in vain; {} of it got through after {}.",
+          words(side), base::count(was.most_bytes, "byte"), base::count(was.in_vain, "time"),
+          base::count(was.bytes, "byte"), base::duration(was.acked_by.time - was.first.time))};
+  finding.evidence(was.first, side, "sent again, at full size")
+      .evidence(was.smaller, side, "sent again, shorter")
+      .evidence(was.acked_by, other(side), "its ACK")
+      .severity(Severity::warning)
+      .fault(Party::network, Confidence::medium, "the short one was lucky")
+      .fact("direction", std::string{side == Side::client ? "c2s" : "s2c"})
+      .fact("segment_bytes", std::int64_t{was.most_bytes})
+      .fact("smaller_bytes", std::int64_t{was.bytes})
+      .fact("retransmissions", std::int64_t{was.in_vain});
+  const FlowTrouble& rare = flow.trouble();
+  if (said_too_big(rare)) {
+    finding.evidence(rare.icmp, std::nullopt, icmp_evidence(rare))
+        .fault(Party::network, Confidence::high, "")
+        .fact("mtu", std::int64_t{rare.icmp_mtu});
+  }
+  return finding.build();
+}
+
+}  // namespace
+
+std::optional<Finding> pmtu_blackhole(const ExchangeFacts& facts, const Thresholds& limits) {
+  const FlowRecord& flow = facts.flow.flow;
+  const Exchange& x = facts.exchange;
+  if (x.response_missing || facts.flow.server_unheard || facts.flow.client_unheard)
+    return std::nullopt;
+  if (!facts.answered) {
+    const Offset lost = flow.c().acked;
+    const bool reset = flow.s().trouble().rst.number > x.request.first.number;
+    if (reset || facts.request_acked || lost < facts.q0 || lost >= facts.q1) return std::nullopt;
+    if (!loses_long_ones(flow, Side::client, limits)) return std::nullopt;
+    return long_ones_lost(flow, Side::client)
+        .evidence(x.request.first, Side::client, words_for_request_evidence(x))
+        .evidence(facts.close)
+        .build();
+  }
+  const Offset lost = flow.s().acked;
+  if (lost < x.response->begin || lost >= x.response->end) return std::nullopt;
+  if (x.client_closed_before_response || flow.s().trouble().rst) return std::nullopt;
+  if (!loses_long_ones(flow, Side::server, limits)) return std::nullopt;
+  return long_ones_lost(flow, Side::server)
+      .evidence(x.request.first, Side::client, words_for_request_evidence(x))
+      .evidence(facts.close_after_response)
+      .build();
+}
+
+std::optional<Finding> flow_pmtu_blackhole(const FlowFacts& facts, const Thresholds& limits) {
+  if (facts.server_unheard || facts.client_unheard) return std::nullopt;
+  for (const Side side : {Side::client, Side::server}) {
+    const SideTrouble& trouble = facts.flow.side(side).trouble();
+    if (trouble.head_retransmits > 0 && loses_long_ones(facts.flow, side, limits))
+      return long_ones_lost(facts.flow, side).build();
+    if (trouble.shrunk.in_vain > 0) {
+      if (auto finding = shrunk(facts.flow, side, limits)) return finding;
+    }
+  }
+  return std::nullopt;
+}
+
+bool may_be_delayed_ack(const Message& message, const Thresholds& limits) {
+  if (!message.pause_acked) return false;
+  const Duration waited = message.pause_acked.time - message.pause_begin.time;
+  const Duration behind = message.pause_end.time - message.pause_acked.time;
+  return waited >= limits.delayed_ack_min && behind >= Duration{0} &&
+         behind <= limits.delayed_ack_follow;
+}
+
+std::optional<Finding> delayed_ack_stall(const ExchangeFacts& facts, const Thresholds& limits) {
+  const Exchange& x = facts.exchange;
+  const Duration rtt = facts.flow.flow.rtt;
+  if (rtt == Duration{0}) return std::nullopt;
+  for (const Side side : {Side::client, Side::server}) {
+    if (side == Side::server && !x.response) continue;
+    const Message& message = side == Side::client ? x.request : *x.response;
+    if (message.has_gap || !may_be_delayed_ack(message, limits)) continue;
+    // Waiting for any ACK costs a round trip; what is beyond that is the delay of the ACK.
+    const Duration delay = message.pause() - rtt;
+    if (delay < limits.delayed_ack_min || delay > limits.delayed_ack_max) continue;
+    const std::string_view what = side == Side::client ? "request" : "response";
+    FindingBuilder finding{
+        Label::delayed_ack_stall,
+        fmt::format("The {} left in pieces, and one of them {} after the one before it, when the "
+                    "{}'s delayed ACK came: {} lost to Nagle's algorithm.",
+                    what, base::duration(message.pause()), words(other(side)),
+                    base::duration(delay))};
+    finding.evidence(message.pause_begin, side, fmt::format("{} so far", what))
+        .evidence(message.pause_acked, other(side), "bare ACK of it")
+        .evidence(message.pause_end, side, "the next piece, at once")
+        .fault(side == Side::client ? Party::client_app : Party::server_app, Confidence::medium,
+               "the application paused for as long by chance")
+        .fact("direction", std::string{side == Side::client ? "c2s" : "s2c"})
+        .fact("wasted_us", std::optional{delay});
+    return finding.build();
+  }
+  return std::nullopt;
+}
+
+namespace {
+
+/// What speaks for another sender of a side's RST.
+struct Signs {
+  bool ttl = false;
+  bool ip_id = false;
+  bool went_on = false;
+  bool stepped = false;
+  int count() const { return int{ttl} + int{ip_id} + int{went_on} + int{stepped}; }
+};
+
+Signs signs_of(const FlowRecord& flow, Side side, const Thresholds& limits) {
+  const SideTrouble& trouble = flow.side(side).trouble();
+  return {.ttl = reset_from_elsewhere(flow, side, limits),
+          .ip_id = trouble.rst_ip_id_astray,
+          .went_on = static_cast<bool>(trouble.after_rst),
+          .stepped = static_cast<bool>(trouble.stepped_rst)};
+}
+
+/// Nothing but its SYN-ACK is there to compare with, which a SYN proxy may have sent.
+bool handshake_alone(const SideRecord& own) { return own.packets <= own.trouble().rsts + own.syns; }
+
+Confidence how_sure(const Signs& signs, const SideRecord& own) {
+  if (signs.count() >= 2) return Confidence::high;
+  if (signs.ip_id || (signs.ttl && handshake_alone(own))) return Confidence::low;
+  return Confidence::medium;
+}
+
+std::string reasons(const Signs& signs, const SideRecord& own, Side side) {
+  const SideTrouble& trouble = own.trouble();
+  std::vector<std::string> all;
+  if (signs.ttl) {
+    all.push_back(fmt::format("its TTL is {}, that of the {}'s other packets {}", trouble.rst_ttl,
+                              words(side), own.last_ttl));
+  }
+  if (signs.ip_id)
+    all.push_back(fmt::format("its IP id {} does not follow from the {}'s, which count up",
+                              trouble.rst_ip_id, words(side)));
+  if (signs.went_on)
+    all.push_back(fmt::format("the {} went on behind it as if nothing had happened", words(side)));
+  if (signs.stepped) all.push_back("another one with a higher number came with it");
+  std::string text;
+  for (const std::string& reason : all) text += (text.empty() ? "" : "; ") + reason;
+  return text;
+}
+
+}  // namespace
+
+std::optional<Finding> rst_injection_suspect(const FlowFacts& facts, const Thresholds& limits) {
+  const FlowRecord& flow = facts.flow;
+  if (!flow.c().trouble().first_rst && !flow.s().trouble().first_rst) return std::nullopt;
+  const Signs of_client = signs_of(flow, Side::client, limits);
+  const Signs of_server = signs_of(flow, Side::server, limits);
+  const Side side = of_client.count() > of_server.count() ? Side::client : Side::server;
+  const Signs& signs = side == Side::client ? of_client : of_server;
+  if (signs.count() == 0) return std::nullopt;
+  const SideRecord& own = flow.side(side);
+  const SideTrouble& trouble = own.trouble();
+  FindingBuilder finding{
+      Label::rst_injection_suspect,
+      fmt::format("The RST in the {}'s name was probably sent by a device between the hosts, not "
+                  "by the {} itself: {}.",
+                  words(side), words(side), reasons(signs, own, side))};
+  finding.evidence(trouble.first_rst, side, fmt::format("RST with the {}'s address", words(side)))
+      .evidence(own.syn, side, side == Side::client ? "SYN" : "SYN-ACK")
+      .evidence(trouble.stepped_rst, side, "another RST, further on")
+      .evidence(trouble.after_rst, side, fmt::format("the {} goes on", words(side)))
+      .fault(Party::network, how_sure(signs, own),
+             handshake_alone(own) ? "a load balancer or SYN proxy answered the SYN in the host's "
+                                    "name, and the RST is the host's"
+                                  : "a load balancer or NAT in front of the host, which may do so "
+                                    "by right")
+      .fact("side", std::string{words(side)})
+      .fact("rst_ttl", std::int64_t{trouble.rst_ttl})
+      .fact("usual_ttl", std::int64_t{own.last_ttl})
+      .fact("ttl_differs", signs.ttl)
+      .fact("ip_id_differs", signs.ip_id)
+      .fact("sender_went_on", signs.went_on)
+      .fact("stepped", signs.stepped);
+  return finding.build();
+}
+
+}  // namespace httpdiag::rules
