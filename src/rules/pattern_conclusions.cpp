@@ -286,7 +286,9 @@ void PatternCollector::add_flood_findings(Report& report) const {
         fmt::format("{} sent SYN-ACKs to {} connections within {} and got no ACK for any of them, "
                     "from {}: a SYN flood, or a way back that is cut for all.",
                     to_string(server), window.most, base::duration(limits.flood_window),
-                    half_open.sources.size() == 1 ? std::string{"one address"} : fmt::format("{} addresses", half_open.sources.size()))};
+                    half_open.sources.size() == 1
+                        ? std::string{"one address"}
+                        : fmt::format("{} addresses", half_open.sources.size()))};
     finding.evidence(window.from, Side::server, "SYN-ACK, the first of the window")
         .evidence(window.to, Side::server, "SYN-ACK, the last of the window")
         .severity(Severity::warning)

@@ -38,8 +38,11 @@ FindingBuilder& request_and_ack(FindingBuilder& finding, const ExchangeFacts& fa
 }
 
 /// Nobody can keep a limit of less than a second; a longer one is for both to agree on.
-void blame_impatience(FindingBuilder& finding, Duration waited, bool sure) {
-  if (waited < std::chrono::seconds{1}) {
+void blame_impatience(FindingBuilder& finding, Duration waited, const Thresholds& limits,
+                      bool sure) {
+  // A timer of a second may fire a moment before it is over, as the capture sees it.
+  const Duration limit = match_timeout(waited, limits, limits.known_timeouts).value_or(waited);
+  if (limit < std::chrono::seconds{1}) {
     finding.fault(Party::client_app, Confidence::medium, "the server was to answer at once");
   } else {
     finding.fault(Party::server_app, sure ? Confidence::medium : Confidence::low,
@@ -253,7 +256,7 @@ std::optional<Finding> client_timeout(const ExchangeFacts& facts, const Threshol
         .fault(Party::client_app, Confidence::low,
                "it only half-closed and read on, and the server ended the connection unanswered");
   } else {
-    blame_impatience(finding, facts.after_request, confidence == Confidence::high);
+    blame_impatience(finding, facts.after_request, limits, confidence == Confidence::high);
   }
   if (facts.exchange.interim) {
     finding.evidence(facts.exchange.interim, Side::server,
@@ -317,7 +320,7 @@ std::optional<Finding> late_response(const ExchangeFacts& facts, const Threshold
   if (lost) {
     finding.fault(Party::network, Confidence::medium, "the client host stopped receiving");
   } else {
-    blame_impatience(finding, drawn_only ? took : waited, true);
+    blame_impatience(finding, drawn_only ? took : waited, limits, true);
   }
   return finding.build();
 }

@@ -3,6 +3,7 @@
 // ../shared/pcaps/lab. Their words are mapped to our labels in one table.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -66,6 +67,53 @@ const std::map<std::string, Words> kEnds = {
     {"never-opened", {"none", "server-rst"}},
 };
 
+/// Our parties by the truth's words. That nobody broke a rule is no accusation either.
+std::string side_of(Party party) {
+  switch (party) {
+    case Party::client_app:
+    case Party::client_host:
+      return "client";
+    case Party::server_app:
+    case Party::server_host:
+      return "server";
+    case Party::network:
+      return "network";
+    case Party::capture:
+      return "capture";
+    case Party::none:
+    case Party::unknown:
+      break;
+  }
+  return "unknown";
+}
+
+/// Who is named for what the flow is called by, or, where nothing went wrong, beside it.
+Words accused(const FlowReport& flow) {
+  Words sides;
+  const auto take = [&](const std::vector<Finding>& findings) {
+    for (const Finding& finding : findings) {
+      if (flow.label == Label::ok || finding.label == flow.label)
+        sides.insert(side_of(finding.fault.party));
+    }
+  };
+  take(flow.findings);
+  for (const ExchangeReport& exchange : flow.exchanges) take(exchange.findings);
+  if (sides.empty()) sides.insert("unknown");
+  return sides;
+}
+
+void expect_fault(const json& truth, const FlowReport& ours) {
+  if (truth["failure"].is_null() || truth["fault"].is_null()) return;
+  Words right{truth["fault"].get<std::string>()};
+  if (truth.contains("fault_acceptable")) {
+    for (const auto& word : truth["fault_acceptable"]) right.insert(word.get<std::string>());
+  }
+  const Words sides = accused(ours);
+  EXPECT_TRUE(std::any_of(sides.begin(), sides.end(),
+                          [&](const std::string& side) { return right.contains(side); }))
+      << "truth says " << truth["fault"] << ", we say " << *sides.begin();
+}
+
 bool in(const std::map<std::string, Words>& table, const std::string& word,
         const std::string& ours) {
   const auto row = table.find(word);
@@ -119,6 +167,7 @@ void expect_flow(const json& truth, const FlowReport& ours) {
     if (in(kSameAs, failure, label) || !kSameAs.contains(wrong)) continue;
     EXPECT_FALSE(in(kSameAs, wrong, label)) << "must not say " << wrong;
   }
+  expect_fault(truth, ours);
   if (truth["severity"] == "ok") {
     EXPECT_LT(ours.severity, Severity::error) << label;
   }
