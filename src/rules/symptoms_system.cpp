@@ -74,6 +74,9 @@ constexpr std::array kSymptoms{
 
     Symptom{"netstat, ss", "SYN_RECV|半连接|SYN-RECV|SYN_RCVD|SYN-RECEIVED|possible SYN flooding", "handshake-not-completed"},
     Symptom{"netstat, ss", "SYN_SENT|SYN-SENT", "syn-retries-exhausted connect-abandoned connect-slow"},
+    Symptom{"nstat", "PAWSPassive|TcpExtPAWSPassive|passive connections rejected because of time stamp|tcp_tw_recycle", "syn-ignored-suspect"},
+    Symptom{"nstat", "DelayedACKs|TcpExtDelayedACKs|Nagle|TCP_NODELAY|delayed ACK|40 ms longer", "delayed-ack-stall"},
+    Symptom{"ping, ICMP", "fragmentation needed|Frag needed|packet too big|Message too long|EMSGSIZE|MTU black hole|PMTU|path MTU", "pmtu-blackhole"},
     Symptom{"netstat, ss", "CLOSE_WAIT|CLOSE-WAIT", "close-wait-lingering request-on-half-closed",
             "The peer closed and this side's application did not. A request that is then sent fails."},
     Symptom{"netstat, ss", "TIME_WAIT|TIME-WAIT", "timewait-buildup"},

@@ -98,7 +98,7 @@ Words accused(const FlowReport& flow) {
   };
   take(flow.findings);
   for (const ExchangeReport& exchange : flow.exchanges) take(exchange.findings);
-  if (sides.empty()) sides.insert("unknown");
+  if (flow.label == Label::ok || sides.empty()) sides.insert("unknown");
   return sides;
 }
 
