@@ -87,7 +87,9 @@ struct SideTrouble {
   std::uint16_t rst_window = 0;
   bool rst_has_ack = false;
   // Who else may have sent it (taxonomy 65). Of the first RST that was effective, also where it
-  // proved to be without effect later, as are rst_ttl, rst_ip_id and rst_window.
+  // proved to be without effect later.
+  std::uint8_t first_rst_ttl = 0;
+  std::uint16_t first_rst_ip_id = 0;
   std::uint8_t ttl_before_rst = 0;  // of the last segment in front of it; 0: there was none
   bool rst_ip_id_astray = false;    // this side's IPv4 ids count up, and its own is no next one
   PacketRef first_rst;
@@ -106,7 +108,7 @@ struct SideTrouble {
   std::uint32_t head_in_vain = 0;  // those before it
   PacketRef beyond_head;           // the peer's first selective ACK of bytes beyond it (RFC 2018)
   std::uint32_t sacked_bytes = 0;  // the longest block of such an ACK
-  // The first head that came through only when it was sent in smaller pieces.
+  // A head that came through only when it was sent in smaller pieces: the one that took longest.
   struct Shrunk {
     PacketRef first, smaller, acked_by;  // retransmissions, and the ACK
     std::uint32_t in_vain = 0;           // retransmissions before the first smaller one

@@ -107,15 +107,20 @@ FlowFacts measure(const FlowRecord& flow, EndCause cause, Timestamp until,
   return facts;
 }
 
-bool reset_from_elsewhere(const FlowRecord& flow, Side side, const Thresholds& limits) {
+bool unlike_others(const FlowRecord& flow, Side side, std::uint8_t rst_ttl,
+                   const Thresholds& limits) {
   const SideRecord& own = flow.side(side);
-  const SideTrouble& trouble = own.trouble();
-  if (!trouble.first_rst || own.ttl == 0) return false;
+  if (own.ttl == 0) return false;
   // A SYN proxy has a TTL of its own in the first packet, so the later ones count as well.
   const auto differs = [&](std::uint8_t ttl) {
-    return ttl == 0 || std::abs(int{trouble.rst_ttl} - int{ttl}) >= limits.rst_ttl_delta;
+    return ttl == 0 || std::abs(int{rst_ttl} - int{ttl}) >= limits.rst_ttl_delta;
   };
-  return differs(own.ttl) && differs(trouble.ttl_before_rst) && differs(own.last_ttl);
+  return differs(own.ttl) && differs(own.trouble().ttl_before_rst) && differs(own.last_ttl);
+}
+
+bool reset_from_elsewhere(const FlowRecord& flow, Side side, const Thresholds& limits) {
+  const SideTrouble& trouble = flow.side(side).trouble();
+  return trouble.rst && unlike_others(flow, side, trouble.rst_ttl, limits);
 }
 
 bool harmless_error(const Message& message) {

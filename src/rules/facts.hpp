@@ -128,7 +128,10 @@ struct ExchangeFacts {
   std::optional<Duration> matched_timeout{};  // known client limit that `after_request` matches
 };
 
-/// The first RST in the name of `side` has a TTL unlike its other packets: another device sent it.
+/// A RST in the name of `side` with this TTL would be unlike its other packets.
+bool unlike_others(const FlowRecord& flow, Side side, std::uint8_t rst_ttl,
+                   const Thresholds& limits);
+/// The RST in the name of `side` has a TTL unlike its other packets: another device sent it.
 /// A load balancer may do so by right.
 bool reset_from_elsewhere(const FlowRecord& flow, Side side, const Thresholds& limits);
 

@@ -202,7 +202,8 @@ struct Signs {
 
 Signs signs_of(const FlowRecord& flow, Side side, const Thresholds& limits) {
   const SideTrouble& trouble = flow.side(side).trouble();
-  return {.ttl = reset_from_elsewhere(flow, side, limits),
+  if (!trouble.first_rst) return {};
+  return {.ttl = unlike_others(flow, side, trouble.first_rst_ttl, limits),
           .ip_id = trouble.rst_ip_id_astray,
           .went_on = static_cast<bool>(trouble.after_rst),
           .stepped = static_cast<bool>(trouble.stepped_rst)};
@@ -221,12 +222,12 @@ std::string reasons(const Signs& signs, const SideRecord& own, Side side) {
   const SideTrouble& trouble = own.trouble();
   std::vector<std::string> all;
   if (signs.ttl) {
-    all.push_back(fmt::format("its TTL is {}, that of the {}'s other packets {}", trouble.rst_ttl,
-                              words(side), own.last_ttl));
+    all.push_back(fmt::format("its TTL is {}, that of the {}'s other packets {}",
+                              trouble.first_rst_ttl, words(side), own.last_ttl));
   }
   if (signs.ip_id)
     all.push_back(fmt::format("its IP id {} does not follow from the {}'s, which count up",
-                              trouble.rst_ip_id, words(side)));
+                              trouble.first_rst_ip_id, words(side)));
   if (signs.went_on)
     all.push_back(fmt::format("the {} went on behind it as if nothing had happened", words(side)));
   if (signs.stepped) all.push_back("another one with a higher number came with it");
@@ -247,6 +248,7 @@ std::optional<Finding> rst_injection_suspect(const FlowFacts& facts, const Thres
   if (signs.count() == 0) return std::nullopt;
   const SideRecord& own = flow.side(side);
   const SideTrouble& trouble = own.trouble();
+  const Confidence sure = how_sure(signs, own);
   FindingBuilder finding{
       Label::rst_injection_suspect,
       fmt::format("The RST in the {}'s name was probably sent by a device between the hosts, not "
@@ -256,13 +258,14 @@ std::optional<Finding> rst_injection_suspect(const FlowFacts& facts, const Thres
       .evidence(own.syn, side, side == Side::client ? "SYN" : "SYN-ACK")
       .evidence(trouble.stepped_rst, side, "another RST, further on")
       .evidence(trouble.after_rst, side, fmt::format("the {} goes on", words(side)))
-      .fault(Party::network, how_sure(signs, own),
+      .severity(sure == Confidence::low ? Severity::info : Severity::warning)
+      .fault(Party::network, sure,
              handshake_alone(own) ? "a load balancer or SYN proxy answered the SYN in the host's "
                                     "name, and the RST is the host's"
                                   : "a load balancer or NAT in front of the host, which may do so "
                                     "by right")
       .fact("side", std::string{words(side)})
-      .fact("rst_ttl", std::int64_t{trouble.rst_ttl})
+      .fact("rst_ttl", std::int64_t{trouble.first_rst_ttl})
       .fact("usual_ttl", std::int64_t{own.last_ttl})
       .fact("ttl_differs", signs.ttl)
       .fact("ip_id_differs", signs.ip_id)

@@ -363,7 +363,7 @@ void Flow::note_sack(const Segment& segment, Side tape) {
 // A long head that went unacknowledged and then got through in smaller pieces: the path, or the
 // sender's probing (RFC 4821), says that only the length was in its way.
 void Flow::note_shrunk(SideTrouble& rare, const SideRecord& own, PacketRef acked_by) {
-  if (rare.shrunk.in_vain != 0 || !rare.head_smaller) return;
+  if (!rare.head_smaller || rare.head_in_vain <= rare.shrunk.in_vain) return;
   rare.shrunk = {.first = rare.head_first_retransmit,
                  .smaller = rare.head_smaller,
                  .acked_by = acked_by,

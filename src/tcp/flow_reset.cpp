@@ -45,6 +45,9 @@ void Flow::on_rst(Context& context, const Segment& segment, Side from) {
   if (rare.rst) return;
   const Side peer = other(from);
   rare.rst = segment.packet;
+  rare.rst_ttl = segment.ttl;
+  rare.rst_ip_id = segment.ip_id;
+  rare.rst_window = segment.window;
   if (!rare.first_rst) note_rst_sender(segment, from);
   if (half(from).base_known) {
     const std::int64_t at = half(from).space.offset(segment.seq, record.side(from).next);
@@ -63,9 +66,8 @@ void Flow::note_rst_sender(const Segment& segment, Side from) {
   const SideRecord& own = record.side(from);
   SideTrouble& rare = trouble(from);
   rare.first_rst = segment.packet;
-  rare.rst_ttl = segment.ttl;
-  rare.rst_ip_id = segment.ip_id;
-  rare.rst_window = segment.window;
+  rare.first_rst_ttl = segment.ttl;
+  rare.first_rst_ip_id = segment.ip_id;
   rare.ttl_before_rst = own.last_ttl;
   // A kernel takes 0 where it has no socket any more. After a while the counter may have served
   // other connections; a step back by little is a matter of recording order.

@@ -231,7 +231,8 @@ bool Tracker::Impl::of_predecessor(const Segment& segment, const Attempt& a) {
   if (a.previous == kNoHandle || FlowStore::is_attempt(a.previous)) return false;
   const bool answers_syn =
       segment.source == a.server && segment.flags.has(TcpFlags::ack) && segment.ack == a.isn + 1;
-  if (answers_syn || segment.flags.has(TcpFlags::syn)) return false;
+  const bool continues_syn = segment.source == a.client && segment.seq == a.isn + 1;
+  if (answers_syn || continues_syn || segment.flags.has(TcpFlags::syn)) return false;
   // As far as a window reaches without scaling, and some; what is further away was never said.
   constexpr std::uint64_t kNear = 1 << 20;
   const Flow& earlier = store_.slot(a.previous).flow;
