@@ -12,6 +12,7 @@
 #include "delivery/collector.hpp"
 #include "dns/reader.hpp"
 #include "http/pairer.hpp"
+#include "legs/joiner.hpp"
 #include "rules/engine.hpp"
 #include "tcp/tracker.hpp"
 #include "tls/reader.hpp"
@@ -71,7 +72,8 @@ class Pipeline {
       : ledger_{ledger},
         decoder_{settings.limits},
         deliveries_{settings},
-        rules_{settings, flows, deliveries_},
+        legs_{settings, flows, deliveries_},
+        rules_{settings, legs_, legs_},
         tls_{settings.limits, rules_},
         dns_{settings, rules_},
         opaque_{tls_, dns_},
@@ -107,6 +109,7 @@ class Pipeline {
     tcp_.finish();  // ends every open stream, which flushes http, which feeds rules
     dns_.finish();
     Report report = rules_.finish(input, ledger_);
+    legs_.finish(report);
     deliveries_.finish(report);
     return report;
   }
@@ -135,6 +138,7 @@ class Pipeline {
   Ledger& ledger_;
   decode::Decoder decoder_;         // packet -> segment
   delivery::Collector deliveries_;  // verdict -> delivery
+  legs::Joiner legs_;               // verdicts -> chains
   rules::Engine rules_;             // exchange, flow -> findings
   tls::Reader tls_;                 // what is no HTTP -> handshakes, bursts
   dns::Reader dns_;                 // query, answer -> lookup

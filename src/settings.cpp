@@ -103,6 +103,7 @@ constexpr std::array kSettings{
     Setting{"limits.max_causes", &Limits::max_causes},
     Setting{"limits.max_evidence", &Limits::max_evidence},
     Setting{"limits.max_endpoints", &Limits::max_endpoints},
+    Setting{"limits.max_legs", &Limits::max_legs},
     Setting{"limits.request_body_bytes", &Limits::request_body_bytes},
     Setting{"limits.request_bodies_bytes", &Limits::request_bodies_bytes},
     Setting{"limits.max_remembered_callbacks", &Limits::max_remembered_callbacks},

@@ -95,6 +95,7 @@ class Scenarios : public testing::TestWithParam<std::string> {
   void check_evidence(const Expectation& expected) const;
   void check_never(const std::string& label) const;
   void check_delivery(const Expectation& expected) const;
+  void check_chain(const Expectation& expected) const;
   const Delivery* delivery(const Place& place) const;
   std::string described() const;
 
@@ -195,6 +196,33 @@ void Scenarios::check_delivery(const Expectation& expected) const {
   }
 }
 
+void Scenarios::check_chain(const Expectation& expected) const {
+  const auto place_of = [](const Leg& leg) {
+    const std::string flow = std::to_string(static_cast<std::uint32_t>(leg.flow));
+    return leg.exchange == 0 ? flow : flow + "." + std::to_string(leg.exchange);
+  };
+  const std::string wanted =
+      std::to_string(expected.place.flow) + "." + std::to_string(expected.place.exchange);
+  const Chain* chain = nullptr;
+  for (const Chain& candidate : outcome_.report.chains.list) {
+    for (const Leg& leg : candidate.legs) {
+      if (place_of(leg) == wanted) chain = &candidate;
+    }
+  }
+  if (expected.words == std::vector<std::string>{"none"}) {
+    EXPECT_EQ(chain, nullptr) << chain->detail;
+    return;
+  }
+  ASSERT_NE(chain, nullptr);
+  if (expected.kind == Kind::decisive) {
+    EXPECT_EQ(place_of(chain->legs[chain->decisive]), expected.word) << chain->detail;
+    return;
+  }
+  std::vector<std::string> legs;
+  for (const Leg& leg : chain->legs) legs.push_back(place_of(leg));
+  EXPECT_EQ(legs, expected.words) << chain->detail;
+}
+
 void Scenarios::check(const Expectation& expected) const {
   SCOPED_TRACE("expectation in line " + std::to_string(expected.line));
   switch (expected.kind) {
@@ -275,6 +303,12 @@ void Scenarios::check(const Expectation& expected) const {
     case Kind::duplicated:
     case Kind::profile:
       return check_delivery(expected);
+    case Kind::chain:
+    case Kind::decisive:
+      return check_chain(expected);
+    case Kind::proxied:
+      EXPECT_EQ(outcome_.report.chains.requests, expected.numbers.front());
+      return;
     case Kind::flows:
       EXPECT_EQ(outcome_.report.flows, expected.numbers.front());
       return;

@@ -153,6 +153,12 @@ struct Message : MessageShape {
   }
   /// Request: value of the `id_marker` header.
   std::string_view delivery_id() const { return texts[HeadTexts::delivery_id]; }
+  /// Request: what follows it through proxies (traceparent, X-Request-Id, X-Correlation-Id; the
+  /// first of them), as sent, bounded.
+  std::string_view trace_id() const { return texts[HeadTexts::trace_id]; }
+  /// Request: for whom a proxy says to ask (X-Forwarded-For, X-Real-IP, Forwarded; the first of
+  /// them), as sent, bounded.
+  std::string_view forwarded_for() const { return texts[HeadTexts::forwarded_for]; }
 };
 
 /// What TCP and the rest of the flow looked like around an exchange.

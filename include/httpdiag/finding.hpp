@@ -72,6 +72,7 @@ enum class Label : std::uint16_t {
   ack_negative,
   ack_unrecognized,
   proxy_tunnel_refused,
+  proxy_gave_up,
   request_on_half_closed,
   keepalive_close_race,
   idle_conn_reset,

@@ -18,7 +18,16 @@ namespace httpdiag {
 /// ever asked for. They are written one after the other, as the head is read.
 class HeadTexts {
  public:
-  enum Part : std::uint8_t { method, start, host, content_encoding, delivery_id };
+  enum Part : std::uint8_t {
+    method,
+    start,
+    host,
+    content_encoding,
+    delivery_id,
+    trace_id,
+    forwarded_for,
+  };
+  static constexpr std::size_t kParts = forwarded_for + 1;
 
   HeadTexts() = default;
   HeadTexts(const HeadTexts&) = default;
@@ -66,7 +75,7 @@ class HeadTexts {
   };
   std::string buffer_;  // its size is what there is room for
   std::uint32_t used_ = 0;
-  std::array<Span, 5> spans_;
+  std::array<Span, kParts> spans_;
 };
 
 }  // namespace httpdiag

@@ -13,6 +13,7 @@
 #include "httpdiag/delivery.hpp"
 #include "httpdiag/exchange.hpp"
 #include "httpdiag/finding.hpp"
+#include "httpdiag/legs.hpp"
 #include "httpdiag/packet.hpp"
 #include "httpdiag/patterns.hpp"
 #include "httpdiag/settings.hpp"
@@ -69,6 +70,9 @@ struct ExchangeReport {
   Severity severity = Severity::ok;
   std::vector<Label> labels;      // annotations, in catalogue order
   std::vector<Finding> findings;  // primary first, then annotations
+  std::string chain;         // "3.1": that leg of the same request which is nearest to the client;
+                             // empty: no other leg is in the capture, or none had a problem
+  std::string chain_detail;  // Chain::detail
 };
 
 struct SideReport {
@@ -99,6 +103,7 @@ struct FlowReport {
   Severity severity = Severity::ok;
   std::vector<Label> labels;
   std::vector<Finding> findings;          // about the flow as a whole
+  std::string chain, chain_detail;        // as of an exchange, where it failed as part of one
   std::vector<OddityReport> oddities;     // in order of their bits
   std::vector<ExchangeReport> exchanges;  // in order; see omitted_exchanges
   std::uint64_t exchange_count = 0;       // all of them
@@ -116,14 +121,22 @@ class FlowReportSink {
   ~FlowReportSink() = default;
 };
 
+/// The two ends of a flow, and which of them the capturing host is, where the packets say so
+/// (both on a loopback device).
+struct FlowEnds {
+  FlowId id{};
+  Endpoint client, server;
+  bool client_here = false, server_here = false;
+};
+
 /// Told of every exchange once it has been judged, healthy ones included, in the order of the
 /// verdicts; and of every flow when it has ended.
 class VerdictSink {
  public:
   /// `report` is null where the exchange is plainly ok, and only counted.
-  virtual void on_judged(const FlowRecord& flow, const Exchange& exchange,
+  virtual void on_judged(const FlowEnds& flow, const Exchange& exchange,
                          const ExchangeReport* report) = 0;
-  virtual void on_flow_judged(const FlowRecord& flow, const FlowReport& report) = 0;
+  virtual void on_flow_judged(const FlowEnds& flow, const FlowReport& report) = 0;
 
  protected:
   ~VerdictSink() = default;
@@ -187,6 +200,7 @@ struct Report {
   std::uint64_t omitted_causes = 0;
   std::uint64_t omitted_exchanges = 0;  // healthy exchanges beyond the cap
   Deliveries deliveries;
+  Chains chains;
 };
 
 }  // namespace httpdiag

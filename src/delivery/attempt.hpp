@@ -11,7 +11,7 @@ namespace httpdiag::delivery {
 
 /// An exchange that has been judged, and the texts of its request.
 struct JudgedExchange {
-  const FlowRecord& flow;
+  const FlowEnds& flow;
   const Exchange& exchange;
   std::string_view method, target, host;
   const ExchangeReport* report;  // null: plainly ok

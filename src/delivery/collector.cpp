@@ -380,12 +380,12 @@ void Collector::Impl::finish(Report& report) {
 
 Collector::Collector(const Settings& settings) : impl_{std::make_unique<Impl>(settings)} {}
 Collector::~Collector() = default;
-void Collector::on_judged(const FlowRecord& flow, const Exchange& exchange,
+void Collector::on_judged(const FlowEnds& flow, const Exchange& exchange,
                           const ExchangeReport* report) {
   const Message& request = exchange.request;
   impl_->on_judged({flow, exchange, request.method(), request.start(), request.host(), report});
 }
-void Collector::on_flow_judged(const FlowRecord&, const FlowReport& report) {
+void Collector::on_flow_judged(const FlowEnds&, const FlowReport& report) {
   impl_->on_flow(report);
 }
 void Collector::finish(Report& report) { impl_->finish(report); }

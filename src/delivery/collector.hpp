@@ -14,9 +14,9 @@ class Collector final : public VerdictSink {
   explicit Collector(const Settings& settings);
   ~Collector();
 
-  void on_judged(const FlowRecord& flow, const Exchange& exchange,
+  void on_judged(const FlowEnds& flow, const Exchange& exchange,
                  const ExchangeReport* report) override;
-  void on_flow_judged(const FlowRecord& flow, const FlowReport& report) override;
+  void on_flow_judged(const FlowEnds& flow, const FlowReport& report) override;
 
   /// After the last flow: fills in Report::deliveries.
   void finish(Report& report);

@@ -4,6 +4,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "base/content_coding.hpp"
@@ -63,9 +64,16 @@ std::string_view authority_of(std::string_view target) {
 
 constexpr std::uint32_t letter(char lower) { return 1u << (lower & 31); }
 
+// Headers that tell of a request's way through proxies (W3C Trace Context; RFC 7239 and the older
+// headers that it stands for).
+constexpr std::array<std::string_view, 3> kTraceNames = {"traceparent", "x-request-id",
+                                                         "x-correlation-id"};
+constexpr std::array<std::string_view, 3> kForwardedNames = {"x-forwarded-for", "x-real-ip",
+                                                             "forwarded"};
+
 }  // namespace
 
-// host, expect, keep-alive, content-encoding, and the headers of callbacks
+// host, expect, keep-alive, content-encoding, the headers of callbacks, and those of proxies
 constexpr MessageBuilder::Wanted MessageBuilder::kWantedOfRequest = [] {
   Wanted wanted{};
   wanted[4] = letter('h');
@@ -73,6 +81,8 @@ constexpr MessageBuilder::Wanted MessageBuilder::kWantedOfRequest = [] {
   wanted[10] = letter('k');
   wanted[16] = letter('c');
   for (const std::string_view marker : kMarkerNames) wanted[marker.size()] |= letter(marker[0]);
+  for (const std::string_view name : kTraceNames) wanted[name.size()] |= letter(name[0]);
+  for (const std::string_view name : kForwardedNames) wanted[name.size()] |= letter(name[0]);
   return wanted;
 }();
 
@@ -177,7 +187,17 @@ MessageBuilder::Field MessageBuilder::classify_marker() {
     m.texts.restart(HeadTexts::delivery_id);
     return Field::delivery_id;
   }
-  return Field::other;
+  return classify_hop();
+}
+
+MessageBuilder::Field MessageBuilder::classify_hop() const {
+  const auto is_one_of = [&](const auto& names) {
+    return std::any_of(names.begin(), names.end(), [&](std::string_view name) {
+      return name.size() == name_.size() && equals(name_.data(), name);
+    });
+  };
+  if (is_one_of(kTraceNames)) return Field::trace_id;
+  return is_one_of(kForwardedNames) ? Field::forwarded_for : Field::other;
 }
 
 void MessageBuilder::begin_value() {
@@ -222,6 +242,8 @@ void MessageBuilder::end_value() {
     case Field::server:
     case Field::content_encoding:
     case Field::delivery_id:
+    case Field::trace_id:
+    case Field::forwarded_for:
     case Field::in_name:
     case Field::other:
       break;

@@ -99,17 +99,28 @@ class MessageBuilder {
     server,
     content_encoding,
     delivery_id,
+    trace_id,
+    forwarded_for,
     // Only evaluated:
     keep_alive,
     expect,
     content_type,
   };
   static constexpr HeadTexts::Part part_of(Field field) {
-    return field == Field::content_encoding ? HeadTexts::content_encoding
-           : field == Field::delivery_id    ? HeadTexts::delivery_id
-                                            : HeadTexts::host;
+    switch (field) {
+      case Field::content_encoding:
+        return HeadTexts::content_encoding;
+      case Field::delivery_id:
+        return HeadTexts::delivery_id;
+      case Field::trace_id:
+        return HeadTexts::trace_id;
+      case Field::forwarded_for:
+        return HeadTexts::forwarded_for;
+      default:
+        return HeadTexts::host;
+    }
   }
-  static constexpr bool is_kept(Field field) { return field <= Field::delivery_id; }
+  static constexpr bool is_kept(Field field) { return field <= Field::forwarded_for; }
   struct DigestDeleter {
     void operator()(XXH3_state_s* state) const;
   };
@@ -125,6 +136,7 @@ class MessageBuilder {
   void end_value();
   Field classify();
   Field classify_marker();
+  Field classify_hop() const;
   bool on_request_head(const Head& head);
   bool on_response_head(const Head& head);
   void keep_body(std::string_view part);

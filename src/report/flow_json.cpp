@@ -32,6 +32,11 @@ void write_side(JsonOut& json, const std::optional<Side>& side) {
   side ? json.value(*side == Side::client ? "client" : "server") : json.value(nullptr);
 }
 
+void write_chain_id(JsonOut& json, const std::string& chain) {
+  json.key("chain");
+  chain.empty() ? json.value(nullptr) : json.value(chain);
+}
+
 void write_labels(JsonOut& json, const std::vector<Label>& labels) {
   json.key("labels").array();
   for (const Label label : labels) json.value(info(label).id);
@@ -112,6 +117,7 @@ void write_exchange(JsonOut& json, std::uint32_t flow, const ExchangeReport& exc
   json.field("severity", name(exchange.severity));
   write_labels(json, exchange.labels);
   write_findings(json, exchange.findings);
+  write_chain_id(json, exchange.chain);
   json.end();
 }
 
@@ -226,6 +232,7 @@ void write_flow_fields(JsonOut& json, const FlowReport& flow, const Options& opt
   json.field("severity", name(flow.severity));
   write_labels(json, flow.labels);
   write_findings(json, flow.findings);
+  write_chain_id(json, flow.chain);
   write_oddities(json, flow.oddities);
   json.key("exchanges").array();
   for (const ExchangeReport* exchange : options.selection.exchanges(flow)) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "report/chains_json.hpp"
 #include "report/deliveries.hpp"
 #include "report/flow_json.hpp"
 #include "report/patterns.hpp"
@@ -137,6 +138,7 @@ void write_summary(JsonOut& json, const Report& report) {
   json.key("summary").object();
   json.field("flows", report.flows);
   json.field("exchanges", report.exchanges);
+  json.field("proxied_requests", report.chains.requests);
   write_delivery_counts(json, report.deliveries);
   write_counts(json, "flow_labels", report.flow_labels);
   write_counts(json, "exchange_labels", report.exchange_labels);
@@ -170,11 +172,13 @@ void write_head_fields(JsonOut& json, const Report& report, const Options& optio
 
 void write_tail_fields(JsonOut& json, const Report& report, const Options& options,
                        const HealthyCap& cap) {
+  write_chains(json, report.chains, options);
   write_deliveries(json, report.deliveries, options);
   json.line_break().key("omitted").object();
   json.field("flows", cap.omitted_flows());
   json.field("exchanges", cap.omitted_exchanges());
   json.field("causes", report.omitted_causes);
+  json.field("legs", report.chains.omitted);
   json.field("deliveries", report.deliveries.omitted);
   json.field("callback_endpoints", report.deliveries.omitted_endpoints);
   json.end();

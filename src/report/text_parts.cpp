@@ -224,10 +224,26 @@ std::string flow_line(const FlowReport& flow) {
   return line + (fits ? also : fmt::format(" +{}", flow.labels.size()));
 }
 
+namespace {
+
+/// What the other legs of the request tell: in full at the one nearest to the client.
+void show_chain(Page& page, const FlowReport& flow, const ExchangeReport* exchange) {
+  const std::string& chain = exchange != nullptr ? exchange->chain : flow.chain;
+  if (chain.empty()) return;
+  const bool first =
+      exchange != nullptr &&
+      chain == fmt::format("{}.{}", static_cast<std::uint32_t>(flow.id), exchange->index);
+  item(page, "Chain",
+       first ? exchange->chain_detail : fmt::format("a leg of exchange {}, behind a proxy", chain));
+}
+
+}  // namespace
+
 void explain_finding(Page& page, const Finding& finding, const FlowReport& flow,
                      const ExchangeReport* exchange) {
   ladder(page, finding.evidence);
   item(page, "Meaning", finding.detail);
+  show_chain(page, flow, exchange);
   item(page, "Fault", fault_text(finding.fault));
   if (finding.settle) show_settle(page, *finding.settle);
   if (exchange != nullptr) {

@@ -48,6 +48,17 @@ struct Account {
   std::unique_ptr<Strays> strays;
 };
 
+FlowEnds ends_of(const FlowRecord& flow) {
+  const Hints client = flow.c().hints, server = flow.s().hints;
+  const bool loopback = client.has(Hints::loopback) || server.has(Hints::loopback) ||
+                        flow.client.ip == flow.server.ip;
+  return {.id = flow.id,
+          .client = flow.client,
+          .server = flow.server,
+          .client_here = loopback || client.has(Hints::from_here) || server.has(Hints::to_here),
+          .server_here = loopback || server.has(Hints::from_here) || client.has(Hints::to_here)};
+}
+
 /// Whole, read in time, and no reason to doubt it.
 bool complete(const ExchangeReport& exchange) {
   return exchange.response && exchange.response->state != MessageState::incomplete &&
@@ -166,7 +177,7 @@ void Engine::Impl::on_exchange(const FlowRecord& flow, Exchange& exchange, bool 
     ++own.omitted;
     tally_.count_healthy_exchange();
     patterns_.on_healthy(own.server, exchange.request.first.time);
-    verdicts_.on_judged(flow, exchange, nullptr);
+    verdicts_.on_judged(ends_of(flow), exchange, nullptr);
     return;
   }
   judge_now(own, exchange, flow, now);
@@ -191,7 +202,7 @@ void Engine::Impl::judge_one(Account& own, const Exchange& exchange, const FlowF
   if (asked_why(facts.flow, exchange.index))
     why_ = why(measure(exchange, facts, settings_.thresholds), settings_);
   ExchangeReport judged = judge(exchange, facts, settings_);
-  verdicts_.on_judged(facts.flow, exchange, &judged);
+  verdicts_.on_judged(ends_of(facts.flow), exchange, &judged);
   if (judged.response) own.last_response_end = judged.response->last;
   own.all_complete = own.all_complete && complete(judged);
   // Among equals the later one: it is nearer to the end of the connection.
@@ -328,7 +339,7 @@ void Engine::Impl::on_flow(const FlowRecord& flow, EndCause cause, Timestamp now
       tally_.count_unshown(label, unshown.severity, report, unshown.count);
     }
   }
-  verdicts_.on_flow_judged(flow, report);
+  verdicts_.on_flow_judged(ends_of(flow), report);
   reports_.on_flow_report(report);
   if (flow.rules_slot != 0) {
     own = Account{};

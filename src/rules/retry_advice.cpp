@@ -110,6 +110,7 @@ std::string_view retry_advice(Label label) {
     case pipelined_requests:
     case keepalive_mismatch:
     case timewait_buildup:
+    case proxy_gave_up:
     case reset_after_complete:
     case loss_recovery_delay:
     case delayed_ack_stall:

@@ -40,24 +40,24 @@ using Names = std::vector<std::string>;
 TEST(JsonReport, HasTheFieldsOfTheContractInOrder) {
   const Json report = json({half_closed_flow(1)});
   EXPECT_EQ(keys(report), (Names{"schema", "tool", "input", "settings", "summary", "findings",
-                                 "causes", "patterns", "flows", "deliveries", "callback_endpoints",
-                                 "failed_connections", "omitted"}));
+                                 "causes", "patterns", "flows", "chains", "deliveries",
+                                 "callback_endpoints", "failed_connections", "omitted"}));
   EXPECT_EQ(keys(report["input"]),
             (Names{"files", "packets", "first_at", "last_at", "damage", "ledger", "vantage"}));
   EXPECT_EQ(keys(report["summary"]),
-            (Names{"flows", "exchanges", "deliveries", "delivery_verdicts", "deliveries_duplicated",
-                   "flow_labels", "exchange_labels", "annotations", "oddities", "worst_severity",
-                   "headline"}));
+            (Names{"flows", "exchanges", "proxied_requests", "deliveries", "delivery_verdicts",
+                   "deliveries_duplicated", "flow_labels", "exchange_labels", "annotations",
+                   "oddities", "worst_severity", "headline"}));
   const Json& flow = report["flows"][0];
   EXPECT_EQ(keys(flow),
-            (Names{"id",          "client",   "server",   "server_name",   "first_packet",
-                   "last_packet", "first_at", "last_at",  "history",       "handshake",
-                   "ended_by",    "states",   "packets",  "payload_bytes", "retransmitted",
-                   "duplicates",  "rtt_us",   "tls",      "label",         "severity",
-                   "labels",      "findings", "oddities", "exchanges"}));
+            (Names{"id",          "client",   "server",  "server_name",   "first_packet",
+                   "last_packet", "first_at", "last_at", "history",       "handshake",
+                   "ended_by",    "states",   "packets", "payload_bytes", "retransmitted",
+                   "duplicates",  "rtt_us",   "tls",     "label",         "severity",
+                   "labels",      "findings", "chain",   "oddities",      "exchanges"}));
   EXPECT_EQ(keys(flow["exchanges"][1]),
             (Names{"id", "request", "response", "sent", "acked", "acked_by_packet", "answered",
-                   "timing", "retry", "label", "severity", "labels", "findings"}));
+                   "timing", "retry", "label", "severity", "labels", "findings", "chain"}));
   EXPECT_EQ(keys(flow["exchanges"][1]["findings"][0]),
             (Names{"label", "severity", "fault", "detail", "evidence", "facts", "settle", "remedy",
                    "seen_as"}));

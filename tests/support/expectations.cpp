@@ -20,7 +20,7 @@ struct Prefix {
   bool with_place;
 };
 
-constexpr std::array<Prefix, 23> kPrefixes = {{
+constexpr std::array<Prefix, 26> kPrefixes = {{
     {"expect flow ", Kind::flow, true},
     {"expect exchange ", Kind::exchange, true},
     {"not exchange ", Kind::not_primary, true},
@@ -44,6 +44,9 @@ constexpr std::array<Prefix, 23> kPrefixes = {{
     {"attempts ", Kind::attempts, true},
     {"duplicated ", Kind::duplicated, true},
     {"profile ", Kind::profile, true},
+    {"chain ", Kind::chain, true},
+    {"decisive ", Kind::decisive, true},
+    {"proxied:", Kind::proxied, false},
 }};
 
 std::uint32_t small_number(std::string_view text, std::size_t line) {
@@ -97,8 +100,10 @@ void read(std::string_view comment, std::size_t line, std::vector<Expectation>& 
   }
   const std::vector<std::string> words = words_of(rest);
   const bool numbers = prefix->kind == Kind::evidence || prefix->kind == Kind::flows ||
-                       prefix->kind == Kind::exchanges || prefix->kind == Kind::deliveries;
-  if (prefix->kind == Kind::attempts && !words.empty()) {
+                       prefix->kind == Kind::exchanges || prefix->kind == Kind::deliveries ||
+                       prefix->kind == Kind::proxied;
+  const bool list = prefix->kind == Kind::attempts || prefix->kind == Kind::chain;
+  if (list && !words.empty()) {
     expectation.words = words;
     out.push_back(expectation);
     return;

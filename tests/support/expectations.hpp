@@ -43,12 +43,15 @@ struct Expectation {
     attempts,     // the classes of its attempts, in time order
     duplicated,   // "yes" or "no"
     profile,      // how it is to be acknowledged
+    chain,        // the legs of its request, or "none"
+    decisive,     // the one that decided how the others went
+    proxied,      // how many requests were seen on several legs
   };
   Kind kind{};
   std::size_t line = 0;
   Place place;
   std::string word;                    // label, party, advice, severity or status
-  std::vector<std::string> words;      // attempts
+  std::vector<std::string> words;      // attempts, legs
   std::vector<std::uint64_t> numbers;  // packets, or the one count
 };
 

@@ -196,6 +196,32 @@ inline constexpr std::array kHttpRules{
             "the proxy at all (NO_PROXY).",
         .references = "RFC 9110 section 9.3.6 (CONNECT)",
     },
+    RuleInfo{
+        .label = Label::proxy_gave_up,
+        .id = "proxy-gave-up",
+        .title = "Gateway error explained by the leg behind it",
+        .scope = Scope::exchange,
+        .role = Role::annotation,
+        .phase = Phase::http,
+        .severity = Severity::info,
+        .party = Party::server_app,
+        .confidence = Confidence::high,
+        .what =
+            "The capture holds both legs of the request: a gateway answered its client with 502, "
+            "503 or 504, and what it did behind shows why: it could not connect, had no answer in "
+            "time, or lost the connection. The finding names that leg and its label.",
+        .guards = "An upstream that itself answered with that status: the gateway only passed it "
+                  "on, and the finding says so. A connection behind the gateway that failed while "
+                  "the request was open may have been meant for another request of that moment. "
+                  "Requests that are alike in everything and under way together are not joined.",
+        .symptoms = "nginx: upstream timed out (110: Connection timed out) while reading response "
+                    "header from upstream; HAProxy: termination state sH, SC or sC",
+        .remedy =
+            "Look at the label of the leg behind the gateway, and mend what it names. Set the "
+            "gateway's time limits above what its upstream is meant to take, and those of its "
+            "clients above the gateway's.",
+        .references = "docs/legs.md; RFC 9110 sections 15.6.3 to 15.6.5",
+    },
 };
 
 }  // namespace httpdiag::rules::catalog

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// A capture on a proxy holds a request more than once: on the leg from the
+// client, and on the leg to the upstream (docs/legs.md).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "httpdiag/finding.hpp"
+#include "httpdiag/flow.hpp"
+
+namespace httpdiag {
+
+/// One connection on a request's way.
+struct Leg {
+  FlowId flow{};
+  std::uint32_t exchange = 0;  // 0: a connection that failed before it carried anything
+  Endpoint client, server;
+  Label label = Label::ok;
+  Severity severity = Severity::ok;
+  Fault fault;  // of the label's finding
+  std::uint16_t status = 0;
+  PacketRef first;     // of the request, or of the connection
+  PacketRef sent;      // last of the request
+  PacketRef answered;  // first of the response; none: there was none
+  PacketRef last;
+  std::optional<Duration> gave_up_after;  // as in ExchangeReport
+  std::size_t behind = 0;  // index of the leg in front of it; the first one's is its own
+};
+
+/// The legs of one request of which at least one had a problem or was slow.
+struct Chain {
+  std::string method, host, target;
+  std::vector<Leg> legs;  // in order of their first packets; the first is the nearest to the client
+  std::size_t decisive = 0;  // index of the leg that decided how the others went
+  Fault fault;               // of that leg, in the eyes of the first leg's client
+  std::string detail;        // where the time went, or where the request died
+};
+
+struct Chains {
+  std::uint64_t requests = 0;  // seen on two legs or more, healthy ones included
+  std::vector<Chain> list;     // by first packet
+  std::uint64_t omitted = 0;   // legs beyond Limits::max_legs
+};
+
+}  // namespace httpdiag

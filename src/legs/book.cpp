@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "legs/book.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace httpdiag::legs {
+
+namespace {
+
+/// A gateway's own answer, none, or a late one: it may have found nobody to pass the request on to.
+bool wants_reason(const Leg& leg) {
+  return leg.label == Label::http_gateway_error || leg.label == Label::slow_response ||
+         (is_problem(leg) && !leg.answered);
+}
+
+/// 1 for the leg of a request that is the nearest to the client, as far as is known.
+std::uint64_t nearest(const Record& record) {
+  return record.legs_behind != 0 && record.front == 0 ? 1 : 0;
+}
+
+bool earlier(const Record& a, const Record& b) { return a.leg.first.number < b.leg.first.number; }
+
+}  // namespace
+
+Record* Book::at(std::uint64_t number) {
+  if (number <= forgotten_ || number > forgotten_ + records_.size()) return nullptr;
+  return &records_[number - forgotten_ - 1];
+}
+
+template <typename See>
+void Book::for_each_like(std::uint64_t key, See see) {
+  std::uint64_t number = last_[key % kBuckets];
+  for (std::size_t step = 0; step < kSteps; ++step) {
+    Record* record = at(number);
+    if (record == nullptr) return;
+    if (record->key == key) see(number, *record);
+    number = record->before;
+  }
+}
+
+/// Of those that fit equally well the innermost, if each of them is a leg of the same request. Two
+/// requests alike under way at once are not told apart.
+std::uint64_t Book::best_front(std::uint64_t number) {
+  const Record& behind = *at(number);
+  int best = 0;
+  std::vector<std::uint64_t> equals;
+  for_each_like(behind.key, [&](std::uint64_t other, const Record& front) {
+    if (other == number) return;
+    const int points = fit(front, behind);
+    if (points == 0 || points < best) return;
+    if (points > best) equals.clear();
+    best = points;
+    equals.push_back(other);
+  });
+  if (equals.empty()) return 0;
+  const std::uint64_t inner =
+      *std::max_element(equals.begin(), equals.end(),
+                        [&](std::uint64_t a, std::uint64_t b) { return earlier(*at(a), *at(b)); });
+  const bool nested = std::all_of(equals.begin(), equals.end(), [&](std::uint64_t other) {
+    return other == inner || fit(*at(other), *at(inner)) != 0;
+  });
+  return nested ? inner : 0;
+}
+
+bool Book::make_room() {
+  while (!lonely_.empty()) {
+    const auto oldest = kept_.find(lonely_.front());
+    lonely_.pop_front();
+    if (oldest == kept_.end() || oldest->second.front != 0 || !oldest->second.behind.empty())
+      continue;
+    kept_.erase(oldest);
+    return true;
+  }
+  return false;
+}
+
+Book::Kept* Book::keep(std::uint64_t number) {
+  const Record* record = at(number);
+  if (record == nullptr) return nullptr;
+  const std::uint64_t id = id_of(record->leg);
+  const auto known = kept_.find(id);
+  if (known != kept_.end()) return &known->second;
+  if (kept_.size() >= max_kept_ && !make_room()) return nullptr;
+  return &kept_.emplace(id, Kept{.record = *record, .front = 0, .behind = {}}).first->second;
+}
+
+void Book::link(std::uint64_t front, std::uint64_t behind) {
+  Kept* outer = keep(front);
+  Kept* inner = keep(behind);
+  if (outer == nullptr || inner == nullptr) {
+    ++omitted_;
+    return;
+  }
+  const std::uint64_t outer_id = id_of(outer->record.leg), inner_id = id_of(inner->record.leg);
+  if (inner->front == outer_id) return;
+  if (const auto before = kept_.find(inner->front); before != kept_.end())
+    std::erase(before->second.behind, inner_id);
+  inner->front = outer_id;
+  outer->behind.push_back(inner_id);
+}
+
+void Book::join(std::uint64_t front, std::uint64_t behind) {
+  Record& outer = *at(front);
+  Record& inner = *at(behind);
+  Record* before = at(inner.front);
+  requests_ -= nearest(outer) + nearest(inner) + (before != nullptr ? nearest(*before) : 0);
+  if (before != nullptr) --before->legs_behind;
+  inner.front = front;
+  ++outer.legs_behind;
+  requests_ += nearest(outer) + nearest(inner) + (before != nullptr ? nearest(*before) : 0);
+  const auto matters = [&](const Record& record) {
+    return is_problem(record.leg) || kept_.contains(id_of(record.leg));
+  };
+  if (!matters(outer) && !matters(inner)) return;
+  link(front, behind);
+  // Legs farther off, that were joined while all seemed well.
+  if (at(outer.front) != nullptr && !kept_.contains(id_of(at(outer.front)->leg)))
+    link(outer.front, front);
+  std::vector<std::uint64_t> farther;
+  for_each_like(inner.key, [&](std::uint64_t number, const Record& record) {
+    if (record.front == behind) farther.push_back(number);
+  });
+  for (const std::uint64_t number : farther) link(behind, number);
+}
+
+Book::Joined Book::add(Record record) {
+  if (records_.size() == kRecords) {
+    records_.pop_front();
+    ++forgotten_;
+  }
+  const std::uint64_t number = forgotten_ + records_.size() + 1;
+  const std::uint64_t key = record.key;
+  std::uint64_t& last = last_[key % kBuckets];
+  record.before = last;
+  last = number;
+  records_.push_back(std::move(record));
+
+  Joined joined;
+  if (const std::uint64_t front = best_front(number); front != 0) {
+    join(front, number);
+    joined.has_front = true;
+  }
+  std::vector<std::uint64_t> behind;
+  for_each_like(key, [&](std::uint64_t other, const Record& candidate) {
+    if (other != number && fit(*at(number), candidate) != 0) behind.push_back(other);
+  });
+  for (const std::uint64_t other : behind) {
+    if (best_front(other) != number) continue;
+    join(number, other);
+    joined.behind.push_back(id_of(at(other)->leg));
+  }
+  const std::uint64_t id = id_of(at(number)->leg);
+  if (wants_reason(at(number)->leg) && !kept_.contains(id) && keep(number) != nullptr)
+    lonely_.push_back(id);
+  return joined;
+}
+
+void Book::add_failed(Record record) {
+  if (failed_.size() == kFailed) failed_.pop_front();
+  failed_.push_back(std::move(record));
+}
+
+std::vector<const Record*> Book::failed_behind(const Record& front) const {
+  std::vector<const Record*> found;
+  if (!wants_reason(front.leg)) return found;
+  for (const Record& record : failed_) {
+    if (in_time(front, record) && same_host(front, record)) found.push_back(&record);
+  }
+  return found;
+}
+
+std::vector<std::uint64_t> Book::fronts() const {
+  std::vector<std::uint64_t> ids;
+  for (const auto& [id, kept] : kept_) {
+    if (kept.front == 0) ids.push_back(id);
+  }
+  return ids;
+}
+
+std::vector<Record> Book::chain_of(std::uint64_t id) const {
+  auto at = kept_.find(id);
+  if (at == kept_.end()) return {};
+  std::set<std::uint64_t> seen{at->first};
+  while (at->second.front != 0) {
+    const auto next = kept_.find(at->second.front);
+    if (next == kept_.end() || !seen.insert(next->first).second) break;
+    at = next;
+  }
+  std::vector<Record> chain{at->second.record};
+  chain.front().leg.behind = 0;
+  std::set<std::uint64_t> taken{at->first};
+  std::vector<const Kept*> todo{&at->second};
+  for (std::size_t i = 0; i < todo.size(); ++i) {
+    const auto add = [&](const Record& record) {
+      chain.push_back(record);
+      chain.back().leg.behind = i;
+    };
+    // The order of `todo` and of `chain` agree as long as failed connections come last.
+    for (const std::uint64_t behind : todo[i]->behind) {
+      const auto next = kept_.find(behind);
+      if (next == kept_.end() || !taken.insert(behind).second) continue;
+      add(next->second.record);
+      todo.push_back(&next->second);
+    }
+  }
+  const std::size_t exchanges = chain.size();
+  for (std::size_t i = 0; i < exchanges; ++i) {
+    for (const Record* failed : failed_behind(chain[i])) {
+      if (!taken.insert(id_of(failed->leg)).second) continue;
+      chain.push_back(*failed);
+      chain.back().leg.behind = i;
+    }
+  }
+  if (chain.size() < 2) return {};
+  return chain;
+}
+
+}  // namespace httpdiag::legs

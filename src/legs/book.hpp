@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// The last exchanges, so that each finds the other legs of its request,
+// whichever of them is judged first; and what was joined, where something in it
+// was wrong.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <vector>
+
+#include "legs/record.hpp"
+
+namespace httpdiag::legs {
+
+class Book {
+ public:
+  explicit Book(std::size_t max_kept) : max_kept_{max_kept} {}
+
+  struct Joined {
+    bool has_front = false;             // it is a leg behind another one
+    std::vector<std::uint64_t> behind;  // ids of legs behind it
+  };
+  Joined add(Record record);
+  /// A connection that failed may have been meant for a request that is yet to be judged.
+  void add_failed(Record record);
+
+  /// Requests that were seen on more than one leg.
+  std::uint64_t requests() const { return requests_; }
+  /// Legs for which there was no room.
+  std::uint64_t omitted() const { return omitted_; }
+  /// What is known by now of the request with this leg; empty: no other leg is known, or none had
+  /// a problem. In order of their first packets.
+  std::vector<Record> chain_of(std::uint64_t id) const;
+  /// The ids of the legs nearest to the client.
+  std::vector<std::uint64_t> fronts() const;
+
+ private:
+  static constexpr std::size_t kRecords = 1u << 14;  // some 6 MiB, where a capture has proxies
+  static constexpr std::size_t kBuckets = 1u << 10;
+  static constexpr std::size_t kFailed = 4096;
+  static constexpr std::size_t kSteps = 256;  // looked at in one bucket
+
+  struct Kept {
+    Record record;
+    std::uint64_t front = 0;            // id; 0: none
+    std::vector<std::uint64_t> behind;  // ids
+  };
+
+  Record* at(std::uint64_t number);
+  /// Calls `see(number, record)` for the records of a key, the latest first.
+  template <typename See>
+  void for_each_like(std::uint64_t key, See see);
+  std::uint64_t best_front(std::uint64_t number);
+  void join(std::uint64_t front, std::uint64_t behind);
+  Kept* keep(std::uint64_t number);
+  bool make_room();
+  void link(std::uint64_t front, std::uint64_t behind);
+  std::vector<const Record*> failed_behind(const Record& front) const;
+
+  std::size_t max_kept_;
+  std::deque<Record> records_;
+  std::uint64_t forgotten_ = 0;  // records before the first one
+  std::array<std::uint64_t, kBuckets> last_{};
+  std::map<std::uint64_t, Kept> kept_;  // by id
+  std::deque<std::uint64_t> lonely_;    // of these: kept before any other leg was known
+  std::deque<Record> failed_;
+  std::uint64_t requests_ = 0, omitted_ = 0;
+};
+
+}  // namespace httpdiag::legs

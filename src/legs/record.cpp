@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "legs/record.hpp"
+
+#include <algorithm>
+#include <span>
+
+#include "base/hash.hpp"
+#include "base/text.hpp"
+
+namespace httpdiag::legs {
+
+namespace {
+
+constexpr std::size_t kMaxTarget = 512;
+// Packets of one host, seen on two of its devices, may be recorded in the wrong order.
+constexpr Duration kReordered = std::chrono::microseconds{200};
+
+std::uint64_t hash_of(std::string_view text) {
+  return base::hash64(std::as_bytes(std::span{text.data(), text.size()}));
+}
+
+/// Without scheme and authority, which a forward proxy takes away (RFC 9112 §3.2.2).
+std::string_view origin_form(std::string_view target) {
+  const std::size_t scheme = target.find("://");
+  const std::size_t query = target.find('?');
+  if (target.starts_with('/') || scheme == std::string_view::npos || scheme > query) return target;
+  const std::size_t path = target.find('/', scheme + 3);
+  return path == std::string_view::npos ? std::string_view{"/"} : target.substr(path);
+}
+
+/// What is left when a proxy rewrites the beginning of the path: "/notify?id=1" of
+/// "/api/v1/notify?id=1".
+std::string_view last_segment(std::string_view target) {
+  const std::string_view path = target.substr(0, target.find('?'));
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string_view::npos ? target : target.substr(slash);
+}
+
+/// The part of a trace id that every hop passes on: version-TRACEID-parent-flags (W3C Trace
+/// Context §3.2.2), or all of it.
+std::string_view passed_on(std::string_view trace) {
+  constexpr std::size_t kVersion = 3, kTraceId = 32;
+  const bool traceparent = trace.size() >= kVersion + kTraceId + 1 && trace[2] == '-' &&
+                           trace[kVersion + kTraceId] == '-';
+  return traceparent ? trace.substr(kVersion, kTraceId) : trace;
+}
+
+const Finding* primary(const std::vector<Finding>& findings, Label label) {
+  for (const Finding& finding : findings) {
+    if (finding.label == label) return &finding;
+  }
+  return nullptr;
+}
+
+Timestamp left_at(const ExchangeReport& report, const Exchange& exchange) {
+  if (report.gave_up_after) return exchange.request.last.time + *report.gave_up_after;
+  // No answer, and no sign of the client's leaving: as long as anything was seen.
+  Timestamp last = exchange.request.last.time;
+  for (const Finding& finding : report.findings) {
+    for (const Evidence& evidence : finding.evidence) last = std::max(last, evidence.packet.time);
+  }
+  return last;
+}
+
+bool names_client(const Record& behind, const IpAddress& client) {
+  return !behind.forwarded_for.empty() && base::contains(behind.forwarded_for, to_string(client));
+}
+
+/// One may be the other with something put in front: "/v1/notify" and "/notify".
+bool same_end(std::string_view a, std::string_view b) {
+  return a.size() < b.size() ? b.ends_with(a) : a.ends_with(b);
+}
+
+}  // namespace
+
+Record record_of(const FlowEnds& flow, const Exchange& exchange, const ExchangeReport* report) {
+  const Message& request = exchange.request;
+  Record record;
+  Leg& leg = record.leg;
+  leg.flow = flow.id;
+  leg.exchange = exchange.index;
+  leg.client = flow.client;
+  leg.server = flow.server;
+  leg.first = request.first;
+  leg.sent = leg.last = request.last;
+  if (exchange.response) {
+    leg.status = exchange.response->status;
+    leg.answered = exchange.response->first;
+    leg.last = exchange.response->last;
+  }
+  record.until = exchange.response ? leg.answered.time : leg.sent.time;
+  if (report != nullptr) {
+    leg.label = report->label;
+    leg.severity = report->severity;
+    leg.gave_up_after = report->gave_up_after;
+    if (const Finding* finding = primary(report->findings, report->label)) {
+      leg.fault = finding->fault;
+      if (!exchange.response && !finding->evidence.empty())
+        leg.last =
+            std::max(leg.last, finding->evidence.back().packet,
+                     [](const PacketRef& a, const PacketRef& b) { return a.number < b.number; });
+    }
+    if (!exchange.response || report->gave_up_after) record.until = left_at(*report, exchange);
+  }
+  record.client_here = flow.client_here;
+  record.server_here = flow.server_here;
+  record.method = request.method();
+  record.host = request.host();
+  record.target = request.start().substr(0, kMaxTarget);
+  record.forwarded_for = request.forwarded_for();
+  const std::string_view target = origin_form(record.target);
+  record.key = hash_of(record.method) ^ hash_of(last_segment(target));
+  const std::string_view trace = passed_on(request.trace_id());
+  if (!trace.empty()) record.trace = hash_of(trace);
+  record.body_bytes = request.body_bytes;
+  record.digest = request.digest;
+  record.body_known = is_callback(record.method) && !request.has_gap &&
+                      request.state == MessageState::complete && request.body_bytes != 0;
+  return record;
+}
+
+Record record_of(const FlowEnds& flow, const FlowReport& failed) {
+  Record record;
+  Leg& leg = record.leg;
+  leg.flow = flow.id;
+  leg.client = flow.client;
+  leg.server = flow.server;
+  leg.label = failed.label;
+  leg.severity = failed.severity;
+  if (const Finding* finding = primary(failed.findings, failed.label)) leg.fault = finding->fault;
+  leg.first = leg.sent = failed.first;
+  leg.last = failed.last;
+  record.until = failed.last.time;
+  record.client_here = flow.client_here;
+  record.server_here = flow.server_here;
+  return record;
+}
+
+bool same_host(const Record& front, const Record& behind) {
+  if (front.leg.flow == behind.leg.flow) return false;
+  return front.leg.server.ip == behind.leg.client.ip || (front.server_here && behind.client_here) ||
+         names_client(behind, front.leg.client.ip);
+}
+
+bool in_time(const Record& front, const Record& behind) {
+  return behind.leg.first.time + kReordered >= front.leg.first.time &&
+         behind.leg.first.time <= front.until + kReordered;
+}
+
+int fit(const Record& front, const Record& behind) {
+  if (front.key != behind.key || front.method != behind.method) return 0;
+  if (!in_time(front, behind) || !same_host(front, behind)) return 0;
+  // To the same place: a second attempt, no leg behind the first.
+  if (front.leg.server == behind.leg.server && front.leg.client.ip == behind.leg.client.ip)
+    return 0;
+  constexpr int kBody = 4, kTrace = 4, kPath = 3, kForwarded = 2, kPathEnd = 1, kEnough = 3;
+  int points = 0;
+  if (front.body_known && behind.body_known) {
+    if (front.digest != behind.digest || front.body_bytes != behind.body_bytes) return 0;
+    points += kBody;
+  }
+  const std::string_view a = origin_form(front.target), b = origin_form(behind.target);
+  if (a == b) {
+    points += kPath;
+  } else if (same_end(a, b)) {
+    points += kPathEnd;
+  }
+  if (front.trace != 0 && front.trace == behind.trace) points += kTrace;
+  if (names_client(behind, front.leg.client.ip)) points += kForwarded;
+  return points >= kEnough ? points : 0;
+}
+
+}  // namespace httpdiag::legs

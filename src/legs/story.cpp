@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "legs/story.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.hpp"
+
+namespace httpdiag::legs {
+
+namespace {
+
+constexpr std::size_t kShownLegs = 4;  // in the sentence; all of them are in the list
+
+std::string ago(Duration duration) { return base::duration(std::max(duration, Duration{0})); }
+
+/// The one in front of it went away first, and this is the consequence.
+bool follows_front(const Leg& front, const Leg& leg) {
+  switch (leg.label) {
+    case Label::request_incomplete:
+    case Label::response_aborted_by_client:
+      return front.label == leg.label || front.gave_up_after.has_value();
+    default:
+      return false;
+  }
+}
+
+/// Down the chain as long as a leg behind explains the one in front: taxonomy 6.1 F10.
+std::size_t decisive_of(const std::vector<Leg>& legs) {
+  std::size_t at = 0;
+  for (std::size_t i = 1; i < legs.size(); ++i) {
+    const Leg& leg = legs[i];
+    const bool behind_it = leg.behind == at || legs[leg.behind].behind == at;
+    if (behind_it && is_problem(leg) && !follows_front(legs[leg.behind], leg)) at = i;
+  }
+  return at;
+}
+
+/// To the client of the first leg the proxies are the server side.
+Fault seen_from_front(const Leg& decisive, bool is_front) {
+  Fault fault = decisive.fault;
+  if (is_front) return fault;
+  if (fault.party == Party::client_app) fault.party = Party::server_app;
+  if (fault.party == Party::client_host) fault.party = Party::server_host;
+  return fault;
+}
+
+std::string_view unanswered(Label label) {
+  switch (label) {
+    case Label::closed_without_response:
+      return "closed without an answer after";
+    case Label::reset_without_response:
+      return "reset the connection after";
+    case Label::request_not_acked:
+      return "had acknowledged nothing after";
+    case Label::request_on_half_closed:
+    case Label::keepalive_close_race:
+      return "had closed that connection, as was seen after";
+    default:
+      return "had not answered after";
+  }
+}
+
+std::string outcome_of(const Leg& leg) {
+  if (leg.exchange == 0) return fmt::format("could not connect ({})", info(leg.label).id);
+  if (leg.answered) {
+    const std::string_view label = info(leg.label).id;
+    return fmt::format("answered {} after {}{}", leg.status,
+                       ago(leg.answered.time - leg.first.time),
+                       is_problem(leg) ? fmt::format(" ({})", label) : "");
+  }
+  if (leg.gave_up_after) {
+    return fmt::format("had not answered when the proxy left after {} ({})",
+                       ago(*leg.gave_up_after), info(leg.label).id);
+  }
+  return fmt::format("{} {} ({})", unanswered(leg.label), ago(leg.last.time - leg.first.time),
+                     info(leg.label).id);
+}
+
+/// "passed it on after 111 µs to 10.50.2.90:80 (4.1), which answered 200 after 6 s"
+std::string passed_on(const Leg& front, const Leg& leg) {
+  const std::string after = ago(leg.first.time - front.first.time);
+  if (leg.exchange == 0) {
+    return fmt::format("tried after {} to connect to {} (flow {}: {})", after,
+                       to_string(leg.server), place_of(leg), info(leg.label).id);
+  }
+  return fmt::format("passed it on after {} to {} ({}), which {}", after, to_string(leg.server),
+                     place_of(leg), outcome_of(leg));
+}
+
+/// Connections that failed are told together.
+std::string failed_connects(const std::vector<Leg>& legs, std::size_t front) {
+  std::vector<const Leg*> failed;
+  for (const Leg& leg : legs) {
+    if (leg.exchange == 0 && leg.behind == front) failed.push_back(&leg);
+  }
+  if (failed.empty()) return {};
+  if (failed.size() == 1) return passed_on(legs[front], *failed.front());
+  return fmt::format(
+      "tried {} times to connect to {}, first after {} (flows {} to {}: {})", failed.size(),
+      to_string(failed.front()->server), ago(failed.front()->first.time - legs[front].first.time),
+      place_of(*failed.front()), place_of(*failed.back()), info(failed.front()->label).id);
+}
+
+std::vector<std::string> steps_of(const std::vector<Leg>& legs) {
+  std::vector<std::string> steps;
+  std::size_t left_out = 0;
+  for (std::size_t front = 0; front < legs.size(); ++front) {
+    const bool first = front == 0;
+    const std::string proxy =
+        first ? "The proxy" : fmt::format("The next proxy ({})", to_string(legs[front].server.ip));
+    const std::string connects = failed_connects(legs, front);
+    if (!connects.empty()) steps.push_back(fmt::format("{} {}.", proxy, connects));
+    bool again = false;
+    for (std::size_t i = 1; i < legs.size(); ++i) {
+      if (legs[i].behind != front || legs[i].exchange == 0) continue;
+      if (steps.size() >= kShownLegs) {
+        ++left_out;
+        continue;
+      }
+      steps.push_back(fmt::format(
+          "{}{} {}.", again ? "Then " + base::lower(proxy.substr(0, 1)) + proxy.substr(1) : proxy,
+          again ? " again" : "", passed_on(legs[front], legs[i])));
+      again = true;
+    }
+  }
+  if (left_out != 0) steps.push_back(fmt::format("And {}.", base::count(left_out, "more leg")));
+  return steps;
+}
+
+/// The last leg directly behind the first one that carried the request.
+const Leg* upstream_of_first(const std::vector<Leg>& legs) {
+  const Leg* last = nullptr;
+  for (std::size_t i = 1; i < legs.size(); ++i) {
+    if (legs[i].behind == 0 && legs[i].exchange != 0) last = &legs[i];
+  }
+  return last;
+}
+
+/// An answer counts as there when a proxy could have passed it on: one that came in the same
+/// moment as the client's leaving did not keep anybody waiting.
+constexpr Duration kPassingOn = std::chrono::milliseconds{100};
+
+std::string conclusion_of(const std::vector<Leg>& legs, std::size_t decisive) {
+  const Leg& front = legs.front();
+  const Leg* upstream = upstream_of_first(legs);
+  if (front.gave_up_after) {
+    const Timestamp left = front.sent.time + *front.gave_up_after;
+    std::string text = fmt::format("The client left after {}", ago(*front.gave_up_after));
+    if (upstream == nullptr) return text + ".";
+    if (!upstream->answered || upstream->answered.time > left) {
+      return text + ": the time went behind the proxy.";
+    }
+    if (left - upstream->answered.time > kPassingOn && !front.answered) {
+      return text +
+             fmt::format("; the proxy had the answer for {} by then and had not passed it on.",
+                         ago(left - upstream->answered.time));
+    }
+    return text + ".";
+  }
+  if (front.label == Label::http_gateway_error) {
+    if (upstream != nullptr && upstream->status == front.status)
+      return fmt::format("The {} is the upstream's, passed on by the proxy.", front.status);
+    const bool explained = decisive != 0;
+    return fmt::format("The {} after {} is the proxy's own answer{}.", front.status,
+                       ago(front.answered.time - front.first.time),
+                       explained ? "" : ", though nothing was wrong behind it");
+  }
+  if (upstream == nullptr) return {};
+  if (front.answered && upstream->answered) {
+    const Duration all = front.answered.time - front.first.time;
+    const Duration behind = upstream->answered.time - upstream->first.time;
+    const bool mostly = behind >= all - all / 4;
+    return fmt::format("Of the {} until the client's answer began, {} went behind the proxy{}.",
+                       ago(all), ago(behind), mostly ? "" : ": the rest is the proxy's");
+  }
+  if (!front.answered && upstream->answered)
+    return "The proxy had an answer and did not pass it on.";
+  return {};
+}
+
+/// Labels of a leg whose reason can lie behind the proxy.
+bool explained_behind(Label label) {
+  switch (label) {
+    case Label::client_timeout:
+    case Label::late_response:
+    case Label::no_response:
+    case Label::slow_response:
+    case Label::closed_without_response:
+    case Label::reset_without_response:
+    case Label::response_truncated_fin:
+    case Label::response_truncated_rst:
+    case Label::response_stalled:
+    case Label::http_client_error:
+    case Label::http_server_error:
+    case Label::http_gateway_error:
+    case Label::ack_negative:
+      return true;
+    default:
+      return false;
+  }
+}
+
+Finding gave_up(const Chain& chain, const Leg& front) {
+  const Leg& reason = chain.legs[chain.decisive];
+  Finding finding;
+  finding.label = Label::proxy_gave_up;
+  const RuleInfo& rule = info(finding.label);
+  finding.severity = rule.severity;
+  finding.fault = chain.fault;
+  finding.detail = fmt::format("Behind the gateway {} towards {} shows {}.", place_of(reason),
+                               to_string(reason.server), info(reason.label).id);
+  finding.remedy = rule.remedy;
+  finding.evidence = {
+      {reason.first, std::nullopt,
+       fmt::format("{} {}", reason.exchange == 0 ? "upstream connection" : "upstream request",
+                   place_of(reason))},
+      {reason.last, std::nullopt,
+       fmt::format("{} on {}", info(reason.label).id, place_of(reason))}};
+  if (front.answered)
+    finding.evidence.push_back({front.answered, Side::server, fmt::format("{}", front.status)});
+  std::sort(finding.evidence.begin(), finding.evidence.end(),
+            [](const Evidence& a, const Evidence& b) { return a.packet.number < b.packet.number; });
+  finding.facts = {{"upstream_flow", static_cast<std::int64_t>(reason.flow)},
+                   {"upstream_label", std::string{info(reason.label).id}}};
+  return finding;
+}
+
+}  // namespace
+
+std::string place_of(const Leg& leg) {
+  const auto flow = static_cast<std::uint32_t>(leg.flow);
+  return leg.exchange == 0 ? fmt::format("{}", flow) : fmt::format("{}.{}", flow, leg.exchange);
+}
+
+Chain chain_of(const std::vector<Record>& records) {
+  Chain chain;
+  const Record& front = records.front();
+  chain.method = front.method;
+  chain.host = front.host;
+  chain.target = front.target;
+  std::vector<std::size_t> order(records.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::stable_sort(order.begin() + 1, order.end(), [&](std::size_t a, std::size_t b) {
+    return records[a].leg.first.number < records[b].leg.first.number;
+  });
+  for (const std::size_t i : order) {
+    chain.legs.push_back(records[i].leg);
+    const auto at = std::find(order.begin(), order.end(), records[i].leg.behind);
+    chain.legs.back().behind = static_cast<std::size_t>(at - order.begin());
+  }
+  chain.decisive = decisive_of(chain.legs);
+  chain.fault = seen_from_front(chain.legs[chain.decisive], chain.decisive == 0);
+  for (const std::string& step : steps_of(chain.legs))
+    chain.detail += (chain.detail.empty() ? "" : " ") + step;
+  const std::string conclusion = conclusion_of(chain.legs, chain.decisive);
+  if (!conclusion.empty()) chain.detail += " " + conclusion;
+  return chain;
+}
+
+bool tell(const Chain& chain, ExchangeReport& exchange, FlowId flow) {
+  const auto leg = std::find_if(chain.legs.begin(), chain.legs.end(), [&](const Leg& candidate) {
+    return candidate.flow == flow && candidate.exchange == exchange.index;
+  });
+  if (leg == chain.legs.end()) return false;
+  const auto place = static_cast<std::size_t>(leg - chain.legs.begin());
+  exchange.chain = place_of(chain.legs.front());
+  exchange.chain_detail = chain.detail;
+  if (place != 0 || chain.decisive == 0 || !explained_behind(exchange.label)) return false;
+  for (Finding& finding : exchange.findings) {
+    if (finding.label != exchange.label) continue;
+    finding.fault = chain.fault;
+    finding.settle.reset();  // the leg behind is in the capture
+    if (exchange.label != Label::http_gateway_error)
+      continue;  // whose own remedy is to look behind
+    const Leg& reason = chain.legs[chain.decisive];
+    finding.remedy = fmt::format("Behind the proxy ({} at {}): {}", info(reason.label).id,
+                                 place_of(reason), info(reason.label).remedy);
+  }
+  const bool own_answer = exchange.label == Label::http_gateway_error &&
+                          chain.legs[chain.decisive].status != leg->status;
+  if (!own_answer) return false;
+  exchange.findings.push_back(gave_up(chain, *leg));
+  exchange.labels.insert(
+      std::upper_bound(exchange.labels.begin(), exchange.labels.end(), Label::proxy_gave_up),
+      Label::proxy_gave_up);
+  return true;
+}
+
+}  // namespace httpdiag::legs

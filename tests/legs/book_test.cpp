@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "legs/book.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "legs/story.hpp"
+
+namespace httpdiag::legs {
+namespace {
+
+using namespace std::chrono_literals;
+
+IpAddress ip(std::uint8_t last) { return IpAddress::v4(0x0a000000u | last); }
+PacketRef packet(std::uint64_t number, Duration at) { return {number, Timestamp{at}}; }
+
+/// A request from host `client` to host `server`, under way from `begin` to `end`.
+Record request(std::uint32_t flow, std::uint8_t client, std::uint8_t server, Duration begin,
+               Duration end, std::uint64_t digest = 1) {
+  Record record;
+  record.leg.flow = FlowId{flow};
+  record.leg.exchange = 1;
+  record.leg.client = {ip(client), static_cast<std::uint16_t>(40000 + flow)};
+  record.leg.server = {ip(server), 80};
+  record.leg.first = record.leg.sent = packet(static_cast<std::uint64_t>(begin.count()), begin);
+  record.leg.answered = record.leg.last = packet(static_cast<std::uint64_t>(end.count()), end);
+  record.leg.status = 200;
+  record.until = Timestamp{end};
+  record.method = "POST";
+  record.target = "/notify";
+  record.key = 7;
+  record.digest = digest;
+  record.body_bytes = 22;
+  record.body_known = true;
+  return record;
+}
+
+Record failed(Record record, Label label) {
+  record.leg.label = label;
+  record.leg.severity = Severity::error;
+  record.leg.fault.party = Party::server_app;
+  return record;
+}
+
+std::vector<std::string> places(const std::vector<Record>& chain) {
+  std::vector<std::string> out;
+  for (const Leg& leg : chain_of(chain).legs) out.push_back(place_of(leg));
+  return out;
+}
+
+using Places = std::vector<std::string>;
+
+TEST(Book, JoinsLegsInWhateverOrderTheyAreJudged) {
+  // client 1 -> proxy 2 -> proxy 3 -> application 4
+  const std::vector<Record> legs = {failed(request(1, 1, 2, 10us, 9000us), Label::slow_response),
+                                    failed(request(2, 2, 3, 20us, 8000us), Label::slow_response),
+                                    failed(request(3, 3, 4, 30us, 7000us), Label::slow_response)};
+  std::vector<std::size_t> order = {0, 1, 2};
+  do {
+    Book book{16};
+    for (const std::size_t i : order) book.add(legs[i]);
+    EXPECT_EQ(book.requests(), 1u);
+    ASSERT_EQ(book.fronts().size(), 1u);
+    EXPECT_EQ(places(book.chain_of(book.fronts().front())), (Places{"1.1", "2.1", "3.1"}));
+  } while (std::next_permutation(order.begin(), order.end()));
+}
+
+TEST(Book, RemembersHealthyLegsForAProblemFartherOut) {
+  Book book{16};
+  book.add(request(3, 3, 4, 30us, 7000us));
+  book.add(request(2, 2, 3, 20us, 8000us));
+  EXPECT_TRUE(book.fronts().empty());
+  book.add(failed(request(1, 1, 2, 10us, 9000us), Label::late_response));
+  ASSERT_EQ(book.fronts().size(), 1u);
+  EXPECT_EQ(places(book.chain_of(book.fronts().front())), (Places{"1.1", "2.1", "3.1"}));
+}
+
+TEST(Book, DoesNotChooseBetweenTwoRequestsThatAreAlike) {
+  Book book{16};
+  book.add(request(1, 1, 2, 10us, 9000us));
+  book.add(request(2, 1, 2, 12us, 9500us));
+  EXPECT_FALSE(book.add(request(3, 2, 4, 30us, 7000us)).has_front);
+  EXPECT_EQ(book.requests(), 0u);
+}
+
+TEST(Book, TellsRequestsApartByBodyTimeAndHost) {
+  struct Case {
+    const char* what;
+    Record behind;
+    bool joined;
+  };
+  Record named = request(2, 9, 4, 2000us, 7000us);
+  named.forwarded_for = "10.0.0.1";
+  Record here = request(2, 9, 4, 2000us, 7000us);
+  here.client_here = true;
+  Record rewritten = request(2, 2, 4, 2000us, 7000us);
+  rewritten.target = "/v2/notify";
+  Record get = request(2, 2, 4, 2000us, 7000us);
+  get.method = "GET";
+  const std::vector<Case> cases = {
+      {"the same", request(2, 2, 4, 2000us, 7000us), true},
+      {"recorded a little before it", request(2, 2, 4, 900us, 7000us), true},
+      {"with something in front of the path", rewritten, true},
+      {"from another host, for this client", named, true},
+      {"from another address of this host", here, true},
+      {"another method", get, false},
+      {"another body", request(2, 2, 4, 2000us, 7000us, 5), false},
+      {"before it", request(2, 2, 4, 500us, 7000us), false},
+      {"after its answer", request(2, 2, 4, 9900us, 9999us), false},
+      {"from another host", request(2, 9, 4, 2000us, 7000us), false},
+  };
+  for (const Case& one : cases) {
+    SCOPED_TRACE(one.what);
+    Book book{16};
+    Record front = request(1, 1, 2, 1000us, 9000us);
+    front.server_here = true;
+    book.add(front);
+    EXPECT_EQ(book.add(one.behind).has_front, one.joined);
+  }
+}
+
+TEST(Book, StaysWithinItsLimit) {
+  Book book{4};
+  for (std::uint32_t i = 0; i < 100; ++i) {
+    const auto at = std::chrono::milliseconds{i * 20 + 1};
+    book.add(failed(request(2 * i + 1, 1, 2, at, at + 9ms, i), Label::slow_response));
+    book.add(failed(request(2 * i + 2, 2, 3, at + 1ms, at + 8ms, i), Label::slow_response));
+  }
+  EXPECT_LE(book.fronts().size(), 4u);
+  EXPECT_GT(book.omitted(), 0u);
+  EXPECT_EQ(book.requests(), 100u);
+}
+
+TEST(Book, AttachesConnectionsThatFailed) {
+  Book book{16};
+  Record refused;
+  refused.leg.flow = FlowId{2};
+  refused.leg.client = {ip(2), 50000};
+  refused.leg.server = {ip(4), 80};
+  refused.leg.label = Label::connect_refused;
+  refused.leg.first = refused.leg.last = packet(20, 20us);
+  book.add_failed(refused);
+  Record elsewhere = refused;
+  elsewhere.leg.flow = FlowId{3};
+  elsewhere.leg.client.ip = ip(9);
+  book.add_failed(elsewhere);
+  book.add(failed(request(1, 1, 2, 10us, 9000us), Label::http_gateway_error));
+  ASSERT_EQ(book.fronts().size(), 1u);
+  EXPECT_EQ(places(book.chain_of(book.fronts().front())), (Places{"1.1", "2"}));
+}
+
+}  // namespace
+}  // namespace httpdiag::legs
