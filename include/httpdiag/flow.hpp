@@ -241,6 +241,8 @@ struct FlowTrouble {
   PacketRef duplicate, duplicate_of;  // the first such packet, and the one it repeats
   PacketRef forwarded;                // the first with a TTL one apart: recorded before and behind
                                       // a router
+  Endpoint translated_client, translated_server;  // its other name, where the capturing host
+                                                  // translates addresses; port 0: none
   FlowId fallback{};       // 0, or the flow that replaced this refused attempt (RFC 8305)
   Duration clock_step{0};  // largest step back of the clock inside this flow
 };

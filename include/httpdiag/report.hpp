@@ -87,9 +87,19 @@ struct OddityReport {
   std::vector<PacketRef> packets;  // empty where none was noted
 };
 
+/// The two ends of a flow, and which of them the capturing host is, where the packets say so
+/// (both on a loopback device).
+struct FlowEnds {
+  FlowId id{};
+  Endpoint client, server;
+  bool client_here = false, server_here = false;
+};
+
 struct FlowReport {
   FlowId id{};
   Endpoint client, server;
+  // Its other name where the capturing host translates addresses; else not there.
+  std::optional<FlowEnds> translated;
   PacketRef first, last;
   std::string history;
   Handshake handshake{};
@@ -119,14 +129,6 @@ class FlowReportSink {
 
  protected:
   ~FlowReportSink() = default;
-};
-
-/// The two ends of a flow, and which of them the capturing host is, where the packets say so
-/// (both on a loopback device).
-struct FlowEnds {
-  FlowId id{};
-  Endpoint client, server;
-  bool client_here = false, server_here = false;
 };
 
 /// Told of every exchange once it has been judged, healthy ones included, in the order of the

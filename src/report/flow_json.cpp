@@ -209,6 +209,16 @@ void write_flow_fields(JsonOut& json, const FlowReport& flow, const Options& opt
   write_endpoint(json, flow.client);
   json.key("server");
   write_endpoint(json, flow.server);
+  json.key("translated");
+  if (flow.translated) {
+    json.object().key("client");
+    write_endpoint(json, flow.translated->client);
+    json.key("server");
+    write_endpoint(json, flow.translated->server);
+    json.end();
+  } else {
+    json.value(nullptr);
+  }
   json.key("server_name");
   flow.server_name.empty() ? json.value(nullptr) : json.value(flow.server_name);
   json.field("first_packet", flow.first.number);

@@ -293,6 +293,7 @@ class TextWriter final : public Writer {
                                       exchange->index)
                         : fmt::format("flow {}", static_cast<std::uint32_t>(flow.id)),
                     route(flow), clock(at)));
+    show_translation(page_, flow);
     if (exchange != nullptr) show_exchange(page_, *exchange, options_.show_payload);
     if (finding == findings.end()) return;
     explain_finding(page_, *finding, flow, exchange);

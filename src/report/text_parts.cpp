@@ -239,6 +239,13 @@ void show_chain(Page& page, const FlowReport& flow, const ExchangeReport* exchan
 
 }  // namespace
 
+void show_translation(Page& page, const FlowReport& flow) {
+  if (!flow.translated) return;
+  item(page, "NAT",
+       fmt::format("also recorded as {} -> {}", to_string(flow.translated->client),
+                   to_string(flow.translated->server)));
+}
+
 void explain_finding(Page& page, const Finding& finding, const FlowReport& flow,
                      const ExchangeReport* exchange) {
   ladder(page, finding.evidence);
@@ -293,6 +300,7 @@ void show_flow_in_full(Page& page, const FlowReport& flow, const Options& option
   side_line(page, "Client", flow.sides[index(Side::client)]);
   side_line(page, "Server", flow.sides[index(Side::server)]);
   item(page, "TLS", tls_text(flow));
+  show_translation(page, flow);
   if (flow.duplicates != 0)
     item(page, "Copies", base::count(flow.duplicates, "packet") + " captured twice");
   for (const OddityReport& odd : flow.oddities) item(page, "Odd", words(odd));

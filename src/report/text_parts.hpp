@@ -22,6 +22,8 @@ std::string route(const FlowReport& flow);
 /// One line, without its line break: id, label, endpoints, what else is odd.
 std::string flow_line(const FlowReport& flow);
 
+/// The other name of a flow whose addresses the capturing host translates.
+void show_translation(Page& page, const FlowReport& flow);
 /// One finding explained: ladder, meaning, fault, delivery, retry, symptoms,
 /// remedy. `exchange` is null for a finding about the flow as a whole.
 void explain_finding(Page& page, const Finding& finding, const FlowReport& flow,

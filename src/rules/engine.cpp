@@ -255,6 +255,11 @@ FlowReport Engine::Impl::describe(const FlowRecord& flow, Account& own) const {
   report.server = flow.server;
   if (names_ != nullptr)
     report.server_name = names_->name_of(flow.server.ip, flow.client.ip, flow.first.time);
+  if (flow.trouble().translated_server.port != 0) {
+    report.translated = {.id = flow.id,
+                         .client = flow.trouble().translated_client,
+                         .server = flow.trouble().translated_server};
+  }
   report.first = flow.first;
   report.last = flow.last;
   report.history = flow.history.data();

@@ -92,6 +92,11 @@ class Flow {
   void note_predecessor(const Segment& answer, const FlowRecord& earlier);
   /// The client's kernel did not take that answer.
   void note_refused(const Segment& rst);
+  /// The capturing host translates addresses: these are the other ones.
+  void note_translation(const Endpoint& client, const Endpoint& server) {
+    trouble().translated_client = client;
+    trouble().translated_server = server;
+  }
   /// This refused attempt was replaced by another (RFC 8305).
   void note_fallback(FlowId other) { trouble().fallback = other; }
 

@@ -14,6 +14,7 @@
 #include "tcp/hashing.hpp"
 #include "tcp/options.hpp"
 #include "tcp/roles.hpp"
+#include "tcp/translations.hpp"
 
 namespace httpdiag::tcp {
 
@@ -39,6 +40,7 @@ class Tracker::Impl {
         flow_sink_{flows},
         duplicates_{settings.thresholds},
         fallbacks_{settings.thresholds.happy_eyeballs},
+        translations_{settings.thresholds.dedup_window},
         context_{.settings = settings, .streams = streams, .recent = {}, .held_bytes = 0},
         seed_{std::random_device{}()} {}  // decides slots only, never an order of output
 
@@ -79,6 +81,8 @@ class Tracker::Impl {
   FlowRecord& fill_from(const Attempt& attempt, Flow& flow);
   void on_unexpected(const Arrival& arrival, Handle handle);
   bool on_copy(const Segment& segment, Handle handle, PacketRef original);
+  bool on_stranger(const Segment& segment);
+  void note_translation(const Segment& syn, const Tuple& original);
   bool answered_between(const Segment& segment, Handle handle, PacketRef original);
   Handle home_of(const Segment& segment, std::uint32_t hash, Handle newest);
   bool of_predecessor(const Segment& segment, const Attempt& a);
@@ -98,6 +102,7 @@ class Tracker::Impl {
   FlowSink& flow_sink_;
   DuplicateFilter duplicates_;
   Fallbacks fallbacks_;
+  Translations translations_;
   Context context_;
   FlowStore store_;
   Timestamp now_{};
@@ -148,6 +153,7 @@ void Tracker::Impl::on_segment(const Arrival& arrival) {
   const Segment& segment = arrival.segment;
   advance_clock(segment.packet.time);
   const auto [handle, from] = store_.find(arrival.tuple_hash, segment.source, segment.destination);
+  if (handle == kNoHandle && on_stranger(segment)) return;
   if (arrival.fingerprint != 0) {
     const PacketRef original =
         duplicates_.find_or_remember(segment, arrival.fingerprint, arrival.copies_at);
@@ -164,6 +170,32 @@ void Tracker::Impl::on_segment(const Arrival& arrival) {
     }
   }
   on_unexpected(arrival, handle);
+}
+
+/// A segment of no known tuple. True: it is one of a known flow behind translated addresses.
+bool Tracker::Impl::on_stranger(const Segment& segment) {
+  if (plain_syn(segment)) {
+    const auto original = translations_.find_original(segment);
+    if (!original) return false;
+    note_translation(segment, *original);
+  } else if (!translations_.any()) {
+    return false;
+  }
+  Arrival arrival{.segment = segment};
+  if (!translations_.translate(arrival.segment.source, arrival.segment.destination)) return false;
+  announce(arrival);
+  on_segment(arrival);
+  return true;
+}
+
+void Tracker::Impl::note_translation(const Segment& syn, const Tuple& original) {
+  const std::uint32_t hash =
+      tuple_hash(hash_endpoint(original.client, seed_), hash_endpoint(original.server, seed_));
+  Handle handle = store_.find(hash, original.client, original.server).handle;
+  if (handle == kNoHandle) return;
+  translations_.add(syn, original);
+  if (FlowStore::is_attempt(handle)) handle = promote(handle);
+  store_.slot(handle).flow.note_translation(syn.source, syn.destination);
 }
 
 /// `newest` is the one that its tuple leads to.
@@ -399,9 +431,11 @@ Handle Tracker::Impl::promote(Handle attempt_handle) {
 
 void Tracker::Impl::on_icmp_error(const IcmpError& error) {
   advance_clock(error.packet.time);
+  Endpoint source = error.source, destination = error.destination;
+  if (translations_.any()) translations_.translate(source, destination);
   const std::uint32_t hash =
-      tuple_hash(hash_endpoint(error.source, seed_), hash_endpoint(error.destination, seed_));
-  Handle handle = store_.find(hash, error.source, error.destination).handle;
+      tuple_hash(hash_endpoint(source, seed_), hash_endpoint(destination, seed_));
+  Handle handle = store_.find(hash, source, destination).handle;
   if (handle == kNoHandle) {
     ++ledger_.skipped[static_cast<std::size_t>(Skip::unrelated_icmp)];
     return;

@@ -20,6 +20,7 @@ class Player {
   void directive(Cursor& line);
   void declare(Cursor& line, const std::string& name);
   void set(Cursor& line);
+  void translate(Cursor& line);
   void event(Cursor& line);
   void handshake(Cursor& line);
   void icmp(Cursor& line);
@@ -60,6 +61,7 @@ void Player::directive(Cursor& line) {
     return declare(line, name);
   }
   if (verb == "set") return set(line);
+  if (verb == "translate") return translate(line);
   if (verb == "end") return end_mark(line);
   if (verb == "clock") {
     network_.clock += line.duration();
@@ -96,6 +98,14 @@ void Player::declare(Cursor& line, const std::string& name) {
   }
   flows_[name] = made.get();
   all_.push_back(std::move(made));
+}
+
+void Player::translate(Cursor& line) {
+  Flow& translated = flow(line, line.word("a name"));
+  line.expect("client");
+  translated.translated_client = line.endpoint();
+  line.expect("server");
+  translated.translated_server = line.endpoint();
 }
 
 Flow& Player::flow(Cursor& line, const std::string& name) {

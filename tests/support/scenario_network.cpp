@@ -191,7 +191,18 @@ void Network::send(const Speaker& speaker, const Action& action, const Sent& seg
     arrivals_.push_back({at + action.arrives, &other, first, rst ? first : end, timestamp()});
     deliver(at);
   }
-  if (!action.dropped) record(speaker, action, ip, bytes, at);
+  if (action.dropped) return;
+  record(speaker, action, ip, bytes, at);
+  if (!speaker.flow->translated_client) return;
+  constexpr Nanoseconds kThroughTheHost{30'000};
+  const Endpoint& client = *speaker.flow->translated_client;
+  const Endpoint& server = *speaker.flow->translated_server;
+  tcp.from = speaker.client ? client : server;
+  tcp.to = speaker.client ? server : client;
+  ip.from = tcp.from.ip;
+  ip.to = tcp.to.ip;
+  --ip.ttl;
+  record(speaker, action, ip, tcp_segment(tcp, segment.payload), at + kThroughTheHost);
 }
 
 void Network::record(const Speaker& speaker, const Action& action, const IpHeader& ip,

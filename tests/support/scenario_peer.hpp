@@ -63,6 +63,8 @@ struct Peer {
 
 struct Flow {
   Peer client, server;
+  // The recording host translates addresses: each packet is recorded once more, between these.
+  std::optional<Endpoint> translated_client, translated_server;
   Peer& side(bool is_client) { return is_client ? client : server; }
 };
 
