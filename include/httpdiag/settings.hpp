@@ -77,7 +77,7 @@ struct Limits {
   std::uint32_t max_evidence = 16;               // packets per finding
   std::uint32_t max_endpoints = 1024;  // servers, pairs and hosts that patterns are kept of
 
-  // Deliveries. An acknowledged callback is remembered by its keys alone (90 bytes) ...
+  // Deliveries. An acknowledged callback is remembered by its keys alone (100 bytes) ...
   std::uint32_t max_remembered_callbacks = 1u << 16;
   std::uint32_t recent_bodies_bytes = 2u << 20;  // ... and, for a while, by its body
   std::uint32_t max_deliveries = 10000;          // in full: failed or repeated; some 10 MiB

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bitset>
 #include <map>
+#include <optional>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -87,7 +88,7 @@ class Collector::Impl {
   void on_acknowledged(const Arrival& arrival);
   void on_other(const Arrival& arrival);
   bool repeat_of_remembered(const Arrival& arrival);
-  const Attempt* add_keys(const Keys& keys, const Attempt& attempt);
+  std::optional<Attempt> add_keys(const Keys& keys, const Attempt& attempt);
   void look_back(const Arrival& arrival, const AckProfile& profile);
   void remember(const Arrival& arrival);
 
@@ -123,6 +124,7 @@ void Collector::Impl::on_judged(const JudgedExchange& judged) {
   Arrival arrival{.judged = judged, .attempt = attempt_of(judged)};
   arrival.endpoint = endpoint_hash(judged.method, judged.host, judged.target);
   arrival.plain = plain_key(arrival.endpoint, judged.target, judged.exchange.request);
+  remembered_.prefetch(arrival.plain);
   arrival.entry = endpoints_.find_or_add(arrival.endpoint, judged);
   if (arrival.entry != nullptr) Endpoints::count(arrival.entry->endpoint, arrival.attempt);
   if (arrival.attempt.outcome == AttemptClass::acknowledged) {
@@ -147,6 +149,7 @@ Group* Collector::Impl::find_group(const Keys& keys) {
 }
 
 bool Collector::Impl::repeating(const Keys& keys) {
+  for (const Keys::Key& key : keys.cascade) remembered_.prefetch(key.hash);
   return std::any_of(keys.cascade.begin(), keys.cascade.end(), [&](const Keys::Key& key) {
     const Remembered::Entry* entry = remembered_.find(key.hash);
     return entry != nullptr && entry->repeating;
@@ -176,10 +179,9 @@ void Collector::Impl::on_acknowledged(const Arrival& arrival) {
   const Keys keys = all_keys(arrival.endpoint, arrival.judged.target, request, profile);
   if (repeating(keys)) return;
   if (Group* group = find_group(keys)) return take_single(*group, arrival.attempt);
-  if (const Attempt* before = add_keys(keys, arrival.attempt)) {
-    const Attempt earlier = *before;
+  if (const auto earlier = add_keys(keys, arrival.attempt)) {
     Group& group = groups_.at(new_group(arrival, profile, keys));
-    take_single(group, earlier);
+    take_single(group, *earlier);
     take_single(group, arrival.attempt);
   }
 }
@@ -190,7 +192,7 @@ bool Collector::Impl::repeat_of_remembered(const Arrival& arrival) {
   if (entry == nullptr) return false;
   settle_single();
   if (entry->repeating) return true;
-  const Attempt before = entry->attempt;
+  const Attempt before = remembered_.attempt(*entry);
   const Message& request = arrival.judged.exchange.request;
   const AckProfile& profile = ack_profile(request, limits());
   const Keys keys = all_keys(arrival.endpoint, arrival.judged.target, request, profile);
@@ -202,18 +204,21 @@ bool Collector::Impl::repeat_of_remembered(const Arrival& arrival) {
 
 /// Remembers an acknowledged attempt under all of its keys. Another one with the same event: that
 /// one; with the same words and another time or signature: not told from a heartbeat.
-const Attempt* Collector::Impl::add_keys(const Keys& keys, const Attempt& attempt) {
-  const Attempt* same_event = nullptr;
+std::optional<Attempt> Collector::Impl::add_keys(const Keys& keys, const Attempt& attempt) {
+  std::optional<Attempt> same_event;
   for (const Keys::Key& key : keys.cascade) {
     Remembered::Entry* entry = remembered_.find(key.hash);
     if (entry == nullptr) {
       remembered_.add(key.hash, attempt);
-    } else if (id_of(entry->attempt) != id_of(attempt)) {
-      if (key.kind == KeyKind::field && keys.event) {
-        same_event = &entry->attempt;
-      } else {
-        entry->repeating = true;
-      }
+      continue;
+    }
+    if (entry->repeating) continue;
+    const Attempt& before = remembered_.attempt(*entry);
+    if (id_of(before) == id_of(attempt)) continue;
+    if (key.kind == KeyKind::field && keys.event) {
+      same_event = before;
+    } else {
+      entry->repeating = true;
     }
   }
   return same_event;
@@ -266,7 +271,7 @@ void Collector::Impl::on_other(const Arrival& arrival) {
   std::vector<Attempt> before;
   for (const Keys::Key& key : keys.cascade) {
     if (const Remembered::Entry* entry = remembered_.find(key.hash))
-      before.push_back(entry->attempt);
+      before.push_back(remembered_.attempt(*entry));
   }
   Group& group = groups_.at(new_group(arrival, profile, keys));
   for (const Attempt& attempt : before) take_single(group, attempt);

@@ -59,8 +59,11 @@ constexpr std::uint32_t first_letters(Names names) {
 
 bool named_like(std::string_view name, Names names, std::uint32_t letters = ~0u) {
   if (name.empty() || (letters & letter(name.front())) == 0) return false;
-  return std::any_of(names.begin(), names.end(),
-                     [&](std::string_view plain) { return base::is_named(name, plain); });
+  const bool marked = name.front() == '_' || name.front() == '-';
+  return std::any_of(names.begin(), names.end(), [&](std::string_view plain) {
+    const bool may_be = marked || letter(plain.front()) == letter(name.front());
+    return may_be && base::is_named(name, plain);
+  });
 }
 
 constexpr std::uint32_t kVolatileLetters = first_letters(kVolatile);
@@ -141,7 +144,7 @@ std::uint64_t canonical_hash(const base::Fields& body, const base::Fields& query
     return std::any_of(fields.list.begin(), fields.list.end(),
                        [&](const base::Field& field) { return is_volatile(field.name, profile); });
   };
-  if (!any_volatile(body) && !any_volatile(query)) return 0;
+  if (!any_volatile(query) && !any_volatile(body)) return 0;
   std::uint64_t sum = 0, kept = 0;
   for (const base::Fields* fields : {&body, &query}) {
     for (const base::Field& field : fields->list) {

@@ -6,56 +6,68 @@
 
 namespace httpdiag::delivery {
 
-std::size_t Remembered::set_of(std::uint64_t key) const {
-  return static_cast<std::size_t>(key) % (entries_.size() / kWays) * kWays;
-}
+Remembered::Remembered(std::size_t limit) : limit_{std::max<std::size_t>(limit, 1)} {}
 
 Remembered::Entry* Remembered::find(std::uint64_t key) {
-  if (keys_.empty()) return nullptr;
-  const std::size_t set = set_of(key);
-  for (std::size_t i = set; i < set + kWays; ++i) {
-    if (keys_[i] == key) return &entries_[i];
+  if (sets_.empty()) return nullptr;
+  for (Entry& entry : set_of(key).entries) {
+    if (entry.key != key) continue;
+    const auto age = static_cast<std::uint32_t>(noted_) - entry.number;
+    return age <= limit_ || entry.repeating ? &entry : nullptr;
   }
   return nullptr;
 }
 
-std::size_t Remembered::place(std::uint64_t key) {
-  const std::size_t set = set_of(key);
-  std::size_t oldest = set;
-  for (std::size_t i = set; i < set + kWays; ++i) {
-    if (keys_[i] == key) return i;
-    if (keys_[i] == 0) {
+Remembered::Entry& Remembered::place(std::uint64_t key) {
+  Set& set = set_of(key);
+  Entry* oldest = nullptr;
+  std::uint32_t oldest_age = 0;
+  for (Entry& entry : set.entries) {
+    if (entry.key == key) return entry;
+    if (entry.key == 0) {
       ++used_;
-      return i;
+      return entry;
     }
-    if (entries_[i].attempt.first.number < entries_[oldest].attempt.first.number) oldest = i;
+    const auto age = static_cast<std::uint32_t>(noted_) - entry.number;
+    if (oldest == nullptr || age > oldest_age) {
+      oldest = &entry;
+      oldest_age = age;
+    }
   }
-  return oldest;
+  return *oldest;
 }
 
 void Remembered::grow() {
-  constexpr std::size_t kFirst = 256;
-  const std::size_t size = keys_.empty() ? kFirst : keys_.size() * 2;
-  if (size > std::max(limit_, kFirst)) return;
-  std::vector<std::uint64_t> old_keys(size);
-  std::vector<Entry> old(size);
-  old_keys.swap(keys_);
-  old.swap(entries_);
+  constexpr std::size_t kFirst = 64;
+  const std::size_t size = sets_.empty() ? kFirst : sets_.size() * 2;
+  if (!sets_.empty() && size * Set{}.entries.size() > limit_) return;
+  std::vector<Set> old(size);
+  old.swap(sets_);
   used_ = 0;
-  for (std::size_t i = 0; i < old.size(); ++i) {
-    if (old_keys[i] == 0) continue;
-    const std::size_t at = place(old_keys[i]);
-    keys_[at] = old_keys[i];
-    entries_[at] = old[i];
+  for (const Set& set : old) {
+    for (const Entry& entry : set.entries) {
+      if (entry.key != 0) place(entry.key) = entry;
+    }
   }
 }
 
 Remembered::Entry& Remembered::add(std::uint64_t key, const Attempt& attempt) {
-  if (used_ * 2 >= keys_.size()) grow();
-  const std::size_t at = place(key);
-  keys_[at] = key;
-  entries_[at] = {.attempt = attempt, .repeating = false};
-  return entries_[at];
+  if (used_ * 2 >= sets_.size() * Set{}.entries.size()) grow();
+  const auto same = [&](const Attempt& last) {
+    return last.flow == attempt.flow && last.exchange == attempt.exchange;
+  };
+  // Its other keys come one after the other.
+  if (noted_ == 0 || !same(attempts_[(noted_ - 1) % limit_])) {
+    if (attempts_.size() < limit_) {
+      attempts_.push_back(attempt);
+    } else {
+      attempts_[noted_ % limit_] = attempt;
+    }
+    ++noted_;
+  }
+  Entry& entry = place(key);
+  entry = {.key = key, .number = static_cast<std::uint32_t>(noted_ - 1), .repeating = false};
+  return entry;
 }
 
 std::uint64_t RecentBodies::add(std::uint64_t endpoint, const Attempt& attempt,

@@ -3,6 +3,7 @@
 // bounded. The oldest are forgotten first; the same traffic gives the same memory.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <string>
@@ -14,30 +15,43 @@
 namespace httpdiag::delivery {
 
 /// Acknowledged attempts by key: a table of small sets, so that finding, adding and forgetting are
-/// one step each.
+/// one step each, in one line of the cache. An attempt has several keys, and is kept once.
 class Remembered {
  public:
   struct Entry {
-    Attempt attempt;
-    bool repeating = false;  // sent again and again: a heartbeat, no callback
+    std::uint64_t key = 0;     // 0: free
+    std::uint32_t number = 0;  // of the attempt
+    bool repeating = false;    // sent again and again: a heartbeat, no callback
   };
 
-  explicit Remembered(std::size_t limit) : limit_{limit} {}
+  explicit Remembered(std::size_t limit);
 
-  Entry* find(std::uint64_t key);  // null if it is not there
+  /// find() is going to ask for it: main memory takes its time.
+  void prefetch(std::uint64_t key) {
+    if (!sets_.empty()) __builtin_prefetch(&set_of(key));
+  }
+  /// Null if it is not there, or its attempt has been forgotten.
+  Entry* find(std::uint64_t key);
   /// Replaces one with the same key, or the oldest of its set when that is full.
   Entry& add(std::uint64_t key, const Attempt& attempt);
+  /// Of an entry just found that is not repeating: those stay beyond their attempt.
+  const Attempt& attempt(const Entry& entry) const { return attempts_[entry.number % limit_]; }
 
  private:
-  static constexpr std::size_t kWays = 4;
-  std::size_t set_of(std::uint64_t key) const;
-  std::size_t place(std::uint64_t key);
+  struct alignas(64) Set {
+    std::array<Entry, 4> entries;
+  };
+  Set& set_of(std::uint64_t key) {
+    return sets_[static_cast<std::size_t>(key) & (sets_.size() - 1)];
+  }
+  Entry& place(std::uint64_t key);
   void grow();
 
-  std::size_t limit_;
+  std::size_t limit_;  // of attempts, and of entries
   std::size_t used_ = 0;
-  std::vector<std::uint64_t> keys_;  // 0: free. Beside the entries, of which few are found
-  std::vector<Entry> entries_;
+  std::vector<Set> sets_;          // a power of two of them
+  std::vector<Attempt> attempts_;  // a ring once it is full
+  std::uint64_t noted_ = 0;        // attempts so far
 };
 
 /// The last bodies, so that a failure that is noticed late finds the attempts around it.

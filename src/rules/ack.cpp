@@ -215,8 +215,10 @@ bool ack_may_matter(const Exchange& x, const Thresholds& settings) {
   const std::string_view request = x.request.body_head;
   const Message& response = *x.response;
   constexpr std::uint64_t kShortDocument = 64;
-  const bool may_refuse = response.body_bytes <= kShortDocument &&
-                          response.body_head.find_first_of("fFeE") != std::string::npos;
+  const bool may_refuse =
+      response.body_bytes <= kShortDocument &&
+      std::any_of(response.body_head.begin(), response.body_head.end(),
+                  [](char c) { return (c | 0x20) == 'f' || (c | 0x20) == 'e'; });
   if (x.request.markers != 0) {
     return (response.status != 200 && response.status != 204) || may_refuse;
   }

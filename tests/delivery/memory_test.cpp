@@ -10,6 +10,7 @@ namespace {
 
 Attempt attempt(std::uint64_t number) {
   Attempt made;
+  made.flow = FlowId{static_cast<std::uint32_t>(number)};
   made.first = {number, Timestamp{}};
   return made;
 }
@@ -20,9 +21,9 @@ TEST(Remembered, FindsWhatWasAdded) {
   memory.add(7, attempt(1));
   memory.add(8, attempt(2));
   ASSERT_NE(memory.find(7), nullptr);
-  EXPECT_EQ(memory.find(7)->attempt.first.number, 1u);
+  EXPECT_EQ(memory.attempt(*memory.find(7)).first.number, 1u);
   memory.add(7, attempt(3));
-  EXPECT_EQ(memory.find(7)->attempt.first.number, 3u);
+  EXPECT_EQ(memory.attempt(*memory.find(7)).first.number, 3u);
   EXPECT_EQ(memory.find(9), nullptr);
 }
 
