@@ -244,6 +244,13 @@ Document document_kind(std::string_view text) {
 
 Fields read_fields(std::string_view text) {
   Fields out;
+  read_fields(text, out);
+  return out;
+}
+
+void read_fields(std::string_view text, Fields& out) {
+  out.list.clear();
+  out.whole = false;
   out.kind = document_kind(text);
   switch (out.kind) {
     case Document::json:
@@ -253,15 +260,20 @@ Fields read_fields(std::string_view text) {
       XmlScanner{text, out}.run();
       break;
     case Document::form:
-      return read_form(trim(text));
+      return read_form(trim(text), out);
     case Document::none:
       break;
   }
-  return out;
 }
 
 Fields read_form(std::string_view text) {
   Fields out;
+  read_form(text, out);
+  return out;
+}
+
+void read_form(std::string_view text, Fields& out) {
+  out.list.clear();
   out.kind = Document::form;
   while (!text.empty() && out.list.size() < kMaxFields) {
     const std::string_view pair = text.substr(0, text.find('&'));
@@ -275,7 +287,6 @@ Fields read_form(std::string_view text) {
                         .quoted = false});
   }
   out.whole = text.empty() && out.list.size() < kMaxFields;
-  return out;
 }
 
 bool is_named(std::string_view name, std::string_view plain) {

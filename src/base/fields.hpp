@@ -35,9 +35,12 @@ inline constexpr std::size_t kMaxFields = 256;
 inline constexpr std::size_t kMaxFieldDepth = 12;
 
 Fields read_fields(std::string_view text);
+/// Into memory that is used again.
+void read_fields(std::string_view text, Fields& out);
 
 /// A query or a form.
 Fields read_form(std::string_view text);
+void read_form(std::string_view text, Fields& out);
 
 /// Whether `name` is `plain`, letter case, "_" and "-" aside; `plain` is lower case without them.
 bool is_named(std::string_view name, std::string_view plain);

@@ -109,6 +109,7 @@ class Collector::Impl {
   Remembered remembered_;
   RecentBodies recent_;
   Endpoints endpoints_;
+  KeyReader reader_;
   FailedConnectionList connections_;
   std::map<GroupId, Group> groups_;  // in the order they were begun
   std::unordered_map<std::uint64_t, GroupId> group_keys_;
@@ -176,10 +177,12 @@ void Collector::Impl::on_acknowledged(const Arrival& arrival) {
   // To one endpoint mostly one sender writes; telling it from each body again is too dear here.
   const bool known = request.markers == 0 && arrival.entry != nullptr && arrival.entry->profile;
   const AckProfile& profile = known ? *arrival.entry->profile : ack_profile(request, limits());
-  const Keys keys = all_keys(arrival.endpoint, arrival.judged.target, request, profile);
+  Keys keys =
+      reader_.all_keys(arrival.endpoint, arrival.judged.target, request, profile, Texts::left_out);
   if (repeating(keys)) return;
   if (Group* group = find_group(keys)) return take_single(*group, arrival.attempt);
   if (const auto earlier = add_keys(keys, arrival.attempt)) {
+    keys = reader_.all_keys(arrival.endpoint, arrival.judged.target, request, profile);
     Group& group = groups_.at(new_group(arrival, profile, keys));
     take_single(group, *earlier);
     take_single(group, arrival.attempt);
@@ -195,7 +198,7 @@ bool Collector::Impl::repeat_of_remembered(const Arrival& arrival) {
   const Attempt before = remembered_.attempt(*entry);
   const Message& request = arrival.judged.exchange.request;
   const AckProfile& profile = ack_profile(request, limits());
-  const Keys keys = all_keys(arrival.endpoint, arrival.judged.target, request, profile);
+  const Keys keys = reader_.all_keys(arrival.endpoint, arrival.judged.target, request, profile);
   Group& group = groups_.at(new_group(arrival, profile, keys));
   take_single(group, before);
   take_single(group, arrival.attempt);
@@ -247,8 +250,8 @@ void Collector::Impl::look_back(const Arrival& arrival, const AckProfile& profil
   while (RecentBodies::Record* record = recent_.find(number)) {
     if (record->endpoint != arrival.endpoint || record->looked_at) return;
     record->looked_at = true;
-    add_keys(body_keys(arrival.endpoint, recent_.query(*record), {recent_.body(*record), {}, true},
-                       profile),
+    add_keys(reader_.body_keys(arrival.endpoint, recent_.query(*record),
+                               {recent_.body(*record), {}, true}, profile, Texts::left_out),
              record->attempt);
     number = record->before;
   }
@@ -262,7 +265,7 @@ void Collector::Impl::on_other(const Arrival& arrival) {
     if (request.markers == 0 && arrival.entry != nullptr) arrival.entry->profile = &profile;
     if (request.delivery_id().empty()) look_back(arrival, profile);
   }
-  Keys keys = all_keys(arrival.endpoint, arrival.judged.target, request, profile);
+  Keys keys = reader_.all_keys(arrival.endpoint, arrival.judged.target, request, profile);
   if (repeating(keys)) keys.cascade.clear();
   if (Group* group = find_group(keys)) {
     register_keys(group->id, keys);

@@ -27,136 +27,85 @@ std::uint64_t mix(Parts... parts) {
   return hash != 0 ? hash : 1;  // 0 means "none"
 }
 
-using Names = std::span<const std::string_view>;
-
-// All names as in base::is_named(). These name an event: two messages with one value are one.
-constexpr std::array<std::string_view, 5> kEventFields = {"notifyid", "eventid", "messageid",
-                                                          "msgid", "webhookid"};
-// These name what the event is about: an order is paid, then shipped. They count together with
-// everything that tells such messages apart.
-constexpr std::array<std::string_view, 13> kThingFields = {
-    "outtradeno",   "transactionid", "orderno",  "orderid",         "tradeno",
-    "pspreference", "paymentid",     "refundno", "merchantorderno", "mchorderno",
-    "refundid",     "outrefundno",   "ordersn"};
-constexpr std::array<std::string_view, 12> kTellingParts = {"status", "state",  "event",  "type",
-                                                            "action", "topic",  "amount", "fee",
-                                                            "refund", "method", "result", "code"};
-// These change from one attempt to the next.
-constexpr std::array<std::string_view, 22> kVolatile = {
-    "timestamp", "time",       "ts",          "notifytime", "nonce",     "noncestr",
-    "sign",      "signtype",   "signature",   "sentat",     "sendtime",  "retry",
-    "attempt",   "retrycount", "retrynum",    "attemptno",  "sendcount", "sentcount",
-    "requestid", "traceid",    "requesttime", "notifycount"};
-
-constexpr std::uint32_t letter(char c) { return 1u << (c & 31); }
-
-/// The letters that names begin with: most fields are told by theirs to be none of them.
-constexpr std::uint32_t first_letters(Names names) {
-  std::uint32_t letters = letter('_') | letter('-');
-  for (const std::string_view name : names) letters |= letter(name.front());
-  return letters;
-}
-
-bool named_like(std::string_view name, Names names, std::uint32_t letters = ~0u) {
-  if (name.empty() || (letters & letter(name.front())) == 0) return false;
-  const bool marked = name.front() == '_' || name.front() == '-';
-  return std::any_of(names.begin(), names.end(), [&](std::string_view plain) {
-    const bool may_be = marked || letter(plain.front()) == letter(name.front());
-    return may_be && base::is_named(name, plain);
-  });
-}
-
-constexpr std::uint32_t kVolatileLetters = first_letters(kVolatile);
-
-bool is_volatile(std::string_view name, const AckProfile& profile) {
-  return named_like(name, kVolatile, kVolatileLetters) || named_like(name, profile.volatile_fields);
-}
-
 bool has_value(const base::Field& field) {
   return !field.value.empty() && field.value != "null" && field.value != "0";
 }
 
-/// The part of a name that tells messages about one thing apart: "trade_status", "refundFee".
-bool tells_apart(std::string_view name) {
-  const std::string low = base::lower(name);
-  return std::any_of(kTellingParts.begin(), kTellingParts.end(),
-                     [&](std::string_view part) { return low.find(part) != std::string::npos; });
-}
-
-struct FieldKey {
-  std::uint64_t hash = 0;
-  bool event = false;
-  std::string name, value;
-};
-
 std::string shown(std::string_view text) { return std::string{text.substr(0, kMaxShownValue)}; }
 
+}  // namespace
+
 /// Every occurrence counts: a batch is known by all of its events.
-FieldKey key_of_names(const base::Fields& fields, Names names, std::uint8_t deepest) {
+KeyReader::FieldKey KeyReader::key_of(const Classified& fields, std::uint8_t wanted,
+                                      std::uint8_t deepest) const {
   FieldKey key;
-  const std::uint32_t letters = first_letters(names);
-  for (const base::Field& field : fields.list) {
-    if (field.depth > deepest || !named_like(field.name, names, letters) || !has_value(field)) {
-      continue;
+  for (const ClassifiedField& field : fields) {
+    if (!field.found.is(wanted) || field.at->depth > deepest || !has_value(*field.at)) continue;
+    key.hash = mix(key.hash, field.found.lower_hash, hash_of(field.at->value));
+    if (texts_ == Texts::left_out) continue;
+    if (key.name.find(field.at->name) == std::string::npos) {
+      key.name += (key.name.empty() ? "" : "+") + shown(field.at->name);
     }
-    key.hash = mix(key.hash, hash_of(base::lower(field.name)), hash_of(field.value));
-    if (key.name.find(field.name) == std::string::npos) {
-      key.name += (key.name.empty() ? "" : "+") + shown(field.name);
-    }
-    if (key.value.empty()) key.value = shown(field.value);
+    if (key.value.empty()) key.value = shown(field.at->value);
   }
   return key;
 }
 
-FieldKey field_key(const base::Fields& fields, const AckProfile& profile) {
+KeyReader::FieldKey KeyReader::field_key(const Classified& fields,
+                                         const AckProfile& profile) const {
   constexpr std::uint8_t kTop = 1, kDeep = 4;
   FieldKey key;
   if (!profile.id_fields.empty()) {
     const bool deep = profile.id_fields.size() > 1 || profile.wants == Wants::own;
-    key = key_of_names(fields, profile.id_fields, deep ? kDeep : kTop);
+    key = key_of(fields, FieldClass::own_id, deep ? kDeep : kTop);
     key.event = true;
     if (key.hash != 0) return key;
   }
-  key = key_of_names(fields, kEventFields, kDeep);
+  key = key_of(fields, FieldClass::event, kDeep);
   key.event = true;
   if (key.hash != 0) return key;
-  key = key_of_names(fields, kThingFields, kDeep);
+  key = key_of(fields, FieldClass::thing, kDeep);
   key.event = false;
   if (key.hash == 0) return key;
   bool told = false;  // what happened to it; a mere question about it is no callback
-  for (const base::Field& field : fields.list) {
-    if (!tells_apart(field.name) || is_volatile(field.name, profile) ||
-        named_like(field.name, kThingFields)) {
+  for (const ClassifiedField& field : fields) {
+    if (!field.found.is(FieldClass::telling) ||
+        field.found.is(FieldClass::changing | FieldClass::thing)) {
       continue;
     }
     told = true;
-    key.hash = mix(key.hash, field.place, hash_of(field.name), hash_of(field.value));
+    key.hash = mix(key.hash, field.at->place, field.found.hash, hash_of(field.at->value));
   }
   return told ? key : FieldKey{};
 }
 
-/// The fields in whatever order, the volatile ones left out; 0 if none is volatile, for then the
+/// The fields in whatever order, the changing ones left out; 0 if none is changing, for then the
 /// plain digest says the same.
-std::uint64_t canonical_hash(const base::Fields& body, const base::Fields& query,
-                             const AckProfile& profile) {
+std::uint64_t KeyReader::canonical_hash(const base::Fields& body) const {
   if (body.kind != base::Document::none && !body.whole) return 0;
-  const auto any_volatile = [&](const base::Fields& fields) {
-    return std::any_of(fields.list.begin(), fields.list.end(),
-                       [&](const base::Field& field) { return is_volatile(field.name, profile); });
+  const auto changing = [](const ClassifiedField& field) {
+    return field.found.is(FieldClass::changing);
   };
-  if (!any_volatile(query) && !any_volatile(body)) return 0;
+  if (std::none_of(asked_.begin(), asked_.end(), changing) &&
+      std::none_of(in_body_.begin(), in_body_.end(), changing)) {
+    return 0;
+  }
   std::uint64_t sum = 0, kept = 0;
-  for (const base::Fields* fields : {&body, &query}) {
-    for (const base::Field& field : fields->list) {
-      if (is_volatile(field.name, profile)) continue;
-      sum += mix(field.place, hash_of(field.name), hash_of(field.value));
+  for (const Classified* fields : {&in_body_, &asked_}) {
+    for (const ClassifiedField& field : *fields) {
+      if (changing(field)) continue;
+      sum += mix(field.at->place, field.found.hash, hash_of(field.at->value));
       ++kept;
     }
   }
   return kept == 0 ? 0 : mix(sum, kept);
 }
 
-}  // namespace
+void KeyReader::classify(const base::Fields& fields, const AckProfile& profile, Classified& out) {
+  out.clear();
+  for (const base::Field& field : fields.list)
+    out.push_back({&field, classes_.of(field.name, profile)});
+}
 
 std::string_view path_of(std::string_view target) {
   return target.substr(0, target.find_first_of("?#"));
@@ -184,8 +133,9 @@ std::uint64_t plain_key(std::uint64_t endpoint, std::string_view target, const M
              request.body_bytes, request.body_bytes == 0 ? 0 : request.digest);
 }
 
-Keys body_keys(std::uint64_t endpoint, std::string_view query, const Body& body,
-               const AckProfile& profile) {
+Keys KeyReader::body_keys(std::uint64_t endpoint, std::string_view query, const Body& body,
+                          const AckProfile& profile, Texts texts) {
+  texts_ = texts;
   Keys keys;
   std::string decoded;
   std::string_view text = body.text;
@@ -195,32 +145,33 @@ Keys body_keys(std::uint64_t endpoint, std::string_view query, const Body& body,
       return keys;
     text = decoded;
   }
-  base::Fields fields = base::read_fields(text);
-  if (!body.whole) fields.whole = false;
-  const base::Fields asked = query.empty() ? base::Fields{} : base::read_form(query);
-  FieldKey field = field_key(fields, profile);
-  if (field.hash == 0) field = field_key(asked, profile);
+  base::read_fields(text, body_);
+  if (!body.whole) body_.whole = false;
+  classify(body_, profile, in_body_);
+  base::read_form(query, query_);
+  classify(query_, profile, asked_);
+  FieldKey field = field_key(in_body_, profile);
+  if (field.hash == 0) field = field_key(asked_, profile);
   if (field.hash != 0) {
-    keys.cascade.push_back(
+    keys.cascade.add(
         {KeyKind::field, mix(endpoint, static_cast<std::uint64_t>(KeyKind::field), field.hash)});
     keys.event = field.event;
     keys.name = std::move(field.name);
     keys.value = std::move(field.value);
   }
-  if (const std::uint64_t canonical = canonical_hash(fields, asked, profile); canonical != 0) {
-    keys.cascade.push_back(
-        {KeyKind::canonical,
-         mix(endpoint, static_cast<std::uint64_t>(KeyKind::canonical), canonical)});
+  if (const std::uint64_t canonical = canonical_hash(body_); canonical != 0) {
+    keys.cascade.add({KeyKind::canonical,
+                      mix(endpoint, static_cast<std::uint64_t>(KeyKind::canonical), canonical)});
   }
   return keys;
 }
 
-Keys all_keys(std::uint64_t endpoint, std::string_view target, const Message& request,
-              const AckProfile& profile) {
+Keys KeyReader::all_keys(std::uint64_t endpoint, std::string_view target, const Message& request,
+                         const AckProfile& profile, Texts texts) {
   const std::uint64_t plain = plain_key(endpoint, target, request);
   if (!request.delivery_id().empty()) {
     Keys keys;
-    keys.cascade.push_back({KeyKind::header, plain});
+    keys.cascade.add({KeyKind::header, plain});
     keys.event = true;
     keys.name = name(request.id_marker);
     keys.value = shown(request.delivery_id());
@@ -228,11 +179,10 @@ Keys all_keys(std::uint64_t endpoint, std::string_view target, const Message& re
   }
   const bool whole = plain != 0 && request.body_head.size() == request.body_bytes;
   Keys keys = body_keys(endpoint, query_of(target),
-                        {request.body_head, request.content_encoding(), whole}, profile);
-  if (plain != 0) {
-    const bool behind_field = !keys.cascade.empty() && keys.cascade.front().kind == KeyKind::field;
-    keys.cascade.insert(keys.cascade.begin() + (behind_field ? 1 : 0), {KeyKind::body, plain});
-  }
+                        {request.body_head, request.content_encoding(), whole}, profile, texts);
+  if (plain != 0) keys.cascade.add({KeyKind::body, plain});
+  std::sort(keys.cascade.begin(), keys.cascade.end(),
+            [](const Keys::Key& a, const Keys::Key& b) { return a.kind < b.kind; });
   return keys;
 }
 

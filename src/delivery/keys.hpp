@@ -3,11 +3,14 @@
 // of taxonomy 5.3. Cheap keys for all; the body is looked into only where asked.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/fields.hpp"
+#include "delivery/field_classes.hpp"
 #include "httpdiag/delivery.hpp"
 #include "httpdiag/exchange.hpp"
 
@@ -28,9 +31,26 @@ struct Keys {
     KeyKind kind{};
     std::uint64_t hash = 0;
   };
-  std::vector<Key> cascade;  // strongest first
-  bool event = false;        // the strongest names an event, not a thing that events are about
-  std::string name, value;   // of the strongest, if it is a header or a field
+  /// Strongest first; of each kind at most one.
+  class Cascade {
+   public:
+    void add(const Key& key) { keys_[size_++] = key; }
+    void clear() { size_ = 0; }
+    bool empty() const { return size_ == 0; }
+    std::size_t size() const { return size_; }
+    const Key& front() const { return keys_.front(); }
+    const Key& operator[](std::size_t i) const { return keys_[i]; }
+    Key* begin() { return keys_.data(); }
+    Key* end() { return keys_.data() + size_; }
+    const Key* begin() const { return keys_.data(); }
+    const Key* end() const { return keys_.data() + size_; }
+
+   private:
+    std::array<Key, 4> keys_{};
+    std::size_t size_ = 0;
+  } cascade;
+  bool event = false;       // the strongest names an event, not a thing that events are about
+  std::string name, value;  // of the strongest, if it is a header or a field
 };
 
 /// A request body as kept.
@@ -40,13 +60,42 @@ struct Body {
   bool whole = false;
 };
 
-/// All keys. A header alone, where the sender gave an id in one: what has another id is another
-/// delivery whatever its body.
-Keys all_keys(std::uint64_t endpoint, std::string_view target, const Message& request,
-              const AckProfile& profile);
-/// Those from inside a body, for one that is looked at again.
-Keys body_keys(std::uint64_t endpoint, std::string_view query, const Body& body,
-               const AckProfile& profile);
+/// Keys::name and value of fields.
+enum class Texts : bool { left_out, wanted };
+
+/// Looks into bodies, with memory of its own for what it meets again and again.
+class KeyReader {
+ public:
+  /// All keys. A header alone, where the sender gave an id in one: what has another id is another
+  /// delivery whatever its body.
+  Keys all_keys(std::uint64_t endpoint, std::string_view target, const Message& request,
+                const AckProfile& profile, Texts texts = Texts::wanted);
+  /// Those from inside a body, for one that is looked at again.
+  Keys body_keys(std::uint64_t endpoint, std::string_view query, const Body& body,
+                 const AckProfile& profile, Texts texts = Texts::wanted);
+
+ private:
+  struct FieldKey {
+    std::uint64_t hash = 0;
+    bool event = false;
+    std::string name, value;
+  };
+  struct ClassifiedField {
+    const base::Field* at;
+    FieldClass found;
+  };
+  using Classified = std::vector<ClassifiedField>;
+
+  void classify(const base::Fields& fields, const AckProfile& profile, Classified& out);
+  FieldKey key_of(const Classified& fields, std::uint8_t wanted, std::uint8_t deepest) const;
+  FieldKey field_key(const Classified& fields, const AckProfile& profile) const;
+  std::uint64_t canonical_hash(const base::Fields& body) const;
+
+  FieldClasses classes_;
+  base::Fields body_, query_;  // of the message at hand
+  Classified in_body_, asked_;
+  Texts texts_ = Texts::wanted;
+};
 
 /// A GET that is a callback all the same: everything is in its query, signed.
 bool is_callback_query(std::string_view query);

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "delivery/field_classes.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <span>
+
+#include "base/fields.hpp"
+#include "base/hash.hpp"
+#include "base/text.hpp"
+
+namespace httpdiag::delivery {
+
+namespace {
+
+using Names = std::span<const std::string_view>;
+
+// All names as in base::is_named(). These name an event: two messages with one value are one.
+constexpr std::array<std::string_view, 5> kEventFields = {"notifyid", "eventid", "messageid",
+                                                          "msgid", "webhookid"};
+// These name what the event is about: an order is paid, then shipped. They count together with
+// everything that tells such messages apart.
+constexpr std::array<std::string_view, 13> kThingFields = {
+    "outtradeno",   "transactionid", "orderno",  "orderid",         "tradeno",
+    "pspreference", "paymentid",     "refundno", "merchantorderno", "mchorderno",
+    "refundid",     "outrefundno",   "ordersn"};
+constexpr std::array<std::string_view, 12> kTellingParts = {"status", "state",  "event",  "type",
+                                                            "action", "topic",  "amount", "fee",
+                                                            "refund", "method", "result", "code"};
+// These change from one attempt to the next.
+constexpr std::array<std::string_view, 22> kVolatile = {
+    "timestamp", "time",       "ts",          "notifytime", "nonce",     "noncestr",
+    "sign",      "signtype",   "signature",   "sentat",     "sendtime",  "retry",
+    "attempt",   "retrycount", "retrynum",    "attemptno",  "sendcount", "sentcount",
+    "requestid", "traceid",    "requesttime", "notifycount"};
+
+constexpr std::uint32_t letter(char c) { return 1u << (c & 31); }
+
+/// The letters that names begin with: most fields are told by theirs to be none of them.
+constexpr std::uint32_t first_letters(Names names) {
+  std::uint32_t letters = letter('_') | letter('-');
+  for (const std::string_view name : names) letters |= letter(name.front());
+  return letters;
+}
+
+bool named_like(std::string_view name, Names names, std::uint32_t letters = ~0u) {
+  if (name.empty() || (letters & letter(name.front())) == 0) return false;
+  const bool marked = name.front() == '_' || name.front() == '-';
+  return std::any_of(names.begin(), names.end(), [&](std::string_view plain) {
+    const bool may_be = marked || letter(plain.front()) == letter(name.front());
+    return may_be && base::is_named(name, plain);
+  });
+}
+
+std::uint64_t hash_of(std::string_view text) {
+  return base::hash64(std::as_bytes(std::span{text.data(), text.size()}));
+}
+
+FieldClass find_out(std::string_view name, const AckProfile& profile) {
+  FieldClass found;
+  const std::string low = base::lower(name);
+  found.hash = hash_of(name);
+  found.lower_hash = hash_of(low);
+  const auto set = [&](std::uint8_t bit, bool yes) {
+    if (yes) found.bits |= bit;
+  };
+  set(FieldClass::own_id, named_like(name, profile.id_fields));
+  set(FieldClass::event, named_like(name, kEventFields));
+  set(FieldClass::thing, named_like(name, kThingFields));
+  set(FieldClass::changing,
+      named_like(name, kVolatile) || named_like(name, profile.volatile_fields));
+  set(FieldClass::telling,
+      std::any_of(kTellingParts.begin(), kTellingParts.end(),
+                  [&](std::string_view part) { return low.find(part) != std::string::npos; }));
+  return found;
+}
+
+/// Which of the remembered names may be this one: by its length and its ends.
+std::size_t place_of(std::string_view name) {
+  std::uint64_t head = 0, tail = 0;
+  const std::size_t size = std::min(name.size(), sizeof head);
+  std::memcpy(&head, name.data(), size);
+  std::memcpy(&tail, name.data() + name.size() - size, size);
+  return static_cast<std::size_t>((head ^ tail << 5 ^ name.size()) * 0x9e3779b97f4a7c15 >> 56);
+}
+
+}  // namespace
+
+FieldClass FieldClasses::of(std::string_view name, const AckProfile& profile) {
+  if (name.empty() || name.size() > kLongest) return find_out(name, profile);
+  Known& known = known_[place_of(name)];
+  if (known.profile != &profile || known.name != name) {
+    known.name = name;
+    known.profile = &profile;
+    known.found = find_out(name, profile);
+  }
+  return known.found;
+}
+
+}  // namespace httpdiag::delivery
