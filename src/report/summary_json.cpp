@@ -115,7 +115,7 @@ void write_oddities(JsonOut& json, const Report& report) {
   write_sorted(json, "oddities", std::move(present));
 }
 
-void write_cause(JsonOut& json, const Cause& cause) {
+void write_cause(JsonOut& json, const Cause& cause, const Report& report) {
   const auto flow = static_cast<std::uint32_t>(cause.example_flow);
   json.object();
   json.field("label", info(cause.label).id);
@@ -123,7 +123,13 @@ void write_cause(JsonOut& json, const Cause& cause) {
   json.key("server");
   write_endpoint(json, cause.server);
   json.field("count", cause.count);
+  // Of all exchanges, or of all flows where the flow itself failed.
+  const std::uint64_t all = cause.example_exchange == 0 ? report.flows : report.exchanges;
+  json.key("share_permille");
+  json.value(all == 0 ? 0 : (cause.count * 1000 + all / 2) / all);
   json.field("clients", cause.clients);
+  json.key("client");
+  cause.clients == 1 ? json.value(to_string(cause.example.client.ip)) : json.value(nullptr);
   json.field("first_packet", cause.first.number);
   json.field("last_packet", cause.last.number);
   json.field("first_at", cause.first.time);
@@ -165,7 +171,7 @@ void write_head_fields(JsonOut& json, const Report& report, const Options& optio
   json.line_break().key("findings").array();
   for (const Finding& finding : report.findings) write_finding(json.line_break(), finding);
   json.end().line_break().key("causes").array();
-  for (const Cause& cause : report.causes) write_cause(json.line_break(), cause);
+  for (const Cause& cause : report.causes) write_cause(json.line_break(), cause, report);
   json.end().line_break();
   write_patterns(json, report.patterns);
 }
