@@ -336,7 +336,10 @@ PcapngSource::Taken PcapngSource::begin_section(const Block& block) {
 }
 
 void PcapngSource::add_interface(const Block& block) {
-  if (interfaces_.size() >= kMostInterfaces) return;  // packets of it will be refused
+  if (interfaces_.size() >= kMostInterfaces) {  // packets of it will be refused
+    ++file().omitted_interfaces;
+    return;
+  }
   InterfaceDescription described = read_interface(block.body, order_);
   const KnownLink known = known_link(described.link);
   Interface& interface = interfaces_.emplace_back();

@@ -3,7 +3,8 @@
 // every byte gives what the longest whole prefix gives, and the right place.
 #include <zlib.h>
 
-#include <functional>
+#include <algorithm>
+#include <array>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -187,6 +188,33 @@ TEST_F(CutEverywhere, TheSameTrafficInEveryFormGivesTheSameFindings) {
     const auto outcome = test::analyse(*source);
     EXPECT_EQ(test::joined(test::verdicts(outcome)), test::joined(expected)) << form.name;
     EXPECT_EQ(outcome.report.ledger.packets, traffic().packets.size()) << form.name;
+  }
+}
+
+/// The whole report, without the name of the file.
+std::string report_of(const std::string& path) {
+  const auto source = open_capture(path, {.digest = true});
+  std::string text = test::render(*source, report::Format::json).text;
+  for (std::size_t at = 0; (at = text.find(path)) != std::string::npos;) {
+    text.replace(at, path.size(), "FILE");
+  }
+  return text;
+}
+
+TEST_F(CutEverywhere, APipeGivesTheReportOfTheFile) {
+  for (const Form& form : plain_forms()) {
+    for (const std::string& whole : {form.bytes, gzip(form.bytes)}) {
+      const std::string bytes = whole.substr(0, whole.size() - 9);
+      const test::MemoryFile file{bytes};
+      std::array<int, 2> ends{};
+      ASSERT_EQ(::pipe(ends.data()), 0);
+      // Less than a pipe holds.
+      ASSERT_EQ(::write(ends[1], bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
+      ::close(ends[1]);
+      EXPECT_EQ(report_of("/proc/self/fd/" + std::to_string(ends[0])), report_of(file.path()))
+          << form.name;
+      ::close(ends[0]);
+    }
   }
 }
 
