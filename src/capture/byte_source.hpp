@@ -35,7 +35,6 @@ class FileSource final : public ByteSource {
 
   std::uint64_t bytes() const { return total_; }
   std::string sha256() const { return digest_ ? digest_->hex() : std::string{}; }
-  int error() const { return error_; }  // errno of the read that failed, or 0
 
  private:
   int fd_ = -1;

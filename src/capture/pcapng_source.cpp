@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "capture/link_types.hpp"
+#include "capture/interfaces.hpp"
 #include "capture/pcapng_blocks.hpp"
 #include "capture/source.hpp"
 
@@ -17,9 +17,6 @@ namespace {
 constexpr std::uint32_t kLargestWhole = 1 << 20;
 constexpr std::uint32_t kBeginning = 1 << 16;
 
-constexpr std::size_t kMostInterfaces = 65535;  // of a section, known to its packets
-constexpr std::size_t kShownInterfaces = 256;   // of the file, told of
-constexpr std::size_t kMostLinks = 64;          // different link types, told of
 constexpr std::size_t kMostNotes = 1000;
 constexpr std::size_t kMostNote = 512;  // bytes
 constexpr std::size_t kMostNames = 16384;
@@ -43,15 +40,6 @@ class PcapngSource final : public Source {
                const CaptureOptions& options);
 
  private:
-  /// What packets need to know of theirs.
-  struct Interface {
-    TimeUnit unit;
-    std::uint64_t packets = 0;
-    std::uint32_t snaplen = 0;
-    std::uint16_t link = 0;
-    LinkType type = LinkType::unsupported;
-    std::optional<std::uint16_t> shown;  // its place among file().interfaces
-  };
   /// A block, or as much of it as is looked at.
   struct Block {
     BlockType type{};
@@ -77,23 +65,16 @@ class PcapngSource final : public Source {
                     std::uint64_t dropped);
   Taken refuse_block(std::string why);
   Taken begin_section(const Block& block);
-  void add_interface(const Block& block);
-  void add_statistics(const Block& block);
   void add_names(const Block& block);
   void add_note(PacketNumber packet, std::string text);
-  void add_link(const std::string& name);
-  void end_section();
-  CaptureInterface* shown(std::uint32_t interface);
 
   Order order_;
-  std::uint32_t section_ = 0;
-  std::vector<Interface> interfaces_;  // of this section
-  Timestamp time_{};                   // of the last packet that had one
-  bool readable_link_ = false;         // some interface has one
-  std::string fault_;                  // why the block at the beginning of ready() was refused
-  std::uint64_t large_begin_ = 0;      // where the block began
-  std::uint32_t large_length_ = 0;     // whose rest is to be passed over
-  std::uint32_t large_left_ = 0;       // of it
+  Interfaces interfaces_{file()};
+  Timestamp time_{};                // of the last packet that had one
+  std::string fault_;               // why the block at the beginning of ready() was refused
+  std::uint64_t large_begin_ = 0;   // where the block began
+  std::uint32_t large_length_ = 0;  // whose rest is to be passed over
+  std::uint32_t large_left_ = 0;    // of it
 };
 
 PcapngSource::PcapngSource(std::unique_ptr<Input> source, const std::string& path,
@@ -241,11 +222,14 @@ PcapngSource::Taken PcapngSource::take(const Block& block, Packet& packet) {
       return take_packet(block, packet);
     case BlockType::section_header:
       return begin_section(block);
-    case BlockType::interface_description:
-      add_interface(block);
+    case BlockType::interface_description: {
+      InterfaceDescription described = read_interface(block.body, order_);
+      add_note(0, std::move(described.comment));
+      interfaces_.add(std::move(described));
       break;
+    }
     case BlockType::interface_statistics:
-      add_statistics(block);
+      interfaces_.add(read_statistics(block.body, order_));
       break;
     case BlockType::name_resolution:
       add_names(block);
@@ -262,10 +246,11 @@ PcapngSource::Taken PcapngSource::take(const Block& block, Packet& packet) {
 
 PcapngSource::Taken PcapngSource::take_packet(const Block& block, Packet& packet) {
   PacketHead head = read_packet_head(block.type, block.body, order_);
-  if (head.interface >= interfaces_.size()) {
+  Interface* const known = interfaces_.find(head.interface);
+  if (known == nullptr) {
     return refuse_block("its interface " + std::to_string(head.interface) + " is not described");
   }
-  Interface& interface = interfaces_[head.interface];
+  Interface& interface = *known;
   const Bytes rest = block.body.subspan(head.begins);
   if (block.type == BlockType::simple_packet) {
     // Section 4.4: all of it, up to the snapshot length.
@@ -316,8 +301,7 @@ void PcapngSource::take_options(Bytes bytes, Order order, Packet& packet, Interf
     if ((bits & 3) == inbound && reception == unicast) packet.direction = Direction::in;
     if (reception == promiscuous) packet.direction = Direction::overheard;
   }
-  if (dropped != 0 && interface.shown)
-    file().interfaces[*interface.shown].dropped_between += dropped;
+  if (dropped != 0) interfaces_.add_drops(interface, dropped);
 }
 
 PcapngSource::Taken PcapngSource::begin_section(const Block& block) {
@@ -325,62 +309,14 @@ PcapngSource::Taken PcapngSource::begin_section(const Block& block) {
   if (std::string fault = version_fault(section); !fault.empty()) {
     return refuse_block(std::move(fault));
   }
-  end_section();
+  interfaces_.begin_section();
   order_ = block.order;
-  if (++section_ == 1) {
+  if (interfaces_.section() == 1) {
     file().application = section.application;
     file().os = section.os;
   }
   add_note(0, section.comment);
   return Taken::other;
-}
-
-void PcapngSource::add_interface(const Block& block) {
-  if (interfaces_.size() >= kMostInterfaces) {  // packets of it will be refused
-    ++file().omitted_interfaces;
-    return;
-  }
-  InterfaceDescription described = read_interface(block.body, order_);
-  const KnownLink known = known_link(described.link);
-  Interface& interface = interfaces_.emplace_back();
-  interface.unit = described.unit;
-  interface.snaplen = described.snaplen;
-  interface.link = described.link;
-  interface.type = known.type;
-  readable_link_ |= known.type != LinkType::unsupported;
-  const std::string link = link_name(described.link);
-  add_link(link);
-  add_note(0, std::move(described.comment));
-  if (file().interfaces.size() >= kShownInterfaces) {
-    ++file().omitted_interfaces;
-    return;
-  }
-  interface.shown = static_cast<std::uint16_t>(file().interfaces.size());
-  CaptureInterface& told = file().interfaces.emplace_back();
-  told.section = section_;
-  told.id = static_cast<std::uint32_t>(interfaces_.size() - 1);
-  told.name = std::move(described.name);
-  told.description = std::move(described.description);
-  told.filter = std::move(described.filter);
-  told.os = std::move(described.os);
-  told.link_type = link;
-  told.snaplen = described.snaplen;
-}
-
-CaptureInterface* PcapngSource::shown(std::uint32_t interface) {
-  if (interface >= interfaces_.size() || !interfaces_[interface].shown) return nullptr;
-  return &file().interfaces[*interfaces_[interface].shown];
-}
-
-/// The counts are since the beginning of the capture: the last ones hold.
-void PcapngSource::add_statistics(const Block& block) {
-  const Statistics statistics = read_statistics(block.body, order_);
-  CaptureInterface* told = shown(statistics.interface);
-  if (told == nullptr) return;
-  if (statistics.received) told->received = statistics.received;
-  if (statistics.accepted) told->accepted = statistics.accepted;
-  if (statistics.dropped_by_interface) told->dropped_by_interface = statistics.dropped_by_interface;
-  if (statistics.dropped_by_os) told->dropped_by_os = statistics.dropped_by_os;
 }
 
 void PcapngSource::add_names(const Block& block) {
@@ -403,35 +339,10 @@ void PcapngSource::add_note(PacketNumber packet, std::string text) {
   summary_.notes.push_back({packet, std::move(text)});
 }
 
-void PcapngSource::add_link(const std::string& name) {
-  std::vector<std::string>& links = file().link_types;
-  if (links.size() >= kMostLinks || std::find(links.begin(), links.end(), name) != links.end()) {
-    return;
-  }
-  links.push_back(name);
-}
-
-void PcapngSource::end_section() {
-  for (const Interface& interface : interfaces_) {
-    if (interface.shown) file().interfaces[*interface.shown].packets = interface.packets;
-    if (interface.type != LinkType::unsupported || interface.packets == 0) continue;
-    const std::string name = link_name(interface.link);
-    auto& unread = file().unread_links;
-    const auto known =
-        std::find_if(unread.begin(), unread.end(), [&](const auto& e) { return e.first == name; });
-    if (known != unread.end()) {
-      known->second += interface.packets;
-    } else if (unread.size() < kMostLinks) {
-      unread.emplace_back(name, interface.packets);
-    }
-  }
-  interfaces_.clear();
-}
-
 void PcapngSource::complete_file() {
-  end_section();
+  interfaces_.begin_section();
   const std::vector<std::string>& links = file().link_types;
-  if (!readable_link_ && !links.empty() && !anything_read()) {
+  if (!interfaces_.any_readable() && !links.empty() && !anything_read()) {
     refuse("link type " + links.front() + " is not supported");
   }
 }
@@ -456,7 +367,7 @@ bool PcapngSource::chain_at(std::size_t position) {
     if (!block.fault.empty()) return false;
     if (holds_packet(block.type)) {
       const PacketHead packet = read_packet_head(block.type, block.body, order_);
-      if (packet.interface >= interfaces_.size()) return false;
+      if (interfaces_.find(packet.interface) == nullptr) return false;
     }
     position += block.length;
   }
