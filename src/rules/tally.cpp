@@ -171,15 +171,15 @@ std::string open_flows_text(std::uint64_t count, const std::vector<FlowId>& flow
 }  // namespace
 
 Finding Tally::file_broken_off(const CaptureDamage& damage) const {
+  const std::string where = fmt::format("The file breaks off at byte {}, record {} ({})",
+                                        damage.byte_offset, damage.record, damage.reason);
+  const std::string time = base::rfc3339(previous_.time);  // 2024-03-01T12:00:01.123456789Z
   FindingBuilder broken{
       Label::capture_file_truncated,
-      previous_
-          ? fmt::format("The file breaks off at byte {} ({}); everything up to packet {} was "
-                        "analysed{}.",
-                        damage.byte_offset, damage.reason, damage.after_packet,
-                        open_flows_text(report_.open_at_end, report_.open_flows))
-          : fmt::format("The file breaks off at byte {} ({}), before the end of its first packet.",
-                        damage.byte_offset, damage.reason)};
+      previous_ ? fmt::format("{}; everything up to packet {} of {} {} UTC was analysed{}.", where,
+                              damage.after_packet, time.substr(0, 10), time.substr(11, 12),
+                              open_flows_text(report_.open_at_end, report_.open_flows))
+                : where + ", before the end of its first packet."};
   if (!previous_) broken.without_evidence();
   broken.evidence(previous_, std::nullopt, "last whole packet")
       .fact("byte_offset", static_cast<std::int64_t>(damage.byte_offset))
