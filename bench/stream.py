@@ -3,8 +3,9 @@
 """Sends a capture of more than 4 GiB through a pipe, and so never to a disk.
 
 Checks the counts in the report against the generator's truth, and that the peak
-of memory is the same as for a small capture. The report is restricted to flows
-with a label that none has: it is the reading that is measured, not the writing.
+of memory, printed beside that of a small capture, stays below a bar. The report
+is restricted to flows with a label that none has: it is the reading and judging
+that is measured, not the writing.
 """
 import argparse
 import json
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 
+BAR = 128  # MiB
 KEYS = ("flows", "exchanges", "flow_labels", "exchange_labels")
 
 
@@ -27,7 +29,7 @@ def stream(options, folder, mib):
     tools = {name: os.path.join(options.build, name) for name in ("httpdiag", "bench/make_callbacks", "bench/measure")}
     with open(report, "wb") as out, \
             subprocess.Popen([tools["bench/make_callbacks"], pipe, "--mib", str(mib)], stdout=subprocess.PIPE) as made, \
-            subprocess.Popen([tools["bench/measure"], tools["httpdiag"], "analyze", pipe, "-q", "--format", "json",
+            subprocess.Popen([tools["bench/measure"], tools["httpdiag"], "analyze", pipe, "-q", "--format", "ndjson",
                               "--label", "capture-file-truncated"],
                              stdout=out, stderr=subprocess.PIPE, text=True) as analysis:
         truth = json.loads(made.communicate()[0])
@@ -37,7 +39,7 @@ def stream(options, folder, mib):
         sys.exit("\n".join(words) or "the analysis failed")
     wall, cpu, peak = words[-1].split()[1:]
     with open(report, encoding="utf-8") as text:
-        result = json.load(text)
+        result = json.loads(text.readlines()[-1])
     good = all(nonzero(result["summary"][key]) == nonzero(truth[key]) for key in KEYS)
     good &= result["input"]["files"][0]["bytes"] >= mib << 20
     print(f"  {mib:6} MiB  wall {float(wall):7.1f} s  CPU {float(cpu):7.1f} s  peak {int(peak) / 1024:6.1f} MiB"
@@ -52,11 +54,10 @@ def main():
     options = parser.parse_args()
     options.build = os.path.abspath(options.build)
     with tempfile.TemporaryDirectory(prefix="httpdiag-stream-") as folder:
-        small, small_good = stream(options, folder, 256)
-        large, large_good = stream(options, folder, options.mib)
-    constant = large <= small + 16
-    print(f"  memory {'is' if constant else 'is NOT'} constant")
-    return 0 if small_good and large_good and constant else 1
+        _, small_good = stream(options, folder, 256)
+        peak, large_good = stream(options, folder, options.mib)
+    print(f"  {'ok  ' if peak <= BAR else 'OVER'} peak MiB: {peak:.1f}, at most {BAR}")
+    return 0 if small_good and large_good and peak <= BAR else 1
 
 
 if __name__ == "__main__":
