@@ -29,6 +29,23 @@ if(BROTLI_INCLUDE_DIR AND BROTLI_LIBRARY)
   target_compile_definitions(httpdiag_brotli INTERFACE HTTPDIAG_BROTLI)
 endif()
 
+# Optional as well: without them, captures compressed that way are refused by name.
+add_library(httpdiag_compressions INTERFACE)
+foreach(compression IN ITEMS "ZSTD zstd.h zstd" "LZ4 lz4frame.h lz4" "XZ lzma.h lzma")
+  string(REPLACE " " ";" compression "${compression}")
+  list(GET compression 0 name)
+  list(GET compression 1 header)
+  list(GET compression 2 library)
+  find_path(${name}_INCLUDE_DIR ${header})
+  find_library(${name}_LIBRARY NAMES ${library})
+  mark_as_advanced(${name}_INCLUDE_DIR ${name}_LIBRARY)
+  if(${name}_INCLUDE_DIR AND ${name}_LIBRARY)
+    target_include_directories(httpdiag_compressions SYSTEM INTERFACE "${${name}_INCLUDE_DIR}")
+    target_link_libraries(httpdiag_compressions INTERFACE "${${name}_LIBRARY}")
+    target_compile_definitions(httpdiag_compressions INTERFACE HTTPDIAG_${name})
+  endif()
+endforeach()
+
 if(HTTPDIAG_TESTS)
   find_package(GTest REQUIRED)
   # The system's Python first: it is the one that python3-jsonschema is for.

@@ -13,6 +13,7 @@ tools="cmake:cmake ninja:ninja-build g++:g++ pkg-config:pkg-config clang-format:
        python3:python3 git:git"
 libraries="libpcap-dev node-llhttp libcli11-dev libfmt-dev libspdlog-dev nlohmann-json3-dev
            libgtest-dev zlib1g-dev libbrotli-dev libxxhash-dev libssl-dev
+           libzstd-dev liblz4-dev liblzma-dev
            python3-jsonschema"
 
 for option in "$@"; do

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/byte_reader.hpp"
 #include "decode/decoder.hpp"
 #include "decode/plain.hpp"
 #include "delivery/collector.hpp"
@@ -104,6 +105,25 @@ class Pipeline {
     }
   }
 
+  /// Packets are missing here, nobody knows which: what was open has ended as it does with the
+  /// capture, and silence across the hole proves nothing.
+  void on_hole() {
+    dns_.settle(last_);
+    tcp_.finish();
+    rules_.forget_open();
+  }
+
+  void on_name(const HostName& host) {
+    IpAddress address;
+    if (host.v4) {
+      address = IpAddress::v4(base::ByteReader{host.address}.u32());
+    } else {
+      std::copy(host.address.begin(), host.address.end(),
+                std::as_writable_bytes(std::span{address.bytes}).begin());
+    }
+    dns_.learn(address, host.name);
+  }
+
   Report finish(const CaptureSummary& input) {
     dns_.settle(last_);
     tcp_.finish();  // ends every open stream, which flushes http, which feeds rules
@@ -159,14 +179,26 @@ Report analyze(PacketSource& source, const Settings& settings, FlowReportSink& f
   Ledger ledger;
   Pipeline pipeline{settings, flows, ledger};
   std::uint64_t told = 0;
+  std::uint64_t holes = 0;
+  std::size_t names = 0;
+  const CaptureSummary& input = source.summary();
+  const auto learn_names = [&] {
+    for (; names < input.names.size(); ++names) pipeline.on_name(input.names[names]);
+  };
   for (auto packets = source.next_packets(); !packets.empty(); packets = source.next_packets()) {
+    learn_names();
+    if (holes != input.skipped_stretches) {
+      holes = input.skipped_stretches;
+      pipeline.on_hole();
+    }
     pipeline.on_packets(packets);
     if (progress != nullptr && ledger.packets - told >= kProgressEvery) {
       told = ledger.packets;
       progress->on_progress(told);
     }
   }
-  return pipeline.finish(source.summary());
+  learn_names();
+  return pipeline.finish(input);
 }
 
 }  // namespace httpdiag

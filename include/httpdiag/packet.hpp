@@ -3,13 +3,16 @@
 // at a time, with the number Wireshark shows for it. Knows nothing of networks.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace httpdiag {
@@ -44,19 +47,59 @@ enum class LinkType : std::uint8_t {
   unsupported,
 };
 
+/// Which way a packet passed the interface, where the capture says so.
+enum class Direction : std::uint8_t { unknown, in, out, overheard };
+
 struct Packet {
   PacketRef ref;
   LinkType link = LinkType::unsupported;
+  Direction direction = Direction::unknown;
   std::uint32_t wire_length = 0;     // bytes on the wire as recorded; may lie
   std::span<const std::byte> bytes;  // captured bytes; dies at the next PacketSource::next()
 };
 
-/// Where and why reading stopped before the end of the input.
+/// Where and why reading stopped before the end of the input, or had to begin anew.
 struct CaptureDamage {
   std::string file;
   PacketNumber after_packet = 0;  // last packet that was whole
-  std::uint64_t byte_offset = 0;  // first byte that could not be used
+  std::uint64_t byte_offset = 0;  // first byte that could not be used; of the decompressed capture
   std::string reason;
+  std::uint64_t record = 0;  // record of a pcap, block of a pcapng, that begins there; from 1
+  std::optional<std::uint64_t> expected_bytes{};  // of that record, if its header can be believed
+  std::optional<std::uint64_t> present_bytes{};   // of it, if the input ends inside
+  std::optional<Timestamp> last_good{};           // time of packet after_packet
+};
+
+/// What --recover passed over.
+struct SkippedStretch {
+  CaptureDamage damage;
+  std::uint64_t end_offset = 0;     // where the next plausible record begins
+  std::optional<Timestamp> next{};  // time of the packet there, if it is one
+};
+
+/// An interface of a pcapng. What its writer did not say is empty.
+struct CaptureInterface {
+  std::uint32_t section = 1, id = 0;
+  std::string name{}, description{}, filter{}, os{};
+  std::string link_type{};
+  std::uint32_t snaplen = 0;  // 0: no limit
+  std::uint64_t packets = 0;
+  std::optional<std::uint64_t> received{}, accepted{};                   // by it; by its filter
+  std::optional<std::uint64_t> dropped_by_interface{}, dropped_by_os{};  // since the capture began
+  std::uint64_t dropped_between = 0;  // as the packets say of what was lost in front of them
+};
+
+/// A comment of whoever saved the capture; packet 0: on a section or interface.
+struct PacketNote {
+  PacketNumber packet = 0;
+  std::string text;
+};
+
+/// From a name resolution block.
+struct HostName {
+  std::array<std::byte, 16> address{};
+  bool v4 = true;  // only the first four bytes of it
+  std::string name;
 };
 
 struct CaptureFile {
@@ -64,7 +107,14 @@ struct CaptureFile {
   std::uint64_t bytes = 0;  // bytes read
   std::string sha256;  // lower-case hex over the bytes read; empty unless CaptureOptions::digest
   std::string format;  // "pcap" | "pcapng"
-  std::vector<std::string> link_types;  // names without LINKTYPE_, e.g. "ETHERNET"
+  std::vector<std::string> link_types;         // names without LINKTYPE_, e.g. "ETHERNET"
+  std::string compression{};                   // "gzip" | "zstd" | "lz4" | "xz"; empty: none
+  std::string application{}, os{};             // that wrote it, as a pcapng's first section says
+  std::vector<CaptureInterface> interfaces{};  // of a pcapng, the first ones
+  std::uint64_t omitted_interfaces = 0;        // further ones
+  std::vector<std::pair<std::string, std::uint64_t>> unread_links{};  // type, packets; not decoded
+  std::uint64_t untimed_packets = 0;     // simple packet blocks: their time is that before them
+  std::uint64_t decryption_secrets = 0;  // blocks; what is in them is not looked at
 };
 
 /// What is known of the input as a whole. Complete once next() has returned null.
@@ -72,11 +122,17 @@ struct CaptureSummary {
   std::vector<CaptureFile> files;
   std::uint64_t packets = 0;
   std::unique_ptr<CaptureDamage> damage;  // null: read to the end
+  std::vector<SkippedStretch> skipped;    // the first ones
+  std::uint64_t skipped_stretches = 0;    // all of them
+  std::vector<PacketNote> notes;          // the first ones, in packet order
+  std::uint64_t omitted_notes = 0;
+  std::vector<HostName> names;  // the first ones
 };
 
 struct CaptureOptions {
   bool digest =
       false;  // compute CaptureFile::sha256 while reading (costs about as much as reading)
+  bool recover = false;  // look for the next plausible record behind damage and go on from there
 };
 
 /// The one seam to the world.
@@ -96,9 +152,12 @@ class PacketSource {
   virtual const CaptureSummary& summary() const = 0;
 };
 
-/// Opens a pcap or pcapng file, or standard input for "-".
+/// Opens a pcap or pcapng file, compressed or not, or standard input for "-".
 /// Throws Error when the file cannot be opened, is no capture, or has a link
 /// type that nothing can be decoded from.
 std::unique_ptr<PacketSource> open_capture(const std::string& path, const CaptureOptions& options);
+
+/// The compressions that this build reads: "gzip", ...
+std::vector<std::string_view> built_in_compressions();
 
 }  // namespace httpdiag

@@ -195,7 +195,9 @@ struct Report {
   Severity worst = Severity::ok;
   std::string headline;
   Vantage vantage;
-  std::vector<Finding> findings;  // about the capture as a whole, and about many flows together
+  std::uint64_t open_at_end = 0;   // flows that nobody had closed when the capture ended
+  std::vector<FlowId> open_flows;  // the first of them
+  std::vector<Finding> findings;   // about the capture as a whole, and about many flows together
   Patterns patterns;
   std::optional<Why> why;
   std::vector<Cause> causes;  // worst and most frequent first

@@ -20,8 +20,13 @@ constexpr std::string_view kTextMode =
     "a pcapng whose line ends were converted in transit; copy it again in binary mode";
 constexpr std::string_view kRecoded =
     "a capture that was converted as if it were text; copy it again in binary mode";
+constexpr std::string_view kFmesquid =
+    "a pcap of a patched libpcap (fmesquid), convert it to pcap first";
+constexpr std::string_view kNavtel = "a pcap of a Navtel device, convert it to pcap first";
+constexpr std::string_view kIxia = "a pcap of an Ixia device, convert it to pcap first";
 constexpr std::string_view kBase64 = "a capture in base64, decode it first";
 
+// Those of compressions that we read are met inside of another compression only.
 constexpr Magic kMagics[] = {
     {"\x1f\x8b"sv, "gzip, decompress it first"},
     {"\x28\xb5\x2f\xfd"sv, "zstd, decompress it first"},
@@ -30,6 +35,15 @@ constexpr Magic kMagics[] = {
      "xz, decompress it first"},
     {"BZh"sv, "bzip2, decompress it first"},
     {"\x04\x22\x4d\x18"sv, "lz4, decompress it first"},
+    {"\x02\x21\x4c\x18"sv, "lz4's legacy format, decompress it first"},
+    {"\xa1\xb2\x34\xcd"sv, kFmesquid},
+    {"\xcd\x34\xb2\xa1"sv, kFmesquid},
+    {"\xa1\x2b\x3c\x4d"sv, kNavtel},
+    {"\x4d\x3c\x2b\xa1"sv, kNavtel},
+    {"\x1c\0\x01\xac"sv, kIxia},
+    {"\xac\x01\0\x1c"sv, kIxia},
+    {"\x1c\0\x01\xab"sv, kIxia},
+    {"\xab\x01\0\x1c"sv, kIxia},
     {"PK\x03\x04"sv, "a zip archive, unpack it first"},
     {"7z\xbc\xaf\x27\x1c"sv, "a 7-zip archive, unpack it first"},
     {"Rar!\x1a\x07"sv, "a rar archive, unpack it first"},

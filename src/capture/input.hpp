@@ -1,20 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// The bytes of one capture: opened by name, read in large pieces, counted,
-// digested, followed record by record, and offered as a FILE* for libpcap or, of
-// a plain pcap, as records where they lie. Works for pipes as for files: it never
-// seeks.
+// The bytes of one capture: decompressed if need be, and offered where they lie.
+// Works for pipes as for files: it never seeks.
 #pragma once
 
 #include <cstdint>
-#include <cstdio>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "base/sha256.hpp"
-#include "capture/record_walker.hpp"
+#include "capture/byte_source.hpp"
 
 namespace httpdiag::capture {
 
@@ -22,65 +18,42 @@ class Input {
  public:
   /// "-" is standard input. Throws Error if `path` cannot be opened or read.
   Input(const std::string& path, bool digest);
-  ~Input();
-  Input(const Input&) = delete;
-  Input& operator=(const Input&) = delete;
 
   /// The first bytes, at most some thousand; fewer only if the input has no more.
   std::span<const std::byte> head() const { return head_; }
+  /// "gzip", ...; empty: not compressed.
+  std::string_view compression() const { return compression_; }
 
-  /// The whole input from its first byte. To be closed by the caller, before
-  /// the Input goes. To be called once.
-  std::FILE* stream();
-
-  /// The next record of a pcap, from its header on, where it lies: libpcap would
-  /// copy every packet twice. Valid until the next call. Empty if it is not there
-  /// as a whole or is not plain; from then on all of it comes through the stream,
-  /// beginning with that same record, so that libpcap has the say about it.
-  std::span<const std::byte> next_record();
-  /// What lies behind it and can be had without moving it: records, the last of which may be cut.
-  /// Empty if they are not taken in place.
-  std::span<const std::byte> ready() const {
-    if (!in_place_) return {};
-    return std::span{pending_}.subspan(given_, pending_end_ - given_);
-  }
+  /// What can be had without moving it, beginning at offset(). Any call but pass() may move it.
+  std::span<const std::byte> ready() const { return {buffer_.data() + begin_, end_ - begin_}; }
+  /// Where ready() begins, counted in the decompressed capture.
+  std::uint64_t offset() const { return read_ - (end_ - begin_); }
   /// The first `count` bytes of ready() are dealt with.
-  void pass(std::size_t count) { given_ += count; }
+  void pass(std::size_t count) { begin_ += count; }
 
-  /// Ends the stream and tells how many bytes its user has taken from it.
-  std::uint64_t stop(std::FILE* stream);
-
-  /// Reads what is left, so that bytes() and sha256() are about the whole input.
+  /// Puts more behind ready(). False: there is none.
+  bool more();
+  /// Has `count` bytes ready. False: there are fewer. The caller bounds `count`.
+  bool want(std::size_t count);
+  /// Passes over that many bytes, ready or not. Returns how many there were.
+  std::uint64_t skip(std::uint64_t count);
+  /// Reads the rest of the file, so that bytes() and sha256() are about all of it.
   void drain();
 
-  std::uint64_t bytes() const { return total_; }
-  std::string sha256() const { return digest_ ? digest_->hex() : std::string{}; }
-  bool at_end() const { return at_end_; }
-  int error() const { return error_; }  // errno of the read that failed, or 0
-  const RecordWalker& walker() const { return walker_; }
+  /// Why there is no more; empty if the capture simply ended.
+  std::string trouble() const { return source_->trouble(); }
+  std::uint64_t bytes() const { return file_.bytes(); }  // of the file, as it lies on the disk
+  std::string sha256() const { return file_.sha256(); }
 
  private:
-  static ssize_t read_cookie(void* self, char* out, std::size_t size);
-  std::size_t give(std::span<std::byte> out);
-  void leave_to_stream();
-  bool refill();
-  std::size_t fill(std::span<std::byte> out);
-  std::size_t walk(std::uint64_t offset, std::span<std::byte> out, std::size_t size);
-  std::size_t read_some(std::span<std::byte> out);
-
-  int fd_ = -1;
-  std::uint64_t total_ = 0;
-  bool at_end_ = false;
-  bool stopped_ = false;
-  bool in_place_ = false;  // records are taken from pending_, not from the stream
-  int error_ = 0;
-  std::optional<base::Sha256> digest_;
-  RecordWalker walker_;
-  std::vector<std::byte> head_;     // as recorded
-  std::vector<std::byte> pending_;  // walked, not yet given, and room behind it
-  std::size_t pending_end_ = 0;     // of pending_: end of what was read
-  std::size_t given_ = 0;           // of pending_
-  std::unique_ptr<char[]> stream_buffer_;
+  FileSource file_;
+  std::unique_ptr<ByteSource> decompressed_;
+  ByteSource* source_ = &file_;
+  std::string_view compression_;
+  std::vector<std::byte> head_;
+  std::vector<std::byte> buffer_;
+  std::size_t begin_ = 0, end_ = 0;  // of buffer_: what is ready
+  std::uint64_t read_ = 0;           // from source_
 };
 
 }  // namespace httpdiag::capture

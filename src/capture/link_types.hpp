@@ -2,6 +2,8 @@
 // The link types we read, by the numbers libpcap gives them.
 #pragma once
 
+#include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "httpdiag/packet.hpp"
@@ -13,7 +15,7 @@ struct KnownLink {
   std::string_view name;  // of LINKTYPE_..., for the report
 };
 
-constexpr KnownLink known_link(int number) {
+constexpr KnownLink known_link(std::uint32_t number) {
   switch (number) {
     case 0:
       return {LinkType::null, "NULL"};
@@ -37,5 +39,8 @@ constexpr KnownLink known_link(int number) {
       return {};
   }
 }
+
+/// "ETHERNET", or "IEEE802_11 (105)" for one that is not read.
+std::string link_name(std::uint32_t number);
 
 }  // namespace httpdiag::capture

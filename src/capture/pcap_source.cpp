@@ -1,251 +1,255 @@
 // SPDX-License-Identifier: Apache-2.0
-// open_capture() through libpcap, and the only file that includes its header.
-// libpcap decides what a packet is; records in which nothing is left to decide
-// are taken where they lie. Where and why reading stopped is told here.
-#include <pcap/pcap.h>
-
+// Classic pcap: draft-ietf-opsawg-pcap, and what older and patched writers made
+// of it. Records are taken where they lie.
 #include <algorithm>
-#include <array>
-#include <cstring>
-#include <string>
 
-#include "capture/first_bytes.hpp"
-#include "capture/input.hpp"
+#include "capture/formats.hpp"
 #include "capture/link_types.hpp"
-#include "httpdiag/error.hpp"
-#include "httpdiag/packet.hpp"
+#include "capture/source.hpp"
+#include "capture/text_mode.hpp"
+#include "capture/times.hpp"
 
-namespace httpdiag {
+namespace httpdiag::capture {
 namespace {
 
-using capture::Format;
+constexpr std::size_t kFileHeader = 24;
+constexpr std::size_t kPlainHeader = 16;
 
-struct Close {
-  void operator()(pcap_t* handle) const { pcap_close(handle); }
+/// How the records of one file are laid out.
+struct Layout {
+  Order order;
+  std::size_t header = kPlainHeader;
+  std::int64_t fraction = 1000;   // nanoseconds in one unit of the fraction of a second
+  bool lengths_may_swap = false;  // before version 2.4
+
+  bool plain() const { return order.native() && header == kPlainHeader && !lengths_may_swap; }
 };
 
-constexpr std::int64_t kSecond = 1'000'000'000;
+struct Record {
+  std::uint32_t seconds = 0, fraction = 0, captured = 0, length = 0;
+  bool nothing() const { return (seconds | fraction | captured | length) == 0; }
+};
 
-/// Times are kept within 146 years of 1970, so that the difference of any two
-/// fits in 64 bits; only nonsense lies outside. `seconds` of a pcap is unsigned
-/// on disk, but libpcap 1.10 hands it out signed.
-Timestamp to_timestamp(const timeval& time, bool unsigned_seconds) {
-  constexpr std::int64_t kMost = (std::int64_t{1} << 62) - 1;
-  std::int64_t seconds = time.tv_sec;
-  if (unsigned_seconds && seconds < 0) seconds = static_cast<std::uint32_t>(seconds);
-  seconds = std::clamp(seconds, -kMost / kSecond, kMost / kSecond);
-  // With nanosecond precision libpcap puts nanoseconds into tv_usec; a damaged one may be anything.
-  const std::int64_t fraction = std::clamp<std::int64_t>(time.tv_usec, -4 * kSecond, 4 * kSecond);
-  return Timestamp{Duration{std::clamp(seconds * kSecond + fraction, -kMost, kMost)}};
-}
-
-std::string link_name(int number) {
-  if (const auto known = capture::known_link(number); !known.name.empty()) {
-    return std::string{known.name};
+Record read_record(const Layout& layout, const std::byte* at) {
+  Record record{layout.order.u32(at), layout.order.u32(at + 4), layout.order.u32(at + 8),
+                layout.order.u32(at + 12)};
+  // No packet is captured longer than it was, so the smaller number is what was captured.
+  if (layout.lengths_may_swap && record.captured > record.length) {
+    std::swap(record.captured, record.length);
   }
-  const char* name = pcap_datalink_val_to_name(number);
-  return (name != nullptr ? std::string{name} + " (" : "number (") + std::to_string(number) + ")";
+  return record;
 }
 
-class PcapSource final : public PacketSource {
+Timestamp time_of(const Layout& layout, const Record& record) {
+  return clamp_time(Wide{record.seconds} * kSecond + Wide{record.fraction} * layout.fraction);
+}
+
+class PcapSource final : public Source {
  public:
-  PcapSource(const std::string& path, const CaptureOptions& options);
-
-  const Packet* next() override {
-    if (first_waits_) {
-      first_waits_ = false;
-      return &packet_;
-    }
-    return read() ? &packet_ : nullptr;
-  }
-  std::span<const Packet> next_packets() override {
-    if (first_waits_ || !handle_) return PacketSource::next_packets();
-    const std::span<const std::byte> ready = input_.ready();
-    std::size_t passed = 0;
-    std::size_t count = 0;
-    for (; count < packets_.size(); ++count) {
-      const auto rest = ready.subspan(passed);
-      const std::size_t length = capture::RecordWalker::plain_length(rest);
-      if (length == 0 || length > rest.size()) break;
-      take(rest.first(length), packets_[count]);
-      passed += length;
-    }
-    input_.pass(passed);
-    return count > 0 ? std::span{packets_}.first(count) : PacketSource::next_packets();
-  }
-  const CaptureSummary& summary() const override { return summary_; }
+  PcapSource(std::unique_ptr<Input> input, const std::string& path, const CaptureOptions& options);
 
  private:
-  bool read();
-  void take(std::span<const std::byte> record, Packet& packet);
-  void open_failed(const char* reason);
-  void read_failed();
-  void finish();
-  std::string cut_reason(std::uint64_t position);
-  void note_damage(std::uint64_t position, std::string reason);
-  CaptureFile& file() { return summary_.files.front(); }
+  std::span<const Packet> read_batch() override;
+  bool chain_at(std::size_t position) override;
 
-  std::string name_;  // for messages
-  CaptureSummary summary_;
-  capture::Input input_;
-  std::FILE* stream_ = nullptr;  // owned by handle_, or closed in open_failed()
-  std::unique_ptr<pcap_t, Close> handle_;
-  Packet packet_;
-  std::array<Packet, kMostPackets> packets_;  // of next_packets(), read in place
-  bool first_waits_ = false;                  // the first packet was read on opening
-  bool unsigned_seconds_ = false;
-  std::int64_t plain_fraction_ = 1;  // nanoseconds in one unit of a plain pcap's fractions
+  std::size_t take_ready(std::span<const std::byte> ready);
+  bool make_ready();
+  bool trust_front();
+  bool lone_zeros(std::span<const std::byte> records) const;
+  bool plausible(const Record& record, std::optional<Timestamp> near) const;
+  void read_version(const std::byte* header);
+
+  Layout layout_;
+  std::optional<std::uint64_t> converted_at_;  // first record that a transfer in text mode changed
+  std::string conversion_;
 };
 
-PcapSource::PcapSource(const std::string& path, const CaptureOptions& options)
-    : name_{path == "-" ? "standard input" : path}, input_{path, options.digest} {
-  const Format format = capture::format_of(input_.head());
-  if (format == Format::unknown) {
-    throw Error{name_ + ": not a capture file: " + capture::describe_first_bytes(input_.head())};
+PcapSource::PcapSource(std::unique_ptr<Input> source, const std::string& path,
+                       const CaptureOptions& options)
+    : Source{std::move(source), path, options} {
+  if (!input().want(kFileHeader)) {
+    refuse("cut off inside the file header: " + std::to_string(input().ready().size()) +
+           " bytes in all");
   }
-  unsigned_seconds_ = format == Format::pcap;
-  plain_fraction_ = capture::counts_nanoseconds(input_.head()) ? 1 : 1000;
-  summary_.files.push_back({.name = path,
-                            .bytes = 0,
-                            .sha256 = {},
-                            .format = format == Format::pcap ? "pcap" : "pcapng",
-                            .link_types = {}});
-
-  std::array<char, PCAP_ERRBUF_SIZE> reason{};
-  stream_ = input_.stream();
-  handle_.reset(
-      pcap_fopen_offline_with_tstamp_precision(stream_, PCAP_TSTAMP_PRECISION_NANO, reason.data()));
-  if (!handle_) {
-    open_failed(reason.data());
-    return;
+  file().format = "pcap";
+  read_version(input().ready().data());
+  const auto conversion =
+      find_conversion(input().head().subspan(kFileHeader), layout_.header,
+                      [this](const std::byte* at) -> std::optional<std::size_t> {
+                        const Record record = read_record(layout_, at);
+                        if (!plausible(record, {})) return std::nullopt;
+                        return record.captured;
+                      });
+  if (conversion) {
+    converted_at_ = kFileHeader + conversion->offset;
+    conversion_ = conversion->what;
   }
+  input().pass(kFileHeader);
+}
 
-  const int link = pcap_datalink(handle_.get());
-  const auto known = capture::known_link(link);
+void PcapSource::read_version(const std::byte* header) {
+  constexpr std::uint16_t kMajor = 2, kMinor = 4;
+  constexpr std::uint16_t kDgUx = 543;  // major version of DG/UX's tcpdump, which wrote 2.3
+  const std::uint32_t magic = Order{true}.u32(header);
+  const bool little = magic == kMicroseconds || magic == kNanoseconds || magic == kKuznetzov;
+  layout_.order = Order{little};
+  const std::uint32_t kind = layout_.order.u32(header);
+  if (kind == kNanoseconds) layout_.fraction = 1;
+  // Behind the usual fields: interface, protocol, packet type and a byte of padding.
+  if (kind == kKuznetzov) layout_.header = 24;
+
+  const std::uint16_t major = layout_.order.u16(header + 4);
+  const std::uint16_t minor = layout_.order.u16(header + 6);
+  if (major != kDgUx && (major != kMajor || minor > kMinor)) {
+    refuse("not readable as a capture: its version is " + std::to_string(major) + "." +
+           std::to_string(minor) + ", and 2.4 is the newest");
+  }
+  layout_.lengths_may_swap = major == kDgUx || minor < kMinor;
+
+  // The upper half tells of frame check sequences, and of NetBSD's way of naming raw IP (its
+  // DLT_CLASS_NETBSD_RAWAF, with the address family below).
+  constexpr std::uint32_t kClass = 0x03ff0000, kRawFamily = 0x02240000;
+  const std::uint32_t field = layout_.order.u32(header + 20);
+  constexpr std::uint32_t kRawIp = 101;
+  const std::uint32_t link = (field & kClass) == kRawFamily ? kRawIp : field & 0xffff;
+  const KnownLink known = known_link(link);
   if (known.type == LinkType::unsupported) {
-    throw Error{name_ + ": link type " + link_name(link) + " is not supported"};
+    refuse("link type " + link_name(link) + " is not supported");
   }
-  packet_.link = known.type;
   for (Packet& packet : packets_) packet.link = known.type;
   file().link_types.emplace_back(known.name);
-  // A file that cannot be read at all is found out here, not half-way through an analysis.
-  first_waits_ = read();
 }
 
-// What libpcap does for a record without a fault.
-void PcapSource::take(std::span<const std::byte> record, Packet& packet) {
-  struct {
-    std::uint32_t seconds, fraction, captured, length;
-  } header;
-  static_assert(sizeof header == capture::RecordWalker::kPlainHeader);
-  std::memcpy(&header, record.data(), sizeof header);
-  packet.ref.number = ++summary_.packets;
-  const std::int64_t fraction = header.fraction * plain_fraction_;
-  if (fraction < kSecond) {  // nothing to clamp: 32 bits of seconds fit
-    packet.ref.time = Timestamp{Duration{header.seconds * kSecond + fraction}};
-  } else {
-    const timeval at{.tv_sec = static_cast<std::int32_t>(header.seconds),
-                     .tv_usec = static_cast<std::int32_t>(header.fraction) * plain_fraction_};
-    packet.ref.time = to_timestamp(at, unsigned_seconds_);
-  }
-  packet.wire_length = header.length;
-  packet.bytes = record.subspan(capture::RecordWalker::kPlainHeader);
+std::span<const Packet> PcapSource::read_batch() {
+  do {
+    if (recovers() && !trust_front()) continue;
+    std::span<const std::byte> ready = input().ready();
+    if (converted_at_) {
+      const std::uint64_t good = *converted_at_ - std::min(*converted_at_, input().offset());
+      ready = ready.first(static_cast<std::size_t>(std::min<std::uint64_t>(ready.size(), good)));
+    }
+    if (const std::size_t count = take_ready(ready)) return std::span{packets_}.first(count);
+  } while (make_ready());
+  return {};
 }
 
-bool PcapSource::read() {
-  if (!handle_) return false;
-  if (const auto record = input_.next_record(); !record.empty()) {
-    take(record, packet_);
-    return true;
+/// As many records as are whole, into packets_. Where there is doubt, or --recover, one at a time.
+std::size_t PcapSource::take_ready(std::span<const std::byte> ready) {
+  const std::size_t most = recovers() ? 1 : packets_.size();
+  const bool plain = layout_.plain();
+  std::size_t passed = 0;
+  std::size_t count = 0;
+  for (; count < most; ++count) {
+    const auto rest = ready.subspan(passed);
+    if (rest.size() < layout_.header) break;
+    Record record;
+    if (plain) [[likely]] {
+      static_assert(sizeof record == kPlainHeader);
+      std::memcpy(&record, rest.data(), sizeof record);
+    } else {
+      record = read_record(layout_, rest.data());
+    }
+    if (record.captured > kLargestPacket || rest.size() - layout_.header < record.captured) break;
+    if (record.nothing() && !lone_zeros(rest)) [[unlikely]]
+      break;
+    Packet& packet = packets_[count];
+    packet.ref.number = ++summary_.packets;
+    const std::int64_t fraction = std::int64_t{record.fraction} * layout_.fraction;
+    packet.ref.time = fraction < kSecond ? Timestamp{Duration{record.seconds * kSecond + fraction}}
+                                         : time_of(layout_, record);
+    packet.wire_length = record.length;
+    packet.bytes = rest.subspan(layout_.header, record.captured);
+    passed += layout_.header + record.captured;
   }
-  pcap_pkthdr* header = nullptr;
-  const u_char* bytes = nullptr;
-  const int result = pcap_next_ex(handle_.get(), &header, &bytes);
-  if (result != 1) {
-    if (result != PCAP_ERROR_BREAK) read_failed();
-    finish();
-    return false;
+  record_ += count;
+  input().pass(passed);
+  return count;
+}
+
+/// A record of zeros alone is a packet without bytes at no time. Two in a row, or the last one,
+/// are the part of a file that was never written.
+bool PcapSource::lone_zeros(std::span<const std::byte> records) const {
+  return records.size() >= 2 * layout_.header &&
+         !read_record(layout_, records.data() + layout_.header).nothing();
+}
+
+/// Has the whole record at the beginning of ready(). False: reading is over.
+bool PcapSource::make_ready() {
+  if (finished()) return false;
+  if (converted_at_ && input().offset() >= *converted_at_) {
+    converted_at_.reset();
+    return corrupt(conversion_);
   }
-  packet_.ref = {++summary_.packets, to_timestamp(header->ts, unsigned_seconds_)};
-  packet_.wire_length = header->len;
-  packet_.bytes = {reinterpret_cast<const std::byte*>(bytes), header->caplen};
+  if (!input().want(layout_.header)) return cut(0);
+  const Record record = read_record(layout_, input().ready().data());
+  if (record.captured > kLargestPacket) {
+    return corrupt("captured length " + std::to_string(record.captured) + ", more than " +
+                   std::to_string(kLargestPacket));
+  }
+  if (record.nothing()) {
+    input().want(2 * layout_.header);
+    return lone_zeros(input().ready()) || corrupt("a header of nothing but zeros");
+  }
+  const std::uint64_t size = layout_.header + record.captured;
+  return input().want(static_cast<std::size_t>(size)) || cut(size);
+}
+
+/// Whether a header looks as if a capture program had written it, not far in time from a packet.
+bool PcapSource::plausible(const Record& record, std::optional<Timestamp> near) const {
+  constexpr std::uint32_t kLongest = 1 << 20;  // on the wire: the largest offloads are half of it
+  if (record.captured > kLargestPacket || record.captured > record.length) return false;
+  if (record.length > kLongest || record.length == 0) return false;
+  if (std::int64_t{record.fraction} * layout_.fraction >= kSecond) return false;
+  constexpr Duration kNear = std::chrono::hours{24};
+  if (!near) return true;
+  const Duration apart = time_of(layout_, record) - *near;
+  return apart <= kNear && apart >= -kNear;
+}
+
+bool PcapSource::chain_at(std::size_t position) {
+  constexpr int kEnough = 3;
+  std::optional<Timestamp> near;
+  if (anything_read()) near = last_;
+  for (int count = 0; count < kEnough; ++count) {
+    if (!input().want(position + layout_.header)) {
+      const std::size_t left = input().ready().size() - std::min(position, input().ready().size());
+      // The last records, and nothing or a part of one behind them.
+      return count >= 2 || (count == 1 && left == 0);
+    }
+    const Record record = read_record(layout_, input().ready().data() + position);
+    if (!plausible(record, near)) return false;
+    near = time_of(layout_, record);
+    position += layout_.header + record.captured;
+    if (!input().want(position)) return count >= 2;  // its own bytes are cut
+  }
   return true;
 }
 
-/// Plain words if the input ended, or could not be read on, inside the record
-/// that libpcap was taking in; empty if that is not what stopped it.
-std::string PcapSource::cut_reason(std::uint64_t position) {
-  if (input_.error() != 0) {
-    return std::string{"reading failed: "} + std::strerror(input_.error());
+/// With --recover: false if the record at the beginning of ready() had a wrong length, swallowed
+/// good records with it, and was passed over.
+bool PcapSource::trust_front() {
+  if (finished() || !input().want(layout_.header)) return true;
+  const Record front = read_record(layout_, input().ready().data());
+  const std::size_t size = layout_.header + front.captured;
+  if (front.captured > kLargestPacket || front.nothing()) return true;  // make_ready() finds out
+  input().want(size + layout_.header);
+  const auto ready = input().ready();
+  if (ready.size() < size + layout_.header) return true;  // the last one, or cut
+  if (plausible(read_record(layout_, ready.data() + size), time_of(layout_, front))) return true;
+  for (std::size_t position = 1; position < size; ++position) {
+    if (!chain_at(position)) continue;
+    pass_over(position, "its length " + std::to_string(front.captured) +
+                            " reaches into the records behind it");
+    return false;
   }
-  if (!input_.at_end() || position < input_.bytes()) return {};
-  const auto record = input_.walker().record_before(position);
-  if (!record) return {};
-  const std::string present = std::to_string(input_.bytes() - record->begin);
-  if (record->header_cut)
-    return "the file ends inside a record header, after " + present + " bytes of it";
-  if (!record->end || *record->end <= input_.bytes()) return {};
-  return "the file ends inside a record: " + present + " of its " +
-         std::to_string(*record->end - record->begin) + " bytes are there";
-}
-
-/// libpcap refused the file. A pcapng that ends before its first interface is
-/// a capture without packets all the same.
-void PcapSource::open_failed(const char* reason) {
-  const std::uint64_t position = input_.stop(stream_);
-  std::fclose(stream_);
-  const auto record = input_.walker().record_before(position);
-  const std::string cut = cut_reason(position);
-  if (!cut.empty() && (!record || record->begin == 0)) {
-    throw Error{name_ + ": cut off inside the file header: " + std::to_string(input_.bytes()) +
-                " bytes in all"};
-  }
-  const bool no_interface = input_.walker().format() == Format::pcapng && input_.at_end() &&
-                            position == input_.bytes() && record && record->end == position;
-  if (cut.empty() && !no_interface) {
-    throw Error{name_ + ": not readable as a capture: " + reason};
-  }
-  if (!cut.empty()) note_damage(position, cut);
-  finish();
-}
-
-void PcapSource::read_failed() {
-  const std::string reason = pcap_geterr(handle_.get());
-  const std::uint64_t position = input_.stop(stream_);
-
-  // libpcap takes the link type of the first interface for all of them.
-  unsigned other_link = 0;
-  if (std::sscanf(reason.c_str(), "an interface has a type %u", &other_link) == 1) {
-    const std::string links = "its interfaces have different link types, " +
-                              link_name(pcap_datalink(handle_.get())) + " and " +
-                              link_name(static_cast<int>(other_link));
-    if (summary_.packets == 0) throw Error{name_ + ": " + links + "; only one is supported"};
-    return note_damage(position, links);
-  }
-  const std::string cut = cut_reason(position);
-  note_damage(position, cut.empty() ? "corrupt record: " + reason : cut);
-}
-
-void PcapSource::note_damage(std::uint64_t position, std::string reason) {
-  const auto record = input_.walker().record_before(position);
-  summary_.damage = std::make_unique<CaptureDamage>(
-      CaptureDamage{.file = file().name,
-                    .after_packet = summary_.packets,
-                    .byte_offset = record ? record->begin : position,
-                    .reason = std::move(reason)});
-}
-
-void PcapSource::finish() {
-  handle_.reset();
-  input_.drain();
-  file().bytes = input_.bytes();
-  file().sha256 = input_.sha256();
+  return true;
 }
 
 }  // namespace
 
-std::unique_ptr<PacketSource> open_capture(const std::string& path, const CaptureOptions& options) {
-  return std::make_unique<PcapSource>(path, options);
+std::unique_ptr<Source> make_pcap_source(std::unique_ptr<Input> input, const std::string& path,
+                                         const CaptureOptions& options) {
+  return std::make_unique<PcapSource>(std::move(input), path, options);
 }
 
-}  // namespace httpdiag
+}  // namespace httpdiag::capture

@@ -44,7 +44,8 @@ constexpr const char* kExamples =
     "  httpdiag analyze callback.pcap --flow 12\n"
     "  httpdiag analyze callback.pcap --label no-response --flows all\n"
     "  httpdiag analyze callback.pcap --format json -o report.json\n"
-    "  zcat callback.pcap.gz | httpdiag analyze - --fail-on error";
+    "  httpdiag analyze callback.pcapng.gz --recover\n"
+    "  ssh host tcpdump -U -w - port 8080 | httpdiag analyze - --fail-on error";
 
 struct Options {
   std::vector<std::string> captures;
@@ -60,6 +61,7 @@ struct Options {
   std::string colour = "auto";
   std::string ack_profile;
   std::string ack_token;
+  bool recover = false;
   bool show_payload = false;
   bool verbose = false;
   bool quiet = false;
@@ -151,6 +153,17 @@ bool nothing_decodable(const Ledger& ledger) {
   return ledger.packets != 0 && broken == ledger.packets;
 }
 
+/// "; link type IEEE802_11 (105)"
+std::string unread_text(const CaptureSummary& input) {
+  std::string text;
+  for (const CaptureFile& file : input.files) {
+    for (const auto& [type, packets] : file.unread_links) {
+      text += (text.empty() ? "; link type " : ", ") + type;
+    }
+  }
+  return text;
+}
+
 void tell(spdlog::logger& log, const std::string& path, const CaptureSummary& input,
           const Report& result) {
   const std::string shown = base::escape_for_terminal(path);
@@ -158,6 +171,11 @@ void tell(spdlog::logger& log, const std::string& path, const CaptureSummary& in
     log.warn("{}: cut after packet {} (byte {}): {}; analysed up to there", shown,
              input.damage->after_packet, input.damage->byte_offset,
              base::escape_for_terminal(input.damage->reason));
+  }
+  if (input.skipped_stretches != 0) {
+    log.warn("{}: {} passed over (--recover), the first after packet {} (byte {})", shown,
+             base::count(input.skipped_stretches, "damaged place"),
+             input.skipped.front().damage.after_packet, input.skipped.front().damage.byte_offset);
   }
   if (result.ledger.decoded + result.ledger.duplicates == 0) {
     const std::string skipped = skipped_text(result.ledger);
@@ -223,7 +241,8 @@ Exit analyze_capture(const Options& options, Console console) {
 
   // Input first: a bad one must not cost an output file.
   const std::string& path = only_capture(options);
-  const auto source = open_capture(path, {.digest = format != report::Format::text});
+  const auto source =
+      open_capture(path, {.digest = format != report::Format::text, .recover = options.recover});
   const auto output = options.output.empty() ? stream_output(console.out)
                                              : file_output(options.output, path, console.out);
   const auto writer = report::make_writer(format, wanted, *output);
@@ -238,9 +257,9 @@ Exit analyze_capture(const Options& options, Console console) {
   progress.reset();
 
   if (nothing_decodable(result.ledger)) {
-    throw Error{fmt::format("{}: nothing in it could be decoded ({} of {})", path,
-                            skipped_text(result.ledger),
-                            base::count(result.ledger.packets, "packet"))};
+    throw Error{fmt::format(
+        "{}: nothing in it could be decoded ({} of {}{})", path, skipped_text(result.ledger),
+        base::count(result.ledger.packets, "packet"), unread_text(source->summary()))};
   }
   if (settings.why && !result.why &&
       result.flows >= static_cast<std::uint32_t>(settings.why->flow)) {
@@ -264,7 +283,10 @@ void add_analyze(CLI::App& app, Job& job) {
   auto options = std::make_shared<Options>();
   CLI::App* command =
       app.add_subcommand("analyze", "Say what went wrong with the HTTP in a capture");
-  command->add_option("FILE", options->captures, "pcap or pcapng file; - is standard input")
+  command
+      ->add_option(
+          "FILE", options->captures,
+          "pcap or pcapng file, also compressed (gzip, zstd, lz4, xz); - is standard input")
       ->required();
   command->add_option("--format", options->format, "text, json or ndjson")
       ->check(CLI::IsMember(kFormats))
@@ -318,6 +340,9 @@ void add_analyze(CLI::App& app, Job& job) {
       ->add_option("--ack-token", options->ack_token,
                    "The body that acknowledges a callback; any other one with a 2xx does not")
       ->type_name("TEXT");
+  command->add_flag("--recover", options->recover,
+                    "Behind damage, look for the next plausible record and go on; the report says "
+                    "what was passed over");
   command->add_flag("--show-payload", options->show_payload,
                     "Show query values and ids from bodies: may reveal secrets");
   command->add_option("--color", options->colour, "auto, always or never")

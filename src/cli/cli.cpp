@@ -9,6 +9,7 @@
 #include "cli/commands.hpp"
 #include "cli/output.hpp"
 #include "cli/suggest.hpp"
+#include "httpdiag/packet.hpp"
 #include "report/version.hpp"
 
 namespace httpdiag::cli {
@@ -92,10 +93,18 @@ int finish_parsing(CLI::App& app, const CLI::ParseError& error, Console console)
   return static_cast<int>(Exit::failed);
 }
 
+std::string version() {
+  std::string text = std::string{report::kToolName} + " " + std::string{report::kToolVersion} +
+                     "\nreads: pcap, pcapng";
+  for (const std::string_view compression : built_in_compressions()) {
+    text += ", " + std::string{compression};
+  }
+  return text;
+}
+
 int parse_and_run(int argc, const char* const* argv, Console console) {
   CLI::App app{"Finds out what went wrong with HTTP callbacks, from a packet capture", "httpdiag"};
-  app.set_version_flag("--version",
-                       std::string{report::kToolName} + " " + std::string{report::kToolVersion});
+  app.set_version_flag("--version", version());
   app.require_subcommand(1);
   app.footer(kExamples);
   Job job;

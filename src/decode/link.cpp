@@ -156,7 +156,7 @@ class LinkReader {
 
 std::optional<Skip> read_link(const Packet& packet, Frame& frame) {
   frame.vlan = 0;
-  frame.hints = {};
+  frame.hints.bits = direction_hint(packet.direction);
   LinkReader reader{packet, frame};
   switch (packet.link) {
     case LinkType::ethernet:

@@ -22,6 +22,12 @@ struct Frame {
   Hints hints;                          // of a cooked capture: which way the packet went
 };
 
+/// What the capture says of the packet itself, as in a cooked header.
+constexpr std::uint8_t direction_hint(Direction direction) {
+  constexpr std::uint8_t kHints[] = {0, Hints::to_here, Hints::from_here, Hints::to_other};
+  return kHints[static_cast<std::size_t>(direction)];
+}
+
 /// Fills `frame`, or says why the packet carries no IP datagram that can be read.
 [[nodiscard]] std::optional<Skip> read_link(const Packet& packet, Frame& frame);
 

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "decode/ip.hpp"
+#include "decode/link.hpp"
 #include "decode/tcp_header.hpp"
 
 namespace httpdiag::decode {
@@ -56,9 +57,9 @@ bool read_plain(const Packet& packet, Segment& segment) {
   segment.payload = {tcp + tcp_header, std::min(captured, length) - headers};
   segment.payload_length = static_cast<std::uint32_t>(length - headers);
   read_options(segment);
-  segment.hints = {};
+  segment.hints.bits = direction_hint(packet.direction);
   if (segment.flags.has(TcpFlags::syn)) [[unlikely]] {
-    segment.hints.bits = checksum_hint(segment, packet.bytes.subspan(kEthernet + kIpv4));
+    segment.hints.bits |= checksum_hint(segment, packet.bytes.subspan(kEthernet + kIpv4));
   }
   return true;
 }

@@ -50,6 +50,10 @@ class Reader::Impl {
   Impl(const Settings& settings, DnsSink& sink)
       : names_{settings.limits.max_names}, lookups_{settings, names_, sink} {}
 
+  void learn(const IpAddress& address, const std::string& name) {
+    names_.learn(address, name, IpAddress{}, Timestamp::min());
+  }
+
   void on_message(std::span<const std::byte> bytes, const Endpoint& source,
                   const Endpoint& destination, PacketRef packet) {
     const auto message = read_message(bytes);
@@ -109,6 +113,9 @@ void Reader::on_flow(const FlowRecord& flow, EndCause, Timestamp now) {
 
 void Reader::settle(Timestamp now) { impl_->lookups_.settle_all(now); }
 void Reader::finish() { impl_->lookups_.finish(); }
+void Reader::learn(const IpAddress& address, const std::string& name) {
+  impl_->learn(address, name);
+}
 const NameTable& Reader::names() const { return impl_->names_; }
 
 }  // namespace httpdiag::dns

@@ -16,6 +16,8 @@ class Reader final : public OpaqueSink, public FlowSink {
   Reader(const Settings& settings, DnsSink& sink);
   ~Reader();
 
+  /// Somebody else says that this is the address's name; lookups in the capture know better.
+  void learn(const IpAddress& address, const std::string& name);
   void on_datagram(const DnsDatagram& datagram);
 
   // DNS over TCP.

@@ -9,83 +9,13 @@
 #include "report/chains_json.hpp"
 #include "report/deliveries.hpp"
 #include "report/flow_json.hpp"
+#include "report/input_json.hpp"
 #include "report/patterns.hpp"
 #include "report/settings_json.hpp"
 #include "report/version.hpp"
 
 namespace httpdiag::report {
 namespace {
-
-void write_ledger(JsonOut& json, const Ledger& ledger) {
-  json.key("ledger").object();
-  json.field("decoded", ledger.decoded);
-  json.field("duplicates", ledger.duplicates);
-  json.key("skipped").object();
-  for (std::size_t i = 0; i < kSkipCount; ++i) {
-    if (ledger.skipped[i] != 0) json.field(name(static_cast<Skip>(i)), ledger.skipped[i]);
-  }
-  json.end();
-  json.end();
-}
-
-void write_damage(JsonOut& json, const CaptureDamage* damage) {
-  json.key("damage");
-  if (damage == nullptr) {
-    json.value(nullptr);
-    return;
-  }
-  json.object();
-  json.field("file", damage->file);
-  json.field("after_packet", damage->after_packet);
-  json.field("byte_offset", damage->byte_offset);
-  json.field("reason", damage->reason);
-  json.end();
-}
-
-void write_file(JsonOut& json, const CaptureFile& file) {
-  json.object();
-  json.field("name", file.name);
-  json.field("bytes", file.bytes);
-  json.field("sha256", file.sha256);
-  json.field("format", file.format);
-  json.key("link_types").array();
-  for (const std::string& type : file.link_types) json.value(type);
-  json.end();
-  json.end();
-}
-
-void write_vantage(JsonOut& json, const Vantage& vantage) {
-  json.key("vantage");
-  if (vantage.point == VantagePoint::unknown && !vantage.given) {
-    json.value(nullptr);
-    return;
-  }
-  json.object();
-  json.field("side", name(vantage.point));
-  json.field("confidence", name(vantage.confidence));
-  json.key("because").array();
-  for (const std::string& reason : vantage.because) json.value(reason);
-  json.end();
-  json.end();
-}
-
-void write_input(JsonOut& json, const Report& report) {
-  json.key("input").object();
-  json.key("files").array();
-  if (report.input != nullptr) {
-    for (const CaptureFile& file : report.input->files) write_file(json, file);
-  }
-  json.end();
-  json.field("packets", report.ledger.packets);
-  json.key("first_at");
-  report.first ? json.value(report.first->time) : json.value(nullptr);
-  json.key("last_at");
-  report.last ? json.value(report.last->time) : json.value(nullptr);
-  write_damage(json, report.input != nullptr ? report.input->damage.get() : nullptr);
-  write_ledger(json, report.ledger);
-  write_vantage(json, report.vantage);
-  json.end();
-}
 
 using Counts = std::vector<std::pair<std::string_view, std::uint64_t>>;
 

@@ -11,6 +11,7 @@
 #include <set>
 
 #include "report/deliveries.hpp"
+#include "report/input_text.hpp"
 #include "report/oddity_text.hpp"
 #include "report/patterns.hpp"
 #include "report/render.hpp"
@@ -124,7 +125,7 @@ class TextWriter final : public Writer {
     } else if (options_.selection.flow) {
       page_.blank();
       if (in_full_) {
-        show_flow_in_full(page_, *in_full_, options_);
+        show_flow_in_full(page_, *in_full_, options_, report.input);
       } else {
         page_.line(0, Ink::plain, "The flow carries none of the labels asked for.");
       }
@@ -171,6 +172,7 @@ class TextWriter final : public Writer {
   void show_top(const Report& report) {
     page_.headline(ink_of(report.worst), report.headline);
     page_.wrapped(0, Ink::bold, "Capture", kHang, capture_text(report));
+    if (report.input != nullptr) show_input(page_, *report.input);
     const bool known = report.vantage.point != VantagePoint::unknown;
     if ((problems_ != 0 && known) || report.vantage.given)
       page_.wrapped(0, Ink::bold, "Taken", kHang, vantage_text(report.vantage));
@@ -203,7 +205,7 @@ class TextWriter final : public Writer {
     if (causes.empty() && problems_ == 0 && !deliveries) show_nothing_to_do(report);
     if (!causes.empty()) show_causes(report, causes);
     if (deliveries) show_deliveries(page_, report.deliveries, options_);
-    if (!causes.empty()) show_examples(causes);
+    if (!causes.empty()) show_examples(causes, report.input);
     if (options_.selection.labels.empty()) show_patterns(page_, report);
     show_annotations(report);
     show_flows();
@@ -264,7 +266,7 @@ class TextWriter final : public Writer {
   }
 
   /// One for each label that is a problem; remarks speak for themselves.
-  void show_examples(const std::vector<const Cause*>& causes) {
+  void show_examples(const std::vector<const Cause*>& causes, const CaptureSummary* input) {
     std::set<Label> seen;
     for (std::size_t i = 0; i < causes.size(); ++i) {
       const Cause& cause = *causes[i];
@@ -272,11 +274,11 @@ class TextWriter final : public Writer {
       page_.blank();
       page_.line(0, ink_of(cause.severity), fmt::format("{:>3} {}", i + 1, info(cause.label).id),
                  fmt::format("- {}", info(cause.label).title));
-      show_example(cause);
+      show_example(cause, input);
     }
   }
 
-  void show_example(const Cause& cause) {
+  void show_example(const Cause& cause, const CaptureSummary* input) {
     const FlowReport& flow = cause.example;
     const ExchangeReport* exchange = nullptr;
     for (const ExchangeReport& candidate : flow.exchanges) {
@@ -298,7 +300,7 @@ class TextWriter final : public Writer {
     show_translation(page_, flow);
     if (exchange != nullptr) show_exchange(page_, *exchange, options_.show_payload);
     if (finding == findings.end()) return;
-    explain_finding(page_, *finding, flow, exchange);
+    explain_finding(page_, *finding, flow, exchange, input);
     for (const Finding& other : findings) {
       if (other.label == cause.label || other.severity < Severity::warning) continue;
       page_.wrapped(3, Ink::bold, "Also", 14,

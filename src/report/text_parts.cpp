@@ -8,6 +8,7 @@
 
 #include "base/text.hpp"
 #include "httpdiag/symptoms.hpp"
+#include "report/input_text.hpp"
 #include "report/oddity_text.hpp"
 #include "report/redact.hpp"
 #include "report/tls_json.hpp"
@@ -122,7 +123,7 @@ std::string_view arrow(const std::optional<Side>& from) {
   return *from == Side::client ? "------------>" : "<------------";
 }
 
-void ladder(Page& page, const std::vector<Evidence>& evidence) {
+void ladder(Page& page, const std::vector<Evidence>& evidence, const CaptureSummary* input) {
   if (evidence.empty()) return;
   page.blank();
   page.line(kIndent, Ink::dim, "  packet     seconds  client server");
@@ -137,6 +138,9 @@ void ladder(Page& page, const std::vector<Evidence>& evidence) {
     page.wrapped(kIndent, Ink::plain,
                  fmt::format("{:>8}  {:>10}  {}", row.packet.number, seconds, arrow(row.from)),
                  kLadderHang + kIndent, row.what);
+    if (const std::string note = note_on(input, row.packet.number); !note.empty()) {
+      page.wrapped(kIndent, Ink::dim, "", kLadderHang + kIndent, "Note: " + note);
+    }
   }
   page.blank();
 }
@@ -247,8 +251,8 @@ void show_translation(Page& page, const FlowReport& flow) {
 }
 
 void explain_finding(Page& page, const Finding& finding, const FlowReport& flow,
-                     const ExchangeReport* exchange) {
-  ladder(page, finding.evidence);
+                     const ExchangeReport* exchange, const CaptureSummary* input) {
+  ladder(page, finding.evidence, input);
   item(page, "Meaning", finding.detail);
   show_chain(page, flow, exchange);
   item(page, "Fault", fault_text(finding.fault));
@@ -285,7 +289,8 @@ void show_exchange(Page& page, const ExchangeReport& exchange, bool show_payload
   }
 }
 
-void show_flow_in_full(Page& page, const FlowReport& flow, const Options& options) {
+void show_flow_in_full(Page& page, const FlowReport& flow, const Options& options,
+                       const CaptureSummary* input) {
   page.line(0, Ink::bold, fmt::format("Flow {}", static_cast<std::uint32_t>(flow.id)), route(flow));
   show_verdict(page, flow.severity, flow.label, flow.labels);
   item(page, "Packets",
@@ -307,7 +312,7 @@ void show_flow_in_full(Page& page, const FlowReport& flow, const Options& option
   for (const Finding& finding : flow.findings) {
     page.blank();
     page.line(0, ink_of(finding.severity), info(finding.label).id, info(finding.label).title);
-    explain_finding(page, finding, flow, nullptr);
+    explain_finding(page, finding, flow, nullptr, input);
   }
   for (const ExchangeReport* exchange : options.selection.exchanges(flow)) {
     page.blank();
@@ -322,7 +327,8 @@ void show_flow_in_full(Page& page, const FlowReport& flow, const Options& option
       page.line(kIndent, ink_of(finding.severity), info(finding.label).id,
                 info(finding.label).title);
       // Delivery and retry advice are the exchange's; once is enough.
-      explain_finding(page, finding, flow, finding.label == exchange->label ? exchange : nullptr);
+      explain_finding(page, finding, flow, finding.label == exchange->label ? exchange : nullptr,
+                      input);
     }
   }
   if (flow.omitted_exchanges != 0) {

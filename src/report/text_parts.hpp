@@ -25,13 +25,14 @@ std::string flow_line(const FlowReport& flow);
 /// The other name of a flow whose addresses the capturing host translates.
 void show_translation(Page& page, const FlowReport& flow);
 /// One finding explained: ladder, meaning, fault, delivery, retry, symptoms,
-/// remedy. `exchange` is null for a finding about the flow as a whole.
+/// remedy. `exchange` is null for a finding about the flow as a whole; `input` may be null.
 void explain_finding(Page& page, const Finding& finding, const FlowReport& flow,
-                     const ExchangeReport* exchange);
+                     const ExchangeReport* exchange, const CaptureSummary* input);
 
 /// Request and response in a line or two.
 void show_exchange(Page& page, const ExchangeReport& exchange, bool show_payload);
 
-void show_flow_in_full(Page& page, const FlowReport& flow, const Options& options);
+void show_flow_in_full(Page& page, const FlowReport& flow, const Options& options,
+                       const CaptureSummary* input);
 
 }  // namespace httpdiag::report

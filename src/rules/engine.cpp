@@ -89,6 +89,7 @@ class Engine::Impl {
     strays(account(flow)).tls = std::move(session);
   }
   void on_lookup(const DnsLookup& lookup) { lookups_.on_lookup(lookup); }
+  void forget_open() { tally_.forget_open(); }
   void use(const NameTable& names) { names_ = &names; }
   void on_flow(const FlowRecord& flow, EndCause cause, Timestamp now);
   Report finish(const CaptureSummary& input, const Ledger& ledger) {
@@ -338,6 +339,8 @@ void Engine::Impl::on_flow(const FlowRecord& flow, EndCause cause, Timestamp now
     report.worst = std::max(report.worst, worst_of(exchange.findings));
   }
   tally_.count_flow(report);
+  if (cause == EndCause::capture_over && report.ended_by == EndedBy::none)
+    tally_.note_open(flow.id);
   patterns_.on_flow(flow, std::max(now, flow.last.time), cause, report, own.usage);
   if (own.strays) {
     for (const auto& [label, unshown] : own.strays->unshown) {
@@ -370,6 +373,7 @@ void Engine::on_tls_server(const Endpoint& server) { impl_->on_tls_server(server
 void Engine::on_tls(const FlowRecord& flow, std::shared_ptr<const TlsSession> session) {
   impl_->on_tls(flow, std::move(session));
 }
+void Engine::forget_open() { impl_->forget_open(); }
 Report Engine::finish(const CaptureSummary& input, const Ledger& ledger) {
   return impl_->finish(input, ledger);
 }

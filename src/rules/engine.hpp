@@ -26,6 +26,8 @@ class Engine final : public ExchangeSink, public FlowSink, public TlsSink, publi
   void on_tls(const FlowRecord& flow, std::shared_ptr<const TlsSession> session) override;
   void on_lookup(const DnsLookup& lookup) override;
   void on_flow(const FlowRecord& flow, EndCause cause, Timestamp now) override;
+  /// The flows that ended so far did not end with the capture.
+  void forget_open();
   /// Whose names reports show beside addresses; borrowed.
   void use(const NameTable& names);
 

@@ -153,24 +153,76 @@ void Tally::note_quality(const std::vector<Finding>& findings) {
   }
 }
 
+namespace {
+
+/// "; 2 connections were open there: flow 3, 7"
+std::string open_flows_text(std::uint64_t count, const std::vector<FlowId>& flows) {
+  constexpr std::size_t kNamed = 5;
+  if (count == 0) return "; no connection was open there";
+  std::string text =
+      fmt::format("; {} open there: ",
+                  count == 1 ? "1 connection was" : fmt::format("{} connections were", count));
+  for (std::size_t i = 0; i < std::min(kNamed, flows.size()); ++i) {
+    text += fmt::format("{}{}", i == 0 ? "flow " : ", ", static_cast<std::uint32_t>(flows[i]));
+  }
+  return text + (count > kNamed ? ", ..." : "");
+}
+
+}  // namespace
+
+Finding Tally::file_broken_off(const CaptureDamage& damage) const {
+  const std::string where = fmt::format("The file breaks off at byte {}, record {} ({})",
+                                        damage.byte_offset, damage.record, damage.reason);
+  const std::string time = base::rfc3339(previous_.time);  // 2024-03-01T12:00:01.123456789Z
+  FindingBuilder broken{
+      Label::capture_file_truncated,
+      previous_ ? fmt::format("{}; everything up to packet {} of {} {} UTC was analysed{}.", where,
+                              damage.after_packet, time.substr(0, 10), time.substr(11, 12),
+                              open_flows_text(report_.open_at_end, report_.open_flows))
+                : where + ", before the end of its first packet."};
+  if (!previous_) broken.without_evidence();
+  broken.evidence(previous_, std::nullopt, "last whole packet")
+      .fact("byte_offset", static_cast<std::int64_t>(damage.byte_offset))
+      .fact("record", static_cast<std::int64_t>(damage.record))
+      .fact("open_flows", static_cast<std::int64_t>(report_.open_at_end));
+  return broken.build();
+}
+
+/// With --recover: what was open before a stretch has ended for us, and what is behind is new.
+Finding Tally::stretches_skipped(const CaptureSummary& input) const {
+  const SkippedStretch& first = input.skipped.front();
+  std::uint64_t bytes = 0;
+  for (const SkippedStretch& each : input.skipped)
+    bytes += each.end_offset - each.damage.byte_offset;
+  const bool one = input.skipped_stretches == 1;
+  FindingBuilder skipped{
+      Label::capture_file_truncated,
+      fmt::format(
+          "{} passed over, {} bytes{}: {} byte {} ({}) to byte {}. Connections were judged "
+          "before and behind it as if they were two.",
+          one ? "A damaged stretch of the file was"
+              : fmt::format("{} damaged stretches of the file were", input.skipped_stretches),
+          bytes, input.skipped.size() < input.skipped_stretches ? " and more" : "",
+          one ? "from" : "the first from", first.damage.byte_offset, first.damage.reason,
+          first.end_offset)};
+  skipped.without_evidence();
+  if (first.damage.last_good && first.damage.after_packet != 0) {
+    skipped.evidence({first.damage.after_packet, *first.damage.last_good}, std::nullopt,
+                     "last packet before it");
+  }
+  if (first.next) {
+    skipped.evidence({first.damage.after_packet + 1, *first.next}, std::nullopt,
+                     "first packet behind it");
+  }
+  return skipped.fact("stretches", static_cast<std::int64_t>(input.skipped_stretches))
+      .fact("bytes", static_cast<std::int64_t>(bytes))
+      .build();
+}
+
 void Tally::add_capture_findings(const CaptureSummary& input, const Ledger& ledger) {
   std::vector<Finding>& findings = report_.findings;
-  if (input.damage) {
-    FindingBuilder truncated{
-        Label::capture_file_truncated,
-        previous_
-            ? fmt::format(
-                  "The file breaks off at byte {} ({}); everything up to packet {} was analysed.",
-                  input.damage->byte_offset, input.damage->reason, input.damage->after_packet)
-            : fmt::format(
-                  "The file breaks off at byte {} ({}), before the end of its first packet.",
-                  input.damage->byte_offset, input.damage->reason)};
-    if (!previous_) truncated.without_evidence();
-    findings.push_back(
-        truncated.evidence(previous_, std::nullopt, "last whole packet")
-            .fact("byte_offset", static_cast<std::int64_t>(input.damage->byte_offset))
-            .build());
-  }
+  if (!input.skipped.empty()) findings.push_back(stretches_skipped(input));
+  if (input.damage) findings.push_back(file_broken_off(*input.damage));
   for (auto& [label, quality] : quality_) {
     // The clock is judged over all packets, below.
     if (label == Label::capture_clock_anomaly) continue;

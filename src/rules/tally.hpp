@@ -35,6 +35,16 @@ class Tally {
                       const std::vector<Label>& annotations);
   /// A flow that has ended, with the exchanges that its report shows. Counts causes.
   void count_flow(const FlowReport& flow);
+  /// A flow that nobody had closed when the capture ended.
+  void note_open(FlowId flow) {
+    constexpr std::size_t kListed = 16;
+    ++report_.open_at_end;
+    if (report_.open_flows.size() < kListed) report_.open_flows.push_back(flow);
+  }
+  void forget_open() {
+    report_.open_at_end = 0;
+    report_.open_flows.clear();
+  }
   /// Problem exchanges of one flow beyond what its report can hold.
   void count_unshown(Label label, Severity severity, const FlowReport& flow, std::uint64_t count);
 
@@ -70,6 +80,8 @@ class Tally {
                    const ExchangeReport* exchange);
   void count_oddities(const FlowReport& flow);
   void note_quality(const std::vector<Finding>& findings);
+  Finding file_broken_off(const CaptureDamage& damage) const;
+  Finding stretches_skipped(const CaptureSummary& input) const;
   void add_capture_findings(const CaptureSummary& input, const Ledger& ledger);
 
   const Settings& settings_;

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "capture/capture_files.hpp"
+#include "capture/compressed.hpp"
 
 namespace httpdiag {
 namespace {
@@ -32,9 +33,13 @@ TEST_F(BadInput, WhatIsNoCaptureIsNamedByItsFirstBytes) {
   const struct {
     std::string bytes, begins;
   } cases[] = {
-      {"\x1f\x8b\x08\0\0\0\0\0\0\x03"s, "1f 8b 08 00 00 00 00 00: gzip, decompress it first"},
-      {"\x28\xb5\x2f\xfd\x24"s, "28 b5 2f fd 24: zstd, decompress it first"},
-      {"\xfd\x37zXZ\0\0\x04"s, "fd 37 7a 58 5a 00 00 04: xz, decompress it first"},
+      {"BZh91AY&SY"s, "42 5a 68 39 31 41 59 26: bzip2, decompress it first"},
+      {"\x02\x21\x4c\x18\0\0\0\0"s,
+       "02 21 4c 18 00 00 00 00: lz4's legacy format, decompress it first"},
+      {"\xa1\xb2\x34\xcd\0\2\0\4"s,
+       "a1 b2 34 cd 00 02 00 04: a pcap of a patched libpcap (fmesquid), convert it to pcap first"},
+      {"\xac\x01\0\x1c\2\0\4\0"s,
+       "ac 01 00 1c 02 00 04 00: a pcap of an Ixia device, convert it to pcap first"},
       {"PK\x03\x04\x14"s, "50 4b 03 04 14: a zip archive, unpack it first"},
       {"snoop\0\0\0\0\0\0\2"s,
        "73 6e 6f 6f 70 00 00 00: a Solaris snoop capture, convert it to pcap first"},
@@ -119,16 +124,23 @@ TEST_F(BadInput, LinkTypesThatNothingCanBeDecodedFrom) {
             "FILE: link type IEEE802_11_RADIO (127) is not supported");
 }
 
-TEST_F(BadInput, InterfacesOfTwoLinkTypesBeforeAnyPacket) {
-  EXPECT_EQ(refusal(section_header() + interface(1) + interface(127) + enhanced_packet("abc")),
-            "FILE: its interfaces have different link types, ETHERNET and IEEE802_11_RADIO (127); "
-            "only one is supported");
+TEST_F(BadInput, ACompressedFileThatHoldsNoCapture) {
+  const std::string text = refusal(gzip("GET / HTTP/1.1\r\n"));
+  EXPECT_EQ(text,
+            "FILE: not a capture file: decompressed, it begins with 47 45 54 20 2f 20 48 54: text");
+  EXPECT_EQ(refusal(gzip("")), "FILE: nothing could be decompressed: it is empty");
+  EXPECT_EQ(refusal(gzip(pcap_header()).substr(0, 10)),
+            "FILE: nothing could be decompressed: its gzip data are cut off after 10 bytes");
 }
 
 TEST_F(BadInput, AVersionFromTheFuture) {
   std::string bytes = pcap_header();
   bytes[4] = 9;
-  EXPECT_EQ(refusal(bytes).substr(0, 32), "FILE: not readable as a capture:");
+  EXPECT_EQ(refusal(bytes),
+            "FILE: not readable as a capture: its version is 9.4, and 2.4 is the newest");
+  std::string section = section_header();
+  section[12] = 2;
+  EXPECT_EQ(refusal(section), "FILE: not readable as a capture: version 2.0 of pcapng");
 }
 
 }  // namespace

@@ -87,6 +87,27 @@ inline std::string enhanced_packet(const std::string& bytes, std::uint64_t time 
   return block(6, body.u32(bytes.size()).raw(bytes).text, little_endian);
 }
 
+/// One option of a block, padded.
+inline std::string option(std::uint16_t code, std::string value, bool little_endian = true) {
+  Bytes out{little_endian};
+  out.u16(code).u16(value.size());
+  value.resize((value.size() + 3) / 4 * 4);
+  return out.raw(value).text;
+}
+inline std::string number64(std::uint64_t value, bool little_endian = true) {
+  return Bytes{little_endian}.number(value, 8).text;
+}
+
+/// An enhanced packet block with options.
+inline std::string packet_with(const std::string& bytes, const std::string& options,
+                               std::uint64_t time = 1'000'000, bool little_endian = true) {
+  Bytes body{little_endian};
+  std::string data = bytes;
+  data.resize((data.size() + 3) / 4 * 4);
+  body.u32(0).u32(time >> 32).u32(time & 0xffffffff).u32(bytes.size()).u32(bytes.size());
+  return block(6, body.raw(data).raw(options).text, little_endian);
+}
+
 /// A folder of its own for each test, gone afterwards.
 class CaptureFiles : public ::testing::Test {
  protected:
@@ -126,9 +147,9 @@ class CaptureFiles : public ::testing::Test {
 };
 
 /// One line a packet ("number time link captured/wire"), then what the summary says is wrong.
-inline std::vector<std::string> read_all(const std::string& path) {
+inline std::vector<std::string> read_all(const std::string& path, bool recover = false) {
   std::vector<std::string> lines;
-  const auto source = open_capture(path, {});
+  const auto source = open_capture(path, {.recover = recover});
   while (const Packet* packet = source->next()) {
     lines.push_back(std::to_string(packet->ref.number) + " " +
                     std::to_string(packet->ref.time.time_since_epoch().count()) + " " +

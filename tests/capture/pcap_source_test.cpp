@@ -139,7 +139,7 @@ TEST_F(PcapSource, SimplePacketsAreCutByTheFirstInterfacesSnapshotLength) {
   };
   const auto path = write(section_header() + interface(1, 64) + simple(1500, std::string(64, 'a')) +
                           simple(40, std::string(40, 'b')));
-  EXPECT_EQ(read_all(path), (Lines{"1 0 64/64", "2 0 40/40"}));
+  EXPECT_EQ(read_all(path), (Lines{"1 0 64/1500", "2 0 40/40"}));
 }
 
 TEST_F(PcapSource, OddTimesNeitherOverflowNorStopReading) {

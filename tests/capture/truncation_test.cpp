@@ -179,13 +179,5 @@ TEST_F(Truncation, TheDigestIsStillThatOfTheWholeFile) {
   EXPECT_EQ(source->summary().files.at(0).bytes, bytes.size());
 }
 
-TEST_F(Truncation, ASecondLinkTypeEndsReadingAfterThePacketsBeforeIt) {
-  const std::string good = section_header() + interface(1) + enhanced_packet("abc");
-  EXPECT_EQ(read_all(write(good + interface(113) + enhanced_packet("x", 1, 1))),
-            (Lines{"1 1000000000 3/3",
-                   "after 1 at " + std::to_string(good.size()) +
-                       ": its interfaces have different link types, ETHERNET and LINUX_SLL"}));
-}
-
 }  // namespace
 }  // namespace httpdiag

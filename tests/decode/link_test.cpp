@@ -4,6 +4,7 @@
 #include <set>
 
 #include "decode/packet_bytes.hpp"
+#include "decode/plain_twin.hpp"
 
 namespace httpdiag::decode {
 namespace {
@@ -20,6 +21,8 @@ Bytes addresses() { return filled(12, 2); }
 Bytes frame(const Bytes& datagram, std::size_t type = 0x0800) {
   return httpdiag::decode::ethernet(datagram, type);
 }
+
+Bytes tags_before(const Bytes& datagram) { return addresses() + tags(1) + be16(0x0800) + datagram; }
 
 struct Case {
   const char* name;
@@ -136,6 +139,29 @@ TEST(Link, VlanTellsTagStacksApart) {
 TEST(Link, VlanIgnoresPriorityBits) {
   EXPECT_EQ(vlan_of({0xe005}), vlan_of({5}));
   EXPECT_EQ(vlan_of({0xe000}), 0u) << "a priority tag names no VLAN";
+}
+
+// As pcapng says it; a cooked header says it of its own.
+TEST(Link, TheDirectionOfThePacketIsAHint) {
+  const struct {
+    Direction direction;
+    std::uint8_t hint;
+  } cases[] = {{Direction::unknown, 0},
+               {Direction::in, Hints::to_here},
+               {Direction::out, Hints::from_here},
+               {Direction::overheard, Hints::to_other}};
+  for (const auto& each : cases) {
+    for (const Bytes& bytes : {frame(kIpv4), tags_before(kIpv4)}) {
+      Packet packet = packet_of(bytes);
+      packet.direction = each.direction;
+      Decoder decoder{Limits{}};
+      const auto* segment = std::get_if<Segment>(&decoder.on_packet(packet));
+      ASSERT_NE(segment, nullptr);
+      EXPECT_EQ(segment->hints.bits, each.hint);
+      // The shortcut says what the long way says.
+      EXPECT_NE(compare_plain(packet), Plain::different);
+    }
+  }
 }
 
 TEST(Link, VlanOfOnePacketDoesNotStickToTheNext) {

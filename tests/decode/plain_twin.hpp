@@ -41,6 +41,7 @@ inline Plain compare_plain(const Packet& packet) {
       !read_ip(frame.datagram, frame.wire_length, frame.version, Lengths::from_header, datagram) &&
       !datagram.is_piece && datagram.protocol == kProtocolTcp && !read_tcp(datagram, slow);
   slow.vlan = frame.vlan;
+  slow.hints.bits |= frame.hints.bits;
   return read && quick.packet == packet.ref && same_segment(quick, slow) ? Plain::alike
                                                                          : Plain::different;
 }

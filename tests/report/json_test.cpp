@@ -43,7 +43,8 @@ TEST(JsonReport, HasTheFieldsOfTheContractInOrder) {
                                  "causes", "patterns", "flows", "chains", "deliveries",
                                  "callback_endpoints", "failed_connections", "omitted"}));
   EXPECT_EQ(keys(report["input"]),
-            (Names{"files", "packets", "first_at", "last_at", "damage", "ledger", "vantage"}));
+            (Names{"files", "packets", "first_at", "last_at", "damage", "ledger", "vantage",
+                   "passed_over", "notes", "omitted_notes"}));
   EXPECT_EQ(keys(report["summary"]),
             (Names{"flows", "exchanges", "proxied_requests", "deliveries", "delivery_verdicts",
                    "deliveries_duplicated", "flow_labels", "exchange_labels", "annotations",
@@ -200,12 +201,20 @@ TEST(JsonReport, DamageSaysWhereTheCaptureBroke) {
   builder.damage({.file = "callback.pcap",
                   .after_packet = 412,
                   .byte_offset = 81920,
-                  .reason = "record cut short"});
+                  .reason = "record cut short",
+                  .record = 413,
+                  .expected_bytes = 82,
+                  .present_bytes = 61,
+                  .last_good = Timestamp{std::chrono::seconds{1'700'000'000}}});
+  builder.report.open_at_end = 2;
+  builder.report.open_flows = {FlowId{3}, FlowId{7}};
   make_json_writer({}, out)->finish(builder.report);
   EXPECT_EQ(
       Json::parse(out.text)["input"]["damage"],
       Json::parse(
-          R"({"file":"callback.pcap","after_packet":412,"byte_offset":81920,"reason":"record cut short"})"));
+          R"({"file":"callback.pcap","after_packet":412,"byte_offset":81920,"reason":"record cut short",
+              "record":413,"expected_bytes":82,"present_bytes":61,
+              "last_good_at":"2023-11-14T22:13:20.000000000Z","open_flows":2,"open_flow_ids":[3,7]})"));
 }
 
 TEST(NdjsonReport, WritesEachFlowAtOnceAndTheRestInTheLastLine) {

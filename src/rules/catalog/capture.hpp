@@ -24,7 +24,8 @@ inline constexpr std::array kCaptureRules{
             "The capture file stops in the middle of a packet record, or a record header holds a "
             "size or a time that cannot be real. Everything before the damage is analysed. "
             "Nothing after it is known, so the last connections may look unfinished when they "
-            "were not.",
+            "were not. With --recover the program looks for the next plausible record and goes on; "
+            "then this says what was passed over.",
         .guards = "A file with a header and no packets is whole: it caught nothing. A capture that "
                   "was stopped normally ends between two packets, and what is still open then is "
                   "capture-ended-early.",
@@ -34,7 +35,7 @@ inline constexpr std::array kCaptureRules{
             "Stop tcpdump with Ctrl-C or SIGTERM, never with kill -9, and watch the free space "
             "on the disk. Use -U to write each packet as it comes, -C or -G with -W to rotate "
             "files, and systemd-run or setsid instead of a bare nohup. Copy the file after "
-            "tcpdump has exited.",
+            "tcpdump has exited, and in binary mode. To see what is behind damage: --recover.",
         .references =
             "tcpdump(1): -U, -C, -G, -W; pcap-savefile(5); libpcap sf-pcap.c, sf-pcapng.c",
     },

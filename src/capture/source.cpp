@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capture/source.hpp"
+
+#include <utility>
+
+#include "capture/first_bytes.hpp"
+#include "capture/formats.hpp"
+#include "httpdiag/error.hpp"
+
+namespace httpdiag::capture {
+namespace {
+
+constexpr std::size_t kMostStretches = 256;  // told of; all are counted
+
+}  // namespace
+
+Source::Source(std::unique_ptr<Input> input, const std::string& path, const CaptureOptions& options)
+    : input_{std::move(input)},
+      name_{path == "-" ? "standard input" : path},
+      recovers_{options.recover} {
+  CaptureFile file;
+  file.name = path;
+  file.compression = input_->compression();
+  summary_.files.push_back(std::move(file));
+}
+
+void Source::refill() {
+  given_ = 0;
+  batch_ = finished_ ? std::span<const Packet>{} : read_batch();
+  if (batch_.empty()) return;
+  last_ = batch_.back().ref.time;
+  if (next_wanted_) {
+    next_wanted_ = false;
+    summary_.skipped.back().next = batch_.front().ref.time;
+  }
+}
+
+void Source::refuse(const std::string& why) const { throw Error{name_ + ": " + why}; }
+
+std::string Source::cut_reason(std::uint64_t expected, std::uint64_t present) const {
+  const std::string trouble = input_->trouble();
+  if (present == 0) return trouble;
+  std::string reason = expected == 0
+                           ? "the file ends inside a record header, after " +
+                                 std::to_string(present) + " bytes of it"
+                           : "the file ends inside a record: " + std::to_string(present) +
+                                 " of its " + std::to_string(expected) + " bytes are there";
+  if (!trouble.empty()) reason += "; " + trouble;
+  return reason;
+}
+
+CaptureDamage Source::damage_at(std::uint64_t offset, std::string reason) const {
+  CaptureDamage damage;
+  damage.file = summary_.files.front().name;
+  damage.after_packet = summary_.packets;
+  damage.byte_offset = offset;
+  damage.reason = std::move(reason);
+  damage.record = record_ + 1;
+  if (anything_read()) damage.last_good = last_;
+  return damage;
+}
+
+bool Source::corrupt(std::string reason, std::optional<std::uint64_t> expected) {
+  CaptureDamage damage = damage_at(input_->offset(), "corrupt record: " + std::move(reason));
+  damage.expected_bytes = expected;
+  if (recovers_ && resync(damage)) return true;
+  end_with(std::move(damage));
+  return false;
+}
+
+bool Source::cut(std::uint64_t expected) {
+  const std::uint64_t present = input_->ready().size();
+  if (present == 0 && input_->trouble().empty()) {
+    finish();
+    return false;
+  }
+  CaptureDamage damage = damage_at(input_->offset(), cut_reason(expected, present));
+  if (expected != 0) damage.expected_bytes = expected;
+  damage.present_bytes = present;
+  // A length that reaches behind the end may be a damaged one.
+  if (recovers_ && present > 0 && resync(damage)) return true;
+  end_with(std::move(damage));
+  return false;
+}
+
+void Source::cut_behind(std::uint64_t begin, std::uint64_t expected) {
+  const std::uint64_t present = input_->offset() - begin;
+  CaptureDamage damage = damage_at(begin, cut_reason(expected, present));
+  damage.expected_bytes = expected;
+  damage.present_bytes = present;
+  end_with(std::move(damage));
+}
+
+void Source::end_with(CaptureDamage damage) {
+  summary_.damage = std::make_unique<CaptureDamage>(std::move(damage));
+  finish();
+}
+
+void Source::pass_over(std::size_t length, std::string reason) {
+  CaptureDamage damage = damage_at(input_->offset(), "corrupt record: " + std::move(reason));
+  input_->pass(length);
+  note_stretch(std::move(damage));
+}
+
+/// Looks for the next plausible record, from the byte behind the beginning of ready() on.
+bool Source::resync(CaptureDamage damage) {
+  constexpr std::size_t kKept = 1 << 16;  // of what was looked at in vain
+  std::size_t position = 1;
+  while (position < input_->ready().size() || input_->want(position + 1)) {
+    if (chain_at(position)) {
+      input_->pass(position);
+      note_stretch(std::move(damage));
+      return true;
+    }
+    if (++position > kKept) {
+      input_->pass(position);
+      position = 0;
+    }
+  }
+  return false;
+}
+
+void Source::note_stretch(CaptureDamage damage) {
+  ++summary_.skipped_stretches;
+  ++record_;  // what was passed over counts as one
+  if (summary_.skipped.size() == kMostStretches) return;
+  summary_.skipped.push_back(
+      {.damage = std::move(damage), .end_offset = input_->offset(), .next = {}});
+  next_wanted_ = true;
+}
+
+void Source::finish() {
+  finished_ = true;
+  complete_file();
+  input_->drain();
+  file().bytes = input_->bytes();
+  file().sha256 = input_->sha256();
+}
+
+}  // namespace httpdiag::capture
+
+namespace httpdiag {
+
+std::unique_ptr<PacketSource> open_capture(const std::string& path, const CaptureOptions& options) {
+  using namespace capture;
+  auto input = std::make_unique<Input>(path, options.digest);
+  const Format format = format_of(input->head());
+  if (format == Format::unknown) {
+    const std::string name = path == "-" ? "standard input" : path;
+    if (input->head().empty()) {
+      const std::string trouble = input->trouble();
+      throw Error{name + ": nothing could be decompressed" +
+                  (trouble.empty() ? ": it is empty" : ": " + trouble)};
+    }
+    throw Error{name +
+                ": not a capture file: " + (input->compression().empty() ? "" : "decompressed, ") +
+                describe_first_bytes(input->head())};
+  }
+  const auto make = format == Format::pcap ? make_pcap_source : make_pcapng_source;
+  auto source = make(std::move(input), path, options);
+  source->open();
+  return source;
+}
+
+}  // namespace httpdiag

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capture/text_mode.hpp"
+
+#include <algorithm>
+#include <vector>
+
+namespace httpdiag::capture {
+namespace {
+
+using Bytes = std::span<const std::byte>;
+
+constexpr std::byte kCr{0x0d};
+constexpr std::byte kLf{0x0a};
+constexpr std::string_view kInserted =
+    "CR was put before every LF, as a transfer in text mode does; copy it again in binary mode";
+constexpr std::string_view kDropped =
+    "CR was taken away before LF, as a transfer in text mode does; copy it again in binary mode";
+
+struct Walk {
+  std::size_t count = 0;     // plausible records, whole ones
+  std::size_t last = 0;      // where the last of them begins
+  std::size_t end = 0;       // where it ends
+  bool reached_end = false;  // no header behind it that is not plausible
+};
+
+Walk walk(Bytes records, std::size_t header, const HeaderLook& look) {
+  Walk walk;
+  for (;;) {
+    const Bytes rest = records.subspan(walk.end);
+    walk.reached_end = rest.size() < header;
+    if (walk.reached_end) return walk;
+    const auto captured = look(rest.data());
+    if (!captured) return walk;
+    walk.reached_end = *captured > rest.size() - header;
+    if (walk.reached_end) return walk;
+    ++walk.count;
+    walk.last = walk.end;
+    walk.end += header + *captured;
+  }
+}
+
+std::size_t line_ends(Bytes bytes) {
+  std::size_t count = 0;
+  for (std::size_t i = 1; i < bytes.size(); ++i) count += bytes[i] == kLf && bytes[i - 1] == kCr;
+  return count;
+}
+
+/// As it was before CR was put before each LF, and where in it the first one was.
+std::vector<std::byte> without_cr(Bytes bytes, std::size_t& first) {
+  std::vector<std::byte> out;
+  out.reserve(bytes.size());
+  first = bytes.size();
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    const bool inserted = bytes[i] == kCr && i + 1 < bytes.size() && bytes[i + 1] == kLf;
+    if (inserted) first = std::min(first, out.size());
+    if (!inserted) out.push_back(bytes[i]);
+  }
+  return out;
+}
+
+/// Each LF has a CR before it, and without those the records make sense.
+std::optional<Conversion> inserted(Bytes records, std::size_t header, const HeaderLook& look,
+                                   const Walk& as_it_is) {
+  const auto lines = static_cast<std::size_t>(std::count(records.begin(), records.end(), kLf));
+  const std::size_t pairs = line_ends(records);
+  if (pairs == 0 || lines - pairs > (records.front() == kLf ? 1u : 0u)) return std::nullopt;
+  std::size_t first = 0;
+  const std::vector<std::byte> before = without_cr(records, first);
+  const Walk repaired = walk(before, header, look);
+  if (!repaired.reached_end || repaired.count < 2 || repaired.count < as_it_is.count) {
+    return std::nullopt;
+  }
+  // The record that holds the first inserted CR; up to there nothing has moved.
+  Walk changed;
+  while (changed.end + header <= before.size()) {
+    const auto captured = look(before.data() + changed.end);
+    if (!captured || changed.end + header + *captured > first) break;
+    changed.end += header + *captured;
+  }
+  return Conversion{changed.end, kInserted};
+}
+
+/// Where the record behind the one at `begin` is, if that may have lost as many bytes as there are
+/// LFs in it. None: nowhere; the end of `records`: it is the last one there.
+std::optional<std::size_t> next_record(Bytes records, std::size_t begin, std::size_t header,
+                                       const HeaderLook& look) {
+  const auto captured = look(records.data() + begin);
+  if (!captured) return std::nullopt;
+  const std::size_t end = begin + header + *captured;
+  if (end > records.size() || records.size() - end < header) return records.size();
+  const Bytes record = records.subspan(begin + header, *captured);
+  const auto lost = static_cast<std::size_t>(std::count(record.begin(), record.end(), kLf));
+  for (std::size_t less = 0; less <= lost; ++less) {
+    const auto next = look(records.data() + end - less);
+    if (next && (less == 0 || *next != 0)) return end - less;
+  }
+  return std::nullopt;
+}
+
+/// No LF has a CR before it, and records begin as many bytes too early as their predecessors have
+/// lost at most.
+std::optional<Conversion> dropped(Bytes records, std::size_t header, const HeaderLook& look) {
+  constexpr int kProof = 2;  // records behind the first that has lost something
+  if (line_ends(records) != 0) return std::nullopt;
+  std::optional<std::size_t> first;
+  int behind = 0;
+  std::size_t begin = 0;
+  while (records.size() - begin >= header) {
+    const auto next = next_record(records, begin, header, look);
+    if (!next) return std::nullopt;
+    const auto captured = look(records.data() + begin);
+    const bool moved = *next < records.size() && *next != begin + header + *captured;
+    if (moved && !first) first = begin;
+    if (first) ++behind;
+    begin = *next;
+  }
+  if (!first || behind <= kProof) return std::nullopt;
+  return Conversion{*first, kDropped};
+}
+
+}  // namespace
+
+std::optional<Conversion> find_conversion(Bytes records, std::size_t header,
+                                          const HeaderLook& look) {
+  if (records.empty()) return std::nullopt;
+  const Walk as_it_is = walk(records, header, look);
+  if (as_it_is.reached_end) return std::nullopt;
+  if (const auto found = inserted(records, header, look, as_it_is)) return found;
+  return dropped(records, header, look);
+}
+
+}  // namespace httpdiag::capture

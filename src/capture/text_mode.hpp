@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// What FTP in text mode and its kin do to a pcap: line ends inside packets change,
+// and with them the place of every record behind. pcapng has a magic number that
+// shows it (first_bytes.cpp); a pcap shows it by becoming readable again.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string_view>
+
+namespace httpdiag::capture {
+
+struct Conversion {
+  std::size_t offset = 0;  // of the first record that it has changed
+  std::string_view what;
+};
+
+/// The captured length in the record header at that place; none: no header can look like this.
+using HeaderLook = std::function<std::optional<std::size_t>(const std::byte* at)>;
+
+/// `records` begins with a record. Proof is asked for: the records must make sense as they were
+/// before the transfer, and must not as they are.
+std::optional<Conversion> find_conversion(std::span<const std::byte> records, std::size_t header,
+                                          const HeaderLook& look);
+
+}  // namespace httpdiag::capture

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "report/input_text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.hpp"
+
+namespace httpdiag::report {
+namespace {
+
+constexpr std::size_t kHang = 10;
+constexpr std::size_t kListed = 8;       // interfaces
+constexpr std::size_t kNotesListed = 3;  // on the file as a whole
+
+std::string name_of(const CaptureInterface& interface) {
+  const std::string& name = interface.name.empty() ? interface.description : interface.name;
+  return name.empty() ? fmt::format("interface {}", interface.id) : base::shorten(name, 40);
+}
+
+/// "eth0 (ETHERNET, 12 packets), lo (NULL, no packet)"; nothing where there is no choice.
+std::string interfaces_text(const CaptureFile& file) {
+  if (file.interfaces.size() < 2) return {};
+  std::string text;
+  for (std::size_t i = 0; i < std::min(kListed, file.interfaces.size()); ++i) {
+    const CaptureInterface& each = file.interfaces[i];
+    text += fmt::format("{}{} ({}, {})", i == 0 ? "" : ", ", name_of(each), each.link_type,
+                        base::count(each.packets, "packet"));
+  }
+  const std::uint64_t more =
+      file.interfaces.size() - std::min(kListed, file.interfaces.size()) + file.omitted_interfaces;
+  return more == 0 ? text : text + fmt::format(" and {} more", more);
+}
+
+void show_unread(Page& page, const CaptureFile& file) {
+  for (const auto& [type, packets] : file.unread_links) {
+    page.wrapped(0, Ink::yellow, "Beware", kHang,
+                 fmt::format("{} of link type {}, which is not read.",
+                             base::count(packets, "packet"), type));
+  }
+}
+
+/// Packets that the capturing side itself says it lost.
+void show_drops(Page& page, const CaptureFile& file) {
+  for (const CaptureInterface& each : file.interfaces) {
+    const std::uint64_t dropped =
+        std::max(each.dropped_by_interface.value_or(0) + each.dropped_by_os.value_or(0),
+                 each.dropped_between);
+    if (dropped == 0) continue;
+    page.wrapped(
+        0, Ink::yellow, "Beware", kHang,
+        fmt::format("The capture says that {} dropped on {}: what is missing here need not "
+                    "have been missing on the wire.",
+                    dropped == 1 ? "1 packet was" : fmt::format("{} packets were", dropped),
+                    name_of(each)));
+  }
+}
+
+}  // namespace
+
+void show_input(Page& page, const CaptureSummary& input) {
+  for (const CaptureFile& file : input.files) {
+    if (const std::string text = interfaces_text(file); !text.empty()) {
+      page.wrapped(0, Ink::bold, "From", kHang, text);
+    }
+  }
+  std::size_t listed = 0;
+  for (const PacketNote& note : input.notes) {
+    if (note.packet != 0 || listed++ >= kNotesListed) continue;
+    page.wrapped(0, Ink::bold, "Note", kHang, note.text);
+  }
+  for (const CaptureFile& file : input.files) {
+    show_unread(page, file);
+    show_drops(page, file);
+    if (file.untimed_packets != 0) {
+      page.wrapped(0, Ink::yellow, "Beware", kHang,
+                   fmt::format("{} no time: durations around it mean nothing.",
+                               file.untimed_packets == 1
+                                   ? "1 packet has"
+                                   : fmt::format("{} packets have", file.untimed_packets)));
+    }
+  }
+}
+
+std::string note_on(const CaptureSummary* input, PacketNumber packet) {
+  std::string text;
+  if (input == nullptr) return text;
+  for (const PacketNote& note : input->notes) {
+    if (note.packet == packet) text += (text.empty() ? "" : "; ") + note.text;
+  }
+  return text;
+}
+
+}  // namespace httpdiag::report

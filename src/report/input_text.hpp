@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the text says of the files beside their names and numbers of packets.
+#pragma once
+
+#include <string>
+
+#include "httpdiag/report.hpp"
+#include "report/page.hpp"
+
+namespace httpdiag::report {
+
+/// Interfaces, comments of whoever saved the capture; then what it lacks.
+void show_input(Page& page, const CaptureSummary& input);
+
+/// The comments on that packet; empty: none.
+std::string note_on(const CaptureSummary* input, PacketNumber packet);
+
+}  // namespace httpdiag::report

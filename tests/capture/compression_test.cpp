@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+// Compressed captures: whole, in members, cut, damaged, and with a lot in little.
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <functional>
+#include <thread>
+
+#include "capture/capture_files.hpp"
+#include "capture/compressed.hpp"
+
+namespace httpdiag {
+namespace {
+
+using namespace testing_capture;
+using Lines = std::vector<std::string>;
+
+struct Kind {
+  std::string name;
+  std::function<std::string(const std::string&)> compress;
+};
+
+const std::vector<Kind>& kinds() {
+  static const std::vector<Kind> all = [] {
+    std::vector<Kind> kinds{{"gzip", [](const std::string& bytes) { return gzip(bytes); }}};
+#ifdef HTTPDIAG_ZSTD
+    kinds.push_back({"zstd", zstd});
+#endif
+#ifdef HTTPDIAG_LZ4
+    kinds.push_back({"lz4", lz4});
+#endif
+#ifdef HTTPDIAG_XZ
+    kinds.push_back({"xz", xz});
+#endif
+    return kinds;
+  }();
+  return all;
+}
+
+class Compression : public CaptureFiles {};
+
+std::string many_records(std::size_t count) {
+  std::string bytes = pcap_header();
+  for (std::uint32_t i = 0; i < count; ++i) {
+    std::string data = std::to_string(i * 2654435761u);
+    data.resize(i * 37 % 1501, 'x');
+    bytes += pcap_record(data, i);
+  }
+  return bytes;
+}
+
+TEST_F(Compression, ReadsLikeWhatWasCompressed) {
+  const std::string pcap = many_records(2000);
+  const std::string pcapng = section_header() + interface() + enhanced_packet("abc");
+  for (const Kind& kind : kinds()) {
+    for (const std::string& bytes : {pcap, pcapng}) {
+      const std::string compressed = kind.compress(bytes);
+      const auto path = write(compressed, "x.pcap." + kind.name);
+      EXPECT_EQ(read_all(path), read_all(write(bytes))) << kind.name;
+      const auto source = open_capture(path, {});
+      while (source->next() != nullptr) {
+      }
+      EXPECT_EQ(source->summary().files.at(0).compression, kind.name);
+      EXPECT_EQ(source->summary().files.at(0).bytes, compressed.size());
+      EXPECT_EQ(source->summary().damage, nullptr);
+    }
+  }
+}
+
+TEST_F(Compression, MembersAreOneCapture) {
+  const std::string bytes = many_records(300);
+  for (const Kind& kind : kinds()) {
+    std::string joined;
+    for (std::size_t at = 0; at < bytes.size(); at += 10'007) {
+      joined += kind.compress(bytes.substr(at, 10'007));
+    }
+    EXPECT_EQ(read_all(write(joined)), read_all(write(bytes, "plain"))) << kind.name;
+    // Zeros behind it are padding.
+    EXPECT_EQ(read_all(write(joined + std::string(512, '\0'))), read_all(write(bytes, "plain")));
+    const auto lines = read_all(write(joined + "something else"));
+    ASSERT_EQ(lines.size(), 301u) << kind.name;
+    EXPECT_EQ(lines.back(), "after 300 at " + std::to_string(bytes.size()) + ": its " + kind.name +
+                                " data end at byte " + std::to_string(joined.size()) +
+                                ", and something else follows them");
+  }
+}
+
+TEST_F(Compression, EmptyMembersAndSkippableFramesArePassedOver) {
+  const std::string bytes = many_records(3);
+  for (const Kind& kind : kinds()) {
+    EXPECT_EQ(read_all(write(kind.compress("") + kind.compress(bytes) + kind.compress(""))),
+              read_all(write(bytes, "plain")))
+        << kind.name;
+    if (kind.name != "zstd" && kind.name != "lz4") continue;
+    const std::string skippable =
+        Bytes{}.u32(0x184d2a53).u32(70'000).text + std::string(70'000, 'x');
+    EXPECT_EQ(read_all(write(kind.compress(bytes) + skippable + kind.compress(""))),
+              read_all(write(bytes, "plain")))
+        << kind.name;
+  }
+}
+
+TEST_F(Compression, WhatIsWholeOfACutOneIsRead) {
+  const std::string bytes = many_records(2000);
+  const auto all = read_all(write(bytes));
+  for (const Kind& kind : kinds()) {
+    const std::string compressed = kind.compress(bytes);
+    const std::size_t size = compressed.size() * 3 / 4;
+    const auto lines = read_all(write(compressed.substr(0, size)));
+    if (kind.name == "lz4" || kind.name == "zstd") {  // whole blocks of 64 or 128 KiB and more
+      ASSERT_GE(lines.size(), 1u) << kind.name;
+    } else {
+      ASSERT_GE(lines.size(), 500u) << kind.name;
+    }
+    for (std::size_t i = 0; i + 1 < lines.size(); ++i) ASSERT_EQ(lines[i], all[i]);
+    EXPECT_NE(lines.back().find("its " + kind.name + " data are cut off after " +
+                                std::to_string(size) + " bytes"),
+              std::string::npos)
+        << lines.back();
+  }
+}
+
+// All bytes of the capture are there; the sum of the member is not.
+TEST_F(Compression, ACutThatCostsNoPacketIsToldOf) {
+  const std::string bytes = many_records(5);
+  const std::string compressed = gzip(bytes);
+  const auto lines = read_all(write(compressed.substr(0, compressed.size() - 3)));
+  ASSERT_EQ(lines.size(), 6u);
+  EXPECT_EQ(lines.back(), "after 5 at " + std::to_string(bytes.size()) +
+                              ": its gzip data are cut off after " +
+                              std::to_string(compressed.size() - 3) + " bytes");
+}
+
+TEST_F(Compression, DamageIsNamedAndNeverACrash) {
+  const std::string bytes = many_records(40);
+  for (const Kind& kind : kinds()) {
+    const std::string compressed = kind.compress(bytes);
+    for (std::size_t at = 0; at < compressed.size(); at += 1 + compressed.size() / 60) {
+      for (const char bit : {'\x01', '\x80'}) {
+        std::string damaged = compressed;
+        damaged[at] = static_cast<char>(damaged[at] ^ bit);
+        try {
+          EXPECT_LE(read_all(write(damaged)).size(), 41u);
+        } catch (const Error&) {
+          // refused
+        }
+      }
+    }
+  }
+  std::string compressed = gzip(bytes);
+  compressed[compressed.size() - 8] ^= 1;  // the sum
+  const auto lines = read_all(write(compressed));
+  ASSERT_EQ(lines.size(), 41u);
+  EXPECT_NE(lines.back().find("its gzip data are damaged at byte "), std::string::npos);
+}
+
+// 100 MiB of one byte in some hundred kilobytes: never in memory at once, and an unknown block.
+TEST_F(Compression, ABombIsHarmless) {
+  constexpr std::uint32_t kSize = 100 << 20;
+  const std::string head = section_header() + interface() + enhanced_packet("abc") +
+                           Bytes{}.u32(0x70000001).u32(kSize + 12).text;
+  const std::string tail = Bytes{}.u32(kSize + 12).text + enhanced_packet("def", 2'000'000);
+  const std::string member = gzip(std::string(1 << 20, '\0'), 9);
+  std::string bomb = gzip(head);
+  for (std::uint32_t i = 0; i < kSize >> 20; ++i) bomb += member;
+  EXPECT_EQ(read_all(write(bomb + gzip(tail))), (Lines{"1 1000000000 3/3", "2 2000000000 3/3"}));
+}
+
+TEST_F(Compression, APipeReadsLikeAFile) {
+  const std::string bytes = many_records(200);
+  for (const Kind& kind : kinds()) {
+    const std::string compressed = kind.compress(bytes) + kind.compress(pcap_record("last"));
+    const auto expected = read_all(write(compressed));
+    ASSERT_EQ(expected.size(), 201u);
+    const std::string pipe = (folder / ("pipe-" + kind.name)).string();
+    ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+    std::thread writer{[&] {
+      const int fd = ::open(pipe.c_str(), O_WRONLY | O_CLOEXEC);
+      for (std::size_t at = 0; at < compressed.size(); at += 5) {
+        const std::size_t size = std::min<std::size_t>(5, compressed.size() - at);
+        if (::write(fd, compressed.data() + at, size) != static_cast<ssize_t>(size)) break;
+      }
+      ::close(fd);
+    }};
+    EXPECT_EQ(read_all(pipe), expected) << kind.name;
+    writer.join();
+  }
+}
+
+}  // namespace
+}  // namespace httpdiag

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+// --recover: what is behind damage is found, what was passed over is told, and
+// without it nothing behind damage is looked at.
+#include "capture/capture_files.hpp"
+
+namespace httpdiag {
+namespace {
+
+using namespace testing_capture;
+using Lines = std::vector<std::string>;
+
+class Recover : public CaptureFiles {
+ protected:
+  struct Result {
+    std::vector<std::string> packets;  // their first bytes
+    std::vector<SkippedStretch> skipped;
+    bool damaged = false;
+  };
+  Result recover(const std::string& bytes) const {
+    Result result;
+    const auto source = open_capture(write(bytes), {.recover = true});
+    while (const Packet* packet = source->next()) {
+      const auto* text = reinterpret_cast<const char*>(packet->bytes.data());
+      result.packets.emplace_back(text, std::min<std::size_t>(packet->bytes.size(), 3));
+    }
+    result.skipped = source->summary().skipped;
+    result.damaged = source->summary().damage != nullptr;
+    EXPECT_EQ(source->summary().skipped_stretches, result.skipped.size());
+    return result;
+  }
+};
+
+/// Packets "p00", "p01", ... of growing length, a second apart.
+struct Written {
+  std::string bytes;
+  std::vector<std::size_t> begins;
+};
+std::string payload(std::uint32_t i) {
+  return (i < 10 ? "p0" : "p") + std::to_string(i) + std::string(40 + i * 7, static_cast<char>(i));
+}
+Written pcap(std::uint32_t count) {
+  Written written{pcap_header(), {}};
+  for (std::uint32_t i = 0; i < count; ++i) {
+    written.begins.push_back(written.bytes.size());
+    written.bytes += pcap_record(payload(i), 1'700'000'000 + i, i);
+  }
+  written.begins.push_back(written.bytes.size());
+  return written;
+}
+Written pcapng(std::uint32_t count) {
+  Written written{section_header() + interface(), {}};
+  for (std::uint32_t i = 0; i < count; ++i) {
+    written.begins.push_back(written.bytes.size());
+    written.bytes += enhanced_packet(payload(i), 1'700'000'000'000'000 + i);
+  }
+  written.begins.push_back(written.bytes.size());
+  return written;
+}
+
+std::vector<std::string> names(std::initializer_list<int> numbers) {
+  std::vector<std::string> out;
+  for (const int i : numbers) out.push_back((i < 10 ? "p0" : "p") + std::to_string(i));
+  return out;
+}
+
+TEST_F(Recover, AHoleOfZerosCostsThePacketsInItAlone) {
+  for (const Written& written : {pcap(12), pcapng(12)}) {
+    std::string bytes = written.bytes;
+    const std::size_t from = written.begins[3];
+    const std::size_t to = written.begins[6] + 5;
+    std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(from),
+              bytes.begin() + static_cast<std::ptrdiff_t>(to), '\0');
+    const Result result = recover(bytes);
+    EXPECT_EQ(result.packets, names({0, 1, 2, 7, 8, 9, 10, 11}));
+    ASSERT_EQ(result.skipped.size(), 1u);
+    EXPECT_EQ(result.skipped[0].damage.byte_offset, from);
+    EXPECT_EQ(result.skipped[0].end_offset, written.begins[7]);
+    EXPECT_EQ(result.skipped[0].damage.after_packet, 3u);
+    EXPECT_TRUE(result.skipped[0].damage.last_good.has_value());
+    EXPECT_TRUE(result.skipped[0].next.has_value());
+    EXPECT_FALSE(result.damaged);
+    // Nobody asked for it:
+    const auto lines = read_all(write(bytes));
+    ASSERT_EQ(lines.size(), 4u);
+    EXPECT_EQ(lines[3].find("after 3 at " + std::to_string(from)), 0u);
+  }
+}
+
+TEST_F(Recover, InsertedAndLostBytesCostTheRecordTheyAreIn) {
+  for (const bool lost : {false, true}) {
+    for (const Written& written : {pcap(12), pcapng(12)}) {
+      for (const std::size_t count : {1u, 2u, 4u, 7u, 33u}) {
+        std::string bytes = written.bytes;
+        const std::size_t at = written.begins[5] + 36;
+        if (lost) {
+          bytes.erase(at, count);
+        } else {
+          bytes.insert(at, count, 'i');
+        }
+        const Result result = recover(bytes);
+        // Its own bytes are wrong but for the first; where its record is of a kind that shows it,
+        // it is left out.
+        std::vector<std::string> others = result.packets;
+        std::erase(others, "p05");
+        EXPECT_EQ(others, names({0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11})) << count << lost;
+        ASSERT_EQ(result.skipped.size(), 1u) << count << lost;
+        EXPECT_GE(result.skipped[0].damage.byte_offset, written.begins[5]);
+        EXPECT_EQ(result.skipped[0].end_offset,
+                  lost ? written.begins[6] - count : written.begins[6] + count);
+      }
+    }
+  }
+}
+
+TEST_F(Recover, AWrongLengthDoesNotSwallowGoodRecords) {
+  const Written written = pcap(12);
+  for (const std::uint32_t length : {0u, 1u, 200u, 399u, 262'144u, 262'145u, 0xffffffffu}) {
+    std::string bytes = written.bytes;
+    bytes.replace(written.begins[4] + 8, 4, Bytes{}.u32(length).text);
+    const Result result = recover(bytes);
+    std::vector<std::string> others = result.packets;
+    std::erase(others, "p04");
+    std::erase(others, "");
+    std::erase(others, "p");
+    EXPECT_EQ(others, names({0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11})) << length;
+    EXPECT_EQ(result.skipped.size(), 1u) << length;
+  }
+}
+
+TEST_F(Recover, ABlockWhoseContentsAreWrongIsPassedOverAlone) {
+  const std::string bytes = section_header() + interface() + enhanced_packet("p00") +
+                            enhanced_packet("abc", 1, 7) + enhanced_packet("p01");
+  const Result result = recover(bytes);
+  EXPECT_EQ(result.packets, names({0, 1}));
+  ASSERT_EQ(result.skipped.size(), 1u);
+  EXPECT_EQ(result.skipped[0].damage.reason, "corrupt record: its interface 7 is not described");
+}
+
+TEST_F(Recover, SeveralStretchesFarIntoTheFile) {
+  Written written{pcap_header(), {}};
+  for (std::uint32_t i = 0; i < 2000; ++i) {
+    written.begins.push_back(written.bytes.size());
+    written.bytes += pcap_record(std::string(900, 'x'), 1'700'000'000 + i / 100, i);
+  }
+  for (const std::size_t record : {150u, 151u, 700u, 1999u}) {
+    written.bytes.replace(written.begins[record] + 8, 4, "\xff\xff\xff\xff");
+  }
+  // 64 KiB and more of something else.
+  written.bytes.insert(written.begins[1500], std::string(200'000, '\x33'));
+  const Result result = recover(written.bytes);
+  EXPECT_EQ(result.packets.size(), 2000u - 4);
+  EXPECT_EQ(result.skipped.size(), 3u);
+  EXPECT_TRUE(result.damaged);  // the last record
+}
+
+TEST_F(Recover, ACutIsStillACut) {
+  for (const Written& written : {pcap(3), pcapng(3)}) {
+    for (std::size_t size = written.begins[2] + 1; size < written.bytes.size(); ++size) {
+      const Result result = recover(written.bytes.substr(0, size));
+      EXPECT_EQ(result.packets, names({0, 1})) << size;
+      EXPECT_TRUE(result.damaged) << size;
+      EXPECT_TRUE(result.skipped.empty()) << size;
+    }
+  }
+}
+
+// Nothing is wrong with clocks that jump, lengths that lie, or a pcap in a packet.
+TEST_F(Recover, GoodCapturesReadAsWithoutIt) {
+  std::string inner = pcap(5).bytes;
+  std::string odd = pcap_header() + pcap_record("abc", 1'700'000'000) + pcap_record("def", 5) +
+                    pcap_record(inner, 1'700'000'000) + pcap_record("", 1'700'000'001, 0, {}, 9) +
+                    pcap_record("xyz", 0xffffffff, 999'999) + pcap_record("longer", 1, 2, {}, 3) +
+                    pcap_record("end", 1'700'000'000);
+  for (const std::string& bytes : {odd, pcap(9).bytes, pcapng(9).bytes, pcap_header()}) {
+    EXPECT_EQ(read_all(write(bytes), true), read_all(write(bytes)));
+  }
+}
+
+}  // namespace
+}  // namespace httpdiag

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// A pcap after a transfer in text mode: named, and only then.
+#include "capture/capture_files.hpp"
+
+namespace httpdiag {
+namespace {
+
+using namespace testing_capture;
+using Lines = std::vector<std::string>;
+
+std::string replaced(std::string bytes, const std::string& from, const std::string& to) {
+  for (std::size_t at = 0; (at = bytes.find(from, at)) != std::string::npos; at += to.size()) {
+    bytes.replace(at, from.size(), to);
+  }
+  return bytes;
+}
+
+constexpr std::uint32_t kStart = 1'715'673'600;
+
+/// Two packets without a line end, then requests; the address 10.x.x.x has a LF in it.
+struct Capture {
+  std::string bytes;
+  std::size_t first_text = 0;
+};
+Capture capture(bool with_lf_alone) {
+  Capture out{pcap_header(), 0};
+  for (std::uint32_t i = 0; i < 2; ++i) {
+    out.bytes += pcap_record(std::string(60, static_cast<char>(0x40 + i)), kStart, 100 + i);
+  }
+  out.first_text = out.bytes.size();
+  for (std::uint32_t i = 0; i < 6; ++i) {
+    std::string text = "POST /notify?id=" + std::to_string(i) +
+                       " HTTP/1.1\r\nHost: a.example\r\nContent-Length: 2\r\n\r\nok";
+    if (with_lf_alone) text += "\x0a\x01\x02\x03";
+    out.bytes += pcap_record(std::string(54, '\x11') + text, kStart + 1, 5000 + i);
+  }
+  return out;
+}
+
+class TextMode : public CaptureFiles {};
+
+TEST_F(TextMode, InsertedCarriageReturnsAreNamed) {
+  for (const bool lf_alone : {false, true}) {
+    const Capture good = capture(lf_alone);
+    const auto lines = read_all(write(replaced(good.bytes, "\n", "\r\n")));
+    ASSERT_EQ(lines.size(), 3u);
+    EXPECT_EQ(lines[2], "after 2 at " + std::to_string(good.first_text) +
+                            ": corrupt record: CR was put before every LF, as a transfer in text "
+                            "mode does; copy it again in binary mode");
+  }
+}
+
+TEST_F(TextMode, LostCarriageReturnsAreNamed) {
+  for (const bool lf_alone : {false, true}) {
+    const Capture good = capture(lf_alone);
+    const auto lines = read_all(write(replaced(good.bytes, "\r\n", "\n")));
+    ASSERT_EQ(lines.size(), 3u);
+    EXPECT_EQ(lines[2], "after 2 at " + std::to_string(good.first_text) +
+                            ": corrupt record: CR was taken away before LF, as a transfer in text "
+                            "mode does; copy it again in binary mode");
+  }
+}
+
+TEST_F(TextMode, OtherDamageIsNotBlamedOnIt) {
+  const Capture good = capture(true);
+  EXPECT_EQ(read_all(write(good.bytes)).size(), 8u);
+  for (std::size_t at = good.first_text; at < good.first_text + 130; ++at) {
+    for (const std::string& inserted :
+         {std::string{"\x05"}, std::string{"\r"}, std::string(9, 'x')}) {
+      std::string bytes = good.bytes;
+      bytes.insert(at, inserted);
+      const auto lines = read_all(write(bytes));
+      EXPECT_EQ(lines.back().find("text mode"), std::string::npos) << at << lines.back();
+    }
+    std::string bytes = good.bytes;
+    bytes.erase(at, 3);
+    const auto lines = read_all(write(bytes));
+    EXPECT_EQ(lines.back().find("text mode"), std::string::npos) << at << lines.back();
+  }
+}
+
+TEST_F(TextMode, ACutCaptureIsNoConvertedOne) {
+  const Capture good = capture(false);
+  for (std::size_t size = 24; size < good.bytes.size(); ++size) {
+    for (const std::string& line : read_all(write(good.bytes.substr(0, size)))) {
+      EXPECT_EQ(line.find("text mode"), std::string::npos) << size;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace httpdiag
