@@ -12,6 +12,7 @@ namespace httpdiag::legs {
 namespace {
 
 constexpr std::size_t kMaxTarget = 512;
+constexpr Duration kPatience = std::chrono::minutes{5};  // that a client has, where it shows none
 // Packets of one host, seen on two of its devices, may be recorded in the wrong order.
 constexpr Duration kReordered = std::chrono::microseconds{200};
 
@@ -54,6 +55,9 @@ const Finding* primary(const std::vector<Finding>& findings, Label label) {
 
 Timestamp left_at(const ExchangeReport& report, const Exchange& exchange) {
   if (report.gave_up_after) return exchange.request.last.time + *report.gave_up_after;
+  // Nobody left, as far as the capture goes.
+  if (report.label == Label::no_response || report.label == Label::ok)
+    return exchange.request.last.time + kPatience;
   // No answer, and no sign of the client's leaving: as long as anything was seen.
   Timestamp last = exchange.request.last.time;
   for (const Finding& finding : report.findings) {
