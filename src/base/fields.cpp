@@ -14,6 +14,15 @@ namespace {
 
 constexpr std::string_view kSpace = " \t\r\n";
 
+constexpr bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+
+/// Of the first character from `at` on that is no white space. Mostly that is the one there, for
+/// which std::string_view's search is a long way round.
+std::size_t past_space(std::string_view text, std::size_t at) {
+  while (at < text.size() && is_space(text[at])) ++at;
+  return at;
+}
+
 std::uint64_t hash_of(std::string_view text) {
   return hash64(std::as_bytes(std::span{text.data(), text.size()}));
 }
@@ -48,7 +57,7 @@ class JsonScanner {
 
   /// One token; false at the end, or where it makes no sense.
   bool step() {
-    at_ = std::min(text_.find_first_not_of(kSpace, at_), text_.size());
+    at_ = past_space(text_, at_);
     if (at_ == text_.size()) return false;
     const char c = text_[at_];
     if (c == '{' || c == '[') return enter(c == '[');
@@ -99,9 +108,13 @@ class JsonScanner {
   }
 
   bool scalar() {
-    const std::size_t end = std::min(text_.find_first_of(",]} \t\r\n", at_), text_.size());
+    std::size_t end = at_;
+    for (; end < text_.size(); ++end) {
+      const char c = text_[end];
+      if (c == ',' || c == ']' || c == '}' || is_space(c)) break;
+      if (c == '"' || c == ':' || c == '{' || c == '[') return false;
+    }
     const std::string_view token = text_.substr(at_, end - at_);
-    if (token.find_first_of("\":{[") != std::string_view::npos) return false;
     at_ = end;
     return take(token, false);
   }

@@ -158,6 +158,7 @@ Keys KeyReader::body_keys(std::uint64_t endpoint, std::string_view query, const 
     keys.event = field.event;
     keys.name = std::move(field.name);
     keys.value = std::move(field.value);
+    return keys;  // bodies that are the same but for what changes have these fields too
   }
   if (const std::uint64_t canonical = canonical_hash(body_); canonical != 0) {
     keys.cascade.add({KeyKind::canonical,

@@ -124,7 +124,23 @@ void Book::join(std::uint64_t front, std::uint64_t behind) {
   for (const std::uint64_t number : farther) link(behind, number);
 }
 
-Book::Joined Book::add(Record record) {
+void Book::join_all(std::uint64_t number, Joined& joined) {
+  if (const std::uint64_t front = best_front(number); front != 0) {
+    join(front, number);
+    joined.has_front = true;
+  }
+  std::vector<std::uint64_t> behind;
+  for_each_like(at(number)->key, [&](std::uint64_t other, const Record& candidate) {
+    if (other != number && fit(*at(number), candidate) != 0) behind.push_back(other);
+  });
+  for (const std::uint64_t other : behind) {
+    if (best_front(other) != number) continue;
+    join(number, other);
+    joined.behind.push_back(id_of(at(other)->leg));
+  }
+}
+
+Book::Joined Book::add(Record record, bool search) {
   if (records_.size() == kRecords) {
     records_.pop_front();
     ++forgotten_;
@@ -137,19 +153,7 @@ Book::Joined Book::add(Record record) {
   records_.push_back(std::move(record));
 
   Joined joined;
-  if (const std::uint64_t front = best_front(number); front != 0) {
-    join(front, number);
-    joined.has_front = true;
-  }
-  std::vector<std::uint64_t> behind;
-  for_each_like(key, [&](std::uint64_t other, const Record& candidate) {
-    if (other != number && fit(*at(number), candidate) != 0) behind.push_back(other);
-  });
-  for (const std::uint64_t other : behind) {
-    if (best_front(other) != number) continue;
-    join(number, other);
-    joined.behind.push_back(id_of(at(other)->leg));
-  }
+  if (search) join_all(number, joined);
   const std::uint64_t id = id_of(at(number)->leg);
   if (wants_reason(at(number)->leg) && !kept_.contains(id) && keep(number) != nullptr)
     lonely_.push_back(id);

@@ -22,7 +22,8 @@ class Book {
     bool has_front = false;             // it is a leg behind another one
     std::vector<std::uint64_t> behind;  // ids of legs behind it
   };
-  Joined add(Record record);
+  /// `search` false: it cannot have another leg that was judged before it.
+  Joined add(Record record, bool search = true);
   /// A connection that failed may have been meant for a request that is yet to be judged.
   void add_failed(Record record);
 
@@ -53,6 +54,7 @@ class Book {
   template <typename See>
   void for_each_like(std::uint64_t key, See see);
   std::uint64_t best_front(std::uint64_t number);
+  void join_all(std::uint64_t number, Joined& joined);
   void join(std::uint64_t front, std::uint64_t behind);
   Kept* keep(std::uint64_t number);
   bool make_room();

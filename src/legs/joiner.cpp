@@ -108,10 +108,11 @@ void Joiner::Impl::on_judged(const FlowEnds& flow, const Exchange& exchange,
   note_hosts(flow);
   const bool behind = may_be_behind(flow) || !exchange.request.forwarded_for().empty();
   const bool gateway = report != nullptr && report->label == Label::http_gateway_error;
-  if (judged_++ >= kFirst && !behind && !gateway && !may_be_front(flow)) [[likely]] {
+  const bool possible = behind || may_be_front(flow);
+  if (judged_++ >= kFirst && !possible && !gateway) [[likely]] {
     return verdicts_.on_judged(flow, exchange, report);
   }
-  const Book::Joined joined = book_.add(record_of(flow, exchange, report));
+  const Book::Joined joined = book_.add(record_of(flow, exchange, report), possible);
   for (const std::uint64_t id : joined.behind) {
     const auto held = held_by_id_.find(id);
     if (held == held_by_id_.end()) continue;

@@ -152,8 +152,8 @@ bool in_time(const Record& front, const Record& behind) {
 }
 
 int fit(const Record& front, const Record& behind) {
-  if (front.key != behind.key || front.method != behind.method) return 0;
-  if (!in_time(front, behind) || !same_host(front, behind)) return 0;
+  if (front.key != behind.key || !in_time(front, behind)) return 0;
+  if (!same_host(front, behind) || front.method != behind.method) return 0;
   // To the same place: a second attempt, no leg behind the first.
   if (front.leg.server == behind.leg.server && front.leg.client.ip == behind.leg.client.ip)
     return 0;
