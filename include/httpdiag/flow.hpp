@@ -143,6 +143,10 @@ struct SideTrouble {
   std::uint64_t lost_bytes = 0;  // never acknowledged and never seen: holes at the end of the flow
   PacketRef gap_noticed;         // packet that proved the first gap
   PacketRef snaplen_cut;         // first packet cut short
+  // First segment without payload whose number told of bytes that had been sent and were not in
+  // the capture by then, and that number: they may come later, when they are sent again.
+  PacketRef told_of;
+  Offset told = 0;
 
   // Retransmissions of the SYN (client) or SYN-ACK (server): the first kMaxSynTimes of them, the
   // first one included.

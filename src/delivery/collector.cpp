@@ -41,6 +41,29 @@ bool carries_callback(const JudgedExchange& judged) {
   return judged.method == "GET" && is_callback_query(query_of(judged.target));
 }
 
+/// A proxy that tries another upstream sends a request once more, which its client cannot see.
+void note_proxies(std::vector<Delivery>& deliveries, const Chains& chains) {
+  std::unordered_map<std::uint64_t, std::ptrdiff_t> passed_on;  // by the id of the first leg
+  for (const Chain& chain : chains.list) {
+    const Leg& front = chain.legs.front();
+    const std::ptrdiff_t times =
+        std::count_if(chain.legs.begin() + 1, chain.legs.end(),
+                      [](const Leg& leg) { return leg.behind == 0 && leg.exchange != 0; });
+    if (times > 1)
+      passed_on.emplace(static_cast<std::uint64_t>(front.flow) << 32 | front.exchange, times);
+  }
+  for (Delivery& delivery : deliveries) {
+    for (const Attempt& attempt : delivery.attempts) {
+      const auto found = passed_on.find(id_of(attempt));
+      if (found == passed_on.end()) continue;
+      delivery.duplicated = true;
+      delivery.detail += fmt::format(
+          " A proxy sent attempt {}.{} on {} times: the receiver may have acted on each.",
+          static_cast<std::uint32_t>(attempt.flow), attempt.exchange, found->second);
+    }
+  }
+}
+
 /// Deliveries can be wrong where no exchange is: acknowledged twice.
 void tell_of_duplicates(Report& report) {
   Severity worst = Severity::ok;
@@ -374,6 +397,7 @@ void Collector::Impl::finish(Report& report) {
     return a.attempts.front().first.number < b.attempts.front().first.number;
   });
   out_.failed_connections = connections_.attach(out_.list, limits());
+  note_proxies(out_.list, report.chains);
   for (const Delivery& delivery : out_.list) count(delivery);
   out_.total += singles_;
   out_.verdicts[static_cast<std::size_t>(DeliveryVerdict::acknowledged)] += singles_;

@@ -136,6 +136,11 @@ std::string times(std::size_t n) {
   return n == 1 ? "once" : n == 2 ? "twice" : fmt::format("{} times", n);
 }
 
+std::string reached_text(std::size_t n) {
+  return n == 1 ? "the request reached the other side"
+                : fmt::format("the request reached the other side {}", times(n));
+}
+
 std::string span_text(const Delivery& delivery) {
   const Duration span = delivery.attempts.back().first.time - delivery.attempts.front().first.time;
   if (delivery.attempts.size() == 1) return "1 attempt";
@@ -159,6 +164,16 @@ std::string answer_text(const Attempt& attempt) {
   return attempt.status == 0 ? "without a status" : fmt::format("with {}", attempt.status);
 }
 
+/// Silence alone does not prove that nothing arrived: the ACKs may have been lost (taxonomy 4, 26).
+bool may_have_arrived(const Delivery& delivery) {
+  return std::any_of(delivery.attempts.begin(), delivery.attempts.end(),
+                     [](const Attempt& attempt) {
+                       return attempt.label == Label::request_not_acked ||
+                              attempt.label == Label::idle_conn_blackholed ||
+                              attempt.label == Label::pmtu_blackhole;
+                     });
+}
+
 std::string outcome_text(const Delivery& delivery) {
   switch (delivery.verdict) {
     case DeliveryVerdict::acknowledged:
@@ -168,15 +183,20 @@ std::string outcome_text(const Delivery& delivery) {
     case DeliveryVerdict::recovered:
       return recovered_text(delivery);
     case DeliveryVerdict::never_delivered:
+      if (may_have_arrived(delivery)) {
+        return fmt::format(
+            "{}; no byte of the request was acknowledged. Unless only the ACKs were lost, the "
+            "receiving application has seen nothing.",
+            span_text(delivery));
+      }
       return fmt::format(
           "{}; no byte of the request reached the receiving application, whose log "
           "will show nothing.",
           span_text(delivery));
     case DeliveryVerdict::unacknowledged:
       return fmt::format(
-          "{}; the request reached the other side {}, and no acknowledgement came "
-          "back. The receiver may have acted on it.",
-          span_text(delivery), times(count(delivery, unknown)));
+          "{}; {}, and no acknowledgement came back. The receiver may have acted on it.",
+          span_text(delivery), reached_text(count(delivery, unknown)));
     case DeliveryVerdict::ack_late: {
       const Attempt& answered = *last_of(delivery, late);
       return fmt::format(
@@ -228,8 +248,11 @@ std::string advice_of(const Delivery& delivery) {
   switch (delivery.verdict) {
     case DeliveryVerdict::never_delivered:
       text =
-          "Sender: send it again, nothing has happened yet. The labels of the attempts name what "
-          "is in the way.";
+          may_have_arrived(delivery)
+              ? "Sender: send it again if doing it twice does no harm; else look it up first. The "
+                "labels of the attempts name what is in the way."
+              : "Sender: send it again, nothing has happened yet. The labels of the attempts name "
+                "what is in the way.";
       break;
     case DeliveryVerdict::unacknowledged:
       text = "Look it up at the receiver before anything is repeated by hand.";

@@ -39,25 +39,34 @@ void Book::for_each_like(std::uint64_t key, See see) {
   }
 }
 
-/// Of those that fit equally well the innermost, if each of them is a leg of the same request. Two
-/// requests alike under way at once are not told apart.
+/// The innermost, if it is itself a leg behind each of the others: a header that names the client
+/// may have come through several proxies unchanged. Else the one that fits best. Two requests alike
+/// under way at once are not told apart.
 std::uint64_t Book::best_front(std::uint64_t number) {
   const Record& behind = *at(number);
   int best = 0;
-  std::vector<std::uint64_t> equals;
+  std::vector<std::uint64_t> fitting, best_fitting;
   for_each_like(behind.key, [&](std::uint64_t other, const Record& front) {
     if (other == number) return;
     const int points = fit(front, behind);
-    if (points == 0 || points < best) return;
-    if (points > best) equals.clear();
+    if (points == 0) return;
+    fitting.push_back(other);
+    if (points < best) return;
+    if (points > best) best_fitting.clear();
     best = points;
-    equals.push_back(other);
+    best_fitting.push_back(other);
   });
-  if (equals.empty()) return 0;
+  const std::uint64_t inner = innermost(fitting);
+  return inner != 0 ? inner : innermost(best_fitting);
+}
+
+/// 0 if they are not legs of one request.
+std::uint64_t Book::innermost(const std::vector<std::uint64_t>& fronts) {
+  if (fronts.empty()) return 0;
   const std::uint64_t inner =
-      *std::max_element(equals.begin(), equals.end(),
+      *std::max_element(fronts.begin(), fronts.end(),
                         [&](std::uint64_t a, std::uint64_t b) { return earlier(*at(a), *at(b)); });
-  const bool nested = std::all_of(equals.begin(), equals.end(), [&](std::uint64_t other) {
+  const bool nested = std::all_of(fronts.begin(), fronts.end(), [&](std::uint64_t other) {
     return other == inner || fit(*at(other), *at(inner)) != 0;
   });
   return nested ? inner : 0;
@@ -117,11 +126,13 @@ void Book::join(std::uint64_t front, std::uint64_t behind) {
   // Legs farther off, that were joined while all seemed well.
   if (at(outer.front) != nullptr && !kept_.contains(id_of(at(outer.front)->leg)))
     link(outer.front, front);
-  std::vector<std::uint64_t> farther;
+  std::vector<std::uint64_t> farther, beside;
   for_each_like(inner.key, [&](std::uint64_t number, const Record& record) {
     if (record.front == behind) farther.push_back(number);
+    if (record.front == front && number != behind) beside.push_back(number);
   });
   for (const std::uint64_t number : farther) link(behind, number);
+  for (const std::uint64_t number : beside) link(front, number);
 }
 
 void Book::join_all(std::uint64_t number, Joined& joined) {

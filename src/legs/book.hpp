@@ -54,6 +54,7 @@ class Book {
   template <typename See>
   void for_each_like(std::uint64_t key, See see);
   std::uint64_t best_front(std::uint64_t number);
+  std::uint64_t innermost(const std::vector<std::uint64_t>& fronts);
   void join_all(std::uint64_t number, Joined& joined);
   void join(std::uint64_t front, std::uint64_t behind);
   Kept* keep(std::uint64_t number);

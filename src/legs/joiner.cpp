@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "legs/joiner.hpp"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <bitset>
 #include <cstring>
@@ -16,6 +18,31 @@
 namespace httpdiag::legs {
 
 namespace {
+
+std::optional<IpAddress> address_of(std::string_view word) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (word.empty() || word.size() >= text.size()) return std::nullopt;
+  std::copy(word.begin(), word.end(), text.begin());
+  in_addr v4{};
+  if (inet_pton(AF_INET, text.data(), &v4) == 1) return IpAddress::v4(ntohl(v4.s_addr));
+  IpAddress v6;
+  if (inet_pton(AF_INET6, text.data(), v6.bytes.data()) == 1) return v6;
+  return std::nullopt;
+}
+
+/// Calls `see` with each address in a list such as X-Forwarded-For's or Forwarded's, whose ports
+/// and brackets are left aside.
+template <typename See>
+void for_each_address(std::string_view text, See see) {
+  constexpr std::string_view kOfAddress = "0123456789abcdefABCDEF.:";
+  while (!text.empty()) {
+    const std::size_t begin = std::min(text.find_first_of(kOfAddress), text.size());
+    text.remove_prefix(begin);
+    const std::string_view word = text.substr(0, text.find_first_not_of(kOfAddress));
+    text.remove_prefix(word.size());
+    if (const auto ip = address_of(word)) see(*ip);
+  }
+}
 
 /// Addresses seen, by a hash: an address may seem to be among them and is not, which costs time
 /// and decides nothing.
@@ -66,12 +93,14 @@ class Joiner::Impl {
   };
 
   void note_hosts(const FlowEnds& flow);
+  bool note_forwarded(std::string_view forwarded_for);
   /// The client of `flow` may be a proxy, its server may be one.
   bool may_be_behind(const FlowEnds& flow) const {
     return servers_.has(flow.client.ip) || (flow.client_here && served_here_);
   }
   bool may_be_front(const FlowEnds& flow) const {
-    return clients_.has(flow.server.ip) || (flow.server_here && asked_here_);
+    return clients_.has(flow.server.ip) || (flow.server_here && asked_here_) ||
+           forwarded_.has(flow.client.ip);
   }
   void hold(const FlowEnds& flow, const Exchange& exchange, const ExchangeReport* report);
   void let_go(std::list<HeldVerdict>::iterator held);
@@ -85,6 +114,7 @@ class Joiner::Impl {
   const Limits& limits_;
   Book book_;
   HostSet clients_, servers_;
+  HostSet forwarded_;                              // for whom requests were forwarded
   bool asked_here_ = false, served_here_ = false;  // by the capturing host, of it
   std::uint64_t judged_ = 0;
   std::list<HeldVerdict> held_;  // in the order of the verdicts
@@ -103,10 +133,20 @@ void Joiner::Impl::note_hosts(const FlowEnds& flow) {
   served_here_ = served_here_ || flow.server_here;
 }
 
+/// True: one of them is a client in the capture.
+bool Joiner::Impl::note_forwarded(std::string_view forwarded_for) {
+  bool known = false;
+  for_each_address(forwarded_for, [&](const IpAddress& ip) {
+    forwarded_.add(ip);
+    known = known || clients_.has(ip);
+  });
+  return known;
+}
+
 void Joiner::Impl::on_judged(const FlowEnds& flow, const Exchange& exchange,
                              const ExchangeReport* report) {
   note_hosts(flow);
-  const bool behind = may_be_behind(flow) || !exchange.request.forwarded_for().empty();
+  const bool behind = note_forwarded(exchange.request.forwarded_for()) || may_be_behind(flow);
   const bool gateway = report != nullptr && report->label == Label::http_gateway_error;
   const bool possible = behind || may_be_front(flow);
   if (judged_++ >= kFirst && !possible && !gateway) [[likely]] {

@@ -13,6 +13,10 @@ namespace {
 
 constexpr std::size_t kShownLegs = 4;  // in the sentence; all of them are in the list
 
+/// An answer counts as there when a proxy could have passed it on: one that came in the same
+/// moment as the client's leaving did not keep anybody waiting.
+constexpr Duration kPassingOn = std::chrono::milliseconds{100};
+
 std::string ago(Duration duration) { return base::duration(std::max(duration, Duration{0})); }
 
 /// The one in front of it went away first, and this is the consequence.
@@ -65,10 +69,12 @@ std::string_view unanswered(Label label) {
 std::string outcome_of(const Leg& leg) {
   if (leg.exchange == 0) return fmt::format("could not connect ({})", info(leg.label).id);
   if (leg.answered) {
-    const std::string_view label = info(leg.label).id;
-    return fmt::format("answered {} after {}{}", leg.status,
-                       ago(leg.answered.time - leg.first.time),
-                       is_problem(leg) ? fmt::format(" ({})", label) : "");
+    std::string text =
+        fmt::format("answered {} after {}", leg.status, ago(leg.answered.time - leg.sent.time));
+    if (leg.last.time - leg.answered.time > kPassingOn)
+      text += fmt::format(", the last of it after {}", ago(leg.last.time - leg.sent.time));
+    if (is_problem(leg)) text += fmt::format(" ({})", info(leg.label).id);
+    return text;
   }
   if (leg.gave_up_after) {
     return fmt::format("had not answered when the proxy left after {} ({})",
@@ -138,9 +144,10 @@ const Leg* upstream_of_first(const std::vector<Leg>& legs) {
   return last;
 }
 
-/// An answer counts as there when a proxy could have passed it on: one that came in the same
-/// moment as the client's leaving did not keep anybody waiting.
-constexpr Duration kPassingOn = std::chrono::milliseconds{100};
+const Leg& first_behind(const std::vector<Leg>& legs) {
+  return *std::find_if(legs.begin() + 1, legs.end(),
+                       [](const Leg& leg) { return leg.behind == 0; });
+}
 
 std::string conclusion_of(const std::vector<Leg>& legs, std::size_t decisive) {
   const Leg& front = legs.front();
@@ -160,8 +167,12 @@ std::string conclusion_of(const std::vector<Leg>& legs, std::size_t decisive) {
     return text + ".";
   }
   if (front.label == Label::http_gateway_error) {
-    if (upstream != nullptr && upstream->status == front.status)
-      return fmt::format("The {} is the upstream's, passed on by the proxy.", front.status);
+    const bool same = upstream != nullptr && upstream->status == front.status;
+    if (same && upstream != &legs[decisive] && decisive != 0) {
+      return fmt::format("The {} is the next proxy's ({}), passed on by the first.", front.status,
+                         place_of(*upstream));
+    }
+    if (same) return fmt::format("The {} is the upstream's, passed on by the proxy.", front.status);
     const bool explained = decisive != 0;
     return fmt::format("The {} after {} is the proxy's own answer{}.", front.status,
                        ago(front.answered.time - front.first.time),
@@ -169,11 +180,17 @@ std::string conclusion_of(const std::vector<Leg>& legs, std::size_t decisive) {
   }
   if (upstream == nullptr) return {};
   if (front.answered && upstream->answered) {
-    const Duration all = front.answered.time - front.first.time;
-    const Duration behind = upstream->answered.time - upstream->first.time;
+    const Duration all = std::max(front.answered.time - front.sent.time, Duration{0});
+    // A proxy that collects the answer before it passes it on waits for its end.
+    const bool collected = front.answered.time >= upstream->last.time;
+    const PacketRef& end = collected ? upstream->last : upstream->answered;
+    const Duration behind = std::clamp(end.time - first_behind(legs).sent.time, Duration{0}, all);
+    // An upstream that never finished its answer may have kept the proxy waiting.
+    const bool finished = upstream->label == Label::ok || upstream->label == Label::slow_response;
     const bool mostly = behind >= all - all / 4;
     return fmt::format("Of the {} until the client's answer began, {} went behind the proxy{}.",
-                       ago(all), ago(behind), mostly ? "" : ": the rest is the proxy's");
+                       ago(all), ago(behind),
+                       mostly || !finished ? "" : ": the rest is the proxy's");
   }
   if (!front.answered && upstream->answered)
     return "The proxy had an answer and did not pass it on.";
@@ -200,6 +217,15 @@ bool explained_behind(Label label) {
     default:
       return false;
   }
+}
+
+/// Somewhere farther down the chain.
+bool is_behind(const std::vector<Leg>& legs, std::size_t leg, std::size_t front) {
+  for (std::size_t at = leg; at != 0;) {
+    at = legs[at].behind;
+    if (at == front) return true;
+  }
+  return false;
 }
 
 Finding gave_up(const Chain& chain, const Leg& front) {
@@ -254,6 +280,15 @@ Chain chain_of(const std::vector<Record>& records) {
   chain.fault = seen_from_front(chain.legs[chain.decisive], chain.decisive == 0);
   for (const std::string& step : steps_of(chain.legs))
     chain.detail += (chain.detail.empty() ? "" : " ") + step;
+  const auto passed_on =
+      std::count_if(chain.legs.begin() + 1, chain.legs.end(),
+                    [](const Leg& leg) { return leg.behind == 0 && leg.exchange != 0; });
+  if (passed_on > 1) {
+    chain.detail += fmt::format(
+        " The proxy sent the request {} times, and more than one receiver "
+        "may have acted on it.",
+        passed_on);
+  }
   const std::string conclusion = conclusion_of(chain.legs, chain.decisive);
   if (!conclusion.empty()) chain.detail += " " + conclusion;
   return chain;
@@ -267,7 +302,8 @@ bool tell(const Chain& chain, ExchangeReport& exchange, FlowId flow) {
   const auto place = static_cast<std::size_t>(leg - chain.legs.begin());
   exchange.chain = place_of(chain.legs.front());
   exchange.chain_detail = chain.detail;
-  if (place != 0 || chain.decisive == 0 || !explained_behind(exchange.label)) return false;
+  if (!is_behind(chain.legs, chain.decisive, place) || !explained_behind(exchange.label))
+    return false;
   for (Finding& finding : exchange.findings) {
     if (finding.label != exchange.label) continue;
     finding.fault = chain.fault;

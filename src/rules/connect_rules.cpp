@@ -35,6 +35,13 @@ constexpr std::string_view kConnectTimeoutSeen =
     "Client: connection timed out (ETIMEDOUT), connect timed out, dial i/o timeout, curl 7 or 28. "
     "Server: nothing.";
 
+/// Behind the capturing host's address translation, where there is one.
+std::string listener(const FlowRecord& flow) {
+  const Endpoint& behind = flow.trouble().translated_server;
+  if (behind.port == 0 || behind == flow.server) return to_string(flow.server);
+  return fmt::format("{}, to which {} is translated", to_string(behind), to_string(flow.server));
+}
+
 }  // namespace
 
 std::optional<Finding> connect_refused(const FlowFacts& facts, const Thresholds&) {
@@ -47,7 +54,7 @@ std::optional<Finding> connect_refused(const FlowFacts& facts, const Thresholds&
       Label::connect_refused,
       fmt::format(
           "The SYN was answered with RST after {}: nothing listens on {}{}.",
-          base::duration(server.rst.time - flow.c().syn.time), to_string(flow.server),
+          base::duration(server.rst.time - flow.c().syn.time), listener(flow),
           replaced ? fmt::format("; the client went over to the other IP version at once (flow {})",
                                  static_cast<std::uint32_t>(flow.trouble().fallback))
                    : "")};

@@ -33,7 +33,10 @@ Closing first_close_after(const FlowRecord& flow, PacketNumber after, Offset kno
                        (closing.closer == Closer::server_fin && fin_knows) ||
                        (closing.closer == Closer::server_rst && rst_knows);
     if (!later) continue;
-    if (!first.packet || closing.packet.number < first.packet.number) first = closing;
+    // A FIN that the capture lacks came before the packet that acknowledges it.
+    const bool before = closing.packet.number < first.packet.number ||
+                        (closing.unseen && closing.packet.number == first.packet.number);
+    if (!first.packet || before) first = closing;
   }
   return first;
 }

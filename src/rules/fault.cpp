@@ -56,6 +56,8 @@ struct Unconfirmed {
 /// such as an ICMP error, a TTL or the time that retransmissions took.
 std::optional<Unconfirmed> unconfirmed(const Finding& finding, const FlowFacts& facts) {
   if (finding.fault.party != Party::network || has_fact(finding, "icmp_type")) return std::nullopt;
+  if (has_fact(finding, "answer_repeated") || has_fact(finding, "request_delay_us"))
+    return std::nullopt;  // they arrived in the end
   switch (finding.label) {
     case Label::syn_retries_exhausted:
     case Label::connect_abandoned:

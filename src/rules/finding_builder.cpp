@@ -86,6 +86,11 @@ FindingBuilder& FindingBuilder::seen_as(std::string text) {
   return *this;
 }
 
+FindingBuilder& FindingBuilder::also(std::string_view sentence) {
+  finding_.detail += fmt::format(" {}", sentence);
+  return *this;
+}
+
 FindingBuilder& FindingBuilder::remedy(std::string text) {
   finding_.remedy = std::move(text);
   return *this;

@@ -26,6 +26,8 @@ class FindingBuilder {
   FindingBuilder& fact(std::string_view name, std::string value);
   /// In microseconds; `name` ends in _us. Nothing when it was not measured.
   FindingBuilder& fact(std::string_view name, std::optional<Duration> value);
+  /// One more sentence of detail.
+  FindingBuilder& also(std::string_view sentence);
   FindingBuilder& seen_as(std::string text);
   FindingBuilder& remedy(std::string text);
 

@@ -218,8 +218,8 @@ bool undelivered(const ExchangeFacts& facts, const Thresholds& limits) {
   const SideRecord& server = facts.flow.flow.s();
   if (facts.client_received >= response.end || server.acked >= response.end) return false;
   const SideTrouble& trouble = server.trouble();
-  const std::uint32_t times = std::max(trouble.head_retransmits, trouble.most_head_retransmits);
-  if (times >= limits.unacked_min_retransmits) return true;
+  // Of what is unacknowledged now; earlier losses were made good.
+  if (trouble.head_retransmits >= limits.unacked_min_retransmits) return true;
   return trouble.head_retransmits > 0 && server.head_sent &&
          trouble.head_retransmit.time - server.head_sent.time >= limits.unacked_min;
 }
@@ -235,7 +235,7 @@ std::optional<Finding> response_not_acked(const ExchangeFacts& facts, const Thre
   }
   const FlowRecord& flow = facts.flow.flow;
   const SideTrouble& server = flow.s().trouble();
-  const std::uint32_t times = std::max(server.head_retransmits, server.most_head_retransmits);
+  const std::uint32_t times = server.head_retransmits;
   const std::uint64_t unacked = response.end - std::max(facts.client_received, response.begin);
   FindingBuilder finding{
       Label::response_not_acked,

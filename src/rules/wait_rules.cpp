@@ -38,6 +38,27 @@ FindingBuilder& request_and_ack(FindingBuilder& finding, const ExchangeFacts& fa
 }
 
 /// Nobody can keep a limit of less than a second; a longer one is for both to agree on.
+/// The request was sent again until it arrived, and its ACK came that much later: the server could
+/// not have begun before. 0: it arrived at once, or is not known to have arrived.
+Duration delivery_delay(const ExchangeFacts& facts) {
+  const Exchange& x = facts.exchange;
+  if (!x.acked_by || x.retransmits_after == x.retransmits_before) return Duration{0};
+  // A response that came first proves an earlier arrival.
+  const PacketRef arrived =
+      x.response && x.response->first.number < x.acked_by.number ? x.response->first : x.acked_by;
+  return std::max(arrived.time - x.request.last.time, Duration{0});
+}
+
+/// The response had been sent before the capture has it: a number in an earlier segment of the
+/// server says so. It was lost on its way to here.
+bool answer_was_lost(const ExchangeFacts& facts) {
+  const Exchange& x = facts.exchange;
+  const SideTrouble& server = facts.flow.flow.s().trouble();
+  return x.response && server.told_of && server.told > x.response->begin &&
+         server.told_of.number > x.request.last.number &&
+         server.told_of.number < x.response->first.number;
+}
+
 void blame_impatience(FindingBuilder& finding, Duration waited, const Thresholds& limits,
                       bool sure) {
   // A timer of a second may fire a moment before it is over, as the capture sees it.
@@ -104,13 +125,17 @@ std::optional<Finding> closed_without_response(const ExchangeFacts& facts,
                : fmt::format("The server received the whole request and closed {} later without a "
                              "byte of response{}.",
                              base::duration(think), limit_text(matched))};
-  request_and_ack(finding, facts)
-      .evidence(server.fin, Side::server,
-                by_fin ? "server FIN, acknowledges the request" : "server FIN")
-      .fact("think_us", std::optional{think})
+  request_and_ack(finding, facts);
+  if (server.fin_unseen) {
+    finding.evidence(Closing{Closer::server_fin, server.fin, true});
+  } else {
+    finding.evidence(server.fin, Side::server,
+                     by_fin ? "server FIN, acknowledges the request" : "server FIN");
+  }
+  finding.fact("think_us", std::optional{think})
       .fact("matched_timeout_us", matched)
       .fact("requests_before", std::int64_t{facts.exchange.requests_before})
-      .fault(Party::server_app, Confidence::high,
+      .fault(Party::server_app, server.fin_unseen ? Confidence::medium : Confidence::high,
              "the peer is a proxy, and what is behind it failed")
       .seen_as(
           "Client: NoHttpResponseException, empty reply (52), RemoteDisconnected, socket hang up. "
@@ -288,9 +313,15 @@ std::optional<Finding> late_response(const ExchangeFacts& facts, const Threshold
   // The answer to nobody draws a RST; where only that was seen, when the client left is unknown.
   const bool drawn_only = facts.client_left.closer == Closer::client_rst &&
                           left.number > x.response->first.number && !flow.c().trouble().rst_has_ack;
+  const bool server_seen = facts.flow.vantage.at(VantagePoint::client);
+  const bool left_at_once = !drawn_only && waited < limits.half_close_behind && !server_seen;
   FindingBuilder finding{
       Label::late_response,
-      drawn_only
+      left_at_once
+          ? fmt::format("The client had left when its request came here, or right behind it; the "
+                        "server's {} came {} later, and nobody read it.",
+                        status, base::duration(took))
+      : drawn_only
           ? fmt::format("The server's {} came after {}; the client's socket was gone and its "
                         "kernel answered with RST.",
                         status, base::duration(took))
@@ -317,8 +348,34 @@ std::optional<Finding> late_response(const ExchangeFacts& facts, const Threshold
           fmt::format("Client: read timed out, curl 28, status 0 / canceled. Server: logs {} and "
                       "may see a broken pipe; nginx 499, HAProxy CH or CD.",
                       status));
-  if (lost) {
+  const Duration delay = delivery_delay(facts);
+  if (lost || answer_was_lost(facts)) {
     finding.fault(Party::network, Confidence::medium, "the client host stopped receiving");
+    if (answer_was_lost(facts)) {
+      finding
+          .also(fmt::format("A number in packet {} says that the answer had been sent before it: "
+                            "it was lost on the way and this is a repetition.",
+                            flow.s().trouble().told_of.number))
+          .evidence(flow.s().trouble().told_of, Side::server,
+                    "its number tells of an answer that was not seen")
+          .fact("answer_repeated", true)
+          .remedy(std::string{info(Label::loss_recovery_delay).remedy});
+    }
+  } else if (delay > took / 2 && delay >= limits.loss_stall) {
+    finding
+        .also(fmt::format("The request was sent again until it arrived: it was acknowledged only "
+                          "after {}, and answered {} later. A FIN waits behind what is not "
+                          "acknowledged, so the client may have given up before.",
+                          base::duration(delay), base::duration(took - delay)))
+        .fact("request_delay_us", std::optional{delay})
+        .remedy(std::string{info(Label::loss_recovery_delay).remedy})
+        .fault(Party::network, Confidence::medium, "the server host was slow to acknowledge");
+  } else if (left_at_once) {
+    finding
+        .also(
+            "The request was held up on the way, or the client never meant to wait; when it gave "
+            "up cannot be seen here.")
+        .fault(Party::unknown, Confidence::low);
   } else {
     blame_impatience(finding, drawn_only ? took : waited, limits, true);
   }
@@ -384,6 +441,12 @@ std::optional<Finding> slow_response(const ExchangeFacts& facts, const Threshold
   const Exchange& x = facts.exchange;
   if (x.response->resynchronised) return std::nullopt;  // its beginning may lie in the gap
   const Duration total = x.response->last.time - x.request.first.time;
+  // Where its last bytes are not in the capture, the request ended at the latest when it was
+  // acknowledged.
+  const bool end_unseen =
+      x.request.has_gap && x.acked_by && x.acked_by.number < x.response->first.number;
+  if (end_unseen && x.response->first.time - x.acked_by.time < limits.slow_response)
+    return std::nullopt;
   const bool slow_start = *facts.wait >= limits.slow_response;
   if (!slow_start && (total < limits.slow_total || x.response->event_stream)) return std::nullopt;
   const std::optional<Duration> ack_delay =
@@ -407,13 +470,36 @@ std::optional<Finding> slow_response(const ExchangeFacts& facts, const Threshold
       .fact("total_us", std::optional{total})
       .fact("ack_delay_us", ack_delay)
       .fault(Party::server_app,
-             ack_delay && x.retransmits_after == x.retransmits_before ? Confidence::high
-                                                                      : Confidence::medium,
+             ack_delay && x.retransmits_after == x.retransmits_before &&
+                     !facts.flow.vantage.at(VantagePoint::client)
+                 ? Confidence::high
+                 : Confidence::medium,
              x.retransmits_after == x.retransmits_before
                  ? ""
                  : "retransmissions took a part of the time")
       .seen_as("Client: success, late. Server: a long request time in its log.");
   if (!slow_start) blame_slow_transfer(finding, facts, total);
+  const Duration delay = delivery_delay(facts);
+  if (slow_start && answer_was_lost(facts)) {
+    const PacketRef told = facts.flow.flow.s().trouble().told_of;
+    finding
+        .also(fmt::format("A number in packet {} says that the answer had been sent before it: it "
+                          "was lost on the way and this is a repetition.",
+                          told.number))
+        .evidence(told, Side::server, "its number tells of an answer that was not seen")
+        .fact("answer_repeated", true)
+        .remedy(std::string{info(Label::loss_recovery_delay).remedy})
+        .fault(Party::network, Confidence::medium, "the client host stopped receiving");
+  } else if (slow_start && delay >= limits.loss_stall &&
+             *facts.wait - delay < limits.slow_response) {
+    finding
+        .also(fmt::format("The request was sent again until it arrived, after {}; the answer came "
+                          "{} later.",
+                          base::duration(delay), base::duration(*facts.wait - delay)))
+        .fact("request_delay_us", std::optional{delay})
+        .remedy(std::string{info(Label::loss_recovery_delay).remedy})
+        .fault(Party::network, Confidence::medium, "the server host was slow to acknowledge");
+  }
   return finding.build();
 }
 

@@ -207,6 +207,12 @@ void Flow::on_segment(Context& context, const Segment& segment, Side from, std::
       note(Oddity::out_of_window);
     } else if (!is_probe(segment, from, offset)) {
       const std::int64_t end = offset + segment.payload_length;
+      const std::int64_t known = static_cast<std::int64_t>(own.next) + (own.fin ? 1 : 0);
+      if (segment.payload_length == 0 && end > known && !own.trouble().told_of) {
+        SideTrouble& rare = trouble(from);
+        rare.told_of = segment.packet;
+        rare.told = static_cast<Offset>(end);
+      }
       if (end > static_cast<std::int64_t>(own.sent)) own.sent = static_cast<Offset>(end);
       own.state = step(own.state, segment.flags.has(TcpFlags::fin) ? Signal::fin : Signal::plain);
       if (segment.payload_length > 0) {

@@ -244,10 +244,12 @@ Handle Tracker::Impl::home_of(const Segment& segment, std::uint32_t hash, Handle
     const Attempt& a = store_.attempt(newest);
     const bool from_client = plain_syn(segment) && segment.source == a.client;
     if (!from_client) return of_predecessor(segment, a) ? a.previous : promote(newest);
+    translations_.remember(segment);
     if (segment.seq != a.isn) return open_again(segment, hash, newest);
     return segment.payload_length == 0 ? newest : promote(newest);
   }
   if (plain_syn(segment)) {
+    translations_.remember(segment);  // its other name may have lost the first one
     const Flow& flow = store_.slot(newest).flow;
     const bool own = flow.is_own_syn(segment, sender(segment, flow.record));
     return own ? newest : open_again(segment, hash, newest);

@@ -16,7 +16,7 @@ std::optional<Tuple> Translations::find_original(const Segment& syn) {
     names_.erase(name);
   }
   if (syn.ip_id == 0) return std::nullopt;
-  Syn& known = syns_[syn.seq % kSyns];
+  const Syn& known = syns_[syn.seq % kSyns];
   const Duration age = syn.packet.time - known.time;
   const bool same_packet = known.seq == syn.seq && known.ip_id == syn.ip_id &&
                            known.window == syn.window && known.window_scale == syn.window_scale &&
@@ -27,8 +27,17 @@ std::optional<Tuple> Translations::find_original(const Segment& syn) {
     const bool reversed = known.tuple.client == tuple.server;
     if (shares_an_end && !reversed) return known.tuple;
   }
-  known = {tuple, syn.packet.time, syn.seq, syn.ip_id, syn.window, syn.window_scale};
+  remember(syn);
   return std::nullopt;
+}
+
+void Translations::remember(const Segment& syn) {
+  syns_[syn.seq % kSyns] = {{syn.source, syn.destination},
+                            syn.packet.time,
+                            syn.seq,
+                            syn.ip_id,
+                            syn.window,
+                            syn.window_scale};
 }
 
 void Translations::add(const Segment& syn, const Tuple& original) {

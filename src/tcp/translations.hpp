@@ -31,6 +31,8 @@ class Translations {
   /// The tuple under which the connection of this SYN is known already, at its first SYN or at
   /// one sent again. Otherwise the SYN is remembered, and its tuple is no other name any more.
   std::optional<Tuple> find_original(const Segment& syn);
+  /// A SYN of a tuple that is known: it may have been repeated before its copy is seen.
+  void remember(const Segment& syn);
   /// The tuple of `syn` is another name of `original`.
   void add(const Segment& syn, const Tuple& original);
   /// Puts the original's addresses into a segment or an ICMP error between other ones. False: it
