@@ -22,11 +22,12 @@
 namespace httpdiag {
 
 /// Every packet ends in exactly one account:
-/// decoded + duplicates + the sum of skipped == packets.
+/// decoded + duplicates + filtered + the sum of skipped == packets.
 struct Ledger {
   std::uint64_t packets = 0;
   std::uint64_t decoded = 0;
   std::uint64_t duplicates = 0;
+  std::uint64_t filtered = 0;                       // left out because the user asked for others
   std::array<std::uint64_t, kSkipCount> skipped{};  // by Skip
 };
 std::string_view name(Skip skip);  // "not-tcp"
@@ -100,6 +101,7 @@ struct FlowReport {
   Endpoint client, server;
   // Its other name where the capturing host translates addresses; else not there.
   std::optional<FlowEnds> translated;
+  std::array<Tunnel, 2> tunnels;  // what either side's packets are wrapped up in, by side
   PacketRef first, last;
   std::string history;
   Handshake handshake{};

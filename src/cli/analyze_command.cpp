@@ -146,8 +146,9 @@ std::string skipped_text(const Ledger& ledger) {
 /// nothing in it. One in which no packet could be taken apart was not.
 bool nothing_decodable(const Ledger& ledger) {
   std::uint64_t broken = 0;
-  for (const Skip skip : {Skip::truncated_header, Skip::malformed_link, Skip::malformed_ip,
-                          Skip::malformed_tcp, Skip::unsupported_link}) {
+  for (const Skip skip :
+       {Skip::truncated_header, Skip::malformed_link, Skip::malformed_ip, Skip::malformed_tcp,
+        Skip::unsupported_link, Skip::protected_frame, Skip::nested_too_deep}) {
     broken += ledger.skipped[static_cast<std::size_t>(skip)];
   }
   return ledger.packets != 0 && broken == ledger.packets;

@@ -3,7 +3,10 @@
 // reassembly is pure.
 #pragma once
 
+#include <cstddef>
 #include <memory>
+#include <optional>
+#include <vector>
 
 #include "httpdiag/segment.hpp"
 #include "httpdiag/settings.hpp"
@@ -20,9 +23,13 @@ class Decoder {
 
  private:
   class Fragments;
+  struct Inner;  // the innermost datagram, and what it is wrapped up in
   const Decoded& on_any_packet(const Packet& packet);
+  std::optional<Skip> unwrap(const Packet& packet, Inner& inner);
+  std::optional<Skip> read_datagram(const Packet& packet, Inner& inner);
   Decoded result_;
   std::unique_ptr<Fragments> fragments_;
+  std::vector<std::byte> piece_;  // of a datagram that was itself put together from pieces
 };
 
 }  // namespace httpdiag::decode

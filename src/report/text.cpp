@@ -52,6 +52,8 @@ std::string capture_text(const Report& report) {
   }
   if (report.ledger.duplicates != 0)
     text += fmt::format("; {} captured twice", report.ledger.duplicates);
+  if (report.ledger.filtered != 0)
+    text += fmt::format("; {} left out by filters", report.ledger.filtered);
   std::string skipped;
   for (std::size_t i = 0; i < kSkipCount; ++i) {
     if (report.ledger.skipped[i] == 0) continue;
@@ -298,6 +300,7 @@ class TextWriter final : public Writer {
                         : fmt::format("flow {}", static_cast<std::uint32_t>(flow.id)),
                     route(flow), clock(at)));
     show_translation(page_, flow);
+    show_tunnel(page_, flow);
     if (exchange != nullptr) show_exchange(page_, *exchange, options_.show_payload);
     if (finding == findings.end()) return;
     explain_finding(page_, *finding, flow, exchange, input);

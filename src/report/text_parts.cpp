@@ -250,6 +250,31 @@ void show_translation(Page& page, const FlowReport& flow) {
                    to_string(flow.translated->server)));
 }
 
+namespace {
+
+std::string tunnel_text(const Tunnel& tunnel) {
+  std::string text{name(tunnel.kind)};
+  if (tunnel.has_id) text += fmt::format(" {}", tunnel.id);
+  if (tunnel.depth > 1) text += fmt::format(", the innermost of {}", tunnel.depth);
+  return text;
+}
+
+}  // namespace
+
+void show_tunnel(Page& page, const FlowReport& flow) {
+  const auto& [client, server] = flow.tunnels;
+  const bool forth = client.kind != TunnelKind::none;
+  const bool back = server.kind != TunnelKind::none;
+  if (!forth && !back) return;
+  std::string text = tunnel_text(forth ? client : server);
+  if (forth && back && tunnel_text(client) != tunnel_text(server)) {
+    text += fmt::format("; from the server {}", tunnel_text(server));
+  } else if (forth != back) {
+    text += forth ? "; packets of the client only" : "; packets of the server only";
+  }
+  item(page, "Tunnel", text);
+}
+
 void explain_finding(Page& page, const Finding& finding, const FlowReport& flow,
                      const ExchangeReport* exchange, const CaptureSummary* input) {
   ladder(page, finding.evidence, input);
@@ -306,6 +331,7 @@ void show_flow_in_full(Page& page, const FlowReport& flow, const Options& option
   side_line(page, "Server", flow.sides[index(Side::server)]);
   item(page, "TLS", tls_text(flow));
   show_translation(page, flow);
+  show_tunnel(page, flow);
   if (flow.duplicates != 0)
     item(page, "Copies", base::count(flow.duplicates, "packet") + " captured twice");
   for (const OddityReport& odd : flow.oddities) item(page, "Odd", words(odd));

@@ -24,6 +24,7 @@ std::string flow_line(const FlowReport& flow);
 
 /// The other name of a flow whose addresses the capturing host translates.
 void show_translation(Page& page, const FlowReport& flow);
+void show_tunnel(Page& page, const FlowReport& flow);
 /// One finding explained: ladder, meaning, fault, delivery, retry, symptoms,
 /// remedy. `exchange` is null for a finding about the flow as a whole; `input` may be null.
 void explain_finding(Page& page, const Finding& finding, const FlowReport& flow,

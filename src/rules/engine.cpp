@@ -261,6 +261,7 @@ FlowReport Engine::Impl::describe(const FlowRecord& flow, Account& own) const {
                          .client = flow.trouble().translated_client,
                          .server = flow.trouble().translated_server};
   }
+  report.tunnels = flow.trouble().tunnels;
   report.first = flow.first;
   report.last = flow.last;
   report.history = flow.history.data();

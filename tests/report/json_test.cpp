@@ -97,7 +97,8 @@ TEST(JsonReport, CountsOnlyLabelsThatOccurInOrderOfId) {
 TEST(JsonReport, LedgerAddsUpToPackets) {
   const Json input = json({})["input"];
   std::uint64_t sum = input["ledger"]["decoded"].get<std::uint64_t>() +
-                      input["ledger"]["duplicates"].get<std::uint64_t>();
+                      input["ledger"]["duplicates"].get<std::uint64_t>() +
+                      input["ledger"]["filtered"].get<std::uint64_t>();
   for (const auto& [name, count] : input["ledger"]["skipped"].items())
     sum += count.get<std::uint64_t>();
   EXPECT_EQ(sum, input["packets"]);
