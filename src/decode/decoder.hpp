@@ -20,6 +20,8 @@ class Decoder {
 
   /// The result borrows from `packet` (or from the reassembled datagram) until the next call.
   const Decoded& on_packet(const Packet& packet);
+  /// The same once more.
+  const Decoded& last() const { return result_; }
 
  private:
   class Fragments;

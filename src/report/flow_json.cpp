@@ -118,6 +118,8 @@ void write_exchange(JsonOut& json, std::uint32_t flow, const ExchangeReport& exc
   write_labels(json, exchange.labels);
   write_findings(json, exchange.findings);
   write_chain_id(json, exchange.chain);
+  json.key("found_in");
+  exchange.found_in.empty() ? json.value(nullptr) : json.value(exchange.found_in);
   json.end();
 }
 

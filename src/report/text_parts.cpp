@@ -314,6 +314,23 @@ void show_exchange(Page& page, const ExchangeReport& exchange, bool show_payload
   }
 }
 
+void list_exchange(Page& page, const FlowReport& flow, const ExchangeReport& exchange,
+                   bool show_payload) {
+  const RequestReport& request = exchange.request;
+  const std::string target = show_payload ? request.target : redact_target(request.target);
+  const PacketNumber last = std::max(
+      request.last.number, exchange.response ? exchange.response->last.number : PacketNumber{0});
+  page.line(
+      0, ink_of(exchange.severity),
+      fmt::format("{}.{}", static_cast<std::uint32_t>(flow.id), exchange.index),
+      fmt::format(
+          "{} {}, {}, {}, packets {} to {}{}",
+          request.method.empty() ? "(method not seen)" : request.method, target,
+          exchange.response ? std::to_string(exchange.response->status) : std::string{"no answer"},
+          info(exchange.label).id, request.first.number, last,
+          exchange.found_in.empty() ? "" : fmt::format(", found in {}", exchange.found_in)));
+}
+
 void show_flow_in_full(Page& page, const FlowReport& flow, const Options& options,
                        const CaptureSummary* input) {
   page.line(0, Ink::bold, fmt::format("Flow {}", static_cast<std::uint32_t>(flow.id)), route(flow));

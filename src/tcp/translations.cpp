@@ -53,9 +53,12 @@ std::optional<Tuple> Translations::find_original(const Segment& syn) {
   }
   Syn& known = syns_[syn.seq % kSyns];
   if (same_but_for_tunnel(known, seen)) return known.tuple;
-  const bool same_packet = syn.ip_id != 0 && known.tuple.network == tuple.network &&
-                           known.seq == syn.seq && known.ip_id == syn.ip_id &&
-                           known.window == syn.window && known.window_scale == syn.window_scale &&
+  // Nodes of container networks translate first and wrap up then.
+  const bool one_network =
+      known.tuple.network == tuple.network || known.tuple.network == 0 || tuple.network == 0;
+  const bool same_packet = syn.ip_id != 0 && one_network && known.seq == syn.seq &&
+                           known.ip_id == syn.ip_id && known.window == syn.window &&
+                           known.window_scale == syn.window_scale &&
                            within(syn.packet.time, known.time, window_);
   if (same_packet && known.tuple != tuple) {
     const bool shares_an_end =
