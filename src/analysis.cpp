@@ -8,6 +8,7 @@
 #include <array>
 
 #include "base/byte_reader.hpp"
+#include "capture/bpf.hpp"
 #include "decode/decoder.hpp"
 #include "decode/plain.hpp"
 #include "delivery/collector.hpp"
@@ -65,12 +66,56 @@ class FlowSplitter final : public FlowSink {
   FlowSink& second_;
 };
 
+/// Marks the exchanges that a query asks for, in what is kept of them.
+class Search final : public ExchangeSink {
+ public:
+  Search(ExchangeSink& next, const Query& query) : next_{next}, query_{query} {}
+  void on_exchange(const FlowRecord& flow, Exchange& exchange, bool settled,
+                   Timestamp now) override {
+    if (query_.selects_exchanges()) exchange.found_in = place_of(exchange);
+    next_.on_exchange(flow, exchange, settled, now);
+  }
+  void on_stray(const FlowRecord& flow, const Stray& stray) override {
+    next_.on_stray(flow, stray);
+  }
+
+ private:
+  std::string_view place_of(const Exchange& exchange) const {
+    const Message& q = exchange.request;
+    // The second part of a traceparent is what its users know (W3C Trace Context §3.2.2.3).
+    const bool named = query_.header_id == q.delivery_id() || query_.header_id == q.trace_id() ||
+                       q.trace_id().find("-" + query_.header_id + "-") != std::string_view::npos;
+    if (!query_.header_id.empty() && !named) return {};
+    if (query_.text.empty()) return "request header";
+    const auto holds = [&](std::string_view part) {
+      return part.find(query_.text) != std::string_view::npos;
+    };
+    if (holds(q.method()) || holds(q.start())) return "request line";
+    if (holds(q.host()) || holds(q.content_encoding()) || holds(q.delivery_id()) ||
+        holds(q.trace_id()) || holds(q.forwarded_for())) {
+      return "request header";
+    }
+    if (holds(q.body_head)) return "request body";
+    if (!exchange.response) return {};
+    const Message& r = *exchange.response;
+    if (holds(r.start())) return "status line";
+    if (holds(r.host()) || holds(r.content_encoding())) return "response header";
+    return holds(r.body_head) ? "response body" : std::string_view{};
+  }
+
+  ExchangeSink& next_;
+  const Query& query_;
+};
+
 /// The packets of one batch, decoded and announced to the tracker ahead of their turn where that
 /// needs nothing but their own bytes.
 class Pipeline {
  public:
-  Pipeline(const Settings& settings, FlowReportSink& flows, Ledger& ledger)
+  Pipeline(const Settings& settings, FlowReportSink& flows, Ledger& ledger, const Query& query)
       : ledger_{ledger},
+        query_{query},
+        selects_{query.selects_ends() || query.from || query.to || !query.bpf.empty()},
+        bpf_{query.bpf},
         decoder_{settings.limits},
         deliveries_{settings},
         legs_{settings, flows, deliveries_},
@@ -78,13 +123,15 @@ class Pipeline {
         tls_{settings.limits, rules_},
         dns_{settings, rules_},
         opaque_{tls_, dns_},
-        http_{settings.limits, rules_, settings.digest_bodies, &opaque_},
+        search_{rules_, query},
+        http_{settings.limits, search_, settings.digest_bodies, &opaque_},
         ended_{dns_, rules_},
         tcp_{settings, ledger, http_, ended_} {
     rules_.use(dns_.names());
   }
 
   void on_packets(std::span<const Packet> packets) {
+    if (selects_) return select(packets);
     last_ = packets.back().ref.time;
     // How many packets before its turn a flow is fetched: long enough for main memory.
     constexpr std::size_t kAhead = 4;
@@ -139,8 +186,61 @@ class Pipeline {
     if (plain_[i]) tcp_.approach(arrivals_[i]);
   }
 
-  void on_packet(const Packet& packet) {
-    const Decoded& decoded = decoder_.on_packet(packet);
+  /// One by one, and only what was asked for.
+  void select(std::span<const Packet> packets) {
+    for (const Packet& packet : packets) {
+      ++ledger_.packets;
+      if (!first_) first_ = packet.ref.time;
+      if (in_time(packet.ref.time) && passes_bpf(packet)) {
+        last_ = packet.ref.time;
+        on_selected(packet);
+      } else {
+        ++ledger_.filtered;
+      }
+    }
+  }
+
+  bool in_time(Timestamp time) const {
+    return (!query_.from || time >= query_.from->at(*first_)) &&
+           (!query_.to || time <= query_.to->at(*first_));
+  }
+
+  bool passes_bpf(const Packet& packet) {
+    if (query_.bpf.empty()) return true;
+    if (bpf_.matches(packet)) {
+      ++ledger_.passed_bpf;
+      return true;
+    }
+    // As long as nothing passed, the reason may be what the packets are wrapped up in.
+    if (ledger_.passed_bpf != 0) return false;
+    const auto* segment = std::get_if<Segment>(&decoder_.on_packet(packet));
+    if (segment != nullptr && segment->vlan != 0) ++ledger_.filtered_wrapped;
+    return false;
+  }
+
+  void on_selected(const Packet& packet) {
+    if (query_.selects_ends() && !matches(decoder_.on_packet(packet))) {
+      ++ledger_.filtered;
+      return;
+    }
+    rules_.on_packet(packet.ref);
+    query_.selects_ends() ? take(decoder_.last(), packet.ref) : on_packet(packet);
+  }
+
+  /// What is neither of a flow nor about one is accounted for as ever.
+  bool matches(const Decoded& decoded) const {
+    if (const auto* segment = std::get_if<Segment>(&decoded))
+      return query_.matches(segment->source, segment->destination);
+    if (const auto* error = std::get_if<IcmpError>(&decoded))
+      return query_.matches(error->source, error->destination);
+    if (const auto* dns = std::get_if<DnsDatagram>(&decoded))
+      return query_.matches(dns->source, dns->destination);
+    return true;
+  }
+
+  void on_packet(const Packet& packet) { take(decoder_.on_packet(packet), packet.ref); }
+
+  void take(const Decoded& decoded, PacketRef packet) {
     if (const auto* segment = std::get_if<Segment>(&decoded)) {
       tcp_.on_segment(*segment);
     } else if (const auto* error = std::get_if<IcmpError>(&decoded)) {
@@ -148,14 +248,18 @@ class Pipeline {
     } else if (const auto* datagram = std::get_if<DnsDatagram>(&decoded)) {
       ++ledger_.decoded;
       dns_.on_datagram(*datagram);
-      tcp_.on_other_packet(packet.ref);
+      tcp_.on_other_packet(packet);
     } else {
       ++ledger_.skipped[static_cast<std::size_t>(std::get<Skip>(decoded))];
-      tcp_.on_other_packet(packet.ref);
+      tcp_.on_other_packet(packet);
     }
   }
 
   Ledger& ledger_;
+  const Query& query_;
+  const bool selects_;  // some packets only
+  capture::Bpf bpf_;
+  std::optional<Timestamp> first_;  // the first packet's
   decode::Decoder decoder_;         // packet -> segment
   delivery::Collector deliveries_;  // verdict -> delivery
   legs::Joiner legs_;               // verdicts -> chains
@@ -163,6 +267,7 @@ class Pipeline {
   tls::Reader tls_;                 // what is no HTTP -> handshakes, bursts
   dns::Reader dns_;                 // query, answer -> lookup
   OpaqueSplitter opaque_;
+  Search search_;
   http::Pairer http_;  // chunk -> message -> exchange
   FlowSplitter ended_;
   tcp::Tracker tcp_;  // segment -> flow -> chunk
@@ -174,10 +279,10 @@ class Pipeline {
 }  // namespace
 
 Report analyze(PacketSource& source, const Settings& settings, FlowReportSink& flows,
-               ProgressSink* progress) {
+               ProgressSink* progress, const Query& query) {
   constexpr std::uint64_t kProgressEvery = 1u << 16;
   Ledger ledger;
-  Pipeline pipeline{settings, flows, ledger};
+  Pipeline pipeline{settings, flows, ledger, query};
   std::uint64_t told = 0;
   std::uint64_t holes = 0;
   std::size_t names = 0;

@@ -290,6 +290,44 @@ std::string_view name(Skip skip) {
       return "unsupported-link";
     case Skip::unrelated_icmp:
       return "unrelated-icmp";
+    case Skip::protected_frame:
+      return "protected-frame";
+    case Skip::nested_too_deep:
+      return "nested-too-deep";
+  }
+  std::abort();
+}
+
+std::string_view name(TunnelKind kind) {
+  switch (kind) {
+    case TunnelKind::none:
+      return "none";
+    case TunnelKind::mpls:
+      return "mpls";
+    case TunnelKind::gre:
+      return "gre";
+    case TunnelKind::pptp:
+      return "pptp";
+    case TunnelKind::erspan:
+      return "erspan";
+    case TunnelKind::vxlan:
+      return "vxlan";
+    case TunnelKind::geneve:
+      return "geneve";
+    case TunnelKind::gtp_u:
+      return "gtp-u";
+    case TunnelKind::ip_in_ip:
+      return "ip-in-ip";
+    case TunnelKind::ipv6_in_ip:
+      return "6in4";
+    case TunnelKind::ipv4_in_ipv6:
+      return "4in6";
+    case TunnelKind::teredo:
+      return "teredo";
+    case TunnelKind::l2tp:
+      return "l2tp";
+    case TunnelKind::ether_ip:
+      return "etherip";
   }
   std::abort();
 }

@@ -22,7 +22,7 @@ set(config  base/ fmt/ nlohmann/)
 set(cli     base/ report/ CLI/ fmt/ spdlog/)
 
 # Libraries that one file alone may know.
-set(only_pcap   "capture/link_types.cpp")
+set(only_pcap   "capture/link_types.cpp" "capture/bpf.cpp")
 set(only_llhttp "http/parser.cpp")
 set(only_openssl "base/sha256.cpp" "tls/certificate.cpp")
 

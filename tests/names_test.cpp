@@ -53,7 +53,8 @@ TEST(Names, EveryOddityHasItsOwn) {
 TEST(Names, EveryAccountOfTheLedgerHasItsOwn) {
   EXPECT_EQ(all_names(static_cast<Skip>(kSkipCount - 1)),
             "not-ip not-tcp icmp-other ip-fragment fragment-refused truncated-header "
-            "malformed-link malformed-ip malformed-tcp unsupported-link unrelated-icmp");
+            "malformed-link malformed-ip malformed-tcp unsupported-link unrelated-icmp "
+            "protected-frame nested-too-deep");
 }
 
 IpAddress v6(const std::vector<unsigned>& groups) {

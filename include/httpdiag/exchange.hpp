@@ -195,6 +195,10 @@ struct Circumstances {
   Duration longest_stall{0};                // longest retransmission stall during the exchange
   PacketRef stall_begin, stall_end;
   Side stalled = Side::client;
+
+  // Where the text of a query is, in words and static storage; empty: nowhere, or none is asked
+  // for.
+  std::string_view found_in;
 };
 
 /// POST, PUT and PATCH carry callbacks.

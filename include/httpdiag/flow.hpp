@@ -247,6 +247,8 @@ struct FlowTrouble {
                                       // a router
   Endpoint translated_client, translated_server;  // its other name, where the capturing host
                                                   // translates addresses; port 0: none
+  // How either side's packets are wrapped up, by the first of each that is in a tunnel.
+  std::array<Tunnel, 2> tunnels;
   FlowId fallback{};       // 0, or the flow that replaced this refused attempt (RFC 8305)
   Duration clock_step{0};  // largest step back of the clock inside this flow
 };
@@ -259,6 +261,7 @@ struct FlowRecord {
   Endpoint client, server;
   // The client's clock (RFC 7323 §3.2) in its SYN and in its first FIN; 0: not there.
   std::uint32_t syn_clock = 0, fin_clock = 0;
+  std::uint32_t network = 0;  // as Tunnel::network: the same ends elsewhere are another flow
   std::array<SideRecord, 2> sides;
 
   PacketRef first, last;

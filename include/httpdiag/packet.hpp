@@ -36,14 +36,29 @@ struct PacketRef {
 
 /// Link types that decode understands; everything else is `unsupported`.
 enum class LinkType : std::uint8_t {
-  ethernet,    // LINKTYPE_ETHERNET (1)
-  linux_sll,   // LINKTYPE_LINUX_SLL (113)
-  linux_sll2,  // LINKTYPE_LINUX_SLL2 (276)
-  null,        // LINKTYPE_NULL (0): 32-bit address family, byte order of the capturing host
-  loop,        // LINKTYPE_LOOP (108): the same in network byte order
-  raw_ip,      // LINKTYPE_RAW (101) and its old numbers 12, 14: version nibble decides
-  ipv4,        // LINKTYPE_IPV4 (228)
-  ipv6,        // LINKTYPE_IPV6 (229)
+  ethernet,       // LINKTYPE_ETHERNET (1)
+  linux_sll,      // LINKTYPE_LINUX_SLL (113)
+  linux_sll2,     // LINKTYPE_LINUX_SLL2 (276)
+  null,           // LINKTYPE_NULL (0): 32-bit address family, byte order of the capturing host
+  loop,           // LINKTYPE_LOOP (108): the same in network byte order
+  raw_ip,         // LINKTYPE_RAW (101) and its old numbers 12, 14: version nibble decides
+  ipv4,           // LINKTYPE_IPV4 (228)
+  ipv6,           // LINKTYPE_IPV6 (229)
+  ppp,            // LINKTYPE_PPP (9), PPP_HDLC (50): with or without address and control
+  ppp_direction,  // LINKTYPE_PPP_WITH_DIR (204): a byte that says which way in front of it
+  pppoe,          // LINKTYPE_PPP_ETHER (51): from the PPPoE header on
+  cisco_hdlc,     // LINKTYPE_C_HDLC (104)
+  cisco_hdlc_direction,   // LINKTYPE_C_HDLC_WITH_DIR (205)
+  frame_relay,            // LINKTYPE_FRELAY (107)
+  frame_relay_direction,  // LINKTYPE_FRELAY_WITH_DIR (206)
+  ieee802_11,             // LINKTYPE_IEEE802_11 (105)
+  radiotap,               // LINKTYPE_IEEE802_11_RADIOTAP (127)
+  ppi,                    // LINKTYPE_PPI (192): per-packet information in front of another type
+  pktap,                  // LINKTYPE_PKTAP (258): Apple's, likewise
+  nflog,                  // LINKTYPE_NFLOG (239)
+  pflog,                  // LINKTYPE_PFLOG (117)
+  ipnet,                  // LINKTYPE_IPNET (226), Solaris
+  mpls,                   // LINKTYPE_MPLS (219)
   unsupported,
 };
 

@@ -22,11 +22,16 @@
 namespace httpdiag {
 
 /// Every packet ends in exactly one account:
-/// decoded + duplicates + the sum of skipped == packets.
+/// decoded + duplicates + filtered + the sum of skipped == packets.
 struct Ledger {
   std::uint64_t packets = 0;
   std::uint64_t decoded = 0;
   std::uint64_t duplicates = 0;
+  std::uint64_t filtered = 0;  // left out because the user asked for others
+  // Of those, TCP behind a VLAN tag or in a tunnel, where a filter for the packet as recorded does
+  // not look; and what such a filter let pass.
+  std::uint64_t filtered_wrapped = 0;
+  std::uint64_t passed_bpf = 0;
   std::array<std::uint64_t, kSkipCount> skipped{};  // by Skip
 };
 std::string_view name(Skip skip);  // "not-tcp"
@@ -70,9 +75,10 @@ struct ExchangeReport {
   Severity severity = Severity::ok;
   std::vector<Label> labels;      // annotations, in catalogue order
   std::vector<Finding> findings;  // primary first, then annotations
-  std::string chain;         // "3.1": that leg of the same request which is nearest to the client;
-                             // empty: no other leg is in the capture, or none had a problem
-  std::string chain_detail;  // Chain::detail
+  std::string chain;          // "3.1": that leg of the same request which is nearest to the client;
+                              // empty: no other leg is in the capture, or none had a problem
+  std::string chain_detail;   // Chain::detail
+  std::string_view found_in;  // as Exchange::found_in
 };
 
 struct SideReport {
@@ -100,6 +106,7 @@ struct FlowReport {
   Endpoint client, server;
   // Its other name where the capturing host translates addresses; else not there.
   std::optional<FlowEnds> translated;
+  std::array<Tunnel, 2> tunnels;  // what either side's packets are wrapped up in, by side
   PacketRef first, last;
   std::string history;
   Handshake handshake{};

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 
 #include "httpdiag/packet.hpp"
@@ -88,6 +89,36 @@ struct Hints {
   constexpr bool has(std::uint8_t hint) const { return (bits & hint) != 0; }
 };
 
+enum class TunnelKind : std::uint8_t {
+  none,
+  mpls,
+  gre,
+  pptp,
+  erspan,
+  vxlan,
+  geneve,
+  gtp_u,
+  ip_in_ip,
+  ipv6_in_ip,
+  ipv4_in_ipv6,
+  teredo,
+  l2tp,
+  ether_ip,
+};
+std::string_view name(TunnelKind kind);  // "gtp-u"
+
+/// How the IP datagram of a segment was wrapped up in others.
+struct Tunnel {
+  TunnelKind kind = TunnelKind::none;  // the innermost
+  std::uint8_t depth = 0;              // how many
+  bool has_id = false;
+  std::uint32_t id = 0;  // VNI, key, TEID, label, session; of the innermost that has one
+  // In which of several networks with addresses of their own it is: the VNIs and keys on the way,
+  // folded together as VLAN tags are. 0: none is named. What either end of a tunnel numbers as it
+  // likes (TEIDs, labels, L2TP sessions) differs with the direction and names none.
+  std::uint32_t network = 0;
+};
+
 /// A borrowed view of one TCP segment; dies with its packet.
 struct Segment {
   PacketRef packet;
@@ -99,8 +130,9 @@ struct Segment {
   std::uint16_t window = 0;  // unscaled
   std::uint16_t ip_id = 0;   // IPv4 identification; 0 for IPv6
   std::uint16_t urgent = 0;
-  std::uint32_t vlan =
-      0;  // all tags folded together, 0 = untagged; equal iff the stacks are equal in practice
+  // All tags and tunnels folded together, 0 = neither; equal iff the stacks are equal in practice.
+  std::uint32_t vlan = 0;
+  Tunnel tunnel;
   std::uint16_t mss = 0;          // from a SYN; 0 = option absent
   std::int8_t window_scale = -1;  // from a SYN; -1 = option absent
   bool sack = false;              // carries SACK blocks (RFC 2018)
@@ -122,6 +154,7 @@ struct IcmpError {
   std::uint32_t mtu = 0;         // next-hop MTU of "fragmentation needed"/"packet too big"; else 0
   Endpoint source, destination;  // of the quoted segment
   std::uint32_t seq = 0;         // of the quoted segment; valid if has_seq
+  std::uint32_t network = 0;     // of the quoted segment, as Tunnel::network
   bool has_seq = false;
 };
 
@@ -137,9 +170,11 @@ enum class Skip : std::uint8_t {
   malformed_ip,
   malformed_tcp,
   unsupported_link,
-  unrelated_icmp,  // ICMP error about a TCP segment that is in no flow of the capture
+  unrelated_icmp,   // ICMP error about a TCP segment that is in no flow of the capture
+  protected_frame,  // IEEE 802.11 frame whose content is encrypted
+  nested_too_deep,  // more tunnels within each other than anybody builds
 };
-inline constexpr std::size_t kSkipCount = 11;
+inline constexpr std::size_t kSkipCount = 13;
 
 /// A borrowed view of one UDP datagram from or to port 53.
 struct DnsDatagram {

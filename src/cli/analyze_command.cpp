@@ -15,6 +15,7 @@
 
 #include "base/text.hpp"
 #include "cli/commands.hpp"
+#include "cli/filter_options.hpp"
 #include "cli/output.hpp"
 #include "cli/progress.hpp"
 #include "cli/suggest.hpp"
@@ -56,6 +57,7 @@ struct Options {
   std::string vantage;
   std::string fail_on;
   std::vector<std::string> labels;
+  FilterOptions filters;
   std::optional<std::uint32_t> flow;
   std::string flows = "problems";
   std::string colour = "auto";
@@ -79,6 +81,7 @@ report::Selection selection(const Options& options) {
     selection.labels.push_back(rule->label);
   }
   if (options.flow) selection.flow = FlowId{*options.flow};
+  add_filters(options.filters, selection);
   return selection;
 }
 
@@ -146,8 +149,9 @@ std::string skipped_text(const Ledger& ledger) {
 /// nothing in it. One in which no packet could be taken apart was not.
 bool nothing_decodable(const Ledger& ledger) {
   std::uint64_t broken = 0;
-  for (const Skip skip : {Skip::truncated_header, Skip::malformed_link, Skip::malformed_ip,
-                          Skip::malformed_tcp, Skip::unsupported_link}) {
+  for (const Skip skip :
+       {Skip::truncated_header, Skip::malformed_link, Skip::malformed_ip, Skip::malformed_tcp,
+        Skip::unsupported_link, Skip::protected_frame, Skip::nested_too_deep}) {
     broken += ledger.skipped[static_cast<std::size_t>(skip)];
   }
   return ledger.packets != 0 && broken == ledger.packets;
@@ -164,6 +168,19 @@ std::string unread_text(const CaptureSummary& input) {
   return text;
 }
 
+/// Filters that leave nothing over deserve a word.
+void tell_filtered(spdlog::logger& log, const std::string& shown, const Ledger& ledger) {
+  constexpr std::uint64_t kTelling = 10;
+  if (ledger.filtered == 0 || ledger.filtered != ledger.packets) return;
+  log.warn("{}: the filters left out all of {}", shown, base::count(ledger.packets, "packet"));
+  if (ledger.passed_bpf == 0 && ledger.filtered_wrapped >= kTelling) {
+    log.warn(
+        "{}: --bpf does not look behind VLAN tags or into tunnels, where {} of them are: put "
+        "\"vlan and\" in front, or use --host, --net and --port, which do",
+        shown, base::count(ledger.filtered_wrapped, "packet"));
+  }
+}
+
 void tell(spdlog::logger& log, const std::string& path, const CaptureSummary& input,
           const Report& result) {
   const std::string shown = base::escape_for_terminal(path);
@@ -177,7 +194,8 @@ void tell(spdlog::logger& log, const std::string& path, const CaptureSummary& in
              base::count(input.skipped_stretches, "damaged place"),
              input.skipped.front().damage.after_packet, input.skipped.front().damage.byte_offset);
   }
-  if (result.ledger.decoded + result.ledger.duplicates == 0) {
+  tell_filtered(log, shown, result.ledger);
+  if (result.ledger.decoded + result.ledger.duplicates + result.ledger.filtered == 0) {
     const std::string skipped = skipped_text(result.ledger);
     log.warn("{}: {}{}", shown, result.ledger.packets == 0 ? "holds no packet" : "holds no TCP",
              skipped.empty() ? "" : " (" + skipped + ")");
@@ -235,7 +253,8 @@ Exit analyze_capture(const Options& options, Console console) {
   wanted.max_healthy_flows = settings.limits.max_healthy_flows;
   settings.digest_bodies = format != report::Format::text;
   // The text shows healthy exchanges only where one flow or label is asked for.
-  if (format == report::Format::text && !options.flow && options.labels.empty()) {
+  if (format == report::Format::text && !options.flow && options.labels.empty() &&
+      !wanted.selection.by_exchange()) {
     settings.limits.max_healthy_exchanges = 0;
   }
 
@@ -253,7 +272,8 @@ Exit analyze_capture(const Options& options, Console console) {
   std::optional<Progress> progress;
   if (console.err_is_terminal && !options.quiet && !streams_to_terminal)
     progress.emplace(console.err);
-  const Report result = analyze(*source, settings, watch, progress ? &*progress : nullptr);
+  const Query query = query_of(options.filters);
+  const Report result = analyze(*source, settings, watch, progress ? &*progress : nullptr, query);
   progress.reset();
 
   if (nothing_decodable(result.ledger)) {
@@ -312,6 +332,7 @@ void add_analyze(CLI::App& app, Job& job) {
       ->type_name("LABEL")
       ->take_all()
       ->allow_extra_args(false);
+  add_filter_options(*command, options->filters);
   command->add_option("--flow", options->flow, "Show this flow in full, with all of its exchanges")
       ->check(CLI::PositiveNumber)
       ->type_name("N");

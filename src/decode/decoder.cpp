@@ -2,11 +2,13 @@
 #include "decode/decoder.hpp"
 
 #include "decode/fragments.hpp"
+#include "decode/framing.hpp"
 #include "decode/icmp.hpp"
 #include "decode/ip.hpp"
 #include "decode/link.hpp"
 #include "decode/plain.hpp"
 #include "decode/tcp_header.hpp"
+#include "decode/tunnel.hpp"
 #include "decode/udp_header.hpp"
 
 namespace httpdiag::decode {
@@ -38,30 +40,69 @@ const Decoded& Decoder::on_packet(const Packet& packet) {
   return on_any_packet(packet);
 }
 
-const Decoded& Decoder::on_any_packet(const Packet& packet) {
+struct Decoder::Inner {
   Frame frame;
   Datagram datagram;
-  std::optional<Skip> skip = read_link(packet, frame);
-  if (!skip) {
-    skip =
-        read_ip(frame.datagram, frame.wire_length, frame.version, Lengths::from_header, datagram);
-  }
-  if (!skip && datagram.is_piece) {
-    skip =
-        may_carry_tcp(datagram) ? fragments_->on_piece(datagram, packet.ref.time) : Skip::not_tcp;
-    if (!skip && datagram.version == 6) skip = skip_extensions(datagram);
-  }
-  if (skip) return result_ = *skip;
+  bool put_together = false;  // the datagram is borrowed from the table of fragments
+};
 
+/// The datagram in the frame, put together from its pieces.
+std::optional<Skip> Decoder::read_datagram(const Packet& packet, Inner& inner) {
+  const Frame& frame = inner.frame;
+  Datagram& datagram = inner.datagram;
+  const std::optional<Skip> skip =
+      read_ip(frame.datagram, frame.wire_length, frame.version, Lengths::from_header, datagram);
+  if (skip || !datagram.is_piece) return skip;
+  if (!may_carry_tcp(datagram)) return Skip::not_tcp;
+  if (inner.put_together) {
+    // The table may let go of what this piece is borrowed from.
+    piece_.assign(datagram.payload.begin(), datagram.payload.end());
+    datagram.payload = piece_;
+  }
+  const auto refused = fragments_->on_piece(datagram, frame.tunnel.network, packet.ref.time);
+  if (refused) return refused;
+  inner.put_together = true;
+  return skip_extensions(datagram);
+}
+
+/// Takes off one tunnel after the other.
+std::optional<Skip> Decoder::unwrap(const Packet& packet, Inner& inner) {
+  if (const auto skip = read_link(packet, inner.frame)) return skip;
+  for (int depth = 0;; ++depth) {
+    if (const auto skip = read_datagram(packet, inner)) return skip;
+    if (!may_be_tunnel(inner.datagram)) return std::nullopt;
+    const Frame outer = inner.frame;
+    const Opening opening = open_tunnel(inner.datagram, inner.frame);
+    switch (opening.what) {
+      case Opened::no_tunnel:
+        inner.frame = outer;
+        return std::nullopt;
+      case Opened::unread:
+        return opening.skip;
+      case Opened::inside:
+        if (depth == kMaxNesting) return Skip::nested_too_deep;
+        break;
+    }
+  }
+}
+
+const Decoded& Decoder::on_any_packet(const Packet& packet) {
+  Inner inner;
+  if (const auto skip = unwrap(packet, inner)) return result_ = *skip;
+
+  const Frame& frame = inner.frame;
+  const Datagram& datagram = inner.datagram;
+  std::optional<Skip> skip;
   if (datagram.protocol == kProtocolTcp) {
     Segment& segment = as<Segment>(result_);
     skip = read_tcp(datagram, segment);
     segment.packet = packet.ref;
     segment.vlan = frame.vlan;
+    segment.tunnel = frame.tunnel;
     segment.hints.bits |= frame.hints.bits;
   } else if (datagram.protocol == (datagram.version == 4 ? kProtocolIcmp : kProtocolIcmpv6)) {
     IcmpError& error = as<IcmpError>(result_);
-    skip = read_icmp(datagram, error);
+    skip = read_icmp(datagram, frame.tunnel, error);
     error.packet = packet.ref;
   } else if (datagram.protocol == kProtocolUdp) {
     DnsDatagram& dns = as<DnsDatagram>(result_);

@@ -31,7 +31,8 @@ FragmentTable::FragmentTable(const Limits& limits)
     : max_bytes_{static_cast<std::size_t>(limits.fragment_bytes)},
       timeout_{limits.fragment_timeout} {}
 
-std::optional<Skip> FragmentTable::on_piece(Datagram& datagram, Timestamp now) {
+std::optional<Skip> FragmentTable::on_piece(Datagram& datagram, std::uint32_t network,
+                                            Timestamp now) {
   const std::size_t length = datagram.payload_length;
   if (length == 0 || datagram.piece_offset + length > datagram.piece_room) {
     return Skip::fragment_refused;
@@ -40,8 +41,9 @@ std::optional<Skip> FragmentTable::on_piece(Datagram& datagram, Timestamp now) {
   if (datagram.more_pieces && length % 8 != 0) return Skip::fragment_refused;
 
   const std::uint8_t protocol = datagram.version == 4 ? datagram.protocol : std::uint8_t{0};
-  Partial& partial = find(
-      {datagram.source, datagram.destination, datagram.piece_id, datagram.version, protocol}, now);
+  Partial& partial = find({datagram.source, datagram.destination, datagram.piece_id, network,
+                           datagram.version, protocol},
+                          now);
   held_bytes_ -= partial.cost();
   if (partial.state != State::filling && !within(partial.last, now, kSameDatagram)) {
     restart(partial, now);

@@ -24,8 +24,9 @@ class FragmentTable {
 
   /// Takes a piece (datagram.is_piece). If that completes the datagram, makes
   /// `datagram` the whole of it, borrowed until the next call; otherwise says
-  /// what became of the piece.
-  [[nodiscard]] std::optional<Skip> on_piece(Datagram& datagram, Timestamp now);
+  /// what became of the piece. `network` as in Tunnel.
+  [[nodiscard]] std::optional<Skip> on_piece(Datagram& datagram, std::uint32_t network,
+                                             Timestamp now);
 
   /// Memory in use for pieces, for tests of the bound.
   std::size_t held_bytes() const { return held_bytes_; }
@@ -34,6 +35,7 @@ class FragmentTable {
   struct Key {
     IpAddress source, destination;
     std::uint32_t id = 0;
+    std::uint32_t network = 0;  // as Tunnel::network
     std::uint8_t version = 0;
     std::uint8_t protocol = 0;  // IPv4 only (RFC 791); IPv6 pieces may differ in it
     friend auto operator<=>(const Key&, const Key&) = default;

@@ -2,6 +2,8 @@
 #include "decode/icmp.hpp"
 
 #include "base/byte_reader.hpp"
+#include "decode/framing.hpp"
+#include "decode/tunnel.hpp"
 
 namespace httpdiag::decode {
 namespace {
@@ -39,25 +41,43 @@ std::uint32_t next_hop_mtu(const IcmpError& error, std::uint32_t word) {
   return told ? word & 0xffffu : 0;
 }
 
-/// The datagram that the error is about, as far as its ports.
-std::optional<Skip> read_quote(std::span<const std::byte> quote, std::size_t wire_length,
-                               IcmpError& error) {
-  Datagram quoted;
-  const std::uint8_t version = error.v6 ? 6 : 4;
-  std::optional<Skip> skip = read_ip(quote, wire_length, version, Lengths::from_quote, quoted);
-  // Only the first piece of a fragmented datagram has the ports; in IPv6 further
-  // extension headers may stand before them.
+/// One datagram of the quote. Only the first piece of a fragmented one tells what it carries; in
+/// IPv6 further extension headers may stand before that.
+std::optional<Skip> read_quoted(const Frame& frame, Datagram& quoted) {
+  std::optional<Skip> skip =
+      read_ip(frame.datagram, frame.wire_length, frame.version, Lengths::from_quote, quoted);
   if (!skip && quoted.is_piece) {
     if (quoted.piece_offset != 0) return Skip::icmp_other;
-    if (version == 6) skip = skip_extensions(quoted);
+    if (quoted.version == 6) skip = skip_extensions(quoted);
   }
-  if (skip) return *skip == Skip::truncated_header ? skip : Skip::icmp_other;
-  if (quoted.protocol != kProtocolTcp) return Skip::icmp_other;
+  return skip;
+}
+
+/// The datagram that the error is about, as far as its ports.
+std::optional<Skip> read_quote(std::span<const std::byte> quote, std::size_t wire_length,
+                               const Tunnel& tunnel, IcmpError& error) {
+  Frame frame{.datagram = quote,
+              .wire_length = wire_length,
+              .vlan = 0,
+              .version = static_cast<std::uint8_t>(error.v6 ? 6 : 4),
+              .hints = {},
+              .tunnel = tunnel,
+              .quoted = true};
+  Datagram quoted;
+  for (int depth = 0;; ++depth) {
+    const std::optional<Skip> skip = read_quoted(frame, quoted);
+    if (skip) return *skip == Skip::truncated_header ? skip : Skip::icmp_other;
+    if (quoted.protocol == kProtocolTcp) break;
+    const bool inside = may_be_tunnel(quoted) && depth < kMaxNesting &&
+                        open_tunnel(quoted, frame).what == Opened::inside;
+    if (!inside) return Skip::icmp_other;
+  }
 
   ByteReader tcp{quoted.payload};
   if (!tcp.has(4)) return missing(quoted.payload_length, 4);
   error.source = {quoted.source, tcp.u16()};
   error.destination = {quoted.destination, tcp.u16()};
+  error.network = frame.tunnel.network;
   error.has_seq = tcp.has(4);
   if (error.has_seq) error.seq = tcp.u32();
   return std::nullopt;
@@ -65,7 +85,7 @@ std::optional<Skip> read_quote(std::span<const std::byte> quote, std::size_t wir
 
 }  // namespace
 
-std::optional<Skip> read_icmp(const Datagram& datagram, IcmpError& error) {
+std::optional<Skip> read_icmp(const Datagram& datagram, const Tunnel& tunnel, IcmpError& error) {
   error = IcmpError{};
   error.reporter = datagram.source;
   error.v6 = datagram.version == 6;
@@ -77,7 +97,7 @@ std::optional<Skip> read_icmp(const Datagram& datagram, IcmpError& error) {
   error.code = reader.u8();
   reader.skip(2);  // checksum
   error.mtu = next_hop_mtu(error, reader.u32());
-  return read_quote(reader.rest(), datagram.payload_length - kIcmpHeader, error);
+  return read_quote(reader.rest(), datagram.payload_length - kIcmpHeader, tunnel, error);
 }
 
 }  // namespace httpdiag::decode

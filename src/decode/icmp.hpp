@@ -10,7 +10,10 @@
 namespace httpdiag::decode {
 
 /// Fills everything in `error` but the packet, or says why not. Redirects are
-/// `icmp_other`: the segment they quote was forwarded (RFC 792), not refused.
-[[nodiscard]] std::optional<Skip> read_icmp(const Datagram& datagram, IcmpError& error);
+/// `icmp_other`: the segment they quote was forwarded (RFC 792), not refused. `tunnel` is the one
+/// that the error itself came in; the quote may be of a tunnel's packet, and counts as far as it
+/// reaches into it.
+[[nodiscard]] std::optional<Skip> read_icmp(const Datagram& datagram, const Tunnel& tunnel,
+                                            IcmpError& error);
 
 }  // namespace httpdiag::decode

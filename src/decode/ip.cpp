@@ -32,7 +32,8 @@ constexpr std::uint8_t kMobility = 135;  // RFC 6275
 constexpr std::uint8_t kHip = 139;       // RFC 7401
 constexpr std::uint8_t kShim6 = 140;     // RFC 5533
 
-constexpr bool is_extension(std::uint8_t protocol) {
+constexpr bool is_extension(std::uint8_t version, std::uint8_t protocol) {
+  if (version == 4) return protocol == kAuthentication;
   switch (protocol) {
     case kHopByHop:
     case kRouting:
@@ -109,7 +110,8 @@ std::optional<Skip> read_ipv4(std::span<const std::byte> bytes, std::size_t wire
   if (total_length < header_length) return Skip::malformed_ip;
   if (bytes.size() < header_length) return Skip::truncated_header;
   set_payload(datagram, bytes.subspan(header_length), total_length - header_length);
-  return std::nullopt;
+  const bool plain = datagram.protocol != kAuthentication || datagram.is_piece;
+  return plain ? std::nullopt : skip_extensions(datagram);
 }
 
 std::optional<Skip> read_ipv6(std::span<const std::byte> bytes, std::size_t wire_length,
@@ -160,7 +162,7 @@ std::optional<Skip> skip_extensions(Datagram& datagram) {
     datagram.payload = reader.rest();
     return std::nullopt;
   };
-  for (int headers = 0; is_extension(datagram.protocol); ++headers) {
+  for (int headers = 0; is_extension(datagram.version, datagram.protocol); ++headers) {
     if (headers == kMaxExtensions) return Skip::malformed_ip;
     const std::size_t wire_left = datagram.payload_length - reader.position();
     const std::uint8_t kind = datagram.protocol;
@@ -199,10 +201,44 @@ std::optional<Skip> read_ip(std::span<const std::byte> bytes, std::size_t wire_l
   return Skip::malformed_ip;
 }
 
+Sound sound_ip(std::span<const std::byte> bytes, std::size_t wire_length) {
+  if (bytes.empty()) return wire_length == 0 ? Sound::no : Sound::unknown;
+  const unsigned version = std::to_integer<unsigned>(bytes[0]) >> 4;
+  if (version != 4 && version != 6) return Sound::no;
+  const std::size_t fixed = version == 4 ? kIpv4Header : kIpv6Header;
+  if (wire_length < fixed) return Sound::no;
+  if (bytes.size() < fixed) return Sound::unknown;
+  ByteReader reader{bytes};
+  if (version == 6) {
+    reader.skip(4);
+    return kIpv6Header + reader.u16() <= wire_length ? Sound::yes : Sound::no;
+  }
+  const std::size_t header = (reader.u8() & 0x0fu) * std::size_t{4};
+  reader.skip(1);
+  const std::size_t total = reader.u16();
+  reader.skip(4);
+  const bool alive = reader.u8() != 0;
+  const bool fits = header >= kIpv4Header && total >= header && total <= wire_length;
+  return fits && alive ? Sound::yes : Sound::no;
+}
+
 bool may_carry_tcp(const Datagram& piece) {
-  if (piece.protocol == kProtocolTcp) return true;
-  if (piece.version == 4) return piece.protocol == kProtocolIcmp;
-  return piece.protocol == kProtocolIcmpv6 || is_extension(piece.protocol);
+  switch (piece.protocol) {
+    case kProtocolTcp:
+    case kProtocolUdp:
+    case kProtocolIpv4:
+    case kProtocolIpv6:
+    case kProtocolGre:
+    case kProtocolEtherIp:
+    case kProtocolMpls:
+      return true;
+    case kProtocolIcmp:
+      return piece.version == 4;
+    case kProtocolIcmpv6:
+      return piece.version == 6;
+    default:
+      return is_extension(piece.version, piece.protocol);
+  }
 }
 
 }  // namespace httpdiag::decode

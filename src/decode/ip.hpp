@@ -16,8 +16,14 @@
 namespace httpdiag::decode {
 
 inline constexpr std::uint8_t kProtocolIcmp = 1;
+inline constexpr std::uint8_t kProtocolIpv4 = 4;  // in IP: RFC 2003, RFC 2473
 inline constexpr std::uint8_t kProtocolTcp = 6;
+inline constexpr std::uint8_t kProtocolUdp = 17;
+inline constexpr std::uint8_t kProtocolIpv6 = 41;  // RFC 4213
+inline constexpr std::uint8_t kProtocolGre = 47;
 inline constexpr std::uint8_t kProtocolIcmpv6 = 58;
+inline constexpr std::uint8_t kProtocolEtherIp = 97;  // RFC 3378
+inline constexpr std::uint8_t kProtocolMpls = 137;    // RFC 4023
 
 /// One IP datagram, or a piece of one; borrowed from the packet.
 struct Datagram {
@@ -49,12 +55,17 @@ enum class Lengths : std::uint8_t { from_header, from_quote };
                                           std::uint8_t version, Lengths lengths,
                                           Datagram& datagram);
 
+/// Whether an IP header in its right mind begins here, where only a port number or a few bits say
+/// that there is one. `unknown`: not enough of it was captured.
+enum class Sound : std::uint8_t { no, yes, unknown };
+[[nodiscard]] Sound sound_ip(std::span<const std::byte> bytes, std::size_t wire_length);
+
 /// Steps over IPv6 extension headers at the start of `payload`, as far as the
-/// transport protocol or a fragment header. For a datagram put together from
-/// pieces; read_ip() has done it for the others.
+/// transport protocol or a fragment header; over an authentication header in IPv4 too. For a
+/// datagram put together from pieces; read_ip() has done it for the others.
 [[nodiscard]] std::optional<Skip> skip_extensions(Datagram& datagram);
 
-/// Whether a piece may belong to a datagram that we decode. Others are not kept.
+/// Whether a piece may belong to a datagram that we decode, tunnels included. Others are not kept.
 bool may_carry_tcp(const Datagram& piece);
 
 }  // namespace httpdiag::decode

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The link layer: finds where the IP datagram begins and how long the record
-// says it was. Knows nothing of what is inside the datagram.
+// says it was. Knows nothing of what is inside the datagram. docs/link-layers.md
+// says what is read and what is not.
 #pragma once
 
 #include <cstddef>
@@ -20,6 +21,8 @@ struct Frame {
   std::uint32_t vlan = 0;               // as Segment::vlan
   std::uint8_t version = 0;             // IP version named by the link; 0: the IP header decides
   Hints hints;                          // of a cooked capture: which way the packet went
+  Tunnel tunnel;                        // what the datagram is wrapped up in so far
+  bool quoted = false;  // in an ICMP error: cut short, whatever its headers say of lengths
 };
 
 /// What the capture says of the packet itself, as in a cooked header.

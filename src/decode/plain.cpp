@@ -53,6 +53,7 @@ bool read_plain(const Packet& packet, Segment& segment) {
   segment.ip_id = u16(ip + 4);
   segment.urgent = u16(tcp + 18);
   segment.vlan = 0;
+  segment.tunnel = {};
   segment.options = {tcp + kTcp, tcp_header - kTcp};
   segment.payload = {tcp + tcp_header, std::min(captured, length) - headers};
   segment.payload_length = static_cast<std::uint32_t>(length - headers);

@@ -8,8 +8,6 @@
 
 namespace httpdiag::decode {
 
-inline constexpr std::uint8_t kProtocolUdp = 17;
-
 /// Fills all but `packet`. `datagram.protocol` is UDP.
 [[nodiscard]] std::optional<Skip> read_udp(const Datagram& datagram, DnsDatagram& dns);
 

@@ -118,6 +118,8 @@ void write_exchange(JsonOut& json, std::uint32_t flow, const ExchangeReport& exc
   write_labels(json, exchange.labels);
   write_findings(json, exchange.findings);
   write_chain_id(json, exchange.chain);
+  json.key("found_in");
+  exchange.found_in.empty() ? json.value(nullptr) : json.value(exchange.found_in);
   json.end();
 }
 
@@ -142,6 +144,27 @@ void write_both(JsonOut& json, std::string_view key, const FlowReport& flow,
   json.key(key).object();
   json.field("client", flow.sides[index(Side::client)].*member);
   json.field("server", flow.sides[index(Side::server)].*member);
+  json.end();
+}
+
+/// One kind for both directions, with the number that either has; a VNI is the same in both.
+void write_tunnel(JsonOut& json, const FlowReport& flow) {
+  json.key("tunnel");
+  const auto& [client, server] = flow.tunnels;
+  const Tunnel& shown = client.kind != TunnelKind::none ? client : server;
+  if (shown.kind == TunnelKind::none) {
+    json.value(nullptr);
+    return;
+  }
+  const auto write_id = [&](const char* key, const Tunnel& tunnel) {
+    json.key(key);
+    tunnel.has_id ? json.value(tunnel.id) : json.value(nullptr);
+  };
+  json.object();
+  json.field("kind", name(shown.kind));
+  write_id("id", shown);
+  write_id("server_id", server);
+  json.field("depth", std::uint32_t{shown.depth});
   json.end();
 }
 
@@ -219,6 +242,7 @@ void write_flow_fields(JsonOut& json, const FlowReport& flow, const Options& opt
   } else {
     json.value(nullptr);
   }
+  write_tunnel(json, flow);
   json.key("server_name");
   flow.server_name.empty() ? json.value(nullptr) : json.value(flow.server_name);
   json.field("first_packet", flow.first.number);

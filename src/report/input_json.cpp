@@ -8,6 +8,7 @@ void write_ledger(JsonOut& json, const Ledger& ledger) {
   json.key("ledger").object();
   json.field("decoded", ledger.decoded);
   json.field("duplicates", ledger.duplicates);
+  json.field("filtered", ledger.filtered);
   json.key("skipped").object();
   for (std::size_t i = 0; i < kSkipCount; ++i) {
     if (ledger.skipped[i] != 0) json.field(name(static_cast<Skip>(i)), ledger.skipped[i]);

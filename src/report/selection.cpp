@@ -28,7 +28,42 @@ Severity worst_of(const std::vector<Finding>& findings, const Selection& selecti
   return worst;
 }
 
+/// Part of what is asked for: a label, and all that is asked of the exchange itself.
+bool wanted(const ExchangeReport& exchange, const FlowReport& flow, const Selection& selection) {
+  const bool labelled =
+      selection.labels.empty() || carries(exchange, selection) || carries(flow, selection);
+  return labelled && selection.asks_for(exchange);
+}
+
 }  // namespace
+
+std::optional<StatusRange> read_status(std::string_view text) {
+  if (text == "none") return StatusRange{0, 0};
+  if (text.size() != 3 || text[0] < '1' || text[0] > '9') return std::nullopt;
+  StatusRange range;
+  for (const char c : text) {
+    const bool any = c == 'x' || c == 'X';
+    if (!any && (c < '0' || c > '9')) return std::nullopt;
+    range.low = static_cast<std::uint16_t>(range.low * 10 + (any ? 0 : c - '0'));
+    range.high = static_cast<std::uint16_t>(range.high * 10 + (any ? 9 : c - '0'));
+  }
+  return range;
+}
+
+bool Selection::asks_for(const ExchangeReport& exchange) const {
+  const auto in_target = [&](const std::string& part) {
+    return exchange.request.target.find(part) != std::string::npos;
+  };
+  const std::uint16_t status = exchange.response ? exchange.response->status : std::uint16_t{0};
+  const auto in_range = [&](const StatusRange& range) {
+    return status >= range.low && status <= range.high;
+  };
+  return (uris.empty() || std::ranges::any_of(uris, in_target)) &&
+         (methods.empty() ||
+          std::ranges::find(methods, exchange.request.method) != methods.end()) &&
+         (statuses.empty() || std::ranges::any_of(statuses, in_range)) &&
+         (!found || !exchange.found_in.empty());
+}
 
 bool Selection::has(Label label) const {
   return std::find(labels.begin(), labels.end(), label) != labels.end();
@@ -36,6 +71,11 @@ bool Selection::has(Label label) const {
 
 bool Selection::covers(const FlowReport& flow_report) const {
   if (flow && *flow != flow_report.id) return false;
+  if (by_exchange()) {
+    return std::ranges::any_of(flow_report.exchanges, [&](const ExchangeReport& exchange) {
+      return wanted(exchange, flow_report, *this);
+    });
+  }
   if (labels.empty() || carries(flow_report, *this)) return true;
   return std::any_of(flow_report.exchanges.begin(), flow_report.exchanges.end(),
                      [&](const ExchangeReport& exchange) { return carries(exchange, *this); });
@@ -46,13 +86,21 @@ std::vector<const ExchangeReport*> Selection::exchanges(const FlowReport& flow_r
   std::vector<const ExchangeReport*> chosen;
   for (const ExchangeReport& exchange : flow_report.exchanges) {
     all.push_back(&exchange);
-    if (carries(exchange, *this)) chosen.push_back(&exchange);
+    const bool asked =
+        by_exchange() ? wanted(exchange, flow_report, *this) : carries(exchange, *this);
+    if (asked) chosen.push_back(&exchange);
   }
-  return chosen.empty() ? all : chosen;
+  return chosen.empty() && !by_exchange() ? all : chosen;
 }
 
 Severity Selection::worst(const FlowReport& flow_report) const {
   if (!covers(flow_report)) return Severity::ok;
+  if (by_exchange()) {
+    Severity worst = Severity::ok;
+    for (const ExchangeReport* exchange : exchanges(flow_report))
+      worst = std::max({worst, exchange->severity, worst_of(exchange->findings, *this)});
+    return worst;
+  }
   if (labels.empty()) return std::max(flow_report.worst, flow_report.severity);
   Severity worst = worst_of(flow_report.findings, *this);
   if (has(flow_report.label)) worst = std::max(worst, flow_report.severity);
@@ -65,7 +113,7 @@ Severity Selection::worst(const FlowReport& flow_report) const {
 
 Severity Selection::worst(const Report& report) const {
   Severity worst = worst_of(report.findings, *this);
-  if (!labels.empty() || flow) return worst;
+  if (!labels.empty() || flow || by_exchange()) return worst;
   for (const Delivery& delivery : report.deliveries.list) {
     worst = std::max(worst, delivery.severity);
   }

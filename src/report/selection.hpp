@@ -1,20 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which flows and exchanges a report is about: --flow, --label, and the cap on
-// healthy flows. One answer for all formats and for the exit status.
+// Which flows and exchanges a report is about: --flow, --label, what exchanges are asked for by
+// their content, and the cap on healthy flows. One answer for all formats and for the exit status.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "httpdiag/report.hpp"
 
 namespace httpdiag::report {
 
+/// A range of status codes; {0, 0} is no answer at all.
+struct StatusRange {
+  std::uint16_t low = 0, high = 0;
+};
+/// "404", "5xx" or "none".
+std::optional<StatusRange> read_status(std::string_view text);
+
 struct Selection {
   std::vector<Label>
       labels;  // empty: all; else those that carry one of them, as primary label or annotation
   std::optional<FlowId> flow;  // empty: all
+
+  // Of exchanges; each must hold, where any is asked for. Empty: any.
+  std::vector<std::string> uris;     // parts of the target
+  std::vector<std::string> methods;  // upper case
+  std::vector<StatusRange> statuses;
+  bool found = false;                // what the query was found in
+  std::vector<std::string> filters;  // all of the command line that restricts, as it was given
+
+  /// Whether exchanges are asked for by what they are, not by what is wrong with them.
+  bool by_exchange() const {
+    return !uris.empty() || !methods.empty() || !statuses.empty() || found;
+  }
+  bool asks_for(const ExchangeReport& exchange) const;
 
   bool has(Label label) const;
   bool covers(const FlowReport& flow_report) const;

@@ -46,6 +46,9 @@ void write_selection(JsonOut& json, const Options& options) {
     json.value(nullptr);
   }
   json.field("report.show_payload", options.show_payload);
+  json.key("report.filters").array();
+  for (const std::string& filter : options.selection.filters) json.value(filter);
+  json.end();
 }
 
 }  // namespace

@@ -52,6 +52,8 @@ std::string capture_text(const Report& report) {
   }
   if (report.ledger.duplicates != 0)
     text += fmt::format("; {} captured twice", report.ledger.duplicates);
+  if (report.ledger.filtered != 0)
+    text += fmt::format("; {} left out by filters", report.ledger.filtered);
   std::string skipped;
   for (std::size_t i = 0; i < kSkipCount; ++i) {
     if (report.ledger.skipped[i] == 0) continue;
@@ -107,6 +109,8 @@ class TextWriter final : public Writer {
     if (!is_healthy(flow)) ++problems_;
     if (options_.selection.flow) {
       in_full_ = flow;
+    } else if (options_.selection.by_exchange()) {
+      list_exchanges(flow);
     } else if (options_.all_flows) {
       lines_.add(flow.id, line_of(flow));
     } else if (!is_healthy(flow) || !options_.selection.labels.empty()) {
@@ -127,8 +131,10 @@ class TextWriter final : public Writer {
       if (in_full_) {
         show_flow_in_full(page_, *in_full_, options_, report.input);
       } else {
-        page_.line(0, Ink::plain, "The flow carries none of the labels asked for.");
+        page_.line(0, Ink::plain, "Nothing in the flow is as asked for.");
       }
+    } else if (options_.selection.by_exchange()) {
+      show_exchanges();
     } else {
       show_problems(report);
     }
@@ -141,6 +147,28 @@ class TextWriter final : public Writer {
     return why.exchange == 0 ? fmt::format("flow {}", flow)
                              : fmt::format("exchange {}.{}", flow, why.exchange);
   }
+  void list_exchanges(const FlowReport& flow) {
+    Page lines{options_.colour};
+    for (const ExchangeReport* exchange : options_.selection.exchanges(flow)) {
+      list_exchange(lines, flow, *exchange, options_.show_payload);
+      ++exchanges_;
+    }
+    lines_.add(flow.id, lines.take());
+  }
+
+  void show_exchanges() {
+    if (exchanges_ == 0) {
+      page_.line(0, Ink::plain, "No exchange is as asked for.");
+      return;
+    }
+    page_.blank();
+    page_.line(0, Ink::bold, "Exchanges asked for", std::to_string(exchanges_));
+    out_.write(page_.take());
+    lines_.for_each([&](std::string_view line) { out_.write(line); });
+    page_.blank();
+    page_.line(0, Ink::dim, "More: analyze with --flow N, --format json");
+  }
+
   std::string line_of(const FlowReport& flow) const {
     Page line{options_.colour};
     line.line(0, ink_of(std::max(flow.worst, flow.severity)), mark(flow), flow_line(flow));
@@ -298,6 +326,7 @@ class TextWriter final : public Writer {
                         : fmt::format("flow {}", static_cast<std::uint32_t>(flow.id)),
                     route(flow), clock(at)));
     show_translation(page_, flow);
+    show_tunnel(page_, flow);
     if (exchange != nullptr) show_exchange(page_, *exchange, options_.show_payload);
     if (finding == findings.end()) return;
     explain_finding(page_, *finding, flow, exchange, input);
@@ -346,6 +375,7 @@ class TextWriter final : public Writer {
   std::map<FlowId, std::string> first_lines_;  // else the first few
   std::uint64_t listed_ = 0;                   // and how many there were
   std::uint64_t covered_ = 0;                  // flows that the report is about
+  std::uint64_t exchanges_ = 0;                // asked for
   std::uint64_t problems_ = 0;                 // of these: with a warning or an error
   std::optional<FlowReport> in_full_;          // with --flow
 };

@@ -250,6 +250,31 @@ void show_translation(Page& page, const FlowReport& flow) {
                    to_string(flow.translated->server)));
 }
 
+namespace {
+
+std::string tunnel_text(const Tunnel& tunnel) {
+  std::string text{name(tunnel.kind)};
+  if (tunnel.has_id) text += fmt::format(" {}", tunnel.id);
+  if (tunnel.depth > 1) text += fmt::format(", the innermost of {}", tunnel.depth);
+  return text;
+}
+
+}  // namespace
+
+void show_tunnel(Page& page, const FlowReport& flow) {
+  const auto& [client, server] = flow.tunnels;
+  const bool forth = client.kind != TunnelKind::none;
+  const bool back = server.kind != TunnelKind::none;
+  if (!forth && !back) return;
+  std::string text = tunnel_text(forth ? client : server);
+  if (forth && back && tunnel_text(client) != tunnel_text(server)) {
+    text += fmt::format("; from the server {}", tunnel_text(server));
+  } else if (forth != back) {
+    text += forth ? "; packets of the client only" : "; packets of the server only";
+  }
+  item(page, "Tunnel", text);
+}
+
 void explain_finding(Page& page, const Finding& finding, const FlowReport& flow,
                      const ExchangeReport* exchange, const CaptureSummary* input) {
   ladder(page, finding.evidence, input);
@@ -289,6 +314,23 @@ void show_exchange(Page& page, const ExchangeReport& exchange, bool show_payload
   }
 }
 
+void list_exchange(Page& page, const FlowReport& flow, const ExchangeReport& exchange,
+                   bool show_payload) {
+  const RequestReport& request = exchange.request;
+  const std::string target = show_payload ? request.target : redact_target(request.target);
+  const PacketNumber last = std::max(
+      request.last.number, exchange.response ? exchange.response->last.number : PacketNumber{0});
+  page.line(
+      0, ink_of(exchange.severity),
+      fmt::format("{}.{}", static_cast<std::uint32_t>(flow.id), exchange.index),
+      fmt::format(
+          "{} {}, {}, {}, packets {} to {}{}",
+          request.method.empty() ? "(method not seen)" : request.method, target,
+          exchange.response ? std::to_string(exchange.response->status) : std::string{"no answer"},
+          info(exchange.label).id, request.first.number, last,
+          exchange.found_in.empty() ? "" : fmt::format(", found in {}", exchange.found_in)));
+}
+
 void show_flow_in_full(Page& page, const FlowReport& flow, const Options& options,
                        const CaptureSummary* input) {
   page.line(0, Ink::bold, fmt::format("Flow {}", static_cast<std::uint32_t>(flow.id)), route(flow));
@@ -306,6 +348,7 @@ void show_flow_in_full(Page& page, const FlowReport& flow, const Options& option
   side_line(page, "Server", flow.sides[index(Side::server)]);
   item(page, "TLS", tls_text(flow));
   show_translation(page, flow);
+  show_tunnel(page, flow);
   if (flow.duplicates != 0)
     item(page, "Copies", base::count(flow.duplicates, "packet") + " captured twice");
   for (const OddityReport& odd : flow.oddities) item(page, "Odd", words(odd));

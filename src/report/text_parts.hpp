@@ -24,6 +24,10 @@ std::string flow_line(const FlowReport& flow);
 
 /// The other name of a flow whose addresses the capturing host translates.
 void show_translation(Page& page, const FlowReport& flow);
+void show_tunnel(Page& page, const FlowReport& flow);
+/// One line: which exchange, what it was, what became of it, where a query was found in it.
+void list_exchange(Page& page, const FlowReport& flow, const ExchangeReport& exchange,
+                   bool show_payload);
 /// One finding explained: ladder, meaning, fault, delivery, retry, symptoms,
 /// remedy. `exchange` is null for a finding about the flow as a whole; `input` may be null.
 void explain_finding(Page& page, const Finding& finding, const FlowReport& flow,

@@ -130,6 +130,8 @@ class Engine::Impl {
   base::StableArray<Account> accounts_;  // FlowRecord::rules_slot is the index + 1
   std::vector<std::uint32_t> free_;
   std::uint64_t healthy_shown_ = 0;
+  static constexpr std::uint64_t kMostFound = 10000;  // exchanges, of those that a query asks for
+  std::uint64_t found_shown_ = 0;
   std::set<Endpoint> tls_servers_;
   std::uint64_t waiting_bodies_bytes_ = 0;  // of requests of undecided exchanges
 };
@@ -172,7 +174,8 @@ void Engine::Impl::on_exchange(const FlowRecord& flow, Exchange& exchange, bool 
     return;
   }
   const bool listed = healthy_shown_ < settings_.limits.max_healthy_exchanges;
-  const bool ordinary = settings_.own_rules.empty() && !asked_why(flow, exchange.index);
+  const bool ordinary =
+      settings_.own_rules.empty() && !asked_why(flow, exchange.index) && exchange.found_in.empty();
   if (settled && !listed && ordinary && plainly_ok(exchange, settings_.thresholds)) {
     own.last_response_end = exchange.response->last;
     ++own.omitted;
@@ -214,11 +217,14 @@ void Engine::Impl::judge_one(Account& own, const Exchange& exchange, const FlowF
   tally_.count_exchange(judged.label, judged.findings, judged.labels);
   patterns_.on_exchange(own.server, judged);
   const bool healthy = worst_of(judged.findings) <= Severity::info;
-  if (healthy && healthy_shown_ >= settings_.limits.max_healthy_exchanges) {
+  const bool asked_for = !judged.found_in.empty() && found_shown_ < kMostFound;
+  if (asked_for) {
+    ++found_shown_;
+  } else if (healthy && healthy_shown_ >= settings_.limits.max_healthy_exchanges) {
     ++own.omitted;
     return;
   }
-  if (!healthy && own.shown.size() >= settings_.limits.max_exchanges_per_flow) {
+  if (!healthy && !asked_for && own.shown.size() >= settings_.limits.max_exchanges_per_flow) {
     Unshown& unshown = strays(own).unshown[judged.label];
     unshown.severity = std::max(unshown.severity, judged.severity);
     ++unshown.count;
@@ -261,6 +267,7 @@ FlowReport Engine::Impl::describe(const FlowRecord& flow, Account& own) const {
                          .client = flow.trouble().translated_client,
                          .server = flow.trouble().translated_server};
   }
+  report.tunnels = flow.trouble().tunnels;
   report.first = flow.first;
   report.last = flow.last;
   report.history = flow.history.data();

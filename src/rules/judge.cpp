@@ -183,6 +183,7 @@ ExchangeReport judge(const Exchange& x, const FlowFacts& flow, const Settings& s
   const ExchangeFacts facts = measure(x, flow, limits);
   ExchangeReport report;
   report.index = x.index;
+  report.found_in = x.found_in;
   auto [used, primary] = first_of(exchange_primaries(), facts, settings);
   // Whether it may be sent again depends on what was delivered, whoever names the problem.
   report.retry = retry_for(primary ? primary->label : Label::ok, facts);

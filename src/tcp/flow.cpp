@@ -78,6 +78,7 @@ void Flow::swap_roles() {
   std::swap(record.client, record.server);
   std::swap(record.sides[0], record.sides[1]);
   std::swap(halves_[0], halves_[1]);
+  if (record.trouble_ptr) std::swap(record.trouble_ptr->tunnels[0], record.trouble_ptr->tunnels[1]);
   record.syn_clock = record.fin_clock = 0;  // the client's
   for (char& c : record.history) {
     if (c >= 'A' && c <= 'Z') {
@@ -134,6 +135,9 @@ void Flow::on_duplicate(const Segment& segment, PacketRef original) {
   // Every router on the way takes one off.
   const SideRecord& sender =
       record.side(segment.source == record.client ? Side::client : Side::server);
+  if (segment.tunnel.kind != TunnelKind::none) {
+    note_tunnel(segment.source == record.client ? Side::client : Side::server, segment.tunnel);
+  }
   const int step = int{sender.ttl} - int{segment.ttl};
   if (sender.ttl != 0 && (step == 1 || step == -1)) {
     if (!rare.forwarded) rare.forwarded = segment.packet;

@@ -97,6 +97,11 @@ class Flow {
     trouble().translated_client = client;
     trouble().translated_server = server;
   }
+  /// `from`'s packets come in a tunnel.
+  void note_tunnel(Side from, const Tunnel& tunnel) {
+    Tunnel& known = trouble().tunnels[index(from)];
+    if (known.kind == TunnelKind::none) known = tunnel;
+  }
   /// This refused attempt was replaced by another (RFC 8305).
   void note_fallback(FlowId other) { trouble().fallback = other; }
 

@@ -55,8 +55,8 @@ void FlowStore::supersede(Handle attempt_handle, Handle flow_handle) {
 void FlowStore::take_out(Handle handle) {
   const std::uint32_t hash = hash_of(handle);
   const Handle older = previous_of(handle);
-  const auto [client, server] = ends_of(handle);
-  const Handle newest = find(hash, client, server).handle;
+  const auto [client, server, network] = ends_of(handle);
+  const Handle newest = find(hash, client, server, network).handle;
   if (newest == handle) {
     if (older != kNoHandle) {
       table_.replace(hash, handle, older);

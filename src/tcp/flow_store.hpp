@@ -48,6 +48,7 @@ struct Attempt {
   std::int8_t window_scale = -1;
   std::uint8_t ttl = 0;
   Hints hints;
+  Tunnel tunnel;
 };
 static_assert(sizeof(Attempt) <= 192, "a SYN flood is paid in Attempts");
 
@@ -80,10 +81,13 @@ class FlowStore {
     Handle handle;  // the newest incarnation of the tuple, or kNoHandle
     Side from;      // whose segments have the tuple in this direction
   };
-  Found find(std::uint32_t hash, const Endpoint& source, const Endpoint& destination) {
+  Found find(std::uint32_t hash, const Endpoint& source, const Endpoint& destination,
+             std::uint32_t network) {
     bool reverse = false;
     const Handle handle = table_.find(hash, [&](Handle candidate) {
-      const auto [client, server] = ends_of(candidate);
+      const auto [client, server, in] = ends_of(candidate);
+      if (in != network) [[unlikely]]
+        return false;
       reverse = !(same(source, client) && same(destination, server));
       return !reverse || (same(source, server) && same(destination, client));
     });
@@ -144,11 +148,15 @@ class FlowStore {
   struct Ends {
     const Endpoint& client;
     const Endpoint& server;
+    std::uint32_t network;
   };
   Ends ends_of(Handle handle) {
-    if (is_attempt(handle)) return {attempt(handle).client, attempt(handle).server};
+    if (is_attempt(handle)) {
+      const Attempt& a = attempt(handle);
+      return {a.client, a.server, a.tunnel.network};
+    }
     const FlowRecord& record = slot(handle).flow.record;
-    return {record.client, record.server};
+    return {record.client, record.server, record.network};
   }
   /// Without branches: one comparison of the whole instead of three.
   static bool same(const Endpoint& a, const Endpoint& b) {

@@ -40,7 +40,8 @@ class Tracker::Impl {
         flow_sink_{flows},
         duplicates_{settings.thresholds},
         fallbacks_{settings.thresholds.happy_eyeballs},
-        translations_{settings.thresholds.dedup_window},
+        translations_{settings.thresholds.dedup_window,
+                      settings.thresholds.dedup_window_other_vlan},
         context_{.settings = settings, .streams = streams, .recent = {}, .held_bytes = 0},
         seed_{std::random_device{}()} {}  // decides slots only, never an order of output
 
@@ -82,7 +83,9 @@ class Tracker::Impl {
   void on_unexpected(const Arrival& arrival, Handle handle);
   bool on_copy(const Segment& segment, Handle handle, PacketRef original);
   bool on_stranger(const Segment& segment);
-  void note_translation(const Segment& syn, const Tuple& original);
+  void on_known(const Arrival& arrival, Handle handle, Side from);
+  void note_translation(const Segment& segment, const Tuple& original);
+  Handle find(const Endpoint& source, const Endpoint& destination, std::uint32_t network);
   bool answered_between(const Segment& segment, Handle handle, PacketRef original);
   Handle home_of(const Segment& segment, std::uint32_t hash, Handle newest);
   bool of_predecessor(const Segment& segment, const Attempt& a);
@@ -132,8 +135,9 @@ void Tracker::Impl::set_clock(Timestamp time) {
 
 void Tracker::Impl::announce(Arrival& arrival) const {
   const Segment& segment = arrival.segment;
-  const std::uint64_t from = hash_endpoint(segment.source, seed_);
-  const std::uint64_t to = hash_endpoint(segment.destination, seed_);
+  const std::uint64_t seed = seed_ ^ segment.tunnel.network;
+  const std::uint64_t from = hash_endpoint(segment.source, seed);
+  const std::uint64_t to = hash_endpoint(segment.destination, seed);
   arrival.tuple_hash = tuple_hash(from, to);
   store_.prefetch(arrival.tuple_hash);
   arrival.content = segment.payload.empty() ? 0 : base::content_sum(segment.payload);
@@ -152,8 +156,15 @@ void Tracker::Impl::announce(Arrival& arrival) const {
 void Tracker::Impl::on_segment(const Arrival& arrival) {
   const Segment& segment = arrival.segment;
   advance_clock(segment.packet.time);
-  const auto [handle, from] = store_.find(arrival.tuple_hash, segment.source, segment.destination);
+  const auto [handle, from] =
+      store_.find(arrival.tuple_hash, segment.source, segment.destination, segment.tunnel.network);
   if (handle == kNoHandle && on_stranger(segment)) return;
+  on_known(arrival, handle, from);
+}
+
+/// What its tuple leads to is `handle`, or nothing.
+inline void Tracker::Impl::on_known(const Arrival& arrival, Handle handle, Side from) {
+  const Segment& segment = arrival.segment;
   if (arrival.fingerprint != 0) {
     const PacketRef original =
         duplicates_.find_or_remember(segment, arrival.fingerprint, arrival.copies_at);
@@ -174,28 +185,44 @@ void Tracker::Impl::on_segment(const Arrival& arrival) {
 
 /// A segment of no known tuple. True: it is one of a known flow behind translated addresses.
 bool Tracker::Impl::on_stranger(const Segment& segment) {
-  if (plain_syn(segment)) {
-    const auto original = translations_.find_original(segment);
+  Arrival arrival{.segment = segment};
+  Segment& renamed = arrival.segment;
+  const auto translate = [&] {
+    return translations_.translate(renamed.source, renamed.destination, renamed.tunnel.network);
+  };
+  const bool syn = plain_syn(segment);
+  if (syn || !translate()) {
+    const auto original =
+        syn ? translations_.find_original(segment) : translations_.find_twin(segment);
     if (!original) return false;
     note_translation(segment, *original);
-  } else if (!translations_.any()) {
-    return false;
+    if (!translate()) return false;
   }
-  Arrival arrival{.segment = segment};
-  if (!translations_.translate(arrival.segment.source, arrival.segment.destination)) return false;
   announce(arrival);
-  on_segment(arrival);
+  // Once: two tuples may be names of each other, where one was used again.
+  const auto [handle, from] =
+      store_.find(arrival.tuple_hash, renamed.source, renamed.destination, renamed.tunnel.network);
+  on_known(arrival, handle, from);
   return true;
 }
 
-void Tracker::Impl::note_translation(const Segment& syn, const Tuple& original) {
-  const std::uint32_t hash =
-      tuple_hash(hash_endpoint(original.client, seed_), hash_endpoint(original.server, seed_));
-  Handle handle = store_.find(hash, original.client, original.server).handle;
+/// `original` is in the direction of `segment`.
+void Tracker::Impl::note_translation(const Segment& segment, const Tuple& original) {
+  Handle handle = find(original.client, original.server, original.network);
   if (handle == kNoHandle) return;
-  translations_.add(syn, original);
+  const Tuple tuple{segment.source, segment.destination, segment.tunnel.network};
+  translations_.add(tuple, segment.seq, original);
+  if (tuple.same_ends(original)) return;  // it differs in its tunnel alone
   if (FlowStore::is_attempt(handle)) handle = promote(handle);
-  store_.slot(handle).flow.note_translation(syn.source, syn.destination);
+  store_.slot(handle).flow.note_translation(segment.source, segment.destination);
+}
+
+Handle Tracker::Impl::find(const Endpoint& source, const Endpoint& destination,
+                           std::uint32_t network) {
+  const std::uint64_t seed = seed_ ^ network;
+  const std::uint32_t hash =
+      tuple_hash(hash_endpoint(source, seed), hash_endpoint(destination, seed));
+  return store_.find(hash, source, destination, network).handle;
 }
 
 /// `newest` is the one that its tuple leads to.
@@ -318,7 +345,9 @@ void Tracker::Impl::hand_over(Handle handle, std::uint64_t content, const Segmen
     if (role && *role != sender(segment, flow.record)) flow.swap_roles();
   }
   const bool was_open = !flow.record.c().trouble().rst && !flow.record.s().trouble().rst;
-  flow.on_segment(context_, segment, sender(segment, flow.record), content);
+  const Side from = sender(segment, flow.record);
+  flow.on_segment(context_, segment, from, content);
+  if (segment.tunnel.kind != TunnelKind::none) flow.note_tunnel(from, segment.tunnel);
   if (flow.record.handshake_ack == segment.packet) {
     fallbacks_.on_connected(flow.record.id, [&](Handle refused) {
       store_.slot(refused).flow.note_fallback(flow.record.id);
@@ -369,6 +398,7 @@ Handle Tracker::Impl::open_attempt(const Segment& segment, std::uint32_t hash) {
   a.window_scale = segment.window_scale;
   a.ttl = segment.ttl;
   a.hints = segment.hints;
+  a.tunnel = segment.tunnel;
   a.clock = timestamp_of(segment).value_or(0);
   return handle;
 }
@@ -379,6 +409,7 @@ Handle Tracker::Impl::open_flow(const Segment& segment, std::uint32_t hash) {
   FlowRecord& record = s.flow.record;
   s.last_seen = clock();
   record.id = FlowId{++last_id_};
+  record.network = segment.tunnel.network;
   const bool syn = segment.flags.has(TcpFlags::syn);
   const bool from_server =
       syn ? segment.flags.has(TcpFlags::ack) : segment.source.port < segment.destination.port;
@@ -409,6 +440,8 @@ FlowRecord& Tracker::Impl::fill_from(const Attempt& a, Flow& flow) {
   record.client = a.client;
   record.server = a.server;
   record.oddities = a.oddities;
+  record.network = a.tunnel.network;
+  if (a.tunnel.kind != TunnelKind::none) flow.note_tunnel(Side::client, a.tunnel);
   flow.on_segment(context_, syn, Side::client, 0);
   for (std::uint16_t i = 1; i < a.syns; ++i) {
     if (a.times && i < kMaxSynTimes) syn.packet = (*a.times)[i];
@@ -434,10 +467,9 @@ Handle Tracker::Impl::promote(Handle attempt_handle) {
 void Tracker::Impl::on_icmp_error(const IcmpError& error) {
   advance_clock(error.packet.time);
   Endpoint source = error.source, destination = error.destination;
-  if (translations_.any()) translations_.translate(source, destination);
-  const std::uint32_t hash =
-      tuple_hash(hash_endpoint(source, seed_), hash_endpoint(destination, seed_));
-  Handle handle = store_.find(hash, source, destination).handle;
+  std::uint32_t network = error.network;
+  if (translations_.any()) translations_.translate(source, destination, network);
+  Handle handle = find(source, destination, network);
   if (handle == kNoHandle) {
     ++ledger_.skipped[static_cast<std::size_t>(Skip::unrelated_icmp)];
     return;

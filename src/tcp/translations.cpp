@@ -4,62 +4,116 @@
 #include <utility>
 
 namespace httpdiag::tcp {
+namespace {
+
+bool within(Timestamp a, Timestamp b, Duration window) {
+  const Duration age = a - b;
+  return age <= window && age >= -window;
+}
+
+Tuple tuple_of(const Segment& segment) {
+  return {segment.source, segment.destination, segment.tunnel.network};
+}
+
+}  // namespace
+
+Translations::Syn Translations::described(const Segment& segment) {
+  return {.tuple = tuple_of(segment),
+          .time = segment.packet.time,
+          .seq = segment.seq,
+          .payload_length = segment.payload_length,
+          .ip_id = segment.ip_id,
+          .window = segment.window,
+          .window_scale = segment.window_scale,
+          .flags = segment.flags.bits};
+}
+
+// A packet outside of tunnels, or in one that names no network, and the same in a network: nothing
+// but the host that wrapped it up knows both. Two networks are two, whatever they hold: tests of
+// overlapping addresses replay the same packets in each.
+bool Translations::same_but_for_tunnel(const Syn& known, const Syn& seen) const {
+  return known.tuple.same_ends(seen.tuple) && known.tuple.network != seen.tuple.network &&
+         (known.tuple.network == 0 || seen.tuple.network == 0) && known.seq == seen.seq &&
+         known.ip_id == seen.ip_id && known.window == seen.window &&
+         known.window_scale == seen.window_scale && known.flags == seen.flags &&
+         known.payload_length == seen.payload_length &&
+         within(seen.time, known.time, tunnel_window_);
+}
 
 // Linux's and every other NAT leaves sequence number, IP id, window and its scale as they are; it
 // may clamp the MSS. Scanners send SYNs with one sequence number to many ports, each with an id of
 // its own, and without an id there is nothing to go by. One end keeps its port: the client's by
 // source NAT where it can, always by destination NAT; the server's by source NAT.
 std::optional<Tuple> Translations::find_original(const Segment& syn) {
-  const Tuple tuple{syn.source, syn.destination};
+  const Syn seen = described(syn);
+  const Tuple& tuple = seen.tuple;
   if (const auto name = names_.find(tuple); name != names_.end()) {
     if (name->second.isn == syn.seq) return name->second.original;
     names_.erase(name);
   }
-  if (syn.ip_id == 0) return std::nullopt;
-  const Syn& known = syns_[syn.seq % kSyns];
-  const Duration age = syn.packet.time - known.time;
-  const bool same_packet = known.seq == syn.seq && known.ip_id == syn.ip_id &&
-                           known.window == syn.window && known.window_scale == syn.window_scale &&
-                           age <= window_ && age >= -window_;
+  Syn& known = syns_[syn.seq % kSyns];
+  if (same_but_for_tunnel(known, seen)) return known.tuple;
+  // Nodes of container networks translate first and wrap up then.
+  const bool one_network =
+      known.tuple.network == tuple.network || known.tuple.network == 0 || tuple.network == 0;
+  const bool same_packet = syn.ip_id != 0 && one_network && known.seq == syn.seq &&
+                           known.ip_id == syn.ip_id && known.window == syn.window &&
+                           known.window_scale == syn.window_scale &&
+                           within(syn.packet.time, known.time, window_);
   if (same_packet && known.tuple != tuple) {
     const bool shares_an_end =
         known.tuple.client.port == tuple.client.port || known.tuple.server == tuple.server;
     const bool reversed = known.tuple.client == tuple.server;
     if (shares_an_end && !reversed) return known.tuple;
   }
-  remember(syn);
+  known = seen;
   return std::nullopt;
 }
 
-void Translations::remember(const Segment& syn) {
-  syns_[syn.seq % kSyns] = {{syn.source, syn.destination},
-                            syn.packet.time,
-                            syn.seq,
-                            syn.ip_id,
-                            syn.window,
-                            syn.window_scale};
+void Translations::remember(const Segment& syn) { syns_[syn.seq % kSyns] = described(syn); }
+
+std::optional<Tuple> Translations::find_twin(const Segment& stranger) {
+  const Syn seen = described(stranger);
+  // A capture that began in the middle of the connection: the first packet of it, in and outside.
+  Syn& known = syns_[stranger.seq % kSyns];
+  if (same_but_for_tunnel(known, seen)) return known.tuple;
+  // The answer to a SYN that took another way: each end may number its tunnels as it likes, and a
+  // balancer's servers answer past the tunnel that their requests came in.
+  if (stranger.flags.has(TcpFlags::syn) && stranger.flags.has(TcpFlags::ack)) {
+    constexpr Duration kPatience = std::chrono::seconds{60};
+    const Syn& asked = syns_[(stranger.ack - 1) % kSyns];
+    const bool answers = asked.seq == stranger.ack - 1 && asked.flags == TcpFlags::syn &&
+                         asked.tuple.reversed().same_ends(seen.tuple) &&
+                         asked.tuple.network != seen.tuple.network &&
+                         within(seen.time, asked.time, kPatience);
+    if (answers) return asked.tuple.reversed();
+  }
+  known = seen;
+  return std::nullopt;
 }
 
-void Translations::add(const Segment& syn, const Tuple& original) {
-  const Tuple other{syn.source, syn.destination};
-  if (!names_.insert_or_assign(other, Name{original, syn.seq}).second) return;
-  order_.push_back(other);
+void Translations::add(const Tuple& tuple, std::uint32_t isn, const Tuple& original) {
+  if (!names_.insert_or_assign(tuple, Name{original, isn}).second) return;
+  order_.push_back(tuple);
   if (order_.size() <= kNames) return;
   names_.erase(order_.front());
   order_.pop_front();
 }
 
-bool Translations::translate(Endpoint& source, Endpoint& destination) const {
-  const auto forth = names_.find({source, destination});
-  if (forth != names_.end()) {
+bool Translations::translate(Endpoint& source, Endpoint& destination,
+                             std::uint32_t& network) const {
+  const Tuple tuple{source, destination, network};
+  if (const auto forth = names_.find(tuple); forth != names_.end()) {
     source = forth->second.original.client;
     destination = forth->second.original.server;
+    network = forth->second.original.network;
     return true;
   }
-  const auto back = names_.find({destination, source});
+  const auto back = names_.find(tuple.reversed());
   if (back == names_.end()) return false;
   source = back->second.original.server;
   destination = back->second.original.client;
+  network = back->second.original.network;
   return true;
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// A host that translates addresses (NAT) records each packet twice on its devices,
-// once with either addresses. The two tuples are one connection: its SYN, with the
-// same sequence number and IP id, is recorded again at once from or to another
-// endpoint.
+// One connection under two names. A host that translates addresses (NAT) records each
+// packet twice on its devices, once with either addresses: the SYN, with the same
+// sequence number and IP id, is recorded again at once from or to another endpoint.
+// A host that puts packets into a tunnel records them inside and outside of it. And
+// either direction of a connection may take a tunnel of its own, or none.
 #pragma once
 
 #include <array>
@@ -17,14 +18,24 @@ namespace httpdiag::tcp {
 
 struct Tuple {
   Endpoint client, server;
+  std::uint32_t network = 0;  // as Tunnel::network
+
+  Tuple reversed() const { return {server, client, network}; }
+  bool same_ends(const Tuple& other) const {
+    return client == other.client && server == other.server;
+  }
   bool operator==(const Tuple&) const = default;
 };
 
-/// Remembers the last SYNs, and the tuples that are another name of one. Both are bounded: beyond
-/// that the oldest are forgotten, and what follows of them is a flow that began before the capture.
+/// Remembers the last SYNs and other beginnings, and the tuples that are another name of one. Both
+/// are bounded: beyond that the oldest are forgotten, and what follows of them is a flow that began
+/// before the capture.
 class Translations {
  public:
-  explicit Translations(Duration window) : window_{window} {}
+  /// Within `window`, a packet with other addresses is a copy; within `tunnel_window`, one in a
+  /// tunnel.
+  Translations(Duration window, Duration tunnel_window)
+      : window_{window}, tunnel_window_{tunnel_window} {}
 
   bool any() const { return !names_.empty(); }
 
@@ -33,11 +44,14 @@ class Translations {
   std::optional<Tuple> find_original(const Segment& syn);
   /// A SYN of a tuple that is known: it may have been repeated before its copy is seen.
   void remember(const Segment& syn);
-  /// The tuple of `syn` is another name of `original`.
-  void add(const Segment& syn, const Tuple& original);
-  /// Puts the original's addresses into a segment or an ICMP error between other ones. False: it
-  /// is between no such.
-  bool translate(Endpoint& source, Endpoint& destination) const;
+  /// The same for another segment of no known tuple; as `stranger` has it, from client to server.
+  std::optional<Tuple> find_twin(const Segment& stranger);
+  /// `tuple` is another name of `original`, in the same direction; `isn` tells its SYN from that
+  /// of the next one with these ports.
+  void add(const Tuple& tuple, std::uint32_t isn, const Tuple& original);
+  /// Puts the original's addresses and network into those of a segment or an ICMP error between
+  /// other ones. False: it is between no such.
+  bool translate(Endpoint& source, Endpoint& destination, std::uint32_t& network) const;
 
  private:
   static constexpr std::size_t kSyns = 1024;
@@ -47,16 +61,21 @@ class Translations {
     Tuple tuple;
     Timestamp time{};
     std::uint32_t seq = 0;
+    std::uint32_t payload_length = 0;
     std::uint16_t ip_id = 0, window = 0;
     std::int8_t window_scale = -1;
+    std::uint8_t flags = 0;
   };
+  static Syn described(const Segment& segment);
+  bool same_but_for_tunnel(const Syn& known, const Syn& seen) const;
+
   struct Hash {
     std::size_t operator()(const Tuple& tuple) const {
-      return mix(hash_endpoint(tuple.client, 0), hash_endpoint(tuple.server, 1));
+      return mix(hash_endpoint(tuple.client, tuple.network), hash_endpoint(tuple.server, 1));
     }
   };
 
-  Duration window_;
+  Duration window_, tunnel_window_;
   std::array<Syn, kSyns> syns_{};  // by sequence number
   struct Name {
     Tuple original;

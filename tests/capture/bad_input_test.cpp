@@ -116,12 +116,12 @@ TEST_F(BadInput, ACaptureCutInsideItsFileHeader) {
 }
 
 TEST_F(BadInput, LinkTypesThatNothingCanBeDecodedFrom) {
-  EXPECT_EQ(refusal(pcap_header({.link = 127}) + pcap_record("abc")),
-            "FILE: link type IEEE802_11_RADIO (127) is not supported");
+  EXPECT_EQ(refusal(pcap_header({.link = 143}) + pcap_record("abc")),
+            "FILE: link type DOCSIS (143) is not supported");
   EXPECT_EQ(refusal(pcap_header({.link = 60000})),
             "FILE: link type number (60000) is not supported");
-  EXPECT_EQ(refusal(section_header() + interface(127)),
-            "FILE: link type IEEE802_11_RADIO (127) is not supported");
+  EXPECT_EQ(refusal(section_header() + interface(143)),
+            "FILE: link type DOCSIS (143) is not supported");
 }
 
 TEST_F(BadInput, ACompressedFileThatHoldsNoCapture) {

@@ -71,12 +71,12 @@ TEST_F(PcapngSource, AnInterfaceOfASectionBeforeIsUnknown) {
 
 TEST_F(PcapngSource, PacketsOfALinkTypeThatIsNotReadAreCountedByItsName) {
   const auto source =
-      whole(section_header() + interface(1) + interface(105) + enhanced_packet("abc", 1, 0) +
+      whole(section_header() + interface(1) + interface(143) + enhanced_packet("abc", 1, 0) +
             enhanced_packet("def", 2, 1) + enhanced_packet("ghi", 3, 1));
   EXPECT_EQ(source->summary().packets, 3u);
   const CaptureFile& file = source->summary().files.at(0);
   ASSERT_EQ(file.unread_links.size(), 1u);
-  EXPECT_EQ(file.unread_links[0].first, "IEEE802_11 (105)");
+  EXPECT_EQ(file.unread_links[0].first, "DOCSIS (143)");
   EXPECT_EQ(file.unread_links[0].second, 2u);
 }
 

@@ -38,7 +38,7 @@ std::string two_interfaces() {
   bytes +=
       interface(1, 262144, true,
                 option(2, "eth0") + option(11, std::string("\0tcp port 8080", 14)) + nanosecond);
-  bytes += interface(105, 262144, true, option(2, "wlan0") + option(3, "Wi-Fi") + nanosecond);
+  bytes += interface(220, 262144, true, option(2, "usbmon0") + option(3, "USB") + nanosecond);
   bytes += block(4, option(1, std::string("\xcb\0\x71\x09shop-callbacks.example\0", 27)) +
                         std::string(4, '\0'));
   const auto& packets = recording("request-on-half-closed").packets;

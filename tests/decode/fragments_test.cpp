@@ -278,7 +278,7 @@ TEST(Fragments, HeldBytesAreBounded) {
   const Bytes bytes = filled(1480);
   for (std::size_t id = 0; id < 20000; ++id) {
     Datagram datagram = loose_piece(id, id % 2 == 0 ? 0 : 60000, bytes);
-    ASSERT_EQ(table.on_piece(datagram, Timestamp{}), Skip::ip_fragment);
+    ASSERT_EQ(table.on_piece(datagram, 0, Timestamp{}), Skip::ip_fragment);
     ASSERT_LE(table.held_bytes(), limits.fragment_bytes);
   }
   EXPECT_GT(table.held_bytes(), limits.fragment_bytes / 2);
@@ -303,7 +303,7 @@ TEST(Fragments, ADatagramBeyondTheBudgetIsRefused) {
   FragmentTable table{limits};
   const Bytes bytes = filled(1480);
   Datagram datagram = loose_piece(1, 0, bytes);
-  EXPECT_EQ(table.on_piece(datagram, Timestamp{}), Skip::fragment_refused);
+  EXPECT_EQ(table.on_piece(datagram, 0, Timestamp{}), Skip::fragment_refused);
   EXPECT_EQ(table.held_bytes(), 0u);
 }
 

@@ -153,6 +153,10 @@ inline std::string outcome(const Decoded& decoded) {
       return "unsupported_link";
     case Skip::unrelated_icmp:
       return "unrelated_icmp";
+    case Skip::protected_frame:
+      return "protected_frame";
+    case Skip::nested_too_deep:
+      return "nested_too_deep";
   }
   return "?";
 }

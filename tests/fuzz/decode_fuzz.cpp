@@ -63,7 +63,9 @@ void check(const DnsDatagram& dns, const Packet& packet) {
 void check(Skip skip, const Packet& packet) {
   require(static_cast<std::size_t>(skip) < kSkipCount);
   require(skip != Skip::unrelated_icmp);  // the tracker's word
-  require((skip == Skip::unsupported_link) == (packet.link == LinkType::unsupported));
+  const bool envelope = packet.link == LinkType::ppi || packet.link == LinkType::pktap;
+  if (packet.link == LinkType::unsupported) require(skip == Skip::unsupported_link);
+  if (skip == Skip::unsupported_link) require(packet.link == LinkType::unsupported || envelope);
 }
 
 /// A packet on its own, then with its last byte not captured: it must be the

@@ -23,7 +23,8 @@ void require(bool condition) {
 }
 
 void check(const Report& report) {
-  std::uint64_t accounted = report.ledger.decoded + report.ledger.duplicates;
+  std::uint64_t accounted =
+      report.ledger.decoded + report.ledger.duplicates + report.ledger.filtered;
   for (const std::uint64_t count : report.ledger.skipped) accounted += count;
   require(accounted == report.ledger.packets);
   std::uint64_t flows = 0;

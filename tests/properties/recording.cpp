@@ -82,7 +82,8 @@ class Audit {
       told += flow.exchange_count;
       for (const SideReport& side : flow.sides) segments += side.packets;
     }
-    const std::uint64_t accounted = ledger.decoded + ledger.duplicates + sum(ledger.skipped);
+    const std::uint64_t accounted =
+        ledger.decoded + ledger.duplicates + ledger.filtered + sum(ledger.skipped);
     require(accounted == ledger.packets, "ledger", "does not balance");
     require(sum(report.flow_labels) == report.flows, "summary", "flow labels");
     require(sum(report.exchange_labels) == report.exchanges, "summary", "exchange labels");

@@ -50,7 +50,7 @@ TEST(JsonReport, HasTheFieldsOfTheContractInOrder) {
                    "deliveries_duplicated", "flow_labels", "exchange_labels", "annotations",
                    "oddities", "worst_severity", "headline"}));
   const Json& flow = report["flows"][0];
-  EXPECT_EQ(keys(flow), (Names{"id",          "client",       "server",        "translated",
+  EXPECT_EQ(keys(flow), (Names{"id",          "client",       "server",        "translated",  "tunnel",
                                "server_name", "first_packet", "last_packet",   "first_at",
                                "last_at",     "history",      "handshake",     "ended_by",
                                "states",      "packets",      "payload_bytes", "retransmitted",
@@ -59,7 +59,8 @@ TEST(JsonReport, HasTheFieldsOfTheContractInOrder) {
                                "oddities",    "exchanges"}));
   EXPECT_EQ(keys(flow["exchanges"][1]),
             (Names{"id", "request", "response", "sent", "acked", "acked_by_packet", "answered",
-                   "timing", "retry", "label", "severity", "labels", "findings", "chain"}));
+                   "timing", "retry", "label", "severity", "labels", "findings", "chain",
+                   "found_in"}));
   EXPECT_EQ(keys(flow["exchanges"][1]["findings"][0]),
             (Names{"label", "severity", "fault", "detail", "evidence", "facts", "settle", "remedy",
                    "seen_as"}));
@@ -97,7 +98,8 @@ TEST(JsonReport, CountsOnlyLabelsThatOccurInOrderOfId) {
 TEST(JsonReport, LedgerAddsUpToPackets) {
   const Json input = json({})["input"];
   std::uint64_t sum = input["ledger"]["decoded"].get<std::uint64_t>() +
-                      input["ledger"]["duplicates"].get<std::uint64_t>();
+                      input["ledger"]["duplicates"].get<std::uint64_t>() +
+                      input["ledger"]["filtered"].get<std::uint64_t>();
   for (const auto& [name, count] : input["ledger"]["skipped"].items())
     sum += count.get<std::uint64_t>();
   EXPECT_EQ(sum, input["packets"]);

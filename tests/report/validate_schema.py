@@ -40,7 +40,7 @@ def violations(validator_, value):
 def contradictions(rest, flows):
     """Sums and orders that the contract promises."""
     ledger, summary = rest["input"]["ledger"], rest["summary"]
-    accounts = ledger["decoded"] + ledger["duplicates"] + sum(ledger["skipped"].values())
+    accounts = ledger["decoded"] + ledger["duplicates"] + ledger["filtered"] + sum(ledger["skipped"].values())
     if accounts != rest["input"]["packets"]:
         yield f"ledger sums to {accounts}, not to {rest['input']['packets']} packets"
     for labels, total in (("flow_labels", "flows"), ("exchange_labels", "exchanges")):

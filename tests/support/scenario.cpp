@@ -3,10 +3,12 @@
 // each flow speak. See docs/testing.md for the language.
 #include "support/scenario.hpp"
 
+#include <algorithm>
 #include <map>
 #include <memory>
 
 #include "support/scenario_network.hpp"
+#include "support/wrap.hpp"
 
 namespace httpdiag::test {
 
@@ -21,6 +23,7 @@ class Player {
   void declare(Cursor& line, const std::string& name);
   void set(Cursor& line);
   void translate(Cursor& line);
+  void tunnel(Cursor& line);
   void event(Cursor& line);
   void handshake(Cursor& line);
   void icmp(Cursor& line);
@@ -53,7 +56,13 @@ void Player::directive(Cursor& line) {
   static const std::map<std::string_view, LinkType> kLinks = {
       {"ethernet", LinkType::ethernet}, {"sll", LinkType::linux_sll},
       {"sll2", LinkType::linux_sll2},   {"null", LinkType::null},
-      {"loop", LinkType::loop},         {"raw", LinkType::raw_ip}};
+      {"loop", LinkType::loop},         {"raw", LinkType::raw_ip},
+      {"ppp", LinkType::ppp},           {"pppoe", LinkType::pppoe},
+      {"hdlc", LinkType::cisco_hdlc},   {"frame-relay", LinkType::frame_relay},
+      {"wifi", LinkType::ieee802_11},   {"radiotap", LinkType::radiotap},
+      {"ppi", LinkType::ppi},           {"pktap", LinkType::pktap},
+      {"nflog", LinkType::nflog},       {"pflog", LinkType::pflog},
+      {"ipnet", LinkType::ipnet},       {"mpls", LinkType::mpls}};
   if (line.peek()->text == "client") return declare(line, {});
   const std::string verb = line.word("a directive");
   if (verb == "flow") {
@@ -62,6 +71,7 @@ void Player::directive(Cursor& line) {
   }
   if (verb == "set") return set(line);
   if (verb == "translate") return translate(line);
+  if (verb == "tunnel") return tunnel(line);
   if (verb == "end") return end_mark(line);
   if (verb == "clock") {
     network_.clock += line.duration();
@@ -106,6 +116,17 @@ void Player::translate(Cursor& line) {
   translated.translated_client = line.endpoint();
   line.expect("server");
   translated.translated_server = line.endpoint();
+}
+
+/// "tunnel KIND ID [also-outside]" or "tunnel off".
+void Player::tunnel(Cursor& line) {
+  network_.tunnel = {};
+  if (line.accept("off")) return;
+  network_.tunnel.kind = line.word("a kind of tunnel");
+  if (std::ranges::find(tunnel_kinds(), network_.tunnel.kind) == tunnel_kinds().end())
+    line.fail("unknown kind of tunnel");
+  network_.tunnel.id = static_cast<std::uint32_t>(line.number(0, 0xffffffff));
+  network_.tunnel.also_outside = line.accept("also-outside");
 }
 
 Flow& Player::flow(Cursor& line, const std::string& name) {

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "support/wrap.hpp"
+
 namespace httpdiag::test {
 
 namespace {
@@ -230,6 +232,21 @@ void Network::record(const Speaker& speaker, const Action& action, const IpHeade
 
 void Network::write(const FrameHeader& header, std::string_view packet, const Action& action,
                     Nanoseconds at) {
+  constexpr Nanoseconds kIntoTheTunnel{15'000};
+  if (tunnel.kind.empty()) return write_frame(header, packet, action, at);
+  if (tunnel.also_outside) {
+    write_frame(header, packet, action, at);
+    at += kIntoTheTunnel;
+  }
+  FrameHeader outer = header;
+  const bool over_ipv6 = tunnel.kind == "ip-in-ipv6";
+  const IpAddress end = over_ipv6 ? IpAddress{} : IpAddress::v4(0xc0a80001);
+  outer.from = outer.to = end;
+  write_frame(outer, wrap_in_tunnel(tunnel.kind, tunnel.id, packet), action, at);
+}
+
+void Network::write_frame(const FrameHeader& header, std::string_view packet, const Action& action,
+                          Nanoseconds at) {
   constexpr std::size_t kShortestFrame = 60;
   std::string bytes = frame(header, packet);
   if (action.padded) bytes.resize(std::max(bytes.size(), kShortestFrame));

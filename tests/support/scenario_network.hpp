@@ -28,6 +28,11 @@ class Network {
   LinkType link = LinkType::ethernet;
   std::size_t snap = 0;    // bytes kept of a packet; 0: all
   bool at_server = false;  // cooked captures: which host records
+  struct Tunnels {
+    std::string kind;  // empty: none
+    std::uint32_t id = 0;
+    bool also_outside = false;
+  } tunnel;  // what all packets are wrapped up in from now on
 
   /// Sends what `action` says; `line` is for complaints.
   void perform(const Speaker& speaker, const Action& action, const Cursor& line);
@@ -61,6 +66,8 @@ class Network {
               std::string_view tcp, Nanoseconds at);
   void write(const FrameHeader& header, std::string_view packet, const Action& action,
              Nanoseconds at);
+  void write_frame(const FrameHeader& header, std::string_view packet, const Action& action,
+                   Nanoseconds at);
   std::uint32_t timestamp() const {
     return 1'000'000 + static_cast<std::uint32_t>(now / std::chrono::milliseconds{1});
   }

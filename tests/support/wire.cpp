@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "support/wrap.hpp"
+
 namespace httpdiag::test {
 
 namespace {
@@ -217,7 +219,7 @@ std::string frame(const FrameHeader& header, std::string_view ip) {
     case LinkType::loop:
       return Bytes{}.u32(family).text(ip).take();
     default:
-      return std::string{ip};
+      return wrap_in_link(header.link, ip);
   }
 }
 
@@ -252,6 +254,30 @@ std::uint32_t link_number(LinkType link) {
       return 0;
     case LinkType::loop:
       return 108;
+    case LinkType::ppp:
+      return 9;
+    case LinkType::pppoe:
+      return 51;
+    case LinkType::cisco_hdlc:
+      return 104;
+    case LinkType::frame_relay:
+      return 107;
+    case LinkType::ieee802_11:
+      return 105;
+    case LinkType::radiotap:
+      return 127;
+    case LinkType::ppi:
+      return 192;
+    case LinkType::pktap:
+      return 258;
+    case LinkType::nflog:
+      return 239;
+    case LinkType::pflog:
+      return 117;
+    case LinkType::ipnet:
+      return 226;
+    case LinkType::mpls:
+      return 219;
     default:
       return 101;
   }

@@ -85,7 +85,6 @@ class PublicTruth : public testing::TestWithParam<std::string> {};
 
 TEST_P(PublicTruth, AgreesWithThePackets) {
   if (GetParam() == "none") GTEST_SKIP() << kPublic << " is not here";
-  if (GetParam() == "zeek-vxlan-http") GTEST_SKIP() << "tunnels are not read yet";
   const json truth = json::parse(std::ifstream{kPublic / (GetParam() + ".truth.json")});
   const auto analysed = test::analyse_file(kPublic / (GetParam() + ".pcap"));
   EXPECT_EQ(analysed.report.ledger.packets, truth["packets"]);

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/filter_options.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "httpdiag/error.hpp"
+
+namespace httpdiag::cli {
+namespace {
+
+IpNetwork network_of(const char* option, const std::string& text, bool host) {
+  const auto network = read_network(text);
+  if (!network || (host && text.find('/') != std::string::npos)) {
+    throw Error{fmt::format("{}: expected {}, not \"{}\"", option,
+                            host ? "an IP address" : "a network such as 10.0.0.0/8", text)};
+  }
+  return *network;
+}
+
+std::optional<TimeBound> bound_of(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  const auto bound = read_time_bound(text);
+  if (bound) return bound;
+  throw Error{
+      fmt::format("--time: expected 2024-05-14T08:00:00Z, 08:00:00 or +10s, not \"{}\"", text)};
+}
+
+void set_time(const std::string& text, Query& query) {
+  if (text.empty()) return;
+  const std::size_t dots = text.find("..");
+  if (dots == std::string::npos)
+    throw Error{fmt::format("--time: expected FROM..TO, either may be left out, not \"{}\"", text)};
+  query.from = bound_of(text.substr(0, dots));
+  query.to = bound_of(text.substr(dots + 2));
+}
+
+void note(const char* option, const std::vector<std::string>& values,
+          std::vector<std::string>& filters) {
+  for (const std::string& value : values) filters.push_back(fmt::format("{} {}", option, value));
+}
+void note(const char* option, const std::string& value, std::vector<std::string>& filters) {
+  if (!value.empty()) note(option, std::vector{value}, filters);
+}
+
+}  // namespace
+
+void add_filter_options(CLI::App& command, FilterOptions& options) {
+  const auto repeatable = [&](const char* name, auto& values, const char* help, const char* type) {
+    command.add_option(name, values, help)->type_name(type)->take_all()->allow_extra_args(false);
+  };
+  const auto single = [&](const char* name, std::string& value, const char* help,
+                          const char* type) {
+    command.add_option(name, value, help)->type_name(type);
+  };
+  repeatable("--host", options.hosts,
+             "Only packets from or to this address, also inside of tunnels; repeatable", "IP");
+  repeatable("--net", options.networks, "The same for a network; repeatable", "IP/BITS");
+  repeatable("--port", options.ports, "Only packets from or to this port; repeatable", "PORT");
+  single("--time", options.time,
+         "Only packets from this time to that one: 2024-05-14T08:00:00Z, 08:00:00 of the first "
+         "day (UTC), or +10s behind the first packet; either may be left out",
+         "FROM..TO");
+  single("--bpf", options.bpf,
+         "Only packets that this filter of libpcap's matches, as recorded: not behind VLAN tags "
+         "or in tunnels",
+         "EXPR");
+  repeatable("--uri", options.uris,
+             "Report only on exchanges with this in the request target; repeatable", "TEXT");
+  repeatable("--method", options.methods, "Report only on exchanges with this method; repeatable",
+             "METHOD");
+  repeatable("--status", options.statuses,
+             "Report only on exchanges with this status, 404, 5xx or none; repeatable", "STATUS");
+  single("--header-id", options.header_id,
+         "Report only on exchanges whose delivery or trace id header has this value", "ID");
+  single("--find", options.find,
+         "Report only on exchanges that hold this text, and say where: in what is kept of start "
+         "lines (2 KiB), Host, id and forwarding headers (256 B), bodies of POST, PUT and PATCH "
+         "requests (16 KiB) and of responses (512 B)",
+         "TEXT");
+}
+
+Query query_of(const FilterOptions& options) {
+  Query query;
+  for (const std::string& host : options.hosts)
+    query.networks.push_back(network_of("--host", host, true));
+  for (const std::string& network : options.networks)
+    query.networks.push_back(network_of("--net", network, false));
+  query.ports = options.ports;
+  set_time(options.time, query);
+  query.bpf = options.bpf;
+  query.text = options.find;
+  query.header_id = options.header_id;
+  return query;
+}
+
+void add_filters(const FilterOptions& options, report::Selection& selection) {
+  selection.uris = options.uris;
+  for (std::string method : options.methods) {
+    std::ranges::transform(method, method.begin(), [](char c) {
+      return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    });
+    selection.methods.push_back(std::move(method));
+  }
+  for (const std::string& status : options.statuses) {
+    const auto range = report::read_status(status);
+    if (!range) throw Error{fmt::format("--status: expected 404, 5xx or none, not \"{}\"", status)};
+    selection.statuses.push_back(*range);
+  }
+  selection.found = !options.find.empty() || !options.header_id.empty();
+
+  std::vector<std::string>& filters = selection.filters;
+  note("--host", options.hosts, filters);
+  note("--net", options.networks, filters);
+  for (const std::uint16_t port : options.ports) filters.push_back(fmt::format("--port {}", port));
+  note("--time", options.time, filters);
+  note("--bpf", options.bpf, filters);
+  note("--uri", options.uris, filters);
+  note("--method", options.methods, filters);
+  note("--status", options.statuses, filters);
+  note("--header-id", options.header_id, filters);
+  note("--find", options.find, filters);
+}
+
+}  // namespace httpdiag::cli
