@@ -58,6 +58,7 @@ const Decoded& Decoder::on_any_packet(const Packet& packet) {
     skip = read_tcp(datagram, segment);
     segment.packet = packet.ref;
     segment.vlan = frame.vlan;
+    segment.device = packet.device;
     segment.hints.bits |= frame.hints.bits;
   } else if (datagram.protocol == (datagram.version == 4 ? kProtocolIcmp : kProtocolIcmpv6)) {
     IcmpError& error = as<IcmpError>(result_);

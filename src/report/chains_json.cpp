@@ -34,8 +34,8 @@ void write_leg(JsonOut& json, const Chain& chain, const Leg& leg) {
   json.field("severity", name(leg.severity));
   json.key("status");
   leg.status == 0 ? json.value(nullptr) : json.value(leg.status);
-  json.field("first_packet", leg.first.number);
-  json.field("last_packet", leg.last.number);
+  json.packet("first_packet", leg.first);
+  json.packet("last_packet", leg.last);
   json.key("passed_on_us");
   first ? json.value(nullptr) : json.value(microseconds(leg.first.time - front.first.time));
   json.key("answered_us");

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "base/text.hpp"
 #include "rules/finding_builder.hpp"
@@ -20,17 +21,58 @@ std::optional<Finding> flow_started_midstream(const FlowFacts& facts, const Thre
       .build();
 }
 
+namespace {
+
+/// 0: untagged; none: several tags, which were folded together (Segment::vlan).
+std::optional<std::uint32_t> vlan_id(std::uint32_t folded) {
+  constexpr std::uint32_t kOneTag = 0x1000, kId = 0x0fff;
+  if (folded == 0) return 0;
+  return (folded & ~kId) == kOneTag ? std::optional{folded & kId} : std::nullopt;
+}
+
+std::string vlans_text(const CopyOrigin& origin) {
+  const auto first = vlan_id(origin.vlans[0]), second = vlan_id(origin.vlans[1]);
+  if (!first || !second) return "under different VLAN tags";
+  if (*first == 0 || *second == 0)
+    return fmt::format("with and without the tag of VLAN {}", std::max(*first, *second));
+  return fmt::format("in VLAN {} and {}", *first, *second);
+}
+
+/// What the recordings of one packet differ in: that is where it was seen twice.
+std::string origin_text(const FlowTrouble& trouble, const CaptureSummary* input) {
+  const CopyOrigin& origin = trouble.origin;
+  std::string text;
+  const auto add = [&](const std::string& words) { text += (text.empty() ? "" : ", ") + words; };
+  const bool files = in_two_files(input, origin.devices[0], origin.devices[1]);
+  const std::string first = device_name(input, origin.devices[0], files);
+  const std::string second = device_name(input, origin.devices[1], files);
+  if (origin.devices[0] != origin.devices[1] && !first.empty() && !second.empty()) {
+    add(fmt::format("by {} and {}", first, second));
+  }
+  if (origin.vlans[0] != origin.vlans[1]) add(vlans_text(origin));
+  const int step = std::abs(int{origin.ttls[0]} - int{origin.ttls[1]});
+  if (step == 1) add("one step of TTL apart, before and behind a router");
+  if (step > 1) add(fmt::format("{} steps of TTL apart, before and behind routers", step));
+  if (trouble.translated_server.port != 0) add("under two names, as addresses are translated here");
+  return text.empty() ? "twice in the same way, as by a mirror port or -i any" : text;
+}
+
+}  // namespace
+
 std::optional<Finding> flow_duplicate_packets(const FlowFacts& facts, const Thresholds&) {
   const FlowTrouble& trouble = facts.flow.trouble();
   if (trouble.duplicates == 0) return std::nullopt;
+  const std::string origin = origin_text(trouble, facts.input);
   return FindingBuilder{
       Label::capture_duplicate_packets,
-      fmt::format("{} in the capture more than once; the copies were left out.",
+      fmt::format("{} in the capture more than once, recorded {}; the copies were left out.",
                   trouble.duplicates == 1 ? "1 packet is"
-                                          : fmt::format("{} packets are", trouble.duplicates))}
+                                          : fmt::format("{} packets are", trouble.duplicates),
+                  origin)}
       .evidence(trouble.duplicate_of, std::nullopt, "first recording")
       .evidence(trouble.duplicate, std::nullopt, "the same packet again")
       .fact("duplicates", std::int64_t{trouble.duplicates})
+      .fact("recorded", origin)
       .build();
 }
 

@@ -49,8 +49,9 @@ struct ClosedClock {
 /// About a flow, measured when it ended (or as it stands when an exchange is settled).
 struct FlowFacts {
   const FlowRecord& flow;
-  Timestamp until;            // the capture clock then
-  bool capture_over = false;  // it was still being watched when the capture ended
+  const CaptureSummary* input = nullptr;  // for the names of devices
+  Timestamp until;                        // the capture clock then
+  bool capture_over = false;              // it was still being watched when the capture ended
   Handshake handshake{};
   bool client_unheard = false;  // one direction is not in the capture, though it exists
   bool server_unheard = false;
