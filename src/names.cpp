@@ -459,7 +459,7 @@ std::string packet_name(const CaptureSummary* input, PacketNumber number) {
               : fmt::format("{}", place.number);
 }
 
-std::string device_name(const CaptureSummary* input, DeviceId device, bool with_file) {
+std::string device_name(const CaptureSummary* input, DeviceId device) {
   if (input == nullptr || device == 0 || device > input->devices.size()) return {};
   const CaptureDevice& known = input->devices[device - 1u];
   const CaptureFile& file = input->files[known.file];
@@ -470,16 +470,8 @@ std::string device_name(const CaptureSummary* input, DeviceId device, bool with_
     if (name.empty()) name = fmt::format("interface {}", each.id);
   }
   if (known.index) name = fmt::format("interface number {}", *known.index);
-  if (file.short_name.empty() || !with_file) return name;
+  if (file.short_name.empty()) return name;
   return name.empty() ? file.short_name : fmt::format("{} {}", file.short_name, name);
-}
-
-bool in_two_files(const CaptureSummary* input, DeviceId first, DeviceId second) {
-  const auto known = [&](DeviceId device) {
-    return input != nullptr && device != 0 && device <= input->devices.size();
-  };
-  return known(first) && known(second) &&
-         input->devices[first - 1u].file != input->devices[second - 1u].file;
 }
 
 }  // namespace httpdiag

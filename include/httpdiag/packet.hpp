@@ -183,10 +183,8 @@ PacketPlace place_of(const CaptureSummary* input, PacketNumber number);
 PacketNumber shown_number(const CaptureSummary* input, PacketNumber number);
 /// The same in words: "17", or "b.pcap:17" with several files.
 std::string packet_name(const CaptureSummary* input, PacketNumber number);
-/// "eth0", or with its file "b.pcap", "b.pcap eth0"; empty: not known.
-std::string device_name(const CaptureSummary* input, DeviceId device, bool with_file);
-/// Two devices of different files.
-bool in_two_files(const CaptureSummary* input, DeviceId first, DeviceId second);
+/// "eth0", "b.pcap", "b.pcap eth0"; empty: not known.
+std::string device_name(const CaptureSummary* input, DeviceId device);
 
 struct CaptureOptions {
   bool digest =

@@ -150,8 +150,8 @@ void Merge::close(Reading& reading) {
   }
 }
 
-/// Files that do not overlap are one capture in pieces: an interface is the same in all of them, and
-/// a file without any is no place of its own.
+/// Files that do not overlap are one capture in pieces: an interface is the same in all of them,
+/// and a file without any is no place of its own.
 DeviceId Merge::device(Reading& reading, DeviceId own) {
   const bool alone = reading_.empty();
   if (own == 0 && alone) return 0;

@@ -38,14 +38,26 @@ std::string vlans_text(const CopyOrigin& origin) {
   return fmt::format("in VLAN {} and {}", *first, *second);
 }
 
+/// Their names; without that of the file where it is the same.
+std::array<std::string, 2> devices_of(const CopyOrigin& origin, const CaptureSummary* input) {
+  std::array<std::string, 2> names{device_name(input, origin.devices[0]),
+                                   device_name(input, origin.devices[1])};
+  if (names[0].empty() || names[1].empty()) return names;
+  const std::uint32_t file = input->devices[origin.devices[0] - 1u].file;
+  if (input->devices[origin.devices[1] - 1u].file != file) return names;
+  const std::string front = input->files[file].short_name + " ";
+  for (std::string& name : names) {
+    if (name.starts_with(front)) name.erase(0, front.size());
+  }
+  return names;
+}
+
 /// What the recordings of one packet differ in: that is where it was seen twice.
 std::string origin_text(const FlowTrouble& trouble, const CaptureSummary* input) {
   const CopyOrigin& origin = trouble.origin;
   std::string text;
   const auto add = [&](const std::string& words) { text += (text.empty() ? "" : ", ") + words; };
-  const bool files = in_two_files(input, origin.devices[0], origin.devices[1]);
-  const std::string first = device_name(input, origin.devices[0], files);
-  const std::string second = device_name(input, origin.devices[1], files);
+  const auto [first, second] = devices_of(origin, input);
   if (origin.devices[0] != origin.devices[1] && !first.empty() && !second.empty()) {
     add(fmt::format("by {} and {}", first, second));
   }
@@ -146,7 +158,7 @@ std::optional<Finding> flow_ended_early(const FlowFacts& facts, const Thresholds
   const bool opening =
       facts.handshake == Handshake::unanswered || facts.handshake == Handshake::incomplete;
   if (!opening || facts.client_unheard || facts.server_unheard) return std::nullopt;
-  const Duration seen = facts.until - facts.flow.last.time;
+  const Duration seen = facts.watched_after(facts.flow.last);
   // Retries back off exponentially: the next one would have come in the time that the attempt took.
   const bool over =
       facts.handshake == Handshake::unanswered
@@ -172,7 +184,7 @@ std::optional<Finding> exchange_ended_early(const ExchangeFacts& facts, const Th
   if (facts.flow.flow.s().fin || facts.flow.flow.s().trouble().rst) return std::nullopt;
   const PacketRef last =
       facts.answered ? facts.exchange.response->last : facts.exchange.request.last;
-  const Duration seen = facts.flow.until - last.time;
+  const Duration seen = facts.flow.watched_after(last);
   return FindingBuilder{Label::capture_ended_early,
                         fmt::format("The capture ended {} later, with this exchange under way.",
                                     base::duration(seen))}

@@ -4,6 +4,7 @@
 // PacketRef), and a rule that needs it stays silent.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -48,6 +49,12 @@ struct ClosedClock {
 
 /// About a flow, measured when it ended (or as it stands when an exchange is settled).
 struct FlowFacts {
+  /// How long it was watched after `packet`. None where the clock was set back in between: nobody
+  /// knows.
+  Duration watched_after(const PacketRef& packet) const {
+    return std::max(until - packet.time, Duration{0});
+  }
+
   const FlowRecord& flow;
   const CaptureSummary* input = nullptr;  // for the names of devices
   Timestamp until;                        // the capture clock then
