@@ -6,8 +6,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
+#include <memory>
 
 #include "base/byte_reader.hpp"
+#include "base/hash.hpp"
 #include "capture/bpf.hpp"
 #include "decode/decoder.hpp"
 #include "decode/plain.hpp"
@@ -107,6 +110,49 @@ class Search final : public ExchangeSink {
   const Query& query_;
 };
 
+/// What a packet tells of its place among others. Asked only of captures in disorder.
+class WireOrderReader {
+ public:
+  explicit WireOrderReader(const Limits& limits) : limits_{limits} {}
+
+  WireOrder operator()(const Packet& packet) {
+    if (!decoder_) decoder_ = std::make_shared<decode::Decoder>(limits_);
+    const Decoded& decoded = decoder_->on_packet(packet);
+    WireOrder order;
+    if (const auto* segment = std::get_if<Segment>(&decoded)) {
+      const std::uint32_t flags = std::uint32_t{segment->flags.has(TcpFlags::syn)} +
+                                  std::uint32_t{segment->flags.has(TcpFlags::fin)};
+      set_ends(order, segment->source, segment->destination);
+      order.end = segment->seq + segment->payload_length + flags;
+      order.has_content = segment->payload_length + flags > 0;
+      order.acknowledges = segment->ack;
+      order.has_ack = segment->flags.has(TcpFlags::ack);
+    } else if (const auto* error = std::get_if<IcmpError>(&decoded)) {
+      set_ends(order, error->source, error->destination);  // it comes behind what it quotes
+    } else if (const auto* datagram = std::get_if<DnsDatagram>(&decoded)) {
+      // Query and answer keep their order.
+      set_ends(order, datagram->source, datagram->destination);
+      order.has_content = order.has_ack = true;
+    }
+    return order;
+  }
+
+ private:
+  static void set_ends(WireOrder& order, const Endpoint& from, const Endpoint& to) {
+    order.from = hash(from);
+    order.to = hash(to);
+  }
+  /// Unseeded: what meets by chance keeps the order in which it was recorded.
+  static std::uint64_t hash(const Endpoint& end) {
+    std::array<std::uint64_t, 3> words{0, 0, end.port};
+    std::memcpy(words.data(), end.ip.bytes.data(), end.ip.bytes.size());
+    return base::hash64(std::as_bytes(std::span{words})) | 1;
+  }
+
+  const Limits& limits_;
+  std::shared_ptr<decode::Decoder> decoder_;
+};
+
 /// The packets of one batch, decoded and announced to the tracker ahead of their turn where that
 /// needs nothing but their own bytes.
 class Pipeline {
@@ -129,6 +175,8 @@ class Pipeline {
         tcp_{settings, ledger, http_, ended_} {
     rules_.use(dns_.names());
   }
+
+  void use(const CaptureSummary& input) { rules_.use(input); }
 
   void on_packets(std::span<const Packet> packets) {
     if (selects_) return select(packets);
@@ -286,14 +334,17 @@ Report analyze(PacketSource& source, const Settings& settings, FlowReportSink& f
   std::uint64_t told = 0;
   std::uint64_t holes = 0;
   std::size_t names = 0;
+  source.sort_by({settings.limits.sort_window, settings.limits.sort_packets,
+                  WireOrderReader{settings.limits}});
   const CaptureSummary& input = source.summary();
+  pipeline.use(input);
   const auto learn_names = [&] {
     for (; names < input.names.size(); ++names) pipeline.on_name(input.names[names]);
   };
   for (auto packets = source.next_packets(); !packets.empty(); packets = source.next_packets()) {
     learn_names();
-    if (holes != input.skipped_stretches) {
-      holes = input.skipped_stretches;
+    if (holes != input.holes) {
+      holes = input.holes;
       pipeline.on_hole();
     }
     pipeline.on_packets(packets);

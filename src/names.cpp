@@ -480,4 +480,36 @@ std::string_view name(KeyKind kind) {
   std::abort();
 }
 
+PacketPlace place_of(const CaptureSummary* input, PacketNumber number) {
+  if (input == nullptr || !input->places || number == 0) return {0, number};
+  return input->places->place(number);
+}
+
+PacketNumber shown_number(const CaptureSummary* input, PacketNumber number) {
+  const bool many = input != nullptr && input->files.size() > 1;
+  return many ? number : place_of(input, number).number;
+}
+
+std::string packet_name(const CaptureSummary* input, PacketNumber number) {
+  const PacketPlace place = place_of(input, number);
+  const bool many = input != nullptr && input->files.size() > 1;
+  return many ? fmt::format("{}:{}", input->files[place.file].short_name, place.number)
+              : fmt::format("{}", place.number);
+}
+
+std::string device_name(const CaptureSummary* input, DeviceId device) {
+  if (input == nullptr || device == 0 || device > input->devices.size()) return {};
+  const CaptureDevice& known = input->devices[device - 1u];
+  const CaptureFile& file = input->files[known.file];
+  std::string name;
+  if (known.described && *known.described < file.interfaces.size()) {
+    const CaptureInterface& each = file.interfaces[*known.described];
+    name = each.name.empty() ? each.description : each.name;
+    if (name.empty()) name = fmt::format("interface {}", each.id);
+  }
+  if (known.index) name = fmt::format("interface number {}", *known.index);
+  if (file.short_name.empty()) return name;
+  return name.empty() ? file.short_name : fmt::format("{} {}", file.short_name, name);
+}
+
 }  // namespace httpdiag

@@ -93,6 +93,8 @@ constexpr std::array kSettings{
     Setting{"limits.max_head_bytes", &Limits::max_head_bytes},
     Setting{"limits.max_pipelined", &Limits::max_pipelined},
     Setting{"limits.max_dns_lookups", &Limits::max_dns_lookups},
+    Setting{"limits.sort_window_ms", &Limits::sort_window},
+    Setting{"limits.sort_packets", &Limits::sort_packets},
     Setting{"limits.max_names", &Limits::max_names},
     Setting{"limits.max_tls_sessions", &Limits::max_tls_sessions},
     Setting{"limits.tls_message_bytes", &Limits::tls_message_bytes},

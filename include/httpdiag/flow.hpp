@@ -227,6 +227,13 @@ enum class EndCause : std::uint8_t {
   evicted,       // Limits::max_flows
 };
 
+/// How the two recordings of a packet differ.
+struct CopyOrigin {
+  std::array<DeviceId, 2> devices{};     // of the first recording and of the copy
+  std::array<std::uint32_t, 2> vlans{};  // as Segment::vlan
+  std::array<std::uint8_t, 2> ttls{};
+};
+
 /// Rare things that concern the flow as a whole; allocated on first use.
 struct FlowTrouble {
   PacketRef icmp;  // first ICMP error that quotes this flow
@@ -243,6 +250,7 @@ struct FlowTrouble {
   TcpState predecessor_client{}, predecessor_server{};  // how its ends stood then
   std::uint32_t duplicates = 0;                         // packets captured more than once
   PacketRef duplicate, duplicate_of;  // the first such packet, and the one it repeats
+  CopyOrigin origin;                  // of that one
   PacketRef forwarded;                // the first with a TTL one apart: recorded before and behind
                                       // a router
   Endpoint translated_client, translated_server;  // its other name, where the capturing host

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -21,7 +22,8 @@ namespace httpdiag {
 using Timestamp = std::chrono::sys_time<std::chrono::nanoseconds>;
 using Duration = std::chrono::nanoseconds;
 
-/// 1-based position in the capture, the number Wireshark shows. 0 means "no packet".
+/// 1-based position in the order of analysis. With one file whose records are in order that is the
+/// number Wireshark shows; otherwise PacketPlaces leads there. 0 means "no packet".
 using PacketNumber = std::uint64_t;
 
 /// Names one packet: all that is kept of a packet once it has passed. 16 bytes.
@@ -65,10 +67,14 @@ enum class LinkType : std::uint8_t {
 /// Which way a packet passed the interface, where the capture says so.
 enum class Direction : std::uint8_t { unknown, in, out, overheard };
 
+/// What recorded a packet: 1-based place in CaptureSummary::devices; 0: nobody knows.
+using DeviceId = std::uint16_t;
+
 struct Packet {
   PacketRef ref;
   LinkType link = LinkType::unsupported;
   Direction direction = Direction::unknown;
+  DeviceId device = 0;               // where the capture tells devices apart
   std::uint32_t wire_length = 0;     // bytes on the wire as recorded; may lie
   std::span<const std::byte> bytes;  // captured bytes; dies at the next PacketSource::next()
 };
@@ -76,7 +82,7 @@ struct Packet {
 /// Where and why reading stopped before the end of the input, or had to begin anew.
 struct CaptureDamage {
   std::string file;
-  PacketNumber after_packet = 0;  // last packet that was whole
+  PacketNumber after_packet = 0;  // last packet that was whole, counted in that file
   std::uint64_t byte_offset = 0;  // first byte that could not be used; of the decompressed capture
   std::string reason;
   std::uint64_t record = 0;  // record of a pcap, block of a pcapng, that begins there; from 1
@@ -106,8 +112,10 @@ struct CaptureInterface {
 
 /// A comment of whoever saved the capture; packet 0: on a section or interface.
 struct PacketNote {
-  PacketNumber packet = 0;
+  PacketNumber packet = 0;  // counted in its file
   std::string text;
+  std::uint32_t file = 0;  // of CaptureSummary::files
+  PacketNumber order = 0;  // its place in the analysis of several files
 };
 
 /// From a name resolution block.
@@ -128,21 +136,70 @@ struct CaptureFile {
   std::vector<CaptureInterface> interfaces{};  // of a pcapng, the first ones
   std::uint64_t omitted_interfaces = 0;        // further ones
   std::vector<std::pair<std::string, std::uint64_t>> unread_links{};  // type, packets; not decoded
-  std::uint64_t untimed_packets = 0;     // simple packet blocks: their time is that before them
-  std::uint64_t decryption_secrets = 0;  // blocks; what is in them is not looked at
+  std::uint64_t untimed_packets = 0;         // simple packet blocks: their time is that before them
+  std::uint64_t decryption_secrets = 0;      // blocks; what is in them is not looked at
+  std::uint64_t packets = 0;                 // read of it
+  std::optional<Timestamp> first{}, last{};  // of its first and last record
+  std::shared_ptr<const CaptureDamage> damage{};  // null: read to its end
+  std::string short_name{};  // enough to tell it from the other files; empty: it is the only one
+};
+
+/// Where a packet lies.
+struct PacketPlace {
+  std::uint32_t file = 0;   // of CaptureSummary::files
+  PacketNumber number = 0;  // in that file: the one Wireshark shows
+};
+
+/// Leads from the order of analysis back to the files.
+class PacketPlaces {
+ public:
+  virtual ~PacketPlaces() = default;
+  /// `number` is one that was handed out.
+  virtual PacketPlace place(PacketNumber number) const = 0;
+  /// The last packet of a file; 0: it has none.
+  virtual PacketNumber last_of(std::uint32_t file) const = 0;
+};
+
+/// One of several inputs that is no capture, and was passed over.
+struct NotRead {
+  std::string name, reason;
+};
+
+/// An interface of a file, or the file where it does not tell of any.
+struct CaptureDevice {
+  std::uint32_t file = 0;
+  std::optional<std::uint32_t> described{};  // place in CaptureFile::interfaces
+  std::optional<std::uint32_t> index{};      // the system's number of it (LINKTYPE_LINUX_SLL2)
 };
 
 /// What is known of the input as a whole. Complete once next() has returned null.
 struct CaptureSummary {
-  std::vector<CaptureFile> files;
+  std::vector<CaptureFile> files;  // in order of their first packets
   std::uint64_t packets = 0;
-  std::unique_ptr<CaptureDamage> damage;  // null: read to the end
+  std::unique_ptr<CaptureDamage> damage;  // the first file's that has some; null: read to the end
   std::vector<SkippedStretch> skipped;    // the first ones
   std::uint64_t skipped_stretches = 0;    // all of them
   std::vector<PacketNote> notes;          // the first ones, in packet order
   std::uint64_t omitted_notes = 0;
   std::vector<HostName> names;  // the first ones
+  // Counts up where packets are missing in front of those that are handed out: behind a stretch,
+  // or the end of a damaged file.
+  std::uint64_t holes = 0;
+  std::unique_ptr<PacketPlaces> places;  // null: one file, as it was recorded
+  std::uint64_t reordered = 0;           // packets that were recorded late and sorted in
+  std::vector<CaptureDevice> devices;    // that packets came from
+  std::vector<NotRead> not_read;         // the first ones
+  std::uint64_t omitted_not_read = 0;
 };
+
+/// Where a packet lies, also in a capture that needs no table for that.
+PacketPlace place_of(const CaptureSummary* input, PacketNumber number);
+/// The number to show for it: the one in the file; with several files that of the analysis.
+PacketNumber shown_number(const CaptureSummary* input, PacketNumber number);
+/// The same in words: "17", or "b.pcap:17" with several files.
+std::string packet_name(const CaptureSummary* input, PacketNumber number);
+/// "eth0", "b.pcap", "b.pcap eth0"; empty: not known.
+std::string device_name(const CaptureSummary* input, DeviceId device);
 
 struct CaptureOptions {
   bool digest =
@@ -150,10 +207,35 @@ struct CaptureOptions {
   bool recover = false;  // look for the next plausible record behind damage and go on from there
 };
 
+/// What decides whether one packet can have been on the wire in front of another.
+struct WireOrder {
+  std::uint64_t from = 0, to = 0;           // its ends, hashed; both 0: it is no TCP segment
+  std::uint32_t end = 0, acknowledges = 0;  // sequence number behind it; ACK number
+  bool has_ack = false, has_content = false;
+
+  /// A sender's own order is as recorded, and what acknowledges a segment came after it.
+  bool comes_behind(const WireOrder& earlier) const {
+    if (from == 0 && to == 0) return false;
+    if (from == earlier.from && to == earlier.to) return true;
+    if (from != earlier.to || to != earlier.from) return false;
+    return has_ack && earlier.has_content &&
+           static_cast<std::int32_t>(acknowledges - earlier.end) >= 0;
+  }
+};
+
+/// How records that were written late are sorted in.
+struct Sorting {
+  Duration window{};               // no record is looked for further away
+  std::uint32_t most_packets = 0;  // held back for that; 0: nothing is sorted
+  std::function<WireOrder(const Packet&)> order{};
+};
+
 /// The one seam to the world.
 class PacketSource {
  public:
   virtual ~PacketSource() = default;
+  /// To be called before any packet is taken. Sources that cannot be in disorder need not listen.
+  virtual void sort_by(const Sorting&) {}
   /// Next packet in recorded order, or null at the end of the input, which may
   /// be a cut: see CaptureSummary::damage. The packet is borrowed until the next call.
   virtual const Packet* next() = 0;
@@ -171,6 +253,12 @@ class PacketSource {
 /// Throws Error when the file cannot be opened, is no capture, or has a link
 /// type that nothing can be decoded from.
 std::unique_ptr<PacketSource> open_capture(const std::string& path, const CaptureOptions& options);
+
+/// Several of them as one timeline, in whatever order they are given; of a directory all captures
+/// in it. Where the files overlap in time their packets are merged. Throws as above, and where too
+/// many files overlap.
+std::unique_ptr<PacketSource> open_captures(const std::vector<std::string>& paths,
+                                            const CaptureOptions& options);
 
 /// The compressions that this build reads: "gzip", ...
 std::vector<std::string_view> built_in_compressions();

@@ -137,6 +137,7 @@ struct Segment {
   std::int8_t window_scale = -1;  // from a SYN; -1 = option absent
   bool sack = false;              // carries SACK blocks (RFC 2018)
   Hints hints;
+  DeviceId device = 0;                 // as Packet::device
   std::span<const std::byte> options;  // raw TCP options
   std::span<const std::byte>
       payload;  // captured payload: padding removed, may be shorter than payload_length

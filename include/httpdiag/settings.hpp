@@ -46,6 +46,10 @@ struct Limits {
   // A hole that the peer has acknowledged may still be filled by a packet
   // recorded late (multi-queue NICs, -i any): wait this long, then call it a gap.
   Duration reorder_window = 100ms;
+  // Records written late (several queues or interfaces) are sorted in over that much time and that
+  // many packets (and 16 MiB), from the first such record on.
+  Duration sort_window = 100ms;
+  std::uint32_t sort_packets = 4096;
 
   // IP fragments (Suricata's and Linux's timeouts are 60 s and 30 s).
   std::uint64_t fragment_bytes = 8u << 20;

@@ -226,6 +226,7 @@ PcapngSource::Taken PcapngSource::take(const Block& block, Packet& packet) {
       InterfaceDescription described = read_interface(block.body, order_);
       add_note(0, std::move(described.comment));
       interfaces_.add(std::move(described));
+      tell_device(file().interfaces.size());
       break;
     }
     case BlockType::interface_statistics:
@@ -272,6 +273,7 @@ PcapngSource::Taken PcapngSource::take_packet(const Block& block, Packet& packet
   packet.ref = {++summary_.packets, time_};
   packet.link = interface.type;
   packet.direction = Direction::unknown;
+  packet.device = interface.shown ? static_cast<DeviceId>(*interface.shown + 1) : DeviceId{0};
   packet.wire_length = head.length;
   packet.bytes = rest.first(head.captured);
   const std::size_t padded = (std::size_t{head.captured} + 3) / 4 * 4;

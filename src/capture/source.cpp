@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capture/source.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "capture/first_bytes.hpp"
@@ -10,7 +11,9 @@
 namespace httpdiag::capture {
 namespace {
 
-constexpr std::size_t kMostStretches = 256;  // told of; all are counted
+constexpr std::size_t kMostInterfaces = 256;  // that are told of, as in interfaces.cpp
+constexpr std::size_t kMostIndexes = 64;      // of a cooked capture's devices, told apart
+constexpr std::size_t kMostStretches = 256;   // told of; all are counted
 
 }  // namespace
 
@@ -28,10 +31,40 @@ void Source::refill() {
   given_ = 0;
   batch_ = finished_ ? std::span<const Packet>{} : read_batch();
   if (batch_.empty()) return;
+  if (!file().first) file().first = batch_.front().ref.time;
+  if (batch_.front().link == LinkType::linux_sll2) find_devices();
   last_ = batch_.back().ref.time;
   if (next_wanted_) {
     next_wanted_ = false;
     summary_.skipped.back().next = batch_.front().ref.time;
+  }
+}
+
+void Source::tell_device(std::size_t count) {
+  if (count == 0 || count > kMostInterfaces) return;
+  if (summary_.devices.size() < count) summary_.devices.resize(count);
+  summary_.devices[count - 1].described = static_cast<std::uint32_t>(count - 1);
+}
+
+/// LINKTYPE_LINUX_SLL2 has the number of the interface in bytes 4 to 7, in network byte order: that
+/// is what tells a bridge from what is plugged into it.
+void Source::find_devices() {
+  constexpr std::size_t kIndexAt = 4;
+  for (Packet& packet : std::span{packets_}.first(batch_.size())) {
+    if (packet.link != LinkType::linux_sll2) continue;
+    packet.device = 0;
+    if (packet.bytes.size() < kIndexAt + 4) continue;
+    const std::uint32_t index = Order{false}.u32(packet.bytes.data() + kIndexAt);
+    const auto known = std::find_if(indexes_.begin(), indexes_.end(),
+                                    [&](const auto& each) { return each.first == index; });
+    if (known != indexes_.end()) {
+      packet.device = known->second;
+    } else if (indexes_.size() < kMostIndexes) {
+      summary_.devices.resize(std::max(summary_.devices.size(), kMostInterfaces));
+      summary_.devices.push_back({.index = index});
+      packet.device = static_cast<DeviceId>(summary_.devices.size());
+      indexes_.emplace_back(index, packet.device);
+    }
   }
 }
 
@@ -92,6 +125,7 @@ void Source::cut_behind(std::uint64_t begin, std::uint64_t expected) {
 }
 
 void Source::end_with(CaptureDamage damage) {
+  file().damage = std::make_shared<const CaptureDamage>(damage);
   summary_.damage = std::make_unique<CaptureDamage>(std::move(damage));
   finish();
 }
@@ -135,14 +169,11 @@ void Source::finish() {
   input_->drain();
   file().bytes = input_->bytes();
   file().sha256 = input_->sha256();
+  file().packets = summary_.packets;
+  if (anything_read()) file().last = last_;
 }
 
-}  // namespace httpdiag::capture
-
-namespace httpdiag {
-
-std::unique_ptr<PacketSource> open_capture(const std::string& path, const CaptureOptions& options) {
-  using namespace capture;
+std::unique_ptr<Source> open_file(const std::string& path, const CaptureOptions& options) {
   auto input = std::make_unique<Input>(path, options.digest);
   const Format format = format_of(input->head());
   if (format == Format::unknown) {
@@ -162,4 +193,4 @@ std::unique_ptr<PacketSource> open_capture(const std::string& path, const Captur
   return source;
 }
 
-}  // namespace httpdiag
+}  // namespace httpdiag::capture

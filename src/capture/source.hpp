@@ -8,6 +8,8 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "capture/input.hpp"
 #include "httpdiag/packet.hpp"
@@ -32,6 +34,10 @@ class Source : public PacketSource {
 
   /// Reads as far as the first packets: a file that cannot be read at all is found out now.
   void open() { refill(); }
+  /// Its first packet, after open(). Null: there is none.
+  const Packet* first() const { return batch_.empty() ? nullptr : &batch_.front(); }
+  /// For whoever hands its packets on.
+  CaptureSummary& told() { return summary_; }
 
  protected:
   /// As many packets as lie ready; none: the end was reached, by finish().
@@ -51,6 +57,8 @@ class Source : public PacketSource {
   void cut_behind(std::uint64_t begin, std::uint64_t expected);
   /// `length` bytes at the beginning of ready() were misread as a record: what is behind is good.
   void pass_over(std::size_t length, std::string reason);
+  /// `count` interfaces of the file are known.
+  void tell_device(std::size_t count);
   void finish();
   bool finished() const { return finished_; }
 
@@ -69,6 +77,7 @@ class Source : public PacketSource {
 
  private:
   void refill();
+  void find_devices();
   CaptureDamage damage_at(std::uint64_t offset, std::string reason) const;
   void end_with(CaptureDamage damage);
   bool resync(CaptureDamage damage);
@@ -81,8 +90,12 @@ class Source : public PacketSource {
   std::size_t given_ = 0;  // of batch_
   bool recovers_;
   bool finished_ = false;
+  std::vector<std::pair<std::uint32_t, DeviceId>> indexes_;  // of devices that have no other name
   bool next_wanted_ = false;  // the last stretch does not know yet when it ended
 };
+
+/// Throws Error when `path` cannot be opened or is no capture.
+std::unique_ptr<Source> open_file(const std::string& path, const CaptureOptions& options);
 
 std::unique_ptr<Source> make_pcap_source(std::unique_ptr<Input> input, const std::string& path,
                                          const CaptureOptions& options);

@@ -46,6 +46,7 @@ constexpr const char* kExamples =
     "  httpdiag analyze callback.pcap --label no-response --flows all\n"
     "  httpdiag analyze callback.pcap --format json -o report.json\n"
     "  httpdiag analyze callback.pcapng.gz --recover\n"
+    "  httpdiag analyze rotated.pcap0 rotated.pcap1 rotated.pcap2\n"
     "  ssh host tcpdump -U -w - port 8080 | httpdiag analyze - --fail-on error";
 
 struct Options {
@@ -184,10 +185,15 @@ void tell_filtered(spdlog::logger& log, const std::string& shown, const Ledger& 
 void tell(spdlog::logger& log, const std::string& path, const CaptureSummary& input,
           const Report& result) {
   const std::string shown = base::escape_for_terminal(path);
-  if (input.damage) {
-    log.warn("{}: cut after packet {} (byte {}): {}; analysed up to there", shown,
-             input.damage->after_packet, input.damage->byte_offset,
-             base::escape_for_terminal(input.damage->reason));
+  for (const NotRead& each : input.not_read) {
+    log.warn("{}: passed over: {}", base::escape_for_terminal(each.name),
+             base::escape_for_terminal(each.reason));
+  }
+  for (const CaptureFile& file : input.files) {
+    if (!file.damage) continue;
+    log.warn("{}: cut after packet {} (byte {}): {}; analysed up to there",
+             base::escape_for_terminal(file.name), file.damage->after_packet,
+             file.damage->byte_offset, base::escape_for_terminal(file.damage->reason));
   }
   if (input.skipped_stretches != 0) {
     log.warn("{}: {} passed over (--recover), the first after packet {} (byte {})", shown,
@@ -213,17 +219,27 @@ spdlog::logger make_log(const Options& options, std::ostream& err) {
   return log;
 }
 
-const std::string& only_capture(const Options& options) {
-  if (options.captures.size() != 1) {
-    throw Error{
-        fmt::format("analyze: takes one capture, but {} were given; join them with mergecap first",
-                    options.captures.size())};
+/// The input in words: "a.pcap", or "a.pcap and 2 more files".
+std::string input_text(const CaptureSummary& input) {
+  const std::string& first = input.files.front().name;
+  return input.files.size() == 1
+             ? first
+             : fmt::format("{} and {}", first, base::count(input.files.size() - 1, "more file"));
+}
+
+std::vector<std::string> names_of(const CaptureSummary& input) {
+  std::vector<std::string> names;
+  for (const CaptureFile& file : input.files) names.push_back(file.name);
+  return names;
+}
+
+std::unique_ptr<PacketSource> open_input(const Options& options, bool digest) {
+  for (const std::string& path : options.captures) {
+    if (path == "-" && ::isatty(STDIN_FILENO) == 1) {
+      throw Error{"standard input: is a terminal; a capture must be piped or redirected into it"};
+    }
   }
-  const std::string& path = options.captures.front();
-  if (path == "-" && ::isatty(STDIN_FILENO) == 1) {
-    throw Error{"standard input: is a terminal; a capture must be piped or redirected into it"};
-  }
-  return path;
+  return open_captures(options.captures, {.digest = digest, .recover = options.recover});
 }
 
 void set_profile(Thresholds& settings, const std::string& name) {
@@ -259,11 +275,12 @@ Exit analyze_capture(const Options& options, Console console) {
   }
 
   // Input first: a bad one must not cost an output file.
-  const std::string& path = only_capture(options);
-  const auto source =
-      open_capture(path, {.digest = format != report::Format::text, .recover = options.recover});
-  const auto output = options.output.empty() ? stream_output(console.out)
-                                             : file_output(options.output, path, console.out);
+  const auto source = open_input(options, format != report::Format::text);
+  wanted.input = &source->summary();
+  const std::string path = input_text(source->summary());
+  const auto output = options.output.empty()
+                          ? stream_output(console.out)
+                          : file_output(options.output, names_of(source->summary()), console.out);
   const auto writer = report::make_writer(format, wanted, *output);
   Watch watch{*writer, wanted.selection};
 
@@ -304,9 +321,10 @@ void add_analyze(CLI::App& app, Job& job) {
   CLI::App* command =
       app.add_subcommand("analyze", "Say what went wrong with the HTTP in a capture");
   command
-      ->add_option(
-          "FILE", options->captures,
-          "pcap or pcapng file, also compressed (gzip, zstd, lz4, xz); - is standard input")
+      ->add_option("FILE", options->captures,
+                   "pcap or pcapng file, also compressed (gzip, zstd, lz4, xz); - is standard "
+                   "input; several, "
+                   "or a folder of them, are one timeline")
       ->required();
   command->add_option("--format", options->format, "text, json or ndjson")
       ->check(CLI::IsMember(kFormats))

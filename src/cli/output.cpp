@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -165,6 +166,12 @@ bool same_file(const struct stat& a, const struct stat& b) {
   return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
+bool is_file(const std::string& input, const struct stat& file) {
+  struct stat source {};
+  const int found = input == "-" ? ::fstat(STDIN_FILENO, &source) : ::stat(input.c_str(), &source);
+  return found == 0 && same_file(file, source);
+}
+
 /// Where a symbolic link leads, so that the link stays and its target is replaced.
 std::string resolved(const std::string& path) {
   char* real = ::realpath(path.c_str(), nullptr);
@@ -180,17 +187,17 @@ std::unique_ptr<ReportOutput> stream_output(std::ostream& stream) {
   return std::make_unique<StreamOutput>(stream);
 }
 
-std::unique_ptr<ReportOutput> file_output(const std::string& path, const std::string& input,
+std::unique_ptr<ReportOutput> file_output(const std::string& path,
+                                          const std::vector<std::string>& inputs,
                                           std::ostream& standard_output) {
   if (is_standard_output(path)) return stream_output(standard_output);
   struct stat existing {};
-  struct stat source {};
   const bool exists = ::stat(path.c_str(), &existing) == 0;
   if (!exists && errno != ENOENT) fail(path, "cannot write: ", errno);
   if (exists) {
-    const int found =
-        input == "-" ? ::fstat(STDIN_FILENO, &source) : ::stat(input.c_str(), &source);
-    if (found == 0 && S_ISREG(existing.st_mode) && same_file(existing, source)) {
+    if (S_ISREG(existing.st_mode) && std::any_of(inputs.begin(), inputs.end(), [&](const auto& in) {
+          return is_file(in, existing);
+        })) {
       throw Error{path + ": is the input; the report would overwrite it"};
     }
     if (S_ISDIR(existing.st_mode)) throw Error{path + ": is a directory"};

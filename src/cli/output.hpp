@@ -6,6 +6,7 @@
 #include <iosfwd>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "httpdiag/error.hpp"
 #include "report/render.hpp"
@@ -30,8 +31,9 @@ std::unique_ptr<ReportOutput> stream_output(std::ostream& stream);
 
 /// The file of -o. A regular file is written beside its final name and renamed
 /// by commit(); without commit() nothing is left behind. Devices and FIFOs are
-/// written directly. Throws Error where `path` cannot be written or is `input`.
-std::unique_ptr<ReportOutput> file_output(const std::string& path, const std::string& input,
+/// written directly. Throws Error where `path` cannot be written or is one of `inputs`.
+std::unique_ptr<ReportOutput> file_output(const std::string& path,
+                                          const std::vector<std::string>& inputs,
                                           std::ostream& standard_output);
 
 /// Throws Error, or ReaderGone, if something written to standard output got lost.

@@ -99,6 +99,7 @@ const Decoded& Decoder::on_any_packet(const Packet& packet) {
     segment.packet = packet.ref;
     segment.vlan = frame.vlan;
     segment.tunnel = frame.tunnel;
+    segment.device = packet.device;
     segment.hints.bits |= frame.hints.bits;
   } else if (datagram.protocol == (datagram.version == 4 ? kProtocolIcmp : kProtocolIcmpv6)) {
     IcmpError& error = as<IcmpError>(result_);

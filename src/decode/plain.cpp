@@ -52,6 +52,7 @@ bool read_plain(const Packet& packet, Segment& segment) {
   segment.window = u16(tcp + 14);
   segment.ip_id = u16(ip + 4);
   segment.urgent = u16(tcp + 18);
+  segment.device = packet.device;
   segment.vlan = 0;
   segment.tunnel = {};
   segment.options = {tcp + kTcp, tcp_header - kTcp};

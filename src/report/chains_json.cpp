@@ -34,12 +34,14 @@ void write_leg(JsonOut& json, const Chain& chain, const Leg& leg) {
   json.field("severity", name(leg.severity));
   json.key("status");
   leg.status == 0 ? json.value(nullptr) : json.value(leg.status);
-  json.field("first_packet", leg.first.number);
-  json.field("last_packet", leg.last.number);
+  json.packet("first_packet", leg.first);
+  json.packet("last_packet", leg.last);
   json.key("passed_on_us");
-  first ? json.value(nullptr) : json.value(microseconds(leg.first.time - front.first.time));
+  const bool behind = !first && leg.first.time >= front.first.time;  // the clock may be set
+  behind ? json.value(microseconds(leg.first.time - front.first.time)) : json.value(nullptr);
   json.key("answered_us");
-  leg.answered ? json.value(microseconds(leg.answered.time - leg.first.time)) : json.value(nullptr);
+  const bool answered = leg.answered && leg.answered.time >= leg.first.time;
+  answered ? json.value(microseconds(leg.answered.time - leg.first.time)) : json.value(nullptr);
   json.key("gave_up_us");
   leg.gave_up_after ? json.value(microseconds(*leg.gave_up_after)) : json.value(nullptr);
   json.end();

@@ -46,8 +46,8 @@ void write_attempt(JsonOut& json, const Attempt& attempt) {
   json.key("status");
   attempt.status == 0 ? json.value(nullptr) : json.value(attempt.status);
   json.field("at", attempt.first.time);
-  json.field("first_packet", attempt.first.number);
-  json.field("last_packet", attempt.last.number);
+  json.packet("first_packet", attempt.first);
+  json.packet("last_packet", attempt.last);
   json.field("client", to_string(attempt.client));
   json.field("auto_retry", attempt.auto_retry);
   json.field("weak", attempt.weak);
@@ -124,8 +124,8 @@ void write_failed(JsonOut& json, const FailedConnections& failed) {
   write_endpoint(json, failed.server);
   json.field("label", info(failed.label).id);
   json.field("count", failed.count);
-  json.field("first_packet", failed.first.number);
-  json.field("last_packet", failed.last.number);
+  json.packet("first_packet", failed.first);
+  json.packet("last_packet", failed.last);
   json.field("first_at", failed.first.time);
   json.field("last_at", failed.last.time);
   json.key("example").value(fmt::format("{}", static_cast<std::uint32_t>(failed.example)));

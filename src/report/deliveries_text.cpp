@@ -44,7 +44,8 @@ std::string key_text(const Delivery& delivery) {
   return {};
 }
 
-void show_attempt(Page& page, const Attempt& attempt, Timestamp start, std::size_t number) {
+void show_attempt(Page& page, const Attempt& attempt, Timestamp start, std::size_t number,
+                  const CaptureSummary* input) {
   const auto flow = static_cast<std::uint32_t>(attempt.flow);
   const std::string where = attempt.exchange == 0 ? fmt::format("{}", flow)
                                                   : fmt::format("{}.{}", flow, attempt.exchange);
@@ -55,19 +56,19 @@ void show_attempt(Page& page, const Attempt& attempt, Timestamp start, std::size
   if (attempt.weak) what += "; a connection, may belong to it";
   page.wrapped(
       kIndent, Ink::plain,
-      fmt::format("{:>4} {:>8} {:>12}  {:<8}", number, attempt.first.number,
+      fmt::format("{:>4} {:>8} {:>12}  {:<8}", number, packet_name(input, attempt.first.number),
                   number == 1 ? "" : "+" + base::duration(attempt.first.time - start), where),
       41, what);
 }
 
-void show_ladder(Page& page, const Delivery& delivery) {
+void show_ladder(Page& page, const Delivery& delivery, const CaptureSummary* input) {
   page.line(kIndent, Ink::dim, "   #   packet        after  exchange");
   const std::vector<Attempt>& attempts = delivery.attempts;
   const Timestamp start = attempts.front().first.time;
   for (std::size_t i = 0; i < attempts.size(); ++i) {
     const bool shown = i + 1 < kShownAttempts || i + 1 == attempts.size();
     if (i + 1 == kShownAttempts && !shown) page.line(kIndent, Ink::dim, "   ...");
-    if (shown) show_attempt(page, attempts[i], start, i + 1);
+    if (shown) show_attempt(page, attempts[i], start, i + 1, input);
   }
 }
 
@@ -81,7 +82,7 @@ void show_example(Page& page, const Delivery& delivery, const Options& options) 
                   delivery.host.empty() ? "" : " at " + delivery.host,
                   base::count(delivery.attempt_count, "attempt"),
                   clock(delivery.attempts.front().first.time), key.empty() ? "" : "; ", key));
-  if (delivery.attempts.size() > 1) show_ladder(page, delivery);
+  if (delivery.attempts.size() > 1) show_ladder(page, delivery, options.input);
   page.wrapped(kIndent, Ink::bold, "Outcome", kHang, delivery.detail);
   if (delivery.on_schedule && !*delivery.on_schedule) {
     page.wrapped(kIndent, Ink::bold, "Schedule", kHang,

@@ -60,8 +60,10 @@ void write_message_fields(JsonOut& json, const Message& message) {
   } else {
     json.value(nullptr);
   }
-  json.field("first_packet", message.first.number);
-  json.field("last_packet", message.last.number);
+  json.packet("first_packet", message.first);
+  json.packet("last_packet", message.last);
+  json.packet_in_file("first_packet_in_file", message.first);
+  json.packet_in_file("last_packet_in_file", message.last);
   json.field("at", message.first.time);
   json.field("complete", message.state == MessageState::complete);
   json.field("state", name_of(message.state));
@@ -102,9 +104,8 @@ void write_exchange(JsonOut& json, std::uint32_t flow, const ExchangeReport& exc
   } else {
     json.value(exchange.acked == Acked::all ? "all" : "part");
   }
-  json.field("acked_by_packet", exchange.acked_by
-                                    ? std::optional{std::int64_t(exchange.acked_by.number)}
-                                    : std::nullopt);
+  exchange.acked_by ? json.packet("acked_by_packet", exchange.acked_by)
+                    : json.key("acked_by_packet").value(nullptr);
   json.field("answered", exchange.answered);
   json.key("timing").object();
   json.field("idle_us", microseconds(exchange.idle));
@@ -131,7 +132,7 @@ void write_oddities(JsonOut& json, const std::vector<OddityReport>& oddities) {
     json.key("from");
     write_side(json, odd.from);
     json.key("packets").array();
-    for (const PacketRef& packet : odd.packets) json.value(packet.number);
+    for (const PacketRef& packet : odd.packets) json.packet(packet);
     json.end();
     json.end();
   }
@@ -204,7 +205,8 @@ void write_finding(JsonOut& json, const Finding& finding) {
   json.key("evidence").array();
   for (const Evidence& evidence : finding.evidence) {
     json.object();
-    json.field("packet", evidence.packet.number);
+    json.packet("packet", evidence.packet);
+    json.packet_in_file("packet_in_file", evidence.packet);
     json.field("at", evidence.packet.time);
     json.key("from");
     write_side(json, evidence.from);
@@ -245,8 +247,10 @@ void write_flow_fields(JsonOut& json, const FlowReport& flow, const Options& opt
   write_tunnel(json, flow);
   json.key("server_name");
   flow.server_name.empty() ? json.value(nullptr) : json.value(flow.server_name);
-  json.field("first_packet", flow.first.number);
-  json.field("last_packet", flow.last.number);
+  json.packet("first_packet", flow.first);
+  json.packet("last_packet", flow.last);
+  json.packet_in_file("first_packet_in_file", flow.first);
+  json.packet_in_file("last_packet_in_file", flow.last);
   json.field("first_at", flow.first.time);
   json.field("last_at", flow.last.time);
   json.field("history", flow.history);

@@ -22,6 +22,16 @@ void write_or_null(JsonOut& json, std::string_view key, const std::string& text)
   text.empty() ? json.value(nullptr) : json.value(text);
 }
 
+void write_place(JsonOut& json, const CaptureDamage& damage) {
+  json.field("after_packet", damage.after_packet);
+  json.field("byte_offset", damage.byte_offset);
+  json.field("reason", damage.reason);
+  json.field("record", damage.record);
+  json.field("expected_bytes", damage.expected_bytes);
+  json.field("present_bytes", damage.present_bytes);
+  json.field("last_good_at", damage.last_good);
+}
+
 void write_damage(JsonOut& json, const Report& report) {
   const CaptureDamage* damage = report.input != nullptr ? report.input->damage.get() : nullptr;
   json.key("damage");
@@ -31,13 +41,7 @@ void write_damage(JsonOut& json, const Report& report) {
   }
   json.object();
   json.field("file", damage->file);
-  json.field("after_packet", damage->after_packet);
-  json.field("byte_offset", damage->byte_offset);
-  json.field("reason", damage->reason);
-  json.field("record", damage->record);
-  json.field("expected_bytes", damage->expected_bytes);
-  json.field("present_bytes", damage->present_bytes);
-  json.field("last_good_at", damage->last_good);
+  write_place(json, *damage);
   json.field("open_flows", report.open_at_end);
   json.key("open_flow_ids").array();
   for (const FlowId flow : report.open_flows) json.value(static_cast<std::uint32_t>(flow));
@@ -52,6 +56,7 @@ void write_passed_over(JsonOut& json, const CaptureSummary& input) {
   json.key("stretches").array();
   for (const SkippedStretch& each : input.skipped) {
     json.object();
+    json.field("file", each.damage.file);
     json.field("from_byte", each.damage.byte_offset);
     json.field("to_byte", each.end_offset);
     json.field("after_packet", each.damage.after_packet);
@@ -68,8 +73,10 @@ void write_notes(JsonOut& json, const CaptureSummary& input) {
   json.key("notes").array();
   for (const PacketNote& note : input.notes) {
     json.object();
+    const PacketNumber order = note.order != 0 ? note.order : note.packet;
     json.key("packet");
-    note.packet == 0 ? json.value(nullptr) : json.value(note.packet);
+    order == 0 ? json.value(nullptr) : json.value(order);
+    json.packet_in_file("packet_in_file", {order, {}});
     json.field("text", note.text);
     json.end();
   }
@@ -103,6 +110,17 @@ void write_file(JsonOut& json, const CaptureFile& file) {
   json.field("sha256", file.sha256);
   json.field("format", file.format);
   write_or_null(json, "compression", file.compression);
+  json.field("packets", file.packets);
+  json.field("first_at", file.first);
+  json.field("last_at", file.last);
+  json.key("damage");
+  if (file.damage) {
+    json.object();
+    write_place(json, *file.damage);
+    json.end();
+  } else {
+    json.value(nullptr);
+  }
   json.key("link_types").array();
   for (const std::string& type : file.link_types) json.value(type);
   json.end();
@@ -159,6 +177,13 @@ void write_input(JsonOut& json, const Report& report) {
   write_vantage(json, report.vantage);
   write_passed_over(json, input);
   write_notes(json, input);
+  json.field("reordered_packets", input.reordered);
+  json.key("not_read").array();
+  for (const NotRead& each : input.not_read) {
+    json.object().field("name", each.name).field("reason", each.reason).end();
+  }
+  json.end();
+  json.field("omitted_not_read", input.omitted_not_read);
   json.end();
 }
 

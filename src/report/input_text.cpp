@@ -14,15 +14,22 @@ constexpr std::size_t kHang = 10;
 constexpr std::size_t kListed = 8;       // interfaces
 constexpr std::size_t kNotesListed = 3;  // on the file as a whole
 
+constexpr std::size_t kNotReadListed = 3;
+
 std::string name_of(const CaptureInterface& interface) {
   const std::string& name = interface.name.empty() ? interface.description : interface.name;
   return name.empty() ? fmt::format("interface {}", interface.id) : base::shorten(name, 40);
 }
 
+/// "b.pcap: ", where there are several.
+std::string in_front(const CaptureFile& file) {
+  return file.short_name.empty() ? std::string{} : file.short_name + ": ";
+}
+
 /// "eth0 (ETHERNET, 12 packets), lo (NULL, no packet)"; nothing where there is no choice.
 std::string interfaces_text(const CaptureFile& file) {
   if (file.interfaces.size() < 2) return {};
-  std::string text;
+  std::string text = in_front(file);
   for (std::size_t i = 0; i < std::min(kListed, file.interfaces.size()); ++i) {
     const CaptureInterface& each = file.interfaces[i];
     text += fmt::format("{}{} ({}, {})", i == 0 ? "" : ", ", name_of(each), each.link_type,
@@ -36,7 +43,7 @@ std::string interfaces_text(const CaptureFile& file) {
 void show_unread(Page& page, const CaptureFile& file) {
   for (const auto& [type, packets] : file.unread_links) {
     page.wrapped(0, Ink::yellow, "Beware", kHang,
-                 fmt::format("{} of link type {}, which is not read.",
+                 fmt::format("{}{} of link type {}, which is not read.", in_front(file),
                              base::count(packets, "packet"), type));
   }
 }
@@ -50,16 +57,31 @@ void show_drops(Page& page, const CaptureFile& file) {
     if (dropped == 0) continue;
     page.wrapped(
         0, Ink::yellow, "Beware", kHang,
-        fmt::format("The capture says that {} dropped on {}: what is missing here need not "
+        fmt::format("{}The capture says that {} dropped on {}: what is missing here need not "
                     "have been missing on the wire.",
+                    in_front(file),
                     dropped == 1 ? "1 packet was" : fmt::format("{} packets were", dropped),
                     name_of(each)));
+  }
+}
+
+void show_not_read(Page& page, const CaptureSummary& input) {
+  for (std::size_t i = 0; i < std::min(kNotReadListed, input.not_read.size()); ++i) {
+    const NotRead& each = input.not_read[i];
+    page.wrapped(0, Ink::yellow, "Beware", kHang,
+                 fmt::format("{} was passed over: {}.", each.name, each.reason));
+  }
+  const std::uint64_t all = input.not_read.size() + input.omitted_not_read;
+  if (all > kNotReadListed) {
+    page.wrapped(0, Ink::yellow, "Beware", kHang,
+                 fmt::format("{} more were passed over, see --format json.", all - kNotReadListed));
   }
 }
 
 }  // namespace
 
 void show_input(Page& page, const CaptureSummary& input) {
+  show_not_read(page, input);
   for (const CaptureFile& file : input.files) {
     if (const std::string text = interfaces_text(file); !text.empty()) {
       page.wrapped(0, Ink::bold, "From", kHang, text);
@@ -75,7 +97,7 @@ void show_input(Page& page, const CaptureSummary& input) {
     show_drops(page, file);
     if (file.untimed_packets != 0) {
       page.wrapped(0, Ink::yellow, "Beware", kHang,
-                   fmt::format("{} no time: durations around it mean nothing.",
+                   fmt::format("{}{} no time: durations around it mean nothing.", in_front(file),
                                file.untimed_packets == 1
                                    ? "1 packet has"
                                    : fmt::format("{} packets have", file.untimed_packets)));
@@ -86,8 +108,10 @@ void show_input(Page& page, const CaptureSummary& input) {
 std::string note_on(const CaptureSummary* input, PacketNumber packet) {
   std::string text;
   if (input == nullptr) return text;
+  const PacketPlace place = place_of(input, packet);
   for (const PacketNote& note : input->notes) {
-    if (note.packet == packet) text += (text.empty() ? "" : "; ") + note.text;
+    if (note.packet == place.number && note.file == place.file)
+      text += (text.empty() ? "" : "; ") + note.text;
   }
   return text;
 }

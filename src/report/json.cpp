@@ -22,6 +22,7 @@ class JsonFormat : public Writer {
   void finish(const Report& report) final {
     check_flow_exists(options_.selection, report);
     JsonOut json{layout_};
+    json.use(report.input);
     json.object();
     begin(json);
     write_head_fields(json, report, options_);
@@ -59,6 +60,7 @@ class JsonWriter final : public JsonFormat {
  private:
   void add(const FlowReport& flow) override {
     JsonOut json;
+    json.use(options().input);
     json.object();
     write_flow_fields(json, flow, options());
     json.end();
@@ -86,6 +88,7 @@ class NdjsonWriter final : public JsonFormat {
  private:
   void add(const FlowReport& flow) override {
     JsonOut json;
+    json.use(options().input);
     json.object().field("type", "flow");
     write_flow_fields(json, flow, options());
     json.end();

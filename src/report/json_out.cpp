@@ -136,4 +136,10 @@ void JsonOut::separate() {
   comma_ = true;
 }
 
+JsonOut& JsonOut::packet_in_file(std::string_view name, const PacketRef& packet) {
+  if (input_ == nullptr || input_->files.size() < 2 || !packet) return *this;
+  const PacketPlace place = place_of(input_, packet.number);
+  return key(name).object().field("file", place.file).field("number", place.number).end();
+}
+
 }  // namespace httpdiag::report

@@ -54,6 +54,15 @@ class JsonOut {
     return key(name).value(content);
   }
 
+  /// Whose files tell where packets lie; null: every packet has the number that it has in its file.
+  void use(const CaptureSummary* input) { input_ = input; }
+  JsonOut& packet(std::string_view name, const PacketRef& packet) {
+    return key(name).value(shown_number(input_, packet.number));
+  }
+  JsonOut& packet(const PacketRef& packet) { return value(shown_number(input_, packet.number)); }
+  /// With several files: the file of a packet, by its place among them, and its number there.
+  JsonOut& packet_in_file(std::string_view name, const PacketRef& packet);
+
   /// Ready-made JSON text as the next value.
   JsonOut& raw(std::string_view json) { return literal(json); }
   /// A new line before the next value or key, unless the layout is one line.
@@ -73,6 +82,7 @@ class JsonOut {
 
   fmt::memory_buffer buffer_;
   std::string closers_;
+  const CaptureSummary* input_ = nullptr;
   bool comma_ = false;  // a value precedes in the same container
   bool break_line_ = false;
   bool lines_;

@@ -44,10 +44,10 @@ std::string_view sentence(Oddity oddity) {
   return "";
 }
 
-std::string packets(const OddityReport& odd) {
+std::string packets(const OddityReport& odd, const CaptureSummary* input) {
   std::string text;
   for (const PacketRef& packet : odd.packets) {
-    text += fmt::format("{}{}", text.empty() ? "" : " and ", packet.number);
+    text += fmt::format("{}{}", text.empty() ? "" : " and ", packet_name(input, packet.number));
   }
   return text.empty() ? text : (odd.packets.size() == 1 ? "packet " : "packets ") + text;
 }
@@ -58,17 +58,17 @@ bool misleads(Oddity oddity) {
   return oddity == Oddity::differing_copy || oddity == Oddity::buffer_limit;
 }
 
-std::string words(const OddityReport& odd) {
+std::string words(const OddityReport& odd, const CaptureSummary* input) {
   const std::string_view what = sentence(odd.oddity);
   if (what.empty() || odd.packets.empty()) return std::string{what};
   const std::string_view from = !odd.from                   ? ""
                                 : *odd.from == Side::client ? "client, "
                                                             : "server, ";
-  return fmt::format("{} ({}{})", what, from, packets(odd));
+  return fmt::format("{} ({}{})", what, from, packets(odd, input));
 }
 
-std::string words(const OddityTotal& total) {
-  const std::string where = packets(total.example);
+std::string words(const OddityTotal& total, const CaptureSummary* input) {
+  const std::string where = packets(total.example, input);
   return fmt::format("{}: on {} {} ({}flow {}{})", name(total.example.oddity),
                      base::count(total.flows, "connection"), sentence(total.example.oddity),
                      total.flows == 1 ? "" : "first on ",

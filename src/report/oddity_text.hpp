@@ -13,7 +13,7 @@ bool misleads(Oddity oddity);
 
 /// "the client sent bytes again that differ; ... (packets 5 and 9)". Empty for
 /// what another part of the report says already.
-std::string words(const OddityReport& odd);
-std::string words(const OddityTotal& total);
+std::string words(const OddityReport& odd, const CaptureSummary* input);
+std::string words(const OddityTotal& total, const CaptureSummary* input);
 
 }  // namespace httpdiag::report

@@ -16,7 +16,7 @@ void field_us(JsonOut& json, std::string_view name, const std::optional<Duration
 
 void field_packet(JsonOut& json, std::string_view name, const PacketRef& packet) {
   json.key(name);
-  packet ? json.value(packet.number) : json.value(nullptr);
+  packet ? json.packet(packet) : json.value(nullptr);
 }
 
 void write(JsonOut& json, const KeepAlivePattern& pattern) {

@@ -17,15 +17,16 @@ void item(Page& page, std::string_view head, const std::string& text) {
   page.wrapped(3, Ink::bold, head, kHang, text);
 }
 
-std::string words(const OnsetPattern& onset) {
+std::string words(const OnsetPattern& onset, const CaptureSummary* input) {
   std::string text = fmt::format(
       "{} UTC (packet {}): failures towards {} begin, with {}. Before, {} went well; from then on "
       "{} failed and {} did not",
-      clock(onset.first.time), onset.first.number, to_string(onset.server), info(onset.label).id,
-      base::count(onset.before, "exchange"), onset.failed, onset.succeeded);
+      clock(onset.first.time), packet_name(input, onset.first.number), to_string(onset.server),
+      info(onset.label).id, base::count(onset.before, "exchange"), onset.failed, onset.succeeded);
   if (onset.first_rst) {
     const Duration lead = onset.first.time - onset.first_rst.time;
-    text += fmt::format("; the first RST from there (packet {}) came {} {}", onset.first_rst.number,
+    text += fmt::format("; the first RST from there (packet {}) came {} {}",
+                        packet_name(input, onset.first_rst.number),
                         base::duration(lead < Duration{0} ? -lead : lead),
                         lead < Duration{0} ? "later" : "before");
   }
@@ -69,10 +70,11 @@ std::string words(const HostStates& states) {
 }
 
 template <typename Pattern>
-void list(Page& page, std::string_view head, const std::vector<Pattern>& patterns) {
+void list(Page& page, std::string_view head, const std::vector<Pattern>& patterns,
+          const auto& in_words) {
   std::size_t shown = 0;
   for (const Pattern& pattern : patterns) {
-    const std::string text = words(pattern);
+    const std::string text = in_words(pattern);
     if (text.empty()) continue;
     if (shown == kListed) {
       item(page, "", "and more, see --format json");
@@ -100,15 +102,17 @@ void show_patterns(Page& page, const Report& report) {
   Page part{page};
   (void)part.take();
   const Patterns& patterns = report.patterns;
-  list(part, "Since", patterns.onsets);
+  const auto in_words = [&](const auto& pattern) { return words(pattern, report.input); };
+  const auto without_packets = [](const auto& pattern) { return words(pattern); };
+  list(part, "Since", patterns.onsets, in_words);
   for (const Finding& finding : report.findings) {
     if (info(finding.label).scope != Scope::aggregate) continue;
     part.wrapped(3, ink_of(finding.severity), "Pattern", kHang,
                  fmt::format("{}: {} {}", info(finding.label).id, finding.detail, finding.remedy));
   }
-  list(part, "Gave up", patterns.client_limits);
-  list(part, "Retries", patterns.backoffs);
-  list(part, "Left open", patterns.states);
+  list(part, "Gave up", patterns.client_limits, without_packets);
+  list(part, "Retries", patterns.backoffs, without_packets);
+  list(part, "Left open", patterns.states, without_packets);
   std::string text = part.take();
   if (text.empty()) return;
   page.blank();

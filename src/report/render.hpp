@@ -25,10 +25,11 @@ class Output {
 };
 
 struct Options {
-  Selection selection;        // what to report on; everything by default
-  bool show_payload = false;  // lift the redaction of request targets
-  bool colour = false;        // text: use SGR sequences
-  bool all_flows = false;     // text: one line for each flow, not only for those with a problem
+  Selection selection;                    // what to report on; everything by default
+  const CaptureSummary* input = nullptr;  // tells where packets lie, from the first flow on
+  bool show_payload = false;              // lift the redaction of request targets
+  bool colour = false;                    // text: use SGR sequences
+  bool all_flows = false;  // text: one line for each flow, not only for those with a problem
   std::uint32_t max_healthy_flows = Limits{}.max_healthy_flows;
 };
 

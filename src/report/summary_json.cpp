@@ -60,8 +60,8 @@ void write_cause(JsonOut& json, const Cause& cause, const Report& report) {
   json.field("clients", cause.clients);
   json.key("client");
   cause.clients == 1 ? json.value(to_string(cause.example.client.ip)) : json.value(nullptr);
-  json.field("first_packet", cause.first.number);
-  json.field("last_packet", cause.last.number);
+  json.packet("first_packet", cause.first);
+  json.packet("last_packet", cause.last);
   json.field("first_at", cause.first.time);
   json.field("last_at", cause.last.time);
   json.key("example").value(cause.example_exchange == 0

@@ -34,12 +34,15 @@ std::string percent(std::uint64_t part, std::uint64_t whole) {
 }
 
 std::string files_text(const CaptureSummary& input) {
+  constexpr std::size_t kNamed = 4;
+  const std::size_t count = input.files.size();
   std::string text;
-  for (const CaptureFile& file : input.files) {
+  for (std::size_t i = 0; i < (count > kNamed ? kNamed - 1 : count); ++i) {
+    const CaptureFile& file = input.files[i];
     text += fmt::format("{}{}", text.empty() ? "" : ", ",
                         file.name == "-" ? "standard input" : file.name);
   }
-  return text;
+  return count > kNamed ? text + fmt::format(" and {} more files", count - kNamed + 1) : text;
 }
 
 std::string capture_text(const Report& report) {
@@ -54,6 +57,8 @@ std::string capture_text(const Report& report) {
     text += fmt::format("; {} captured twice", report.ledger.duplicates);
   if (report.ledger.filtered != 0)
     text += fmt::format("; {} left out by filters", report.ledger.filtered);
+  if (report.input != nullptr && report.input->reordered != 0)
+    text += fmt::format("; {} recorded late and sorted in", report.input->reordered);
   std::string skipped;
   for (std::size_t i = 0; i < kSkipCount; ++i) {
     if (report.ledger.skipped[i] == 0) continue;
@@ -89,13 +94,14 @@ std::string vantage_text(const Vantage& vantage) {
 }
 
 /// "packets 7 to 99, 2024-03-01 12:00:01.123 to 12:04:00.001 UTC"
-std::string period(const PacketRef& first, const PacketRef& last) {
+std::string period(const PacketRef& first, const PacketRef& last, const CaptureSummary* input) {
   const std::string begin = clock(first.time);
-  if (first == last) return fmt::format("packet {}, {} UTC", first.number, begin);
+  if (first == last)
+    return fmt::format("packet {}, {} UTC", packet_name(input, first.number), begin);
   const std::string end = clock(last.time);
   const bool same_day = begin.substr(0, 10) == end.substr(0, 10);
-  return fmt::format("packets {} to {}, {} to {} UTC", first.number, last.number, begin,
-                     same_day ? end.substr(11) : end);
+  return fmt::format("packets {} to {}, {} to {} UTC", packet_name(input, first.number),
+                     packet_name(input, last.number), begin, same_day ? end.substr(11) : end);
 }
 
 class TextWriter final : public Writer {
@@ -125,7 +131,7 @@ class TextWriter final : public Writer {
       page_.blank();
       page_.line(0, Ink::bold, "Why", why_title(*report.why));
       page_.blank();
-      show_why(page_, *report.why);
+      show_why(page_, *report.why, report.input);
     } else if (options_.selection.flow) {
       page_.blank();
       if (in_full_) {
@@ -218,7 +224,7 @@ class TextWriter final : public Writer {
     }
     for (const OddityTotal& total : report.oddities) {
       if (total.flows != 0 && misleads(total.example.oddity))
-        page_.wrapped(0, Ink::yellow, "Beware", kHang, words(total));
+        page_.wrapped(0, Ink::yellow, "Beware", kHang, words(total, report.input));
     }
   }
 
@@ -290,7 +296,7 @@ class TextWriter final : public Writer {
                   fmt::format("{} from {}; {}", what,
                               cause.clients == 1 ? to_string(cause.example.client.ip)
                                                  : base::count(cause.clients, "client"),
-                              period(cause.first, cause.last)));
+                              period(cause.first, cause.last, report.input)));
   }
 
   /// One for each label that is a problem; remarks speak for themselves.

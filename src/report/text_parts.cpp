@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::size_t kIndent = 3;
 constexpr std::size_t kHang = 14;        // where the text of "   Fault      ..." begins
+constexpr std::size_t kPacketWidth = 8;  // of the column of packet numbers, at least
 constexpr std::size_t kLadderHang = 37;  // where the text of a ladder row begins
 constexpr std::size_t kMark = 2;         // that the caller puts before a line of a list
 constexpr std::size_t kSymptoms = 4;     // of a rule, where the finding has none of its own
@@ -83,16 +84,17 @@ std::string_view retry_text(Retry retry, Label label) {
   return reason.empty() ? "do not: it has been processed" : reason;
 }
 
-std::string packets(const PacketRef& first, const PacketRef& last) {
-  if (first.number == last.number || !last) return fmt::format("packet {}", first.number);
-  return fmt::format("packets {} to {}", first.number, last.number);
+std::string packets(const PacketRef& first, const PacketRef& last, const CaptureSummary* input) {
+  const std::string begin = packet_name(input, first.number);
+  if (first.number == last.number || !last) return "packet " + begin;
+  return fmt::format("packets {} to {}", begin, packet_name(input, last.number));
 }
 
 /// The three facts: did we send it, did their TCP acknowledge it, did they answer.
-std::string delivery_text(const ExchangeReport& exchange) {
+std::string delivery_text(const ExchangeReport& exchange, const CaptureSummary* input) {
   const RequestReport& request = exchange.request;
   std::string text = !exchange.sent ? std::string{"not sent completely"} : std::string{"sent"};
-  if (request.first) text += fmt::format(" ({})", packets(request.first, request.last));
+  if (request.first) text += fmt::format(" ({})", packets(request.first, request.last, input));
   switch (exchange.acked) {
     case Acked::none:
       text += "; not acknowledged";
@@ -102,7 +104,8 @@ std::string delivery_text(const ExchangeReport& exchange) {
       break;
     case Acked::all:
       text += "; acknowledged";
-      if (exchange.acked_by) text += fmt::format(" (packet {})", exchange.acked_by.number);
+      if (exchange.acked_by)
+        text += fmt::format(" (packet {})", packet_name(input, exchange.acked_by.number));
       break;
   }
   if (!exchange.response) {
@@ -110,7 +113,8 @@ std::string delivery_text(const ExchangeReport& exchange) {
                                      : "; not answered");
   }
   text += exchange.answered ? "; answered" : "; not answered completely";
-  return text + fmt::format(" ({})", packets(exchange.response->first, exchange.response->last));
+  return text +
+         fmt::format(" ({})", packets(exchange.response->first, exchange.response->last, input));
 }
 
 /// Nothing of a request can have been on this connection.
@@ -123,10 +127,22 @@ std::string_view arrow(const std::optional<Side>& from) {
   return *from == Side::client ? "------------>" : "<------------";
 }
 
+/// The end of a long name: that is what tells the files of a rotation apart.
+std::string ladder_name(const CaptureSummary* input, const PacketRef& packet) {
+  constexpr std::size_t kMost = 22;
+  const std::string name = packet_name(input, packet.number);
+  return name.size() <= kMost ? name : ".." + name.substr(name.size() - (kMost - 2));
+}
+
 void ladder(Page& page, const std::vector<Evidence>& evidence, const CaptureSummary* input) {
   if (evidence.empty()) return;
   page.blank();
-  page.line(kIndent, Ink::dim, "  packet     seconds  client server");
+  std::size_t width = kPacketWidth;
+  for (const Evidence& row : evidence) {
+    width = std::max(width, ladder_name(input, row.packet).size());
+  }
+  const std::size_t hang = kLadderHang + kIndent + width - kPacketWidth;
+  page.line(kIndent, Ink::dim, fmt::format("{:>{}}     seconds  client server", "packet", width));
   const Timestamp start = evidence.front().packet.time;
   for (const Evidence& row : evidence) {
     // Microseconds by integer arithmetic: a double would round large steps.
@@ -136,10 +152,11 @@ void ladder(Page& page, const std::vector<Evidence>& evidence, const CaptureSumm
     const std::string seconds =
         fmt::format("{}{}.{:06}", us < 0 ? "-" : "", magnitude / 1'000'000, magnitude % 1'000'000);
     page.wrapped(kIndent, Ink::plain,
-                 fmt::format("{:>8}  {:>10}  {}", row.packet.number, seconds, arrow(row.from)),
-                 kLadderHang + kIndent, row.what);
+                 fmt::format("{:>{}}  {:>10}  {}", ladder_name(input, row.packet), width, seconds,
+                             arrow(row.from)),
+                 hang, row.what);
     if (const std::string note = note_on(input, row.packet.number); !note.empty()) {
-      page.wrapped(kIndent, Ink::dim, "", kLadderHang + kIndent, "Note: " + note);
+      page.wrapped(kIndent, Ink::dim, "", hang, "Note: " + note);
     }
   }
   page.blank();
@@ -283,7 +300,7 @@ void explain_finding(Page& page, const Finding& finding, const FlowReport& flow,
   item(page, "Fault", fault_text(finding.fault));
   if (finding.settle) show_settle(page, *finding.settle);
   if (exchange != nullptr) {
-    item(page, "Delivery", delivery_text(*exchange));
+    item(page, "Delivery", delivery_text(*exchange, input));
     item(page, "Retry", retry_text(exchange->retry, exchange->label));
   } else if (carried_nothing(flow)) {
     item(page, "Delivery", "nothing sent; no request was on this connection");
@@ -336,9 +353,9 @@ void show_flow_in_full(Page& page, const FlowReport& flow, const Options& option
   page.line(0, Ink::bold, fmt::format("Flow {}", static_cast<std::uint32_t>(flow.id)), route(flow));
   show_verdict(page, flow.severity, flow.label, flow.labels);
   item(page, "Packets",
-       fmt::format("{} to {}, {} to {} UTC, {}", flow.first.number, flow.last.number,
-                   clock(flow.first.time), clock(flow.last.time),
-                   base::duration(flow.last.time - flow.first.time)));
+       fmt::format("{} to {}, {} to {} UTC, {}", packet_name(input, flow.first.number),
+                   packet_name(input, flow.last.number), clock(flow.first.time),
+                   clock(flow.last.time), base::duration(flow.last.time - flow.first.time)));
   item(page, "TCP",
        fmt::format("handshake {}, {}, history {}{}", name(flow.handshake),
                    flow.ended_by == EndedBy::none ? "not closed"
@@ -351,7 +368,7 @@ void show_flow_in_full(Page& page, const FlowReport& flow, const Options& option
   show_tunnel(page, flow);
   if (flow.duplicates != 0)
     item(page, "Copies", base::count(flow.duplicates, "packet") + " captured twice");
-  for (const OddityReport& odd : flow.oddities) item(page, "Odd", words(odd));
+  for (const OddityReport& odd : flow.oddities) item(page, "Odd", words(odd, input));
   for (const Finding& finding : flow.findings) {
     page.blank();
     page.line(0, ink_of(finding.severity), info(finding.label).id, info(finding.label).title);
@@ -364,7 +381,7 @@ void show_flow_in_full(Page& page, const FlowReport& flow, const Options& option
     show_verdict(page, exchange->severity, exchange->label, exchange->labels);
     show_exchange(page, *exchange, options.show_payload);
     item(page, "Timing", timing_text(*exchange));
-    if (exchange->findings.empty()) item(page, "Delivery", delivery_text(*exchange));
+    if (exchange->findings.empty()) item(page, "Delivery", delivery_text(*exchange, input));
     for (const Finding& finding : exchange->findings) {
       page.blank();
       page.line(kIndent, ink_of(finding.severity), info(finding.label).id,

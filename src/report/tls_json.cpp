@@ -52,7 +52,7 @@ void write_alert(JsonOut& json, const TlsAlert& alert) {
   json.field("code", alert.code);
   json.field("level", alert.level);
   json.field("from", alert.from == Side::client ? "client" : "server");
-  json.field("packet", alert.packet.number);
+  json.packet("packet", alert.packet);
   json.end();
 }
 

@@ -11,20 +11,21 @@ namespace {
 constexpr std::size_t kFactHang = 28;
 constexpr std::size_t kRuleHang = 6;
 
-std::string place(const std::array<PacketRef, 2>& packets) {
+std::string place(const std::array<PacketRef, 2>& packets, const CaptureSummary* input) {
   const auto& [from, to] = packets;
   if (from && to && from.number != to.number)
-    return fmt::format(" (packets {} and {})", from.number, to.number);
+    return fmt::format(" (packets {} and {})", packet_name(input, from.number),
+                       packet_name(input, to.number));
   const PacketRef one = from ? from : to;
-  return one ? fmt::format(" (packet {})", one.number) : "";
+  return one ? fmt::format(" (packet {})", packet_name(input, one.number)) : "";
 }
 
-void show_facts(Page& page, const std::vector<WhyFact>& facts) {
+void show_facts(Page& page, const std::vector<WhyFact>& facts, const CaptureSummary* input) {
   page.line(0, Ink::bold, "Facts");
   std::string unmeasured;
   for (const WhyFact& fact : facts) {
     if (fact.value) {
-      page.wrapped(2, Ink::plain, fact.name, kFactHang, *fact.value + place(fact.packets));
+      page.wrapped(2, Ink::plain, fact.name, kFactHang, *fact.value + place(fact.packets, input));
     } else {
       unmeasured += fmt::format("{}{}", unmeasured.empty() ? "" : ", ", fact.name);
     }
@@ -55,8 +56,8 @@ void show_rules(Page& page, const Why& why) {
 
 }  // namespace
 
-void show_why(Page& page, const Why& why) {
-  show_facts(page, why.facts);
+void show_why(Page& page, const Why& why, const CaptureSummary* input) {
+  show_facts(page, why.facts, input);
   show_rules(page, why);
   page.blank();
   page.line(0, Ink::bold, "What would have changed the answer");

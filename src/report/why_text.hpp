@@ -7,6 +7,6 @@
 
 namespace httpdiag::report {
 
-void show_why(Page& page, const Why& why);
+void show_why(Page& page, const Why& why, const CaptureSummary* input);
 
 }  // namespace httpdiag::report

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "base/text.hpp"
 #include "rules/finding_builder.hpp"
@@ -20,17 +21,70 @@ std::optional<Finding> flow_started_midstream(const FlowFacts& facts, const Thre
       .build();
 }
 
+namespace {
+
+/// 0: untagged; none: several tags, which were folded together (Segment::vlan).
+std::optional<std::uint32_t> vlan_id(std::uint32_t folded) {
+  constexpr std::uint32_t kOneTag = 0x1000, kId = 0x0fff;
+  if (folded == 0) return 0;
+  return (folded & ~kId) == kOneTag ? std::optional{folded & kId} : std::nullopt;
+}
+
+std::string vlans_text(const CopyOrigin& origin) {
+  const auto first = vlan_id(origin.vlans[0]), second = vlan_id(origin.vlans[1]);
+  if (!first || !second) return "under different VLAN tags";
+  if (*first == 0 || *second == 0)
+    return fmt::format("with and without the tag of VLAN {}", std::max(*first, *second));
+  return fmt::format("in VLAN {} and {}", *first, *second);
+}
+
+/// Their names; without that of the file where it is the same.
+std::array<std::string, 2> devices_of(const CopyOrigin& origin, const CaptureSummary* input) {
+  std::array<std::string, 2> names{device_name(input, origin.devices[0]),
+                                   device_name(input, origin.devices[1])};
+  if (names[0].empty() || names[1].empty()) return names;
+  const std::uint32_t file = input->devices[origin.devices[0] - 1u].file;
+  if (input->devices[origin.devices[1] - 1u].file != file) return names;
+  const std::string front = input->files[file].short_name + " ";
+  for (std::string& name : names) {
+    if (name.starts_with(front)) name.erase(0, front.size());
+  }
+  return names;
+}
+
+/// What the recordings of one packet differ in: that is where it was seen twice.
+std::string origin_text(const FlowTrouble& trouble, const CaptureSummary* input) {
+  const CopyOrigin& origin = trouble.origin;
+  std::string text;
+  const auto add = [&](const std::string& words) { text += (text.empty() ? "" : ", ") + words; };
+  const auto [first, second] = devices_of(origin, input);
+  if (origin.devices[0] != origin.devices[1] && !first.empty() && !second.empty()) {
+    add(fmt::format("by {} and {}", first, second));
+  }
+  if (origin.vlans[0] != origin.vlans[1]) add(vlans_text(origin));
+  const int step = std::abs(int{origin.ttls[0]} - int{origin.ttls[1]});
+  if (step == 1) add("one step of TTL apart, before and behind a router");
+  if (step > 1) add(fmt::format("{} steps of TTL apart, before and behind routers", step));
+  if (trouble.translated_server.port != 0) add("under two names, as addresses are translated here");
+  return text.empty() ? "twice in the same way, as by a mirror port or -i any" : text;
+}
+
+}  // namespace
+
 std::optional<Finding> flow_duplicate_packets(const FlowFacts& facts, const Thresholds&) {
   const FlowTrouble& trouble = facts.flow.trouble();
   if (trouble.duplicates == 0) return std::nullopt;
+  const std::string origin = origin_text(trouble, facts.input);
   return FindingBuilder{
       Label::capture_duplicate_packets,
-      fmt::format("{} in the capture more than once; the copies were left out.",
+      fmt::format("{} in the capture more than once, recorded {}; the copies were left out.",
                   trouble.duplicates == 1 ? "1 packet is"
-                                          : fmt::format("{} packets are", trouble.duplicates))}
+                                          : fmt::format("{} packets are", trouble.duplicates),
+                  origin)}
       .evidence(trouble.duplicate_of, std::nullopt, "first recording")
       .evidence(trouble.duplicate, std::nullopt, "the same packet again")
       .fact("duplicates", std::int64_t{trouble.duplicates})
+      .fact("recorded", origin)
       .build();
 }
 
@@ -104,7 +158,7 @@ std::optional<Finding> flow_ended_early(const FlowFacts& facts, const Thresholds
   const bool opening =
       facts.handshake == Handshake::unanswered || facts.handshake == Handshake::incomplete;
   if (!opening || facts.client_unheard || facts.server_unheard) return std::nullopt;
-  const Duration seen = facts.until - facts.flow.last.time;
+  const Duration seen = facts.watched_after(facts.flow.last);
   // Retries back off exponentially: the next one would have come in the time that the attempt took.
   const bool over =
       facts.handshake == Handshake::unanswered
@@ -130,7 +184,7 @@ std::optional<Finding> exchange_ended_early(const ExchangeFacts& facts, const Th
   if (facts.flow.flow.s().fin || facts.flow.flow.s().trouble().rst) return std::nullopt;
   const PacketRef last =
       facts.answered ? facts.exchange.response->last : facts.exchange.request.last;
-  const Duration seen = facts.flow.until - last.time;
+  const Duration seen = facts.flow.watched_after(last);
   return FindingBuilder{Label::capture_ended_early,
                         fmt::format("The capture ended {} later, with this exchange under way.",
                                     base::duration(seen))}

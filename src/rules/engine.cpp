@@ -91,11 +91,12 @@ class Engine::Impl {
   void on_lookup(const DnsLookup& lookup) { lookups_.on_lookup(lookup); }
   void forget_open() { tally_.forget_open(); }
   void use(const NameTable& names) { names_ = &names; }
+  void use(const CaptureSummary& input) { input_ = &input; }
   void on_flow(const FlowRecord& flow, EndCause cause, Timestamp now);
   Report finish(const CaptureSummary& input, const Ledger& ledger) {
     Report report = tally_.finish(input, ledger, patterns_, lookups_.finish());
     report.why = std::move(why_);
-    report.vantage = vantage_.finish();
+    report.vantage = vantage_.finish(input);
     return report;
   }
 
@@ -124,6 +125,7 @@ class Engine::Impl {
   PatternCollector patterns_;
   LookupFindings lookups_;
   const NameTable* names_ = nullptr;
+  const CaptureSummary* input_ = nullptr;
   VantageCollector vantage_;
   SynClocks clocks_;
   std::optional<Why> why_;
@@ -290,6 +292,7 @@ FlowReport Engine::Impl::describe(const FlowRecord& flow, Account& own) const {
 FlowVerdict Engine::Impl::judge_ended(Account& own, const FlowRecord& flow, EndCause cause,
                                       Timestamp now) {
   FlowFacts facts = measure(flow, cause, now, settings_.thresholds);
+  facts.input = input_;
   facts.server_speaks_tls = !own.undecided.empty() && tls_servers_.contains(flow.server);
   facts.vantage = vantage_.of(flow);
   for (const Exchange& exchange : own.undecided) {
@@ -373,6 +376,7 @@ void Engine::on_exchange(const FlowRecord& flow, Exchange& exchange, bool settle
 void Engine::on_stray(const FlowRecord& flow, const Stray& stray) { impl_->on_stray(flow, stray); }
 void Engine::on_lookup(const DnsLookup& lookup) { impl_->on_lookup(lookup); }
 void Engine::use(const NameTable& names) { impl_->use(names); }
+void Engine::use(const CaptureSummary& input) { impl_->use(input); }
 void Engine::on_flow(const FlowRecord& flow, EndCause cause, Timestamp now) {
   impl_->on_flow(flow, cause, now);
 }

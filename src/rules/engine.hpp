@@ -30,6 +30,8 @@ class Engine final : public ExchangeSink, public FlowSink, public TlsSink, publi
   void forget_open();
   /// Whose names reports show beside addresses; borrowed.
   void use(const NameTable& names);
+  /// Whose devices may have recorded a packet twice; as far as it is known by then.
+  void use(const CaptureSummary& input);
 
   /// After the last flow. `input` may carry damage, which becomes a finding.
   Report finish(const CaptureSummary& input, const Ledger& ledger);

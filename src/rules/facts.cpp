@@ -267,11 +267,15 @@ void measure_reuse(ExchangeFacts& facts) {
 void measure_window(ExchangeFacts& facts) {
   const SideTrouble& server = facts.flow.flow.s().trouble();
   facts.server_window_closed = server.zero_window_total - facts.exchange.window_closed_before;
-  if (!server.zero_window_since) return;
-  const Timestamp end = facts.close.packet ? facts.close.packet.time : facts.flow.until;
-  const Timestamp begin =
-      std::max(server.zero_window_since.time, facts.exchange.request.first.time);
-  facts.server_window_closed += std::max(end - begin, Duration{0});
+  if (server.zero_window_since) {
+    const Timestamp end = facts.close.packet ? facts.close.packet.time : facts.flow.until;
+    const Timestamp begin =
+        std::max(server.zero_window_since.time, facts.exchange.request.first.time);
+    facts.server_window_closed += std::max(end - begin, Duration{0});
+  }
+  // A clock that is set in between makes its parts longer than the whole.
+  const Duration whole = facts.flow.until - facts.flow.flow.first.time;
+  facts.server_window_closed = std::min(facts.server_window_closed, std::max(whole, Duration{0}));
 }
 
 }  // namespace

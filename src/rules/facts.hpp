@@ -4,6 +4,7 @@
 // PacketRef), and a rule that needs it stays silent.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -48,9 +49,16 @@ struct ClosedClock {
 
 /// About a flow, measured when it ended (or as it stands when an exchange is settled).
 struct FlowFacts {
+  /// How long it was watched after `packet`. None where the clock was set back in between: nobody
+  /// knows.
+  Duration watched_after(const PacketRef& packet) const {
+    return std::max(until - packet.time, Duration{0});
+  }
+
   const FlowRecord& flow;
-  Timestamp until;            // the capture clock then
-  bool capture_over = false;  // it was still being watched when the capture ended
+  const CaptureSummary* input = nullptr;  // for the names of devices
+  Timestamp until;                        // the capture clock then
+  bool capture_over = false;              // it was still being watched when the capture ended
   Handshake handshake{};
   bool client_unheard = false;  // one direction is not in the capture, though it exists
   bool server_unheard = false;

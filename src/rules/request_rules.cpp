@@ -214,7 +214,7 @@ std::optional<Finding> request_not_acked(const ExchangeFacts& facts, const Thres
   // A client that resets ends the wait for the ACK as well.
   const Duration unacked_for = facts.close.closer == Closer::client_rst
                                    ? facts.after_request
-                                   : facts.flow.until - facts.exchange.request.last.time;
+                                   : facts.flow.watched_after(facts.exchange.request.last);
   const bool enough =
       facts.head_retransmits >= limits.unacked_min_retransmits || unacked_for >= limits.unacked_min;
   if (!enough) return std::nullopt;

@@ -142,6 +142,37 @@ void Tally::count_cause(Label label, Severity severity, const FlowReport& flow,
   if (exchange != nullptr) cause->example.exchanges = {*exchange};
 }
 
+namespace {
+
+constexpr std::string_view kRecorded = "recorded";  // as flow_duplicate_packets() calls it
+
+void note_origin(std::map<std::string, std::uint64_t>& origins, const Finding& finding) {
+  constexpr std::size_t kMostOrigins = 64;
+  for (const NamedFact& fact : finding.facts) {
+    const auto* text = fact.name == kRecorded ? std::get_if<std::string>(&fact.value) : nullptr;
+    if (text == nullptr) continue;
+    if (origins.size() < kMostOrigins || origins.contains(*text)) ++origins[*text];
+  }
+}
+
+/// "; recorded on eth0 and docker0 (3 connections), under VLAN 10 and 20 (1)", the commonest first.
+std::string origins_text(const std::map<std::string, std::uint64_t>& origins) {
+  constexpr std::size_t kNamed = 3;
+  std::vector<std::pair<std::uint64_t, std::string>> order;
+  for (const auto& [text, flows] : origins) order.emplace_back(flows, text);
+  std::stable_sort(order.begin(), order.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::string text;
+  for (std::size_t i = 0; i < std::min(kNamed, order.size()); ++i) {
+    text += fmt::format("{}{} ({})", i == 0 ? " They were recorded " : "; ", order[i].second,
+                        base::count(order[i].first, "connection"));
+  }
+  if (order.size() > kNamed) text += "; and in other ways";
+  return text.empty() ? text : text + ".";
+}
+
+}  // namespace
+
 void Tally::note_quality(const std::vector<Finding>& findings) {
   for (const Finding& finding : findings) {
     if (!about_capture(finding.label)) continue;
@@ -149,6 +180,7 @@ void Tally::note_quality(const std::vector<Finding>& findings) {
     const bool earlier = quality.flows == 0 || finding.evidence.front().packet.number <
                                                    quality.example.evidence.front().packet.number;
     ++quality.flows;
+    note_origin(quality.origins, finding);
     if (earlier) quality.example = finding;
   }
 }
@@ -188,6 +220,40 @@ Finding Tally::file_broken_off(const CaptureDamage& damage) const {
   return broken.build();
 }
 
+/// One of several: the others go on, and no connection is held to what it does not show.
+Finding Tally::file_broken_off(const CaptureSummary& input, std::uint32_t file) const {
+  const CaptureDamage& damage = *input.files[file].damage;
+  const PacketNumber last = input.places->last_of(file);
+  FindingBuilder broken{
+      Label::capture_file_truncated,
+      fmt::format("{} breaks off at byte {}, record {} ({}); what was read in front of it and what "
+                  "the other files hold was analysed, connections before and behind that place as "
+                  "if they were two.",
+                  input.files[file].short_name, damage.byte_offset, damage.record, damage.reason)};
+  broken.without_evidence();
+  if (last != 0 && damage.last_good) {
+    broken.evidence({last, *damage.last_good}, std::nullopt, "its last whole packet");
+  }
+  return broken.fact("file", damage.file)
+      .fact("byte_offset", static_cast<std::int64_t>(damage.byte_offset))
+      .fact("record", static_cast<std::int64_t>(damage.record))
+      .build();
+}
+
+void Tally::add_damage(const CaptureSummary& input) {
+  constexpr std::size_t kMost = 16;  // all are in input.files
+  if (input.files.size() < 2) {
+    if (input.damage) report_.findings.push_back(file_broken_off(*input.damage));
+    return;
+  }
+  std::size_t told = 0;
+  for (std::uint32_t i = 0; i < input.files.size() && told < kMost; ++i) {
+    if (!input.files[i].damage) continue;
+    ++told;
+    report_.findings.push_back(file_broken_off(input, i));
+  }
+}
+
 /// With --recover: what was open before a stretch has ended for us, and what is behind is new.
 Finding Tally::stretches_skipped(const CaptureSummary& input) const {
   const SkippedStretch& first = input.skipped.front();
@@ -198,19 +264,21 @@ Finding Tally::stretches_skipped(const CaptureSummary& input) const {
   FindingBuilder skipped{
       Label::capture_file_truncated,
       fmt::format(
-          "{} passed over, {} bytes{}: {} byte {} ({}) to byte {}. Connections were judged "
+          "{} passed over, {} bytes{}: {} byte {}{} ({}) to byte {}. Connections were judged "
           "before and behind it as if they were two.",
           one ? "A damaged stretch of the file was"
               : fmt::format("{} damaged stretches of the file were", input.skipped_stretches),
           bytes, input.skipped.size() < input.skipped_stretches ? " and more" : "",
-          one ? "from" : "the first from", first.damage.byte_offset, first.damage.reason,
+          one ? "from" : "the first from", first.damage.byte_offset,
+          input.files.size() > 1 ? " of " + first.damage.file : std::string{}, first.damage.reason,
           first.end_offset)};
   skipped.without_evidence();
-  if (first.damage.last_good && first.damage.after_packet != 0) {
+  // Packets are numbered as in the file, unless there are several or it was sorted.
+  if (first.damage.last_good && first.damage.after_packet != 0 && !input.places) {
     skipped.evidence({first.damage.after_packet, *first.damage.last_good}, std::nullopt,
                      "last packet before it");
   }
-  if (first.next) {
+  if (first.next && !input.places) {
     skipped.evidence({first.damage.after_packet + 1, *first.next}, std::nullopt,
                      "first packet behind it");
   }
@@ -222,7 +290,7 @@ Finding Tally::stretches_skipped(const CaptureSummary& input) const {
 void Tally::add_capture_findings(const CaptureSummary& input, const Ledger& ledger) {
   std::vector<Finding>& findings = report_.findings;
   if (!input.skipped.empty()) findings.push_back(stretches_skipped(input));
-  if (input.damage) findings.push_back(file_broken_off(*input.damage));
+  add_damage(input);
   for (auto& [label, quality] : quality_) {
     // The clock is judged over all packets, below.
     if (label == Label::capture_clock_anomaly) continue;
@@ -233,10 +301,9 @@ void Tally::add_capture_findings(const CaptureSummary& input, const Ledger& ledg
     }
     finding.facts.push_back({"flows", static_cast<std::int64_t>(quality.flows)});
     if (label == Label::capture_duplicate_packets) {
-      finding.detail = fmt::format(
-          "{} of {} packets are copies of others (-i any, a mirror port or two interfaces); "
-          "they were left out.",
-          ledger.duplicates, ledger.packets);
+      finding.detail =
+          fmt::format("{} of {} packets are copies of others and were left out.{}",
+                      ledger.duplicates, ledger.packets, origins_text(quality.origins));
     }
     findings.push_back(std::move(finding));
   }

@@ -68,6 +68,7 @@ class Tally {
   struct Quality {
     std::uint64_t flows = 0;
     Finding example;
+    std::map<std::string, std::uint64_t> origins;  // of copies: the first kinds, with their flows
   };
 
   void on_step(PacketRef packet);
@@ -81,6 +82,8 @@ class Tally {
   void count_oddities(const FlowReport& flow);
   void note_quality(const std::vector<Finding>& findings);
   Finding file_broken_off(const CaptureDamage& damage) const;
+  Finding file_broken_off(const CaptureSummary& input, std::uint32_t file) const;
+  void add_damage(const CaptureSummary& input);
   Finding stretches_skipped(const CaptureSummary& input) const;
   void add_capture_findings(const CaptureSummary& input, const Ledger& ledger);
 

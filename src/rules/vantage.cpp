@@ -219,9 +219,11 @@ VantagePoint VantageCollector::majority() const {
   return same_host || by_record ? proxy : unknown;
 }
 
-std::string VantageCollector::reason(Clue clue, VantagePoint point, const Count& count) const {
-  const std::string where = fmt::format("{}, first at packet {}",
-                                        base::count(count.flows, "connection"), count.first.number);
+std::string VantageCollector::reason(Clue clue, VantagePoint point, const Count& count,
+                                     const CaptureSummary& input) const {
+  const std::string where =
+      fmt::format("{}, first at packet {}", base::count(count.flows, "connection"),
+                  packet_name(&input, count.first.number));
   const std::string_view near = point == VantagePoint::client ? "client" : "server";
   switch (clue) {
     case Clue::same_host:
@@ -260,7 +262,7 @@ std::string VantageCollector::reason(Clue clue, VantagePoint point, const Count&
   return {};
 }
 
-Vantage VantageCollector::finish() const {
+Vantage VantageCollector::finish(const CaptureSummary& input) const {
   Vantage vantage;
   if (settings_.vantage) {
     vantage.point = *settings_.vantage;
@@ -285,7 +287,7 @@ Vantage VantageCollector::finish() const {
                           (vantage.point == proxy && point != middle && point != loopback);
       const Count& count = counts_[clue][index(point)];
       if (counts && count.flows != 0)
-        vantage.because.push_back(reason(static_cast<Clue>(clue), point, count));
+        vantage.because.push_back(reason(static_cast<Clue>(clue), point, count, input));
     }
   }
   return vantage;

@@ -39,7 +39,7 @@ class VantageCollector {
   void on_flow(const FlowRecord& flow);
   /// By the flow's own evidence; else by what its hosts' other flows have shown so far.
   Sighting of(const FlowRecord& flow) const;
-  Vantage finish() const;
+  Vantage finish(const CaptureSummary& input) const;
 
  private:
   // How often a host was seen to be the one that records, by its role.
@@ -56,7 +56,8 @@ class VantageCollector {
 
   Sighting by_hosts(const FlowRecord& flow) const;
   VantagePoint majority() const;
-  std::string reason(Clue clue, VantagePoint point, const Count& count) const;
+  std::string reason(Clue clue, VantagePoint point, const Count& count,
+                     const CaptureSummary& input) const;
 
   const Settings& settings_;
   std::map<IpAddress, Host> hosts_;

@@ -16,13 +16,19 @@ Duration DuplicateFilter::window(const Segment& segment, std::uint32_t vlan) con
 
 // Cold: hardly any packet has the fingerprint of another.
 PacketRef DuplicateFilter::original_of(const Segment& segment, const Set& set,
-                                       std::uint64_t fingerprint) const {
+                                       std::uint64_t fingerprint) {
   for (std::size_t way = 0; way < kWays; ++way) {
     if (set.fingerprints[way] != fingerprint) continue;
+    // One device may well have seen such a packet twice.
+    if (!has_identity(segment) && set.devices[way] == segment.device) continue;
     const Duration age = segment.packet.time - set.packets[way].time;
     const bool near = age < Duration{0} ? -age <= thresholds_.dedup_window_no_id
                                         : age <= window(segment, set.vlans[way]);
-    if (near) return set.packets[way];
+    if (!near) continue;
+    origin_ = {.devices = {set.devices[way], segment.device},
+               .vlans = {set.vlans[way], segment.vlan},
+               .ttls = {set.ttls[way], segment.ttl}};
+    return set.packets[way];
   }
   return {};
 }

@@ -7,6 +7,7 @@
 #include <array>
 #include <memory>
 
+#include "httpdiag/flow.hpp"
 #include "httpdiag/segment.hpp"
 #include "httpdiag/settings.hpp"
 #include "tcp/hashing.hpp"
@@ -19,6 +20,12 @@ class DuplicateFilter {
  public:
   explicit DuplicateFilter(const Thresholds& thresholds);
 
+  /// Without an IP id a repeated ACK, or the RST that each late segment draws, looks like its own
+  /// copy; being wrong would hide packets. Such are copies only if another device recorded them.
+  static bool has_identity(const Segment& segment) {
+    return segment.ip_id != 0 || segment.payload_length != 0 ||
+           segment.flags.has(TcpFlags::syn | TcpFlags::fin);
+  }
   /// What makes a packet the one it is, never 0: its ends by their hashes, its fields, and the sum
   /// of its captured payload.
   std::uint64_t fingerprint(const Segment& segment, std::uint64_t from, std::uint64_t to,
@@ -40,6 +47,8 @@ class DuplicateFilter {
     __builtin_prefetch(set + sizeof(Set) / 2);
     return place;
   }
+  /// How the recordings differ of the copy that was found last.
+  const CopyOrigin& origin() const { return origin_; }
   /// The packet that `segment` is a copy of, or none.
   PacketRef find_or_remember(const Segment& segment, std::uint64_t fingerprint,
                              std::uint32_t place) {
@@ -54,6 +63,8 @@ class DuplicateFilter {
     set.fingerprints[oldest] = fingerprint;
     set.packets[oldest] = segment.packet;
     set.vlans[oldest] = segment.vlan;
+    set.devices[oldest] = segment.device;
+    set.ttls[oldest] = segment.ttl;
     return {};
   }
 
@@ -65,7 +76,10 @@ class DuplicateFilter {
     std::array<PacketRef, kWays> packets;
     std::array<std::uint32_t, kWays> vlans{};
     std::uint32_t remembered = 0;
+    std::array<DeviceId, kWays> devices{};
+    std::array<std::uint8_t, kWays> ttls{};
   };
+  static_assert(sizeof(Set) == 128, "two lines of the cache, which place() fetches");
 
   static std::uint64_t numbers(const Segment& segment) {
     return std::uint64_t{segment.seq} << 32 | segment.ack;
@@ -76,10 +90,11 @@ class DuplicateFilter {
                                std::uint64_t{segment.flags.bits} << 24;
     return word ^ segment.payload_length;
   }
-  PacketRef original_of(const Segment& segment, const Set& set, std::uint64_t fingerprint) const;
+  PacketRef original_of(const Segment& segment, const Set& set, std::uint64_t fingerprint);
   Duration window(const Segment& segment, std::uint32_t vlan) const;
 
   const Thresholds& thresholds_;
+  CopyOrigin origin_;
   std::unique_ptr<std::array<Set, kSets>> sets_;
 };
 

@@ -126,11 +126,12 @@ std::uint64_t Flow::distance(const Segment& segment, Side from) const {
   return known ? result : static_cast<std::uint64_t>(kMaxDistance);
 }
 
-void Flow::on_duplicate(const Segment& segment, PacketRef original) {
+void Flow::on_duplicate(const Segment& segment, PacketRef original, const CopyOrigin& origin) {
   FlowTrouble& rare = trouble();
   if (rare.duplicates++ == 0) {
     rare.duplicate = segment.packet;
     rare.duplicate_of = original;
+    rare.origin = origin;
   }
   // Every router on the way takes one off.
   const SideRecord& sender =

@@ -86,7 +86,7 @@ class Flow {
   void on_expected(Context& context, const Segment& segment, Side from, std::uint64_t content);
   void on_icmp_error(const IcmpError& error);
   /// A copy of a packet already seen: counted, not analysed.
-  void on_duplicate(const Segment& segment, PacketRef original);
+  void on_duplicate(const Segment& segment, PacketRef original, const CopyOrigin& origin);
 
   /// Answered by a packet of the connection that had these ports before.
   void note_predecessor(const Segment& answer, const FlowRecord& earlier);

@@ -141,13 +141,8 @@ void Tracker::Impl::announce(Arrival& arrival) const {
   arrival.tuple_hash = tuple_hash(from, to);
   store_.prefetch(arrival.tuple_hash);
   arrival.content = segment.payload.empty() ? 0 : base::content_sum(segment.payload);
-  const bool bare =
-      segment.payload_length == 0 && !segment.flags.has(TcpFlags::syn | TcpFlags::fin);
-  // Without an IP id a repeated ACK, or the RST that each late segment draws, looks like its own
-  // copy; being wrong would hide packets.
-  const bool comparable = segment.ip_id != 0 || !bare;
   arrival.fingerprint = 0;
-  if (comparable) {
+  if (DuplicateFilter::has_identity(segment) || segment.device != 0) {
     arrival.fingerprint = duplicates_.fingerprint(segment, from, to, arrival.content);
     arrival.copies_at = duplicates_.place(segment);
   }
@@ -246,7 +241,7 @@ bool Tracker::Impl::on_copy(const Segment& segment, Handle handle, PacketRef ori
   ++ledger_.duplicates;
   if (handle == kNoHandle) return true;  // its flow is over
   if (FlowStore::is_attempt(handle)) handle = promote(handle);
-  store_.slot(handle).flow.on_duplicate(segment, original);
+  store_.slot(handle).flow.on_duplicate(segment, original, duplicates_.origin());
   return true;
 }
 

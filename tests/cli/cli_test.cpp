@@ -147,6 +147,27 @@ struct WrongCase {
   const char* says;
 };
 
+TEST_F(Cli, SeveralFilesAreOneTimeline) {
+  const std::string other = "pcaps/no-response.pcap", first = "pcaps/request-on-half-closed.pcap";
+  const Outcome text = run_with({"analyze", first, other});
+  EXPECT_EQ(text.status, 0) << text.err;
+  EXPECT_TRUE(contains(text.out, "..-half-closed.pcap:10")) << text.out;
+  EXPECT_TRUE(contains(text.out, "packet request-on-half-closed.pcap:10")) << text.out;
+  const Outcome json = run_with({"analyze", first, other, "--format", "json"});
+  EXPECT_TRUE(contains(json.out, R"("packet_in_file":{"file":1,"number":10})")) << json.out;
+  EXPECT_TRUE(contains(json.out, R"("files":[{"name":"pcaps/no-response.pcap")")) << json.out;
+  // The order in which they are given does not matter.
+  EXPECT_EQ(run_with({"analyze", other, first, "--format", "json"}).out, json.out);
+  EXPECT_EQ(run_with({"analyze", other, first, "--format", "json", "-o", first}).status, 2);
+}
+
+TEST_F(Cli, AFileGivenTwiceIsCountedOnce) {
+  const std::string path = "pcaps/request-on-half-closed.pcap";
+  const Outcome json = run_with({"analyze", path, path, "--format", "json"});
+  EXPECT_TRUE(contains(json.out, R"("ledger":{"decoded":11,"duplicates":11,)")) << json.out;
+  EXPECT_TRUE(contains(json.out, R"("summary":{"flows":1,"exchanges":2,)")) << json.out;
+}
+
 TEST_F(Cli, AWrongCommandLineSaysWhatWasMeantAndFails) {
   const std::vector<WrongCase> cases{
       {{"analyze", "x.pcap", "--fromat", "json"},
@@ -159,7 +180,8 @@ TEST_F(Cli, AWrongCommandLineSaysWhatWasMeantAndFails) {
       {{"--verison"}, "unknown option --verison; did you mean --version?"},
       {{}, "subcommand is required"},
       {{"analyze"}, "FILE is required"},
-      {{"analyze", "a.pcap", "b.pcap"}, "takes one capture, but 2 were given"},
+      {{"analyze", "a.pcap", "b.pcap"}, "a.pcap: no such file"},
+      {{"analyze", "-", "-"}, "standard input: can be read but once"},
       {{"analyze", "x.pcap", "--format", "xml"}, "xml"},
       {{"analyze", "x.pcap", "--flow", "0"}, "--flow"},
       {{"analyze", "x.pcap", "--label", "no-respnse"},

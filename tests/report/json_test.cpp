@@ -44,7 +44,8 @@ TEST(JsonReport, HasTheFieldsOfTheContractInOrder) {
                                  "callback_endpoints", "failed_connections", "omitted"}));
   EXPECT_EQ(keys(report["input"]),
             (Names{"files", "packets", "first_at", "last_at", "damage", "ledger", "vantage",
-                   "passed_over", "notes", "omitted_notes"}));
+                   "passed_over", "notes", "omitted_notes", "reordered_packets", "not_read",
+                   "omitted_not_read"}));
   EXPECT_EQ(keys(report["summary"]),
             (Names{"flows", "exchanges", "proxied_requests", "deliveries", "delivery_verdicts",
                    "deliveries_duplicated", "flow_labels", "exchange_labels", "annotations",

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <limits>
+#include <set>
+#include <utility>
+
+#include "capture/feed.hpp"
+#include "httpdiag/error.hpp"
+
+namespace httpdiag::capture {
+namespace {
+
+// As of one file.
+constexpr std::size_t kMostNotes = 1000;
+constexpr std::size_t kMostNames = 16384;
+constexpr std::size_t kMostStretches = 256;
+
+std::string base_name(const std::string& path) {
+  const std::size_t slash = path.find_last_of('/');
+  return slash == std::string::npos || slash + 1 == path.size() ? path : path.substr(slash + 1);
+}
+
+}  // namespace
+
+Merge::Merge(std::vector<Member> members, const CaptureOptions& options)
+    : options_{options}, members_{std::move(members)} {
+  // By name where times are equal: the order in which they were given shall not matter. What holds
+  // no packet comes last.
+  std::sort(members_.begin(), members_.end(), [](const Member& a, const Member& b) {
+    if (a.first.has_value() != b.first.has_value()) return a.first.has_value();
+    return a.first != b.first ? a.first < b.first : a.path < b.path;
+  });
+  name_files();
+}
+
+void Merge::name_files() {
+  std::multiset<std::string> names;
+  for (const Member& member : members_) names.insert(base_name(member.path));
+  for (const Member& member : members_) {
+    CaptureFile file;
+    file.name = member.path;
+    const std::string name = base_name(member.path);
+    file.short_name = names.count(name) == 1 ? name : member.path;
+    summary_.files.push_back(std::move(file));
+  }
+}
+
+std::span<const Packet> Merge::next() {
+  if (exhausted_ && refill(*exhausted_)) line_up(std::move(exhausted_));
+  exhausted_.reset();
+  std::size_t count = 0;
+  while (count < packets_.size() && !exhausted_) {
+    open_due();
+    if (reading_.empty()) break;
+    std::pop_heap(reading_.begin(), reading_.end(), later);
+    std::unique_ptr<Reading> earliest = std::move(reading_.back());
+    reading_.pop_back();
+    Packet& packet = packets_[count] = earliest->rest.front();
+    packet.device = device(*earliest, packet.device);
+    files_[count++] = earliest->file;
+    earliest->rest = earliest->rest.subspan(1);
+    if (earliest->rest.empty()) {
+      exhausted_ = std::move(earliest);  // more of it would end the loan of this batch's packets
+    } else {
+      line_up(std::move(earliest));
+    }
+  }
+  return std::span{packets_}.first(count);
+}
+
+/// Whatever begins in front of the next packet is open then.
+void Merge::open_due() {
+  while (waiting_ < members_.size()) {
+    const std::optional<Timestamp>& first = members_[waiting_].first;
+    if (!reading_.empty() && (!first || *first > reading_.front()->rest.front().ref.time)) return;
+    open(waiting_++);
+  }
+}
+
+void Merge::open(std::uint32_t file) {
+  if (reading_.size() == kMostOpen) {
+    throw Error{"more than " + std::to_string(kMostOpen) +
+                " captures overlap in time; join some of them with mergecap first"};
+  }
+  Member& member = members_[file];
+  auto reading = std::make_unique<Reading>();
+  reading->file = file;
+  reading->source = member.source ? std::move(member.source) : open_file(member.path, options_);
+  if (refill(*reading)) line_up(std::move(reading));
+}
+
+bool Merge::later(const std::unique_ptr<Reading>& a, const std::unique_ptr<Reading>& b) {
+  const Timestamp left = a->rest.front().ref.time, right = b->rest.front().ref.time;
+  return left != right ? left > right : a->file > b->file;
+}
+
+void Merge::line_up(std::unique_ptr<Reading> reading) {
+  reading_.push_back(std::move(reading));
+  std::push_heap(reading_.begin(), reading_.end(), later);
+}
+
+/// False: it has come to its end.
+bool Merge::refill(Reading& reading) {
+  reading.rest = reading.source->next_packets();
+  pass_on(reading);
+  if (!reading.rest.empty()) return true;
+  close(reading);
+  return false;
+}
+
+/// What its summary has come to know, within the bounds of one.
+void Merge::pass_on(Reading& reading) {
+  const CaptureSummary& own = reading.source->summary();
+  for (; reading.names < own.names.size(); ++reading.names) {
+    if (summary_.names.size() < kMostNames) summary_.names.push_back(own.names[reading.names]);
+  }
+  for (; reading.notes < own.notes.size(); ++reading.notes) {
+    if (summary_.notes.size() == kMostNotes) {
+      ++summary_.omitted_notes;
+      continue;
+    }
+    summary_.notes.push_back(own.notes[reading.notes]);
+    summary_.notes.back().file = reading.file;
+  }
+  if (own.skipped_stretches == reading.stretches) return;
+  const std::uint64_t more =
+      own.skipped_stretches - std::exchange(reading.stretches, own.skipped_stretches);
+  summary_.skipped_stretches += more;
+  holes_ += more;
+  for (; reading.skipped < own.skipped.size(); ++reading.skipped) {
+    if (summary_.skipped.size() < kMostStretches) {
+      summary_.skipped.push_back(own.skipped[reading.skipped]);
+    }
+  }
+}
+
+void Merge::close(Reading& reading) {
+  const CaptureSummary& own = reading.source->summary();
+  summary_.omitted_notes += own.omitted_notes;
+  CaptureFile& file = summary_.files[reading.file];
+  std::string short_name = std::move(file.short_name);
+  file = own.files.front();
+  file.short_name = std::move(short_name);
+  if (!own.damage) return;
+  ++holes_;  // nobody knows what it would have held
+  for (const CaptureFile& each : summary_.files) {
+    if (!each.damage) continue;
+    summary_.damage = std::make_unique<CaptureDamage>(*each.damage);
+    return;
+  }
+}
+
+/// Files that do not overlap are one capture in pieces: an interface is the same in all of them,
+/// and a file without any is no place of its own.
+DeviceId Merge::device(Reading& reading, DeviceId own) {
+  const bool alone = reading_.empty();
+  if (own == 0 && alone) return 0;
+  if (own >= reading.devices.size()) reading.devices.resize(std::size_t{own} + 1);
+  DeviceId& ours = reading.devices[own];
+  if (ours != 0) return ours;
+  const CaptureSummary& told = reading.source->summary();
+  CaptureDevice device;
+  if (own != 0) device = told.devices[own - 1u];
+  if (alone) ours = known_device(device, told.files.front());
+  if (ours != 0 || summary_.devices.size() == std::numeric_limits<DeviceId>::max()) return ours;
+  device.file = reading.file;
+  summary_.devices.push_back(device);
+  return ours = static_cast<DeviceId>(summary_.devices.size());
+}
+
+/// The last one of that kind; 0: none.
+DeviceId Merge::known_device(const CaptureDevice& device, const CaptureFile& file) const {
+  const auto name_in = [](const CaptureDevice& each, const CaptureFile& its_file) {
+    return each.described && *each.described < its_file.interfaces.size()
+               ? its_file.interfaces[*each.described].name
+               : std::string{};
+  };
+  for (std::size_t i = summary_.devices.size(); i > 0; --i) {
+    const CaptureDevice& known = summary_.devices[i - 1];
+    if (known.described == device.described && known.index == device.index &&
+        name_in(known, summary_.files[known.file]) == name_in(device, file)) {
+      return static_cast<DeviceId>(i);
+    }
+  }
+  return 0;
+}
+
+}  // namespace httpdiag::capture
