@@ -127,6 +127,10 @@ std::optional<Finding> handshake_not_completed(const FlowFacts& facts, const Thr
   if (facts.handshake != Handshake::incomplete || facts.client_unheard) return std::nullopt;
   // Bytes that both sides acknowledged prove a connection, whatever the recording order says.
   if (flow.c().payload_packets > 0 && flow.s().payload_packets > 0) return std::nullopt;
+  // A RST of its own, with numbers that it can only have from the SYN-ACK: the client's ACK was not
+  // recorded.
+  const SideTrouble& client = flow.c().trouble();
+  if (flow.s().syn && client.rst && client.rst_has_ack && client.rst_seq > 0) return std::nullopt;
   const bool no_synack = !flow.s().syn;
   if (no_synack && !flow.has(Oddity::challenged)) return std::nullopt;
   const PacketRef answer = no_synack ? flow.trouble().challenge_ack : flow.s().syn;

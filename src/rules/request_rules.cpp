@@ -38,6 +38,15 @@ std::string progress(const Message& message) {
                      base::count(*message.content_length, "body byte"));
 }
 
+/// 408 says that the server waited in vain for the rest of the request; so does a gateway's 504
+/// behind a client that had stopped sending.
+bool waited_in_vain(const ExchangeFacts& facts, const Thresholds& limits) {
+  if (!facts.answered || facts.request_complete) return false;
+  const Message& response = *facts.exchange.response;
+  const Duration silent = response.first.time - facts.exchange.request.last.time;
+  return response.status == 408 || (response.status == 504 && silent >= limits.no_response_min);
+}
+
 }  // namespace
 
 std::optional<Finding> request_malformed(const ExchangeFacts& facts, const Thresholds&) {
@@ -61,14 +70,13 @@ std::optional<Finding> request_malformed_note(const ExchangeFacts& facts, const 
       .build();
 }
 
-std::optional<Finding> early_response(const ExchangeFacts& facts, const Thresholds&) {
+std::optional<Finding> early_response(const ExchangeFacts& facts, const Thresholds& limits) {
   if (!facts.answered || !facts.exchange.response->head_complete) return std::nullopt;
   const Message& response = *facts.exchange.response;
   const Message& request = facts.exchange.request;
   // A client that had closed was answered for what it left: the request is the story then.
   if (facts.exchange.client_closed_before_response) return std::nullopt;
-  // 408 says that the server waited in vain for the rest: that is the request's story too.
-  if (response.status == 408 && !facts.request_complete) return std::nullopt;
+  if (waited_in_vain(facts, limits)) return std::nullopt;  // the request is the story
   // Its own ACK number covers the request: only the recording is out of order.
   if (facts.request_complete && response.peer_acked >= facts.q1) return std::nullopt;
   const bool before_end = !facts.request_complete || response.first.number < request.last.number;
@@ -168,7 +176,7 @@ std::optional<Finding> request_incomplete(const ExchangeFacts& facts, const Thre
   }
   if (unacked) fault = {Party::network, Confidence::medium, "the server host stopped receiving"};
   if (window_closed) fault = {Party::server_app, Confidence::medium, {}};
-  const bool server_408 = facts.answered && facts.exchange.response->status == 408;
+  const bool in_vain = waited_in_vain(facts, limits);
 
   const bool broken_off = !stalled && facts.close.packet.number < request.last.number;
   const std::string seen = request.head_complete ? progress(request) : "a part of its head";
@@ -187,14 +195,15 @@ std::optional<Finding> request_incomplete(const ExchangeFacts& facts, const Thre
       .evidence(request.first, Side::client, words(request))
       .evidence(request.last, Side::client, "last request byte seen")
       .evidence(facts.close)
-      .fact("ended_by", std::string{server_408 ? "server-408" : ended_by})
+      .fact("ended_by", in_vain ? fmt::format("server-{}", facts.exchange.response->status)
+                                : std::string{ended_by})
       .fact("body_bytes", static_cast<std::int64_t>(request.body_bytes))
       .fact("stalled_us", std::optional{facts.silence});
   if (facts.answered && facts.exchange.response->status != 0) {
     finding.evidence(facts.exchange.response->first, Side::server,
                      fmt::format("{}", facts.exchange.response->status));
   }
-  if (server_408) {
+  if (in_vain) {
     finding.fault(Party::client_app, Confidence::medium,
                   "the network held the rest of the request back");
   }

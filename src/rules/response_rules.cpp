@@ -105,17 +105,32 @@ std::optional<Finding> response_malformed_note(const ExchangeFacts& facts,
       .build();
 }
 
-std::optional<Finding> response_truncated_fin(const ExchangeFacts& facts, const Thresholds&) {
+std::optional<Finding> response_truncated_fin(const ExchangeFacts& facts,
+                                              const Thresholds& limits) {
   if (!cut(facts) || facts.close_after_response.closer != Closer::server_fin) return std::nullopt;
   FindingBuilder finding{Label::response_truncated_fin,
                          fmt::format("The server closed {}.", received(*facts.exchange.response))};
   request_and_response(finding, facts)
       .evidence(facts.close_after_response)
       .fault(Party::server_app, Confidence::high,
-             "the peer is a proxy, and what is behind it failed")
-      .seen_as(
-          "Client: premature end of body, IncompleteRead, unexpected EOF, curl 18. Not "
-          "acknowledged.");
+             "the peer is a proxy, and what is behind it failed");
+  // The server could not go on: its client did not read.
+  const SideTrouble& client = facts.flow.flow.c().trouble();
+  const PacketRef closed = client.zero_window_since;
+  if (closed && closed.number > facts.exchange.response->first.number) {
+    const Duration shut = facts.close_after_response.packet.time - closed.time;
+    if (shut >= limits.zero_window_min) {
+      finding
+          .also(fmt::format("The client had not read for {}: its window was closed until the end.",
+                            base::duration(shut)))
+          .evidence(closed, Side::client, "window closed: the client does not read")
+          .fault(Party::client_app, Confidence::medium, "the client host is short of memory")
+          .remedy(std::string{info(Label::zero_window_stall).remedy});
+    }
+  }
+  finding.seen_as(
+      "Client: premature end of body, IncompleteRead, unexpected EOF, curl 18. Not "
+      "acknowledged.");
   return finding.build();
 }
 

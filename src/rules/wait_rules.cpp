@@ -103,7 +103,8 @@ std::string limit_text(const std::optional<Duration>& matched) {
 std::optional<Finding> closed_without_response(const ExchangeFacts& facts,
                                                const Thresholds& limits) {
   if (!waiting(facts) || facts.close.closer != Closer::server_fin) {
-    const bool half_close = waiting(facts) && facts.close.closer == Closer::client_fin &&
+    const bool half_close = facts.exchange.request.state == MessageState::complete &&
+                            waiting(facts) && facts.close.closer == Closer::client_fin &&
                             (sent_fin_with_request(facts, limits) || server_closed_first(facts)) &&
                             facts.flow.flow.s().fin.number > facts.close.packet.number;
     if (!half_close) return std::nullopt;
