@@ -337,14 +337,17 @@ void list_exchange(Page& page, const FlowReport& flow, const ExchangeReport& exc
   const std::string target = show_payload ? request.target : redact_target(request.target);
   const PacketNumber last = std::max(
       request.last.number, exchange.response ? exchange.response->last.number : PacketNumber{0});
+  const PacketNumber first = request.first.number;
+  const std::string packets = first == last ? fmt::format("packet {}", first)
+                                            : fmt::format("packets {} to {}", first, last);
   page.line(
       0, ink_of(exchange.severity),
       fmt::format("{}.{}", static_cast<std::uint32_t>(flow.id), exchange.index),
       fmt::format(
-          "{} {}, {}, {}, packets {} to {}{}",
-          request.method.empty() ? "(method not seen)" : request.method, target,
+          "{} {}, {}, {}, {}{}", request.method.empty() ? "(method not seen)" : request.method,
+          target,
           exchange.response ? std::to_string(exchange.response->status) : std::string{"no answer"},
-          info(exchange.label).id, request.first.number, last,
+          info(exchange.label).id, packets,
           exchange.found_in.empty() ? "" : fmt::format(", found in {}", exchange.found_in)));
 }
 

@@ -73,7 +73,7 @@ TEST(Fragments, AnyOrder) {
 TEST(Fragments, Ipv6) {
   const Bytes whole = extension(6) + kWhole;  // destination options go with the pieces
   Wire wire;
-  EXPECT_EQ(wire.send(piece6(16, 48, whole, 17)), "not_tcp") << "judged by its own next header";
+  EXPECT_EQ(wire.send(piece6(16, 48, whole, 132)), "not_tcp") << "judged by its own next header";
   EXPECT_EQ(wire.send(piece6(16, 48, whole, 60)), "ip_fragment");
   ASSERT_EQ(wire.send(piece6(0, 16, whole, 60)), "segment 20/20");
   EXPECT_EQ(wire.payload(), "0123456789abcdefghij");
@@ -89,8 +89,8 @@ TEST(Fragments, Ipv6PieceWithinAPiece) {
 
 TEST(Fragments, OtherProtocolsAreNotKept) {
   Wire wire;
-  EXPECT_EQ(wire.send(piece(0, 8, kWhole, 7, 17)), "not_tcp");
-  EXPECT_EQ(wire.send(piece(8, 40, kWhole, 7, 17)), "not_tcp");
+  EXPECT_EQ(wire.send(piece(0, 8, kWhole, 7, 132)), "not_tcp");
+  EXPECT_EQ(wire.send(piece(8, 40, kWhole, 7, 132)), "not_tcp");
 }
 
 TEST(Fragments, IcmpErrorInPieces) {

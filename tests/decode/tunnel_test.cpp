@@ -66,7 +66,10 @@ TEST(Tunnel, CutAnywhereIsCutAndNothingElse) {
       Decoder decoder{Limits{}};
       const std::string result = outcome(decoder.on_packet(packet));
       const std::size_t missing = outer.size() - length;
-      const std::string expected = missing < 5    ? "segment " + std::to_string(5 - missing) + "/5"
+      // Without its ports a UDP datagram is just that.
+      const bool ports_cut = outer[9] == 17 && length >= 20 && length < 28;
+      const std::string expected = ports_cut      ? "not_tcp"
+                                   : missing < 5  ? "segment " + std::to_string(5 - missing) + "/5"
                                    : missing == 5 ? "segment 0/5"
                                                   : "truncated_header";
       EXPECT_EQ(result, expected) << kind << " at " << length;
@@ -123,8 +126,8 @@ TEST(Tunnel, OfOnePacketDoesNotStickToTheNext) {
   EXPECT_EQ(plain.tunnel.kind, TunnelKind::none);
   EXPECT_EQ(plain.tunnel.network, 0u);
   static_cast<void>(decoded_of(decoder, test::wrap_in_tunnel("vxlan", 5, kIpv4)));
-  const auto& quick = std::get<Segment>(decoded_of(
-      decoder, text_of(ethernet(bytes_of(kIpv4))), LinkType::ethernet));
+  const auto& quick = std::get<Segment>(
+      decoded_of(decoder, text_of(ethernet(bytes_of(kIpv4))), LinkType::ethernet));
   EXPECT_EQ(quick.tunnel.network, 0u);
 }
 
@@ -150,7 +153,9 @@ TEST(Tunnel, APortAloneIsNone) {
 
 TEST(Tunnel, WhatIsInsideMustBeSound) {
   const Bytes vxlan_header = be32(0x08000000) + be32(42 << 8) + filled(12, 2) + be16(0x0800);
-  const auto inside = [&](const Bytes& inner) { return outcome_of_udp(4789, vxlan_header + inner); };
+  const auto inside = [&](const Bytes& inner) {
+    return outcome_of_udp(4789, vxlan_header + inner);
+  };
   const Bytes segment = tcp({}, text("hello"));
   EXPECT_EQ(inside(ipv4({}, segment)), "segment 5/5");
   EXPECT_EQ(inside(ipv4({.header_words = 4}, segment)), "not_tcp");
@@ -158,8 +163,8 @@ TEST(Tunnel, WhatIsInsideMustBeSound) {
   EXPECT_EQ(inside(ipv4({.total_length = 19}, segment)), "not_tcp");
   EXPECT_EQ(inside(ipv4({.ttl = 0}, segment)), "not_tcp");
   EXPECT_EQ(inside(ipv6({}, segment)), "not_tcp") << "another version than announced";
-  EXPECT_EQ(outcome_of_udp(4789, be32(0) + be32(42 << 8) + filled(12, 2) + be16(0x0800) +
-                                     ipv4({}, segment)),
+  EXPECT_EQ(outcome_of_udp(
+                4789, be32(0) + be32(42 << 8) + filled(12, 2) + be16(0x0800) + ipv4({}, segment)),
             "not_tcp")
       << "no network named";
 }
@@ -219,7 +224,8 @@ TEST(Tunnel, PiecesOfTwoNetworksAreNotMixed) {
 
 // RFC 1812 §4.3.2.3: routers quote as much as fits into 576 bytes, so the inner ports are there.
 TEST(Tunnel, IcmpErrorAboutATunnelReachesTheSegmentInside) {
-  const std::string outer = test::wrap_in_tunnel("vxlan", 42, text_of(ipv4({}, tcp({}, filled(900)))));
+  const std::string outer =
+      test::wrap_in_tunnel("vxlan", 42, text_of(ipv4({}, tcp({}, filled(900)))));
   const std::string quote = outer.substr(0, 120);
   const Bytes icmp = raw({3, 4}) + be16(0) + be32(1400) + bytes_of(quote);
   Decoder decoder{Limits{}};
@@ -279,8 +285,7 @@ TEST(Links, FirstFrameOfAnAggregateIsRead) {
   std::string header = frame.substr(0, 26);
   header[24] = static_cast<char>(0x80);
   const Bytes subframe = filled(12, 2) + be16(inner.size()) + bytes_of(inner);
-  EXPECT_EQ(outcome_of(bytes_of(header) + subframe + filled(2, 0) + subframe,
-                       LinkType::ieee802_11),
+  EXPECT_EQ(outcome_of(bytes_of(header) + subframe + filled(2, 0) + subframe, LinkType::ieee802_11),
             "segment 5/5");
 }
 

@@ -77,7 +77,8 @@ class Encapsulation : public testing::Test {
       const Recording& recording = recordings()[i];
       const auto plain = rewrapped(recording, LinkType::raw_ip, identity);
       const auto wrapped = rewrapped(recording, link, wrap);
-      if (!plain || !wrapped) continue;
+      // In another network, what is inside and outside of it is in two.
+      if (!plain || !wrapped || has_tunnels(*plain)) continue;
       const Outcome outcome = analyse(*wrapped);
       EXPECT_EQ(faults_of(outcome), "") << recording.name << " in " << what;
       EXPECT_EQ(joined(verdicts(outcome)), joined(verdicts(analyse(*plain))))

