@@ -13,6 +13,7 @@
 #include "capture/capture_files.hpp"
 #include "properties/capture_bytes.hpp"
 #include "properties/recording.hpp"
+#include "support/testdata.hpp"
 
 namespace httpdiag::test {
 namespace {
@@ -213,6 +214,52 @@ TEST_F(SeveralFiles, RecordedLateIsSortedIn) {
     }
   }
   EXPECT_GT(sorted, 50u);
+}
+
+std::string copies_of(PacketSource& source) {
+  const Outcome outcome = analyse(source);
+  for (const Finding& finding : outcome.report.findings) {
+    if (finding.label == Label::capture_duplicate_packets) return finding.detail;
+  }
+  return "";
+}
+
+TEST_F(SeveralFiles, CopiesSayWhereTheyComeFrom) {
+  const auto any = open_capture("pcaps/capture-duplicate-packets.pcap", {});
+  EXPECT_NE(copies_of(*any).find("by interface number 2 and interface number 3 ("),
+            std::string::npos);
+  const auto routed = open_capture("pcaps/not-connect-slow--recorded-twice.pcap", {});
+  EXPECT_NE(copies_of(*routed).find("recorded one step of TTL apart, before and behind a router"),
+            std::string::npos);
+  const auto nat = open_capture("pcaps/ok--address-translation.pcap", {});
+  EXPECT_NE(copies_of(*nat).find("under two names, as addresses are translated"),
+            std::string::npos);
+  const std::string path = "pcaps/request-on-half-closed.pcap";
+  const auto twice = open_captures({path, write(read_file(path), "copy.pcap")}, {});
+  EXPECT_NE(copies_of(*twice).find("copy.pcap and request-on-half-closed.pcap ("),
+            std::string::npos)
+      << copies_of(*twice);
+}
+
+TEST_F(SeveralFiles, CopiesInTwoVlansSayWhich) {
+  const auto& all = recordings();
+  const auto found = std::find_if(all.begin(), all.end(), [](const Recording& each) {
+    return each.name == "request-on-half-closed";
+  });
+  ASSERT_NE(found, all.end());
+  Recording mirrored = *found;
+  mirrored.packets.clear();
+  for (const RecordedPacket& packet : found->packets) {
+    for (const char vlan : {char{10}, char{20}}) {
+      RecordedPacket tagged = packet;
+      tagged.bytes.insert(12, std::string{"\x81\x00\x00", 3} + vlan);  // IEEE 802.1Q
+      tagged.wire_length += 4;
+      mirrored.packets.push_back(tagged);
+    }
+  }
+  Replay source{mirrored};
+  const std::string detail = copies_of(source);
+  EXPECT_NE(detail.find("They were recorded in VLAN 10 and 20 ("), std::string::npos) << detail;
 }
 
 /// Every member of the JSON that is a duration.
