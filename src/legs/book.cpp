@@ -139,15 +139,18 @@ void Book::join_all(std::uint64_t number, Joined& joined) {
   if (const std::uint64_t front = best_front(number); front != 0) {
     join(front, number);
     joined.has_front = true;
+  } else {
+    for_each_like(at(number)->key, [&](std::uint64_t other, const Record& candidate) {
+      joined.has_front = joined.has_front || (other != number && fit(candidate, *at(number)) != 0);
+    });
   }
   std::vector<std::uint64_t> behind;
   for_each_like(at(number)->key, [&](std::uint64_t other, const Record& candidate) {
     if (other != number && fit(*at(number), candidate) != 0) behind.push_back(other);
   });
   for (const std::uint64_t other : behind) {
-    if (best_front(other) != number) continue;
-    join(number, other);
     joined.behind.push_back(id_of(at(other)->leg));
+    if (best_front(other) == number) join(number, other);
   }
 }
 

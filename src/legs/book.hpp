@@ -19,8 +19,9 @@ class Book {
   explicit Book(std::size_t max_kept) : max_kept_{max_kept} {}
 
   struct Joined {
-    bool has_front = false;             // it is a leg behind another one
-    std::vector<std::uint64_t> behind;  // ids of legs behind it
+    // It is a leg behind another one, or behind one of several requests that are alike.
+    bool has_front = false;
+    std::vector<std::uint64_t> behind;  // ids of legs behind it, or behind one like it
   };
   /// `search` false: it cannot have another leg that was judged before it.
   Joined add(Record record, bool search = true);

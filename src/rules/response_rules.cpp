@@ -116,17 +116,21 @@ std::optional<Finding> response_truncated_fin(const ExchangeFacts& facts,
              "the peer is a proxy, and what is behind it failed");
   // The server could not go on: its client did not read.
   const SideTrouble& client = facts.flow.flow.c().trouble();
-  const PacketRef closed = client.zero_window_since;
-  if (closed && closed.number > facts.exchange.response->first.number) {
-    const Duration shut = facts.close_after_response.packet.time - closed.time;
-    if (shut >= limits.zero_window_min) {
-      finding
-          .also(fmt::format("The client had not read for {}: its window was closed until the end.",
-                            base::duration(shut)))
-          .evidence(closed, Side::client, "window closed: the client does not read")
-          .fault(Party::client_app, Confidence::medium, "the client host is short of memory")
-          .remedy(std::string{info(Label::zero_window_stall).remedy});
-    }
+  const PacketRef fin = facts.close_after_response.packet;
+  constexpr Duration kAtOnce = std::chrono::seconds{1};  // a server may have noticed too late
+  const bool until_the_end = static_cast<bool>(client.zero_window_since);
+  const PacketRef begin = until_the_end ? client.zero_window_since : client.zero_window_begin;
+  const Timestamp end = until_the_end ? fin.time : client.zero_window_end.time;
+  const bool did_not_read = begin.number > facts.exchange.response->first.number &&
+                            begin.number < fin.number && fin.time - end <= kAtOnce &&
+                            end - begin.time >= limits.zero_window_min;
+  if (did_not_read) {
+    finding
+        .also(fmt::format("The client had not read for {}, up to {} before.",
+                          base::duration(end - begin.time), base::duration(fin.time - end)))
+        .evidence(begin, Side::client, "window closed: the client does not read")
+        .fault(Party::client_app, Confidence::medium, "the client host is short of memory")
+        .remedy(std::string{info(Label::zero_window_stall).remedy});
   }
   finding.seen_as(
       "Client: premature end of body, IncompleteRead, unexpected EOF, curl 18. Not "

@@ -14,6 +14,7 @@
 #include "properties/capture_bytes.hpp"
 #include "properties/recording.hpp"
 #include "support/testdata.hpp"
+#include "support/wire.hpp"
 
 namespace httpdiag::test {
 namespace {
@@ -22,30 +23,6 @@ using nlohmann::json;
 using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-std::uint32_t link_number(LinkType link) {
-  switch (link) {
-    case LinkType::ethernet:
-      return 1;
-    case LinkType::linux_sll:
-      return 113;
-    case LinkType::linux_sll2:
-      return 276;
-    case LinkType::null:
-      return 0;
-    case LinkType::loop:
-      return 108;
-    case LinkType::raw_ip:
-      return 101;
-    case LinkType::ipv4:
-      return 228;
-    case LinkType::ipv6:
-      return 229;
-    case LinkType::unsupported:
-      break;
-  }
-  return 147;
-}
 
 std::string file_of(const Recording& recording, const std::vector<std::size_t>& packets) {
   const testing_capture::PcapShape shape{.nanoseconds = true, .link = link_number(recording.link)};
