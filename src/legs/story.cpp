@@ -21,6 +21,9 @@ std::string ago(Duration duration) { return base::duration(std::max(duration, Du
 
 /// The one in front of it went away first, and this is the consequence.
 bool follows_front(const Leg& front, const Leg& leg) {
+  // What its own client did to the leg in front needs no reason behind it.
+  const Party party = front.fault.party;
+  if (party == Party::client_app || party == Party::client_host) return true;
   switch (leg.label) {
     case Label::request_incomplete:
     case Label::response_aborted_by_client:

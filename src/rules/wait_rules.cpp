@@ -445,7 +445,7 @@ std::optional<Finding> slow_response(const ExchangeFacts& facts, const Threshold
   // Where its last bytes are not in the capture, the request ended at the latest when it was
   // acknowledged.
   const bool end_unseen =
-      x.request.has_gap && x.acked_by && x.acked_by.number < x.response->first.number;
+      x.request.has_gap && x.acked_by && x.acked_by.number <= x.response->first.number;
   if (end_unseen && x.response->first.time - x.acked_by.time < limits.slow_response)
     return std::nullopt;
   const bool slow_start = *facts.wait >= limits.slow_response;
