@@ -38,7 +38,7 @@ struct Limits {
   // include/net/tcp.h TCP_TIMEWAIT_LEN) ...
   Duration linger_closed = 60s;
   // ... but no more than this many of them, oldest first.
-  std::uint32_t max_lingering = 16384;
+  std::uint32_t max_lingering = 8192;
 
   // Out-of-order bytes held back: per side, and in all.
   std::uint32_t reassembly_side_bytes = 4u << 20;
@@ -82,7 +82,7 @@ struct Limits {
   std::uint32_t max_endpoints = 1024;  // servers, pairs and hosts that patterns are kept of
 
   // Deliveries. An acknowledged callback is remembered by its keys alone (100 bytes) ...
-  std::uint32_t max_remembered_callbacks = 1u << 16;
+  std::uint32_t max_remembered_callbacks = 1u << 15;
   std::uint32_t recent_bodies_bytes = 2u << 20;  // ... and, for a while, by its body
   std::uint32_t max_deliveries = 10000;          // in full: failed or repeated; some 10 MiB
   std::uint32_t max_delivery_attempts = 64;      // of one delivery, in full
