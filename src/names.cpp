@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The words of the report for every enum of the vocabulary, and addresses as
 // text. They are part of the report contract: adding is allowed, renaming is not.
+#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include <cstdlib>
@@ -360,6 +361,21 @@ std::string to_string(const IpAddress& address) {
     ++i;
   }
   return text;
+}
+
+std::string exchange_name(FlowId flow, std::uint32_t exchange) {
+  const auto id = static_cast<std::uint32_t>(flow);
+  return exchange == 0 ? fmt::format("{}", id) : fmt::format("{}.{}", id, exchange);
+}
+
+std::optional<IpAddress> parse_ip(std::string_view text) {
+  const std::string terminated{text};
+  if (terminated.find('\0') != std::string::npos) return std::nullopt;
+  in_addr v4{};
+  if (inet_pton(AF_INET, terminated.c_str(), &v4) == 1) return IpAddress::v4(ntohl(v4.s_addr));
+  IpAddress v6;
+  if (inet_pton(AF_INET6, terminated.c_str(), v6.bytes.data()) == 1) return v6;
+  return std::nullopt;
 }
 
 std::string to_string(const Endpoint& endpoint) {

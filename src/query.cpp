@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "httpdiag/query.hpp"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -12,18 +10,6 @@ namespace httpdiag {
 namespace {
 
 constexpr unsigned kMappedBits = 96;  // in front of an IPv4 address
-
-std::optional<IpAddress> read_address(std::string_view text) {
-  const std::string terminated{text};
-  std::array<std::uint8_t, 4> v4{};
-  if (inet_pton(AF_INET, terminated.c_str(), v4.data()) == 1) {
-    return IpAddress::v4(std::uint32_t{v4[0]} << 24 | std::uint32_t{v4[1]} << 16 |
-                         std::uint32_t{v4[2]} << 8 | v4[3]);
-  }
-  IpAddress address;
-  if (inet_pton(AF_INET6, terminated.c_str(), address.bytes.data()) == 1) return address;
-  return std::nullopt;
-}
 
 /// Takes digits from the front; `width` 0: as many as there are.
 std::optional<std::int64_t> take_number(std::string_view& text, std::size_t width) {
@@ -135,7 +121,7 @@ bool IpNetwork::contains(const IpAddress& ip) const {
 
 std::optional<IpNetwork> read_network(std::string_view text) {
   const std::size_t slash = text.find('/');
-  const auto address = read_address(text.substr(0, slash));
+  const auto address = parse_ip(text.substr(0, slash));
   if (!address) return std::nullopt;
   const unsigned in_front = address->is_v4() && text.find(':') > slash ? kMappedBits : 0;
   IpNetwork network{*address, 128};

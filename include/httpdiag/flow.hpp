@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "httpdiag/segment.hpp"
@@ -15,6 +16,11 @@
 namespace httpdiag {
 
 enum class FlowId : std::uint32_t {};  // 1-based, in order of first packet
+/// Unique among the exchanges of a capture; exchange 0 is the flow itself.
+constexpr std::uint64_t exchange_key(FlowId flow, std::uint32_t exchange) {
+  return static_cast<std::uint64_t>(flow) << 32 | exchange;
+}
+std::string exchange_name(FlowId flow, std::uint32_t exchange);  // "3.1"; "3" for the flow itself
 enum class Side : std::uint8_t { client, server };
 
 constexpr Side other(Side side) { return side == Side::client ? Side::server : Side::client; }

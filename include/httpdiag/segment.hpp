@@ -8,6 +8,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -66,6 +67,8 @@ struct Endpoint {
 
 std::string to_string(const IpAddress& address);  // "10.0.0.5", "::1" (RFC 5952)
 std::string to_string(const Endpoint& endpoint);  // "10.0.0.5:80", "[::1]:80"
+/// As to_string() writes it, and in every other form of RFC 4291 §2.2.
+std::optional<IpAddress> parse_ip(std::string_view text);
 
 /// Flag bits of the TCP header (RFC 9293 §3.1).
 struct TcpFlags {

@@ -23,10 +23,6 @@ std::size_t past_space(std::string_view text, std::size_t at) {
   return at;
 }
 
-std::uint64_t hash_of(std::string_view text) {
-  return hash64(std::as_bytes(std::span{text.data(), text.size()}));
-}
-
 /// The place of what is inside a container: where that stands, and its name or number.
 std::uint64_t inside(std::uint64_t place, std::uint64_t step) {
   const std::array<std::uint64_t, 2> both{place, step};
@@ -77,7 +73,7 @@ class JsonScanner {
     if (depth_ > 0) {
       Container& holder = top();
       if (!holder.array && !holder.named) return false;
-      next.place = inside(holder.place, holder.array ? holder.elements++ : hash_of(holder.name));
+      next.place = inside(holder.place, holder.array ? holder.elements++ : hash64(holder.name));
       holder.named = false;
     }
     open_[depth_++] = next;
@@ -198,7 +194,7 @@ class XmlScanner {
     if (depth_ > 0) {
       Element& holder = open_[depth_ - 1];
       holder.has_children = true;
-      next.place = inside(holder.place, hash_of(holder.name));
+      next.place = inside(holder.place, hash64(holder.name));
     }
     open_[depth_++] = next;
     return true;

@@ -52,15 +52,11 @@ bool named_like(std::string_view name, Names names, std::uint32_t letters = ~0u)
   });
 }
 
-std::uint64_t hash_of(std::string_view text) {
-  return base::hash64(std::as_bytes(std::span{text.data(), text.size()}));
-}
-
 FieldClass find_out(std::string_view name, const AckProfile& profile) {
   FieldClass found;
   const std::string low = base::lower(name);
-  found.hash = hash_of(name);
-  found.lower_hash = hash_of(low);
+  found.hash = base::hash64(name);
+  found.lower_hash = base::hash64(low);
   const auto set = [&](std::uint8_t bit, bool yes) {
     if (yes) found.bits |= bit;
   };

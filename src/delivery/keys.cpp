@@ -16,10 +16,6 @@ namespace {
 
 constexpr std::size_t kMaxShownValue = 64;
 
-std::uint64_t hash_of(std::string_view text) {
-  return base::hash64(std::as_bytes(std::span{text.data(), text.size()}));
-}
-
 template <typename... Parts>
 std::uint64_t mix(Parts... parts) {
   const std::array<std::uint64_t, sizeof...(parts)> all{static_cast<std::uint64_t>(parts)...};
@@ -41,7 +37,7 @@ KeyReader::FieldKey KeyReader::key_of(const Classified& fields, std::uint8_t wan
   FieldKey key;
   for (const ClassifiedField& field : fields) {
     if (!field.found.is(wanted) || field.at->depth > deepest || !has_value(*field.at)) continue;
-    key.hash = mix(key.hash, field.found.lower_hash, hash_of(field.at->value));
+    key.hash = mix(key.hash, field.found.lower_hash, base::hash64(field.at->value));
     if (texts_ == Texts::left_out) continue;
     if (key.name.find(field.at->name) == std::string::npos) {
       key.name += (key.name.empty() ? "" : "+") + shown(field.at->name);
@@ -74,7 +70,7 @@ KeyReader::FieldKey KeyReader::field_key(const Classified& fields,
       continue;
     }
     told = true;
-    key.hash = mix(key.hash, field.at->place, field.found.hash, hash_of(field.at->value));
+    key.hash = mix(key.hash, field.at->place, field.found.hash, base::hash64(field.at->value));
   }
   return told ? key : FieldKey{};
 }
@@ -94,7 +90,7 @@ std::uint64_t KeyReader::canonical_hash(const base::Fields& body) const {
   for (const Classified* fields : {&in_body_, &asked_}) {
     for (const ClassifiedField& field : *fields) {
       if (changing(field)) continue;
-      sum += mix(field.at->place, field.found.hash, hash_of(field.at->value));
+      sum += mix(field.at->place, field.found.hash, base::hash64(field.at->value));
       ++kept;
     }
   }
@@ -119,17 +115,17 @@ std::string_view query_of(std::string_view target) {
 
 std::uint64_t endpoint_hash(std::string_view method, std::string_view host,
                             std::string_view target) {
-  return mix(hash_of(method), hash_of(host), hash_of(path_of(target)));
+  return mix(base::hash64(method), base::hash64(host), base::hash64(path_of(target)));
 }
 
 std::uint64_t plain_key(std::uint64_t endpoint, std::string_view target, const Message& request) {
   if (!request.delivery_id().empty()) {
     return mix(endpoint, static_cast<std::uint64_t>(KeyKind::header),
-               hash_of(request.delivery_id()));
+               base::hash64(request.delivery_id()));
   }
   // Two bodies that were seen in part may differ in the rest.
   if (request.state != MessageState::complete || request.has_gap || request.body_omitted) return 0;
-  return mix(endpoint, static_cast<std::uint64_t>(KeyKind::body), hash_of(query_of(target)),
+  return mix(endpoint, static_cast<std::uint64_t>(KeyKind::body), base::hash64(query_of(target)),
              request.body_bytes, request.body_bytes == 0 ? 0 : request.digest);
 }
 

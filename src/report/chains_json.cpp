@@ -10,13 +10,7 @@ namespace httpdiag::report {
 
 namespace {
 
-std::int64_t microseconds(Duration duration) { return duration.count() / 1000; }
-
-/// "3.1", or "3" of a connection that failed.
-std::string place_of(const Leg& leg) {
-  const auto flow = static_cast<std::uint32_t>(leg.flow);
-  return leg.exchange == 0 ? fmt::format("{}", flow) : fmt::format("{}.{}", flow, leg.exchange);
-}
+std::string place_of(const Leg& leg) { return exchange_name(leg.flow, leg.exchange); }
 
 void write_leg(JsonOut& json, const Chain& chain, const Leg& leg) {
   const Leg& front = chain.legs[leg.behind];
@@ -43,7 +37,7 @@ void write_leg(JsonOut& json, const Chain& chain, const Leg& leg) {
   const bool answered = leg.answered && leg.answered.time >= leg.first.time;
   answered ? json.value(microseconds(leg.answered.time - leg.first.time)) : json.value(nullptr);
   json.key("gave_up_us");
-  leg.gave_up_after ? json.value(microseconds(*leg.gave_up_after)) : json.value(nullptr);
+  json.value(microseconds(leg.gave_up_after));
   json.end();
 }
 
@@ -57,12 +51,8 @@ void write_chain(JsonOut& json, const Chain& chain, const Options& options) {
   for (const Leg& leg : chain.legs) write_leg(json, chain, leg);
   json.end();
   json.field("decisive", place_of(chain.legs[chain.decisive]));
-  json.key("fault").object();
-  json.field("party", name(chain.fault.party));
-  json.field("confidence", name(chain.fault.confidence));
-  json.key("unless");
-  chain.fault.unless.empty() ? json.value(nullptr) : json.value(chain.fault.unless);
-  json.end();
+  json.key("fault");
+  write_fault(json, chain.fault);
   json.field("detail", chain.detail);
   json.end();
 }

@@ -9,8 +9,6 @@ namespace httpdiag::report {
 
 namespace {
 
-std::int64_t microseconds(Duration duration) { return duration.count() / 1000; }
-
 std::string shown_target(const std::string& target, const Options& options) {
   return options.show_payload ? target : redact_target(target);
 }
@@ -39,7 +37,7 @@ void write_attempt(JsonOut& json, const Attempt& attempt) {
   json.object();
   json.key("exchange");
   attempt.exchange == 0 ? json.value(nullptr)
-                        : json.value(fmt::format("{}.{}", flow, attempt.exchange));
+                        : json.value(exchange_name(attempt.flow, attempt.exchange));
   json.field("flow", flow);
   json.field("class", name(attempt.outcome));
   json.field("label", info(attempt.label).id);
@@ -128,7 +126,7 @@ void write_failed(JsonOut& json, const FailedConnections& failed) {
   json.packet("last_packet", failed.last);
   json.field("first_at", failed.first.time);
   json.field("last_at", failed.last.time);
-  json.key("example").value(fmt::format("{}", static_cast<std::uint32_t>(failed.example)));
+  json.field("example", exchange_name(failed.example, 0));
   json.end();
 }
 

@@ -46,9 +46,7 @@ std::string key_text(const Delivery& delivery) {
 
 void show_attempt(Page& page, const Attempt& attempt, Timestamp start, std::size_t number,
                   const CaptureSummary* input) {
-  const auto flow = static_cast<std::uint32_t>(attempt.flow);
-  const std::string where = attempt.exchange == 0 ? fmt::format("{}", flow)
-                                                  : fmt::format("{}.{}", flow, attempt.exchange);
+  const std::string where = exchange_name(attempt.flow, attempt.exchange);
   std::string what{words(attempt.outcome)};
   if (attempt.label != Label::ok) what += fmt::format(" ({})", info(attempt.label).id);
   if (attempt.status != 0) what += fmt::format(", {}", attempt.status);

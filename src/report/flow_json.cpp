@@ -11,11 +11,6 @@
 namespace httpdiag::report {
 namespace {
 
-std::optional<std::int64_t> microseconds(const std::optional<Duration>& duration) {
-  if (!duration) return std::nullopt;
-  return std::chrono::duration_cast<std::chrono::microseconds>(*duration).count();
-}
-
 std::string_view name_of(MessageState state) {
   switch (state) {
     case MessageState::incomplete:
@@ -91,10 +86,9 @@ void write_response(JsonOut& json, const std::optional<ResponseReport>& response
   json.end();
 }
 
-void write_exchange(JsonOut& json, std::uint32_t flow, const ExchangeReport& exchange,
-                    bool show_payload) {
+void write_exchange(JsonOut& json, FlowId flow, const ExchangeReport& exchange, bool show_payload) {
   json.object();
-  json.key("id").value(fmt::format("{}.{}", flow, exchange.index));
+  json.field("id", exchange_name(flow, exchange.index));
   write_request(json, exchange.request, show_payload);
   write_response(json, exchange.response);
   json.field("sent", exchange.sent);
@@ -178,6 +172,15 @@ void write_endpoint(JsonOut& json, const Endpoint& endpoint) {
   json.end();
 }
 
+void write_fault(JsonOut& json, const Fault& fault) {
+  json.object();
+  json.field("party", name(fault.party));
+  json.field("confidence", name(fault.confidence));
+  json.key("unless");
+  fault.unless.empty() ? json.value(nullptr) : json.value(fault.unless);
+  json.end();
+}
+
 void write_settle(JsonOut& json, const std::optional<Settle>& settle) {
   if (!settle) {
     json.value(nullptr);
@@ -195,12 +198,8 @@ void write_finding(JsonOut& json, const Finding& finding) {
   json.object();
   json.field("label", info(finding.label).id);
   json.field("severity", name(finding.severity));
-  json.key("fault").object();
-  json.field("party", name(finding.fault.party));
-  json.field("confidence", name(finding.fault.confidence));
-  json.key("unless");
-  finding.fault.unless.empty() ? json.value(nullptr) : json.value(finding.fault.unless);
-  json.end();
+  json.key("fault");
+  write_fault(json, finding.fault);
   json.field("detail", finding.detail);
   json.key("evidence").array();
   for (const Evidence& evidence : finding.evidence) {
@@ -274,7 +273,7 @@ void write_flow_fields(JsonOut& json, const FlowReport& flow, const Options& opt
   write_oddities(json, flow.oddities);
   json.key("exchanges").array();
   for (const ExchangeReport* exchange : options.selection.exchanges(flow)) {
-    write_exchange(json, id, *exchange, options.show_payload);
+    write_exchange(json, flow.id, *exchange, options.show_payload);
   }
   json.end();
 }

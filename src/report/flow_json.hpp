@@ -10,6 +10,7 @@ namespace httpdiag::report {
 
 /// The fields of a flow, into an object that the caller has opened.
 void write_flow_fields(JsonOut& json, const FlowReport& flow, const Options& options);
+void write_fault(JsonOut& json, const Fault& fault);
 void write_finding(JsonOut& json, const Finding& finding);
 void write_endpoint(JsonOut& json, const Endpoint& endpoint);
 

@@ -88,4 +88,10 @@ class JsonOut {
   bool lines_;
 };
 
+/// What members whose name ends in _us hold.
+inline std::int64_t microseconds(Duration duration) { return duration.count() / 1000; }
+inline std::optional<std::int64_t> microseconds(const std::optional<Duration>& duration) {
+  return duration ? std::optional{microseconds(*duration)} : std::nullopt;
+}
+
 }  // namespace httpdiag::report

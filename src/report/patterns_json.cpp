@@ -5,15 +5,6 @@
 namespace httpdiag::report {
 namespace {
 
-std::int64_t us(Duration duration) {
-  return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
-}
-
-void field_us(JsonOut& json, std::string_view name, const std::optional<Duration>& duration) {
-  json.key(name);
-  duration ? json.value(us(*duration)) : json.value(nullptr);
-}
-
 void field_packet(JsonOut& json, std::string_view name, const PacketRef& packet) {
   json.key(name);
   packet ? json.packet(packet) : json.value(nullptr);
@@ -23,8 +14,9 @@ void write(JsonOut& json, const KeepAlivePattern& pattern) {
   json.object();
   json.key("server");
   write_endpoint(json, pattern.server);
-  field_us(json, "idle_timeout_us", pattern.timeout);
-  field_us(json, "spread_us", pattern.timeout ? std::optional{pattern.spread} : std::nullopt);
+  json.field("idle_timeout_us", microseconds(pattern.timeout));
+  json.field("spread_us",
+             microseconds(pattern.timeout ? std::optional{pattern.spread} : std::nullopt));
   json.field("samples", pattern.samples);
   json.field("idle_closes", pattern.idle_closes);
   json.field("advertised_s",
@@ -32,7 +24,7 @@ void write(JsonOut& json, const KeepAlivePattern& pattern) {
   json.field("max_requests",
              pattern.max_requests == 0 ? std::nullopt : std::optional{pattern.max_requests});
   json.field("reuses", pattern.reuses);
-  field_us(json, "longest_reuse_us", pattern.longest_reuse);
+  json.field("longest_reuse_us", microseconds(pattern.longest_reuse));
   field_packet(json, "longest_reuse_packet", pattern.longest_reuse_at);
   json.field("failures", pattern.failures);
   json.end();
@@ -42,10 +34,10 @@ void write(JsonOut& json, const ClientLimitPattern& pattern) {
   json.object();
   json.key("server");
   write_endpoint(json, pattern.server);
-  json.field("limit_us", us(pattern.limit));
-  json.field("spread_us", us(pattern.spread));
+  json.field("limit_us", microseconds(pattern.limit));
+  json.field("spread_us", microseconds(pattern.spread));
   json.field("samples", pattern.samples);
-  field_us(json, "known_limit_us", pattern.known);
+  json.field("known_limit_us", microseconds(pattern.known));
   field_packet(json, "example_packet", pattern.example);
   json.end();
 }
@@ -58,7 +50,7 @@ void write(JsonOut& json, const BackoffPattern& pattern) {
   json.field("kind", name(pattern.kind));
   json.field("attempts", pattern.attempts);
   json.key("gaps_us").array();
-  for (const Duration gap : pattern.gaps) json.value(us(gap));
+  for (const Duration gap : pattern.gaps) json.value(microseconds(gap));
   json.end();
   field_packet(json, "first_packet", pattern.first);
   field_packet(json, "last_packet", pattern.last);

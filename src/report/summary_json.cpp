@@ -46,7 +46,6 @@ void write_oddities(JsonOut& json, const Report& report) {
 }
 
 void write_cause(JsonOut& json, const Cause& cause, const Report& report) {
-  const auto flow = static_cast<std::uint32_t>(cause.example_flow);
   json.object();
   json.field("label", info(cause.label).id);
   json.field("severity", name(cause.severity));
@@ -64,9 +63,7 @@ void write_cause(JsonOut& json, const Cause& cause, const Report& report) {
   json.packet("last_packet", cause.last);
   json.field("first_at", cause.first.time);
   json.field("last_at", cause.last.time);
-  json.key("example").value(cause.example_exchange == 0
-                                ? fmt::format("{}", flow)
-                                : fmt::format("{}.{}", flow, cause.example_exchange));
+  json.field("example", exchange_name(cause.example_flow, cause.example_exchange));
   json.end();
 }
 

@@ -323,14 +323,11 @@ class TextWriter final : public Writer {
     const auto finding = std::find_if(findings.begin(), findings.end(),
                                       [&](const Finding& f) { return f.label == cause.label; });
     const Timestamp at = exchange != nullptr ? exchange->request.first.time : flow.first.time;
-    page_.wrapped(
-        3, Ink::bold, "Example", 14,
-        fmt::format("{}, {}, {} UTC",
-                    exchange != nullptr
-                        ? fmt::format("exchange {}.{}", static_cast<std::uint32_t>(flow.id),
-                                      exchange->index)
-                        : fmt::format("flow {}", static_cast<std::uint32_t>(flow.id)),
-                    route(flow), clock(at)));
+    page_.wrapped(3, Ink::bold, "Example", 14,
+                  fmt::format("{}, {}, {} UTC",
+                              (exchange != nullptr ? "exchange " : "flow ") +
+                                  exchange_name(flow.id, exchange != nullptr ? exchange->index : 0),
+                              route(flow), clock(at)));
     show_translation(page_, flow);
     show_tunnel(page_, flow);
     if (exchange != nullptr) show_exchange(page_, *exchange, options_.show_payload);

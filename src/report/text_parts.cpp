@@ -251,9 +251,7 @@ namespace {
 void show_chain(Page& page, const FlowReport& flow, const ExchangeReport* exchange) {
   const std::string& chain = exchange != nullptr ? exchange->chain : flow.chain;
   if (chain.empty()) return;
-  const bool first =
-      exchange != nullptr &&
-      chain == fmt::format("{}.{}", static_cast<std::uint32_t>(flow.id), exchange->index);
+  const bool first = exchange != nullptr && chain == exchange_name(flow.id, exchange->index);
   item(page, "Chain",
        first ? exchange->chain_detail : fmt::format("a leg of exchange {}, behind a proxy", chain));
 }
@@ -341,8 +339,7 @@ void list_exchange(Page& page, const FlowReport& flow, const ExchangeReport& exc
   const std::string packets = first == last ? fmt::format("packet {}", first)
                                             : fmt::format("packets {} to {}", first, last);
   page.line(
-      0, ink_of(exchange.severity),
-      fmt::format("{}.{}", static_cast<std::uint32_t>(flow.id), exchange.index),
+      0, ink_of(exchange.severity), exchange_name(flow.id, exchange.index),
       fmt::format(
           "{} {}, {}, {}, {}{}", request.method.empty() ? "(method not seen)" : request.method,
           target,
@@ -379,8 +376,7 @@ void show_flow_in_full(Page& page, const FlowReport& flow, const Options& option
   }
   for (const ExchangeReport* exchange : options.selection.exchanges(flow)) {
     page.blank();
-    page.line(0, Ink::bold,
-              fmt::format("Exchange {}.{}", static_cast<std::uint32_t>(flow.id), exchange->index));
+    page.line(0, Ink::bold, "Exchange " + exchange_name(flow.id, exchange->index));
     show_verdict(page, exchange->severity, exchange->label, exchange->labels);
     show_exchange(page, *exchange, options.show_payload);
     item(page, "Timing", timing_text(*exchange));

@@ -192,13 +192,9 @@ std::chrono::nanoseconds Cursor::duration() {
 
 IpAddress Cursor::address() {
   const std::string text = word("an address");
-  in_addr v4{};
-  if (inet_pton(AF_INET, text.c_str(), &v4) == 1) return IpAddress::v4(ntohl(v4.s_addr));
-  in6_addr v6{};
-  if (inet_pton(AF_INET6, text.c_str(), &v6) != 1) fail("\"" + text + "\" is no IP address");
-  IpAddress address;
-  for (std::size_t i = 0; i < address.bytes.size(); ++i) address.bytes[i] = v6.s6_addr[i];
-  return address;
+  const auto address = parse_ip(text);
+  if (!address) fail("\"" + text + "\" is no IP address");
+  return *address;
 }
 
 Endpoint Cursor::endpoint() {
