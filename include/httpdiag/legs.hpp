@@ -3,6 +3,7 @@
 // client, and on the leg to the upstream (docs/legs.md).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -38,6 +39,13 @@ struct Chain {
   Fault fault;               // of that leg, in the eyes of the first leg's client
   std::string detail;        // where the time went, or where the request died
 };
+
+/// How often the proxy behind the first leg sent the request.
+inline std::size_t times_passed_on(const Chain& chain) {
+  return static_cast<std::size_t>(
+      std::count_if(chain.legs.begin() + 1, chain.legs.end(),
+                    [](const Leg& leg) { return leg.behind == 0 && leg.exchange != 0; }));
+}
 
 struct Chains {
   std::uint64_t requests = 0;  // seen on two legs or more, healthy ones included

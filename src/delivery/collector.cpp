@@ -31,9 +31,7 @@ constexpr std::uint64_t kRepeating = 4;
 constexpr std::size_t kKeyBits = 1u << 17;
 constexpr std::size_t bit_of(std::uint64_t key) { return key % kKeyBits; }
 
-std::uint64_t id_of(const Attempt& attempt) {
-  return static_cast<std::uint64_t>(attempt.flow) << 32 | attempt.exchange;
-}
+std::uint64_t id_of(const Attempt& attempt) { return exchange_key(attempt.flow, attempt.exchange); }
 
 /// GET is polling, unless all of a callback is in its query.
 bool carries_callback(const JudgedExchange& judged) {
@@ -43,23 +41,20 @@ bool carries_callback(const JudgedExchange& judged) {
 
 /// A proxy that tries another upstream sends a request once more, which its client cannot see.
 void note_proxies(std::vector<Delivery>& deliveries, const Chains& chains) {
-  std::unordered_map<std::uint64_t, std::ptrdiff_t> passed_on;  // by the id of the first leg
+  std::unordered_map<std::uint64_t, std::size_t> passed_on;  // by the first leg
   for (const Chain& chain : chains.list) {
     const Leg& front = chain.legs.front();
-    const std::ptrdiff_t times =
-        std::count_if(chain.legs.begin() + 1, chain.legs.end(),
-                      [](const Leg& leg) { return leg.behind == 0 && leg.exchange != 0; });
-    if (times > 1)
-      passed_on.emplace(static_cast<std::uint64_t>(front.flow) << 32 | front.exchange, times);
+    const std::size_t times = times_passed_on(chain);
+    if (times > 1) passed_on.emplace(exchange_key(front.flow, front.exchange), times);
   }
   for (Delivery& delivery : deliveries) {
     for (const Attempt& attempt : delivery.attempts) {
       const auto found = passed_on.find(id_of(attempt));
       if (found == passed_on.end()) continue;
       delivery.duplicated = true;
-      delivery.detail += fmt::format(
-          " A proxy sent attempt {}.{} on {} times: the receiver may have acted on each.",
-          static_cast<std::uint32_t>(attempt.flow), attempt.exchange, found->second);
+      delivery.detail +=
+          fmt::format(" A proxy sent attempt {} on {} times: the receiver may have acted on each.",
+                      exchange_name(attempt.flow, attempt.exchange), found->second);
     }
   }
 }

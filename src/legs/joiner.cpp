@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "legs/joiner.hpp"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <bitset>
 #include <cstring>
@@ -10,7 +8,6 @@
 #include <list>
 #include <optional>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "legs/book.hpp"
 #include "legs/story.hpp"
@@ -18,31 +15,6 @@
 namespace httpdiag::legs {
 
 namespace {
-
-std::optional<IpAddress> address_of(std::string_view word) {
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  if (word.empty() || word.size() >= text.size()) return std::nullopt;
-  std::copy(word.begin(), word.end(), text.begin());
-  in_addr v4{};
-  if (inet_pton(AF_INET, text.data(), &v4) == 1) return IpAddress::v4(ntohl(v4.s_addr));
-  IpAddress v6;
-  if (inet_pton(AF_INET6, text.data(), v6.bytes.data()) == 1) return v6;
-  return std::nullopt;
-}
-
-/// Calls `see` with each address in a list such as X-Forwarded-For's or Forwarded's, whose ports
-/// and brackets are left aside.
-template <typename See>
-void for_each_address(std::string_view text, See see) {
-  constexpr std::string_view kOfAddress = "0123456789abcdefABCDEF.:";
-  while (!text.empty()) {
-    const std::size_t begin = std::min(text.find_first_of(kOfAddress), text.size());
-    text.remove_prefix(begin);
-    const std::string_view word = text.substr(0, text.find_first_not_of(kOfAddress));
-    text.remove_prefix(word.size());
-    if (const auto ip = address_of(word)) see(*ip);
-  }
-}
 
 /// Addresses seen, by a hash: an address may seem to be among them and is not, which costs time
 /// and decides nothing.
@@ -67,7 +39,7 @@ class HostSet {
 class Joiner::Impl {
  public:
   Impl(const Settings& settings, FlowReportSink& reports, VerdictSink& verdicts)
-      : reports_{reports}, verdicts_{verdicts}, limits_{settings.limits}, book_{limits_.max_legs} {}
+      : reports_{reports}, verdicts_{verdicts}, book_{settings.limits.max_legs} {}
 
   void on_judged(const FlowEnds& flow, const Exchange& exchange, const ExchangeReport* report);
   void on_flow_judged(const FlowEnds& flow, const FlowReport& report);
@@ -93,7 +65,7 @@ class Joiner::Impl {
   };
 
   void note_hosts(const FlowEnds& flow);
-  bool note_forwarded(std::string_view forwarded_for);
+  bool note_forwarded(const std::vector<IpAddress>& forwarded_for);
   /// The client of `flow` may be a proxy, its server may be one.
   bool may_be_behind(const FlowEnds& flow) const {
     return servers_.has(flow.client.ip) || (flow.client_here && served_here_);
@@ -111,7 +83,6 @@ class Joiner::Impl {
 
   FlowReportSink& reports_;
   VerdictSink& verdicts_;
-  const Limits& limits_;
   Book book_;
   HostSet clients_, servers_;
   HostSet forwarded_;                              // for whom requests were forwarded
@@ -134,25 +105,24 @@ void Joiner::Impl::note_hosts(const FlowEnds& flow) {
 }
 
 /// True: one of them is a client in the capture.
-bool Joiner::Impl::note_forwarded(std::string_view forwarded_for) {
-  bool known = false;
-  for_each_address(forwarded_for, [&](const IpAddress& ip) {
-    forwarded_.add(ip);
-    known = known || clients_.has(ip);
-  });
-  return known;
+bool Joiner::Impl::note_forwarded(const std::vector<IpAddress>& forwarded_for) {
+  for (const IpAddress& ip : forwarded_for) forwarded_.add(ip);
+  return std::any_of(forwarded_for.begin(), forwarded_for.end(),
+                     [&](const IpAddress& ip) { return clients_.has(ip); });
 }
 
 void Joiner::Impl::on_judged(const FlowEnds& flow, const Exchange& exchange,
                              const ExchangeReport* report) {
   note_hosts(flow);
-  const bool behind = note_forwarded(exchange.request.forwarded_for()) || may_be_behind(flow);
+  std::vector<IpAddress> forwarded_for = addresses_in(exchange.request.forwarded_for());
+  const bool behind = note_forwarded(forwarded_for) || may_be_behind(flow);
   const bool gateway = report != nullptr && report->label == Label::http_gateway_error;
   const bool possible = behind || may_be_front(flow);
   if (judged_++ >= kFirst && !possible && !gateway) [[likely]] {
     return verdicts_.on_judged(flow, exchange, report);
   }
-  const Book::Joined joined = book_.add(record_of(flow, exchange, report), possible);
+  const Book::Joined joined =
+      book_.add(record_of(flow, exchange, report, std::move(forwarded_for)), possible);
   for (const std::uint64_t id : joined.behind) {
     const auto held = held_by_id_.find(id);
     if (held == held_by_id_.end()) continue;
@@ -167,7 +137,7 @@ void Joiner::Impl::on_judged(const FlowEnds& flow, const Exchange& exchange,
 void Joiner::Impl::hold(const FlowEnds& flow, const Exchange& exchange,
                         const ExchangeReport* report) {
   held_.push_back({flow, exchange, report == nullptr ? std::nullopt : std::optional{*report}});
-  held_by_id_.emplace(id_of(flow.id, exchange.index), std::prev(held_.end()));
+  held_by_id_.emplace(exchange_key(flow.id, exchange.index), std::prev(held_.end()));
   const auto too_old = [&](const HeldVerdict& held) {
     return held.exchange.request.first.time + kPatience < exchange.request.first.time;
   };
@@ -176,7 +146,7 @@ void Joiner::Impl::hold(const FlowEnds& flow, const Exchange& exchange,
 
 void Joiner::Impl::let_go(std::list<HeldVerdict>::iterator held) {
   verdicts_.on_judged(held->flow, held->exchange, held->report ? &*held->report : nullptr);
-  held_by_id_.erase(id_of(held->flow.id, held->exchange.index));
+  held_by_id_.erase(exchange_key(held->flow.id, held->exchange.index));
   held_.erase(held);
 }
 
@@ -209,7 +179,7 @@ void Joiner::Impl::on_flow_report(const FlowReport& flow) {
 /// Before the capture is over: with what is known by now.
 void Joiner::Impl::pass_on(FlowReport& flow) {
   for (ExchangeReport& exchange : flow.exchanges) {
-    const std::vector<Record> legs = book_.chain_of(id_of(flow.id, exchange.index));
+    const std::vector<Record> legs = book_.chain_of(exchange_key(flow.id, exchange.index));
     if (!legs.empty() && tell(chain_of(legs), exchange, flow.id)) ++explained_;
   }
   reports_.on_flow_report(flow);
@@ -237,11 +207,11 @@ const Chain* Joiner::Impl::chain_with(std::uint64_t id) const {
 std::uint64_t Joiner::Impl::tell_all(FlowReport& flow) const {
   std::uint64_t explained = 0;
   for (ExchangeReport& exchange : flow.exchanges) {
-    if (const Chain* chain = chain_with(id_of(flow.id, exchange.index)))
+    if (const Chain* chain = chain_with(exchange_key(flow.id, exchange.index)))
       if (tell(*chain, exchange, flow.id)) ++explained;
   }
-  if (const Chain* chain = chain_with(id_of(flow.id, 0))) {
-    flow.chain = place_of(chain->legs.front());
+  if (const Chain* chain = chain_with(exchange_key(flow.id, 0))) {
+    flow.chain = name_of(chain->legs.front());
     flow.chain_detail = chain->detail;
   }
   return explained;
@@ -251,7 +221,7 @@ void Joiner::Impl::finish(Report& report) {
   assemble();
   while (!held_.empty()) let_go(held_.begin());
   for (const HeldFlow& flow : failed_) {
-    if (chain_with(id_of(flow.report.id, 0)) == nullptr)
+    if (chain_with(exchange_key(flow.report.id, 0)) == nullptr)
       verdicts_.on_flow_judged(flow.ends, flow.report);
   }
   for (FlowReport& flow : reports_held_) {

@@ -2,10 +2,9 @@
 #include "legs/record.hpp"
 
 #include <algorithm>
-#include <span>
+#include <utility>
 
 #include "base/hash.hpp"
-#include "base/text.hpp"
 
 namespace httpdiag::legs {
 
@@ -15,10 +14,6 @@ constexpr std::size_t kMaxTarget = 512;
 constexpr Duration kPatience = std::chrono::minutes{5};  // that a client has, where it shows none
 // Packets of one host, seen on two of its devices, may be recorded in the wrong order.
 constexpr Duration kReordered = std::chrono::microseconds{200};
-
-std::uint64_t hash_of(std::string_view text) {
-  return base::hash64(std::as_bytes(std::span{text.data(), text.size()}));
-}
 
 /// Without scheme and authority, which a forward proxy takes away (RFC 9112 §3.2.2).
 std::string_view origin_form(std::string_view target) {
@@ -67,7 +62,8 @@ Timestamp left_at(const ExchangeReport& report, const Exchange& exchange) {
 }
 
 bool names_client(const Record& behind, const IpAddress& client) {
-  return !behind.forwarded_for.empty() && base::contains(behind.forwarded_for, to_string(client));
+  const std::vector<IpAddress>& named = behind.forwarded_for;
+  return std::find(named.begin(), named.end(), client) != named.end();
 }
 
 /// One may be the other with something put in front: "/v1/notify" and "/notify".
@@ -75,16 +71,38 @@ bool same_end(std::string_view a, std::string_view b) {
   return a.size() < b.size() ? b.ends_with(a) : a.ends_with(b);
 }
 
+Record record_of(const FlowEnds& flow) {
+  Record record;
+  record.leg.flow = flow.id;
+  record.leg.client = flow.client;
+  record.leg.server = flow.server;
+  record.client_here = flow.client_here;
+  record.server_here = flow.server_here;
+  return record;
+}
+
 }  // namespace
 
-Record record_of(const FlowEnds& flow, const Exchange& exchange, const ExchangeReport* report) {
+std::vector<IpAddress> addresses_in(std::string_view text) {
+  constexpr std::string_view kOfAddress = "0123456789abcdefABCDEF.:";
+  std::vector<IpAddress> found;
+  while (!text.empty()) {
+    text.remove_prefix(std::min(text.find_first_of(kOfAddress), text.size()));
+    std::string_view word = text.substr(0, text.find_first_not_of(kOfAddress));
+    text.remove_prefix(word.size());
+    // RFC 7239 §6: an IPv4 address may have a port behind it.
+    if (std::count(word.begin(), word.end(), ':') == 1) word = word.substr(0, word.find(':'));
+    if (const auto ip = parse_ip(word)) found.push_back(*ip);
+  }
+  return found;
+}
+
+Record record_of(const FlowEnds& flow, const Exchange& exchange, const ExchangeReport* report,
+                 std::vector<IpAddress> forwarded_for) {
   const Message& request = exchange.request;
-  Record record;
+  Record record = record_of(flow);
   Leg& leg = record.leg;
-  leg.flow = flow.id;
   leg.exchange = exchange.index;
-  leg.client = flow.client;
-  leg.server = flow.server;
   leg.first = request.first;
   leg.sent = leg.last = request.last;
   if (exchange.response) {
@@ -106,16 +124,14 @@ Record record_of(const FlowEnds& flow, const Exchange& exchange, const ExchangeR
     }
     if (!exchange.response || report->gave_up_after) record.until = left_at(*report, exchange);
   }
-  record.client_here = flow.client_here;
-  record.server_here = flow.server_here;
   record.method = request.method();
   record.host = request.host();
   record.target = request.start().substr(0, kMaxTarget);
-  record.forwarded_for = request.forwarded_for();
+  record.forwarded_for = std::move(forwarded_for);
   const std::string_view target = origin_form(record.target);
-  record.key = hash_of(record.method) ^ hash_of(last_segment(target));
+  record.key = base::hash64(record.method) ^ base::hash64(last_segment(target));
   const std::string_view trace = passed_on(request.trace_id());
-  if (!trace.empty()) record.trace = hash_of(trace);
+  if (!trace.empty()) record.trace = base::hash64(trace);
   record.body_bytes = request.body_bytes;
   record.digest = request.digest;
   record.body_known = is_callback(record.method) && !request.has_gap &&
@@ -124,19 +140,14 @@ Record record_of(const FlowEnds& flow, const Exchange& exchange, const ExchangeR
 }
 
 Record record_of(const FlowEnds& flow, const FlowReport& failed) {
-  Record record;
+  Record record = record_of(flow);
   Leg& leg = record.leg;
-  leg.flow = flow.id;
-  leg.client = flow.client;
-  leg.server = flow.server;
   leg.label = failed.label;
   leg.severity = failed.severity;
   if (const Finding* finding = primary(failed.findings, failed.label)) leg.fault = finding->fault;
   leg.first = leg.sent = failed.first;
   leg.last = failed.last;
   record.until = failed.last.time;
-  record.client_here = flow.client_here;
-  record.server_here = flow.server_here;
   return record;
 }
 

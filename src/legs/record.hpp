@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "httpdiag/legs.hpp"
 #include "httpdiag/report.hpp"
@@ -15,10 +16,10 @@ struct Record {
   Leg leg;
   bool client_here = false, server_here = false;
   Timestamp until;  // the client has its answer or has left: no leg behind this one begins later
-  std::string method, host, target;  // texts of the request, bounded
-  std::string forwarded_for;
-  std::uint64_t key = 0;    // of the method and the last segment of the target
-  std::uint64_t trace = 0;  // of the trace id; 0: none
+  std::string method, host, target;      // texts of the request, bounded
+  std::vector<IpAddress> forwarded_for;  // whom the request says it comes from
+  std::uint64_t key = 0;                 // of the method and the last segment of the target
+  std::uint64_t trace = 0;               // of the trace id; 0: none
   std::uint64_t digest = 0, body_bytes = 0;
   bool body_known = false;   // the two above are those of the whole body
   std::uint64_t before = 0;  // number of the record before this one in its bucket
@@ -26,14 +27,14 @@ struct Record {
   std::uint32_t legs_behind = 0;
 };
 
-/// Unique among the exchanges and the failed connections of a capture.
-constexpr std::uint64_t id_of(FlowId flow, std::uint32_t exchange) {
-  return static_cast<std::uint64_t>(flow) << 32 | exchange;
-}
-inline std::uint64_t id_of(const Leg& leg) { return id_of(leg.flow, leg.exchange); }
+inline std::uint64_t id_of(const Leg& leg) { return exchange_key(leg.flow, leg.exchange); }
+
+/// The addresses in X-Forwarded-For's or Forwarded's list, without their ports and brackets.
+std::vector<IpAddress> addresses_in(std::string_view forwarded_for);
 
 /// `report` as in VerdictSink.
-Record record_of(const FlowEnds& flow, const Exchange& exchange, const ExchangeReport* report);
+Record record_of(const FlowEnds& flow, const Exchange& exchange, const ExchangeReport* report,
+                 std::vector<IpAddress> forwarded_for);
 Record record_of(const FlowEnds& flow, const FlowReport& failed);
 
 inline bool is_problem(const Leg& leg) { return leg.label != Label::ok; }

@@ -92,10 +92,10 @@ std::string passed_on(const Leg& front, const Leg& leg) {
   const std::string after = ago(leg.first.time - front.first.time);
   if (leg.exchange == 0) {
     return fmt::format("tried after {} to connect to {} (flow {}: {})", after,
-                       to_string(leg.server), place_of(leg), info(leg.label).id);
+                       to_string(leg.server), name_of(leg), info(leg.label).id);
   }
   return fmt::format("passed it on after {} to {} ({}), which {}", after, to_string(leg.server),
-                     place_of(leg), outcome_of(leg));
+                     name_of(leg), outcome_of(leg));
 }
 
 /// Connections that failed are told together.
@@ -109,7 +109,7 @@ std::string failed_connects(const std::vector<Leg>& legs, std::size_t front) {
   return fmt::format(
       "tried {} times to connect to {}, first after {} (flows {} to {}: {})", failed.size(),
       to_string(failed.front()->server), ago(failed.front()->first.time - legs[front].first.time),
-      place_of(*failed.front()), place_of(*failed.back()), info(failed.front()->label).id);
+      name_of(*failed.front()), name_of(*failed.back()), info(failed.front()->label).id);
 }
 
 std::vector<std::string> steps_of(const std::vector<Leg>& legs) {
@@ -173,7 +173,7 @@ std::string conclusion_of(const std::vector<Leg>& legs, std::size_t decisive) {
     const bool same = upstream != nullptr && upstream->status == front.status;
     if (same && upstream != &legs[decisive] && decisive != 0) {
       return fmt::format("The {} is the next proxy's ({}), passed on by the first.", front.status,
-                         place_of(*upstream));
+                         name_of(*upstream));
     }
     if (same) return fmt::format("The {} is the upstream's, passed on by the proxy.", front.status);
     const bool explained = decisive != 0;
@@ -238,15 +238,14 @@ Finding gave_up(const Chain& chain, const Leg& front) {
   const RuleInfo& rule = info(finding.label);
   finding.severity = rule.severity;
   finding.fault = chain.fault;
-  finding.detail = fmt::format("Behind the gateway {} towards {} shows {}.", place_of(reason),
+  finding.detail = fmt::format("Behind the gateway {} towards {} shows {}.", name_of(reason),
                                to_string(reason.server), info(reason.label).id);
   finding.remedy = rule.remedy;
   finding.evidence = {
       {reason.first, std::nullopt,
        fmt::format("{} {}", reason.exchange == 0 ? "upstream connection" : "upstream request",
-                   place_of(reason))},
-      {reason.last, std::nullopt,
-       fmt::format("{} on {}", info(reason.label).id, place_of(reason))}};
+                   name_of(reason))},
+      {reason.last, std::nullopt, fmt::format("{} on {}", info(reason.label).id, name_of(reason))}};
   if (front.answered)
     finding.evidence.push_back({front.answered, Side::server, fmt::format("{}", front.status)});
   std::sort(finding.evidence.begin(), finding.evidence.end(),
@@ -257,11 +256,6 @@ Finding gave_up(const Chain& chain, const Leg& front) {
 }
 
 }  // namespace
-
-std::string place_of(const Leg& leg) {
-  const auto flow = static_cast<std::uint32_t>(leg.flow);
-  return leg.exchange == 0 ? fmt::format("{}", flow) : fmt::format("{}.{}", flow, leg.exchange);
-}
 
 Chain chain_of(const std::vector<Record>& records) {
   Chain chain;
@@ -283,9 +277,7 @@ Chain chain_of(const std::vector<Record>& records) {
   chain.fault = seen_from_front(chain.legs[chain.decisive], chain.decisive == 0);
   for (const std::string& step : steps_of(chain.legs))
     chain.detail += (chain.detail.empty() ? "" : " ") + step;
-  const auto passed_on =
-      std::count_if(chain.legs.begin() + 1, chain.legs.end(),
-                    [](const Leg& leg) { return leg.behind == 0 && leg.exchange != 0; });
+  const std::size_t passed_on = times_passed_on(chain);
   if (passed_on > 1) {
     chain.detail += fmt::format(
         " The proxy sent the request {} times, and more than one receiver "
@@ -303,23 +295,21 @@ bool tell(const Chain& chain, ExchangeReport& exchange, FlowId flow) {
   });
   if (leg == chain.legs.end()) return false;
   const auto place = static_cast<std::size_t>(leg - chain.legs.begin());
-  exchange.chain = place_of(chain.legs.front());
+  exchange.chain = name_of(chain.legs.front());
   exchange.chain_detail = chain.detail;
   if (!is_behind(chain.legs, chain.decisive, place) || !explained_behind(exchange.label))
     return false;
+  const Leg& reason = chain.legs[chain.decisive];
+  const bool gateway = exchange.label == Label::http_gateway_error;
   for (Finding& finding : exchange.findings) {
     if (finding.label != exchange.label) continue;
     finding.fault = chain.fault;
     finding.settle.reset();  // the leg behind is in the capture
-    if (exchange.label != Label::http_gateway_error)
-      continue;  // whose own remedy is to look behind
-    const Leg& reason = chain.legs[chain.decisive];
+    if (!gateway) continue;  // whose own remedy is to look behind
     finding.remedy = fmt::format("Behind the proxy ({} at {}): {}", info(reason.label).id,
-                                 place_of(reason), info(reason.label).remedy);
+                                 name_of(reason), info(reason.label).remedy);
   }
-  const bool own_answer = exchange.label == Label::http_gateway_error &&
-                          chain.legs[chain.decisive].status != leg->status;
-  if (!own_answer) return false;
+  if (!gateway || reason.status == leg->status) return false;
   exchange.findings.push_back(gave_up(chain, *leg));
   exchange.labels.insert(
       std::upper_bound(exchange.labels.begin(), exchange.labels.end(), Label::proxy_gave_up),

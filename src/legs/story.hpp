@@ -13,7 +13,7 @@ namespace httpdiag::legs {
 Chain chain_of(const std::vector<Record>& legs);
 
 /// "3.1", or "3" of a connection that failed.
-std::string place_of(const Leg& leg);
+inline std::string name_of(const Leg& leg) { return exchange_name(leg.flow, leg.exchange); }
 
 /// Puts what the chain says into the report of one of its legs: its name, its sentence, the fault,
 /// and proxy-gave-up on a gateway's error that a leg behind it explains. True: the latter.

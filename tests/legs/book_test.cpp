@@ -47,7 +47,7 @@ Record failed(Record record, Label label) {
 
 std::vector<std::string> places(const std::vector<Record>& chain) {
   std::vector<std::string> out;
-  for (const Leg& leg : chain_of(chain).legs) out.push_back(place_of(leg));
+  for (const Leg& leg : chain_of(chain).legs) out.push_back(name_of(leg));
   return out;
 }
 
@@ -93,7 +93,9 @@ TEST(Book, TellsRequestsApartByBodyTimeAndHost) {
     bool joined;
   };
   Record named = request(2, 9, 4, 2000us, 7000us);
-  named.forwarded_for = "10.0.0.1";
+  named.forwarded_for = {ip(1)};
+  Record alike = named;
+  alike.forwarded_for = addresses_in("10.0.0.11, 10.0.0.111");
   Record here = request(2, 9, 4, 2000us, 7000us);
   here.client_here = true;
   Record rewritten = request(2, 2, 4, 2000us, 7000us);
@@ -105,6 +107,7 @@ TEST(Book, TellsRequestsApartByBodyTimeAndHost) {
       {"recorded a little before it", request(2, 2, 4, 900us, 7000us), true},
       {"with something in front of the path", rewritten, true},
       {"from another host, for this client", named, true},
+      {"for one whose address begins alike", alike, false},
       {"from another address of this host", here, true},
       {"another method", get, false},
       {"another body", request(2, 2, 4, 2000us, 7000us, 5), false},
@@ -120,6 +123,17 @@ TEST(Book, TellsRequestsApartByBodyTimeAndHost) {
     book.add(front);
     EXPECT_EQ(book.add(one.behind).has_front, one.joined);
   }
+}
+
+TEST(Record, ReadsWhomARequestIsForwardedFor) {
+  using List = std::vector<IpAddress>;
+  const IpAddress client = IpAddress::v4(0xc0000201);
+  EXPECT_EQ(addresses_in(""), List{});
+  EXPECT_EQ(addresses_in("192.0.2.1"), List{client});
+  EXPECT_EQ(addresses_in("192.0.2.1, 10.0.0.7"), (List{client, ip(7)}));
+  EXPECT_EQ(addresses_in("for=192.0.2.1:4711;proto=http;by=10.0.0.7"), (List{client, ip(7)}));
+  EXPECT_EQ(addresses_in("for=\"[2001:db8::1]:4711\"").size(), 1u);
+  EXPECT_EQ(addresses_in("unknown, _hidden"), List{});
 }
 
 TEST(Book, StaysWithinItsLimit) {
