@@ -47,6 +47,13 @@ inline std::size_t times_passed_on(const Chain& chain) {
                     [](const Leg& leg) { return leg.behind == 0 && leg.exchange != 0; }));
 }
 
+/// Every attempt of the proxy to connect failed: no receiver had a byte of the request.
+inline bool reached_nobody(const Chain& chain) {
+  return chain.legs.size() > 1 &&
+         std::all_of(chain.legs.begin() + 1, chain.legs.end(),
+                     [](const Leg& leg) { return leg.behind == 0 && leg.exchange == 0; });
+}
+
 struct Chains {
   std::uint64_t requests = 0;  // seen on two legs or more, healthy ones included
   std::vector<Chain> list;     // by first packet

@@ -39,18 +39,31 @@ bool carries_callback(const JudgedExchange& judged) {
   return judged.method == "GET" && is_callback_query(query_of(judged.target));
 }
 
-/// A proxy that tries another upstream sends a request once more, which its client cannot see.
+/// What a proxy in the capture did with an attempt, which its client cannot see: one that tries
+/// another upstream sends the request once more, one that could not connect has not sent it.
 void note_proxies(std::vector<Delivery>& deliveries, const Chains& chains) {
-  std::unordered_map<std::uint64_t, std::size_t> passed_on;  // by the first leg
+  std::unordered_map<std::uint64_t, std::size_t> passed_on;  // by the first leg; only 0 or several
   for (const Chain& chain : chains.list) {
     const Leg& front = chain.legs.front();
     const std::size_t times = times_passed_on(chain);
-    if (times > 1) passed_on.emplace(exchange_key(front.flow, front.exchange), times);
+    if (times > 1 || reached_nobody(chain))
+      passed_on.emplace(exchange_key(front.flow, front.exchange), times);
   }
+  if (passed_on.empty()) return;
   for (Delivery& delivery : deliveries) {
+    bool changed = false;
+    for (Attempt& attempt : delivery.attempts) {
+      const auto found = passed_on.find(id_of(attempt));
+      if (found == passed_on.end() || found->second != 0 ||
+          attempt.outcome != AttemptClass::unknown)
+        continue;
+      attempt.outcome = AttemptClass::not_delivered;
+      changed = true;
+    }
+    if (changed) judge(delivery);
     for (const Attempt& attempt : delivery.attempts) {
       const auto found = passed_on.find(id_of(attempt));
-      if (found == passed_on.end()) continue;
+      if (found == passed_on.end() || found->second == 0) continue;
       delivery.duplicated = true;
       delivery.detail +=
           fmt::format(" A proxy sent attempt {} on {} times: the receiver may have acted on each.",

@@ -88,13 +88,17 @@ std::string outcome_of(const Leg& leg) {
 }
 
 /// "passed it on after 111 µs to 10.50.2.90:80 (4.1), which answered 200 after 6 s"
+/// A proxy that collects the request before it passes it on waits for its end.
 std::string passed_on(const Leg& front, const Leg& leg) {
-  const std::string after = ago(leg.first.time - front.first.time);
+  const bool whole = leg.first.time >= front.sent.time;
+  const std::string after = ago(leg.first.time - (whole ? front.sent.time : front.first.time));
   if (leg.exchange == 0) {
     return fmt::format("tried after {} to connect to {} (flow {}: {})", after,
                        to_string(leg.server), name_of(leg), info(leg.label).id);
   }
-  return fmt::format("passed it on after {} to {} ({}), which {}", after, to_string(leg.server),
+  const bool began = !whole && front.sent.time - leg.first.time > kPassingOn;
+  return fmt::format("{} after {} to {} ({}), which {}",
+                     began ? "began to pass it on" : "passed it on", after, to_string(leg.server),
                      name_of(leg), outcome_of(leg));
 }
 
@@ -310,6 +314,7 @@ bool tell(const Chain& chain, ExchangeReport& exchange, FlowId flow) {
                                  name_of(reason), info(reason.label).remedy);
   }
   if (!gateway || reason.status == leg->status) return false;
+  if (reached_nobody(chain)) exchange.retry = Retry::safe;
   exchange.findings.push_back(gave_up(chain, *leg));
   exchange.labels.insert(
       std::upper_bound(exchange.labels.begin(), exchange.labels.end(), Label::proxy_gave_up),

@@ -88,10 +88,22 @@ std::optional<Finding> connect_unreachable(const FlowFacts& facts, const Thresho
   return finding.build();
 }
 
+namespace {
+
+/// A RST of the client's with numbers that it can only have from the SYN-ACK, behind bytes of its
+/// own: it had acknowledged and used the connection, which was not recorded.
+bool opened_unseen(const FlowRecord& flow) {
+  const SideTrouble& client = flow.c().trouble();
+  return flow.s().syn && client.rst && client.rst_has_ack && client.rst_seq > 0;
+}
+
+}  // namespace
+
 std::optional<Finding> handshake_client_reset(const FlowFacts& facts, const Thresholds& limits) {
   const FlowRecord& flow = facts.flow;
   if (facts.handshake != Handshake::incomplete || !flow.s().syn || !flow.c().syn)
     return std::nullopt;
+  if (opened_unseen(flow)) return std::nullopt;
   const SideTrouble& client = flow.c().trouble();
   if (!client.rst) return std::nullopt;
   const Duration delay = facts.synack_delay.value_or(Duration{0});
@@ -127,10 +139,7 @@ std::optional<Finding> handshake_not_completed(const FlowFacts& facts, const Thr
   if (facts.handshake != Handshake::incomplete || facts.client_unheard) return std::nullopt;
   // Bytes that both sides acknowledged prove a connection, whatever the recording order says.
   if (flow.c().payload_packets > 0 && flow.s().payload_packets > 0) return std::nullopt;
-  // A RST of its own, with numbers that it can only have from the SYN-ACK: the client's ACK was not
-  // recorded.
-  const SideTrouble& client = flow.c().trouble();
-  if (flow.s().syn && client.rst && client.rst_has_ack && client.rst_seq > 0) return std::nullopt;
+  if (opened_unseen(flow)) return std::nullopt;
   const bool no_synack = !flow.s().syn;
   if (no_synack && !flow.has(Oddity::challenged)) return std::nullopt;
   const PacketRef answer = no_synack ? flow.trouble().challenge_ack : flow.s().syn;
@@ -270,6 +279,21 @@ std::optional<Finding> connect_abandoned(const FlowFacts& facts, const Threshold
   return finding.build();
 }
 
+namespace {
+
+/// SYNs that were sent before the server's first SYN-ACK, the one that it answers left out.
+std::int64_t unanswered_syns(const FlowRecord& flow) {
+  const std::size_t kept = std::min<std::size_t>(flow.c().syns, kMaxSynTimes);
+  if (kept < 2 || flow.has(Oddity::synack_before_syn)) return 0;
+  const auto& times = flow.c().trouble().syn_times;
+  const auto before = std::count_if(times.begin(), times.begin() + kept, [&](PacketRef packet) {
+    return packet.number < flow.s().syn.number;
+  });
+  return std::max<std::int64_t>(before - 1, 0);
+}
+
+}  // namespace
+
 std::optional<Finding> connect_slow(const FlowFacts& facts, const Thresholds& limits) {
   if (facts.handshake != Handshake::complete || !facts.flow.c().syn || !facts.flow.s().syn)
     return std::nullopt;
@@ -285,11 +309,20 @@ std::optional<Finding> connect_slow(const FlowFacts& facts, const Thresholds& li
   if (!slow && flow.c().syns < 2 &&
       flow.handshake_ack.number < flow.s().trouble().syn_times[1].number)
     return std::nullopt;
+  const std::int64_t in_vain = unanswered_syns(flow);
   FindingBuilder finding{
       Label::connect_slow,
-      fmt::format("The handshake took {}; {} and {} were sent.",
-                  base::duration(facts.handshake_time.value_or(Duration{0})),
-                  base::count(flow.c().syns, "SYN"), base::count(flow.s().syns, "SYN-ACK"))};
+      fmt::format(
+          "The handshake took {}; {} and {} were sent{}.",
+          base::duration(facts.handshake_time.value_or(Duration{0})),
+          base::count(flow.c().syns, "SYN"), base::count(flow.s().syns, "SYN-ACK"),
+          in_vain >= 2 ? fmt::format(", and the first {} SYNs had no answer", in_vain) : "")};
+  // One may have been lost by chance.
+  if (in_vain >= 2) {
+    finding.fact("unanswered_syns", in_vain)
+        .fault(Party::network, Confidence::medium,
+               "the server host drops SYNs: its accept queue was full, or its firewall does");
+  }
   transmissions(finding, flow.c(), Side::client, "SYN");
   transmissions(finding, flow.s(), Side::server, "SYN-ACK");
   finding.evidence(flow.handshake_ack, Side::client, "handshake complete")

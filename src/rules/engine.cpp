@@ -10,6 +10,7 @@
 #include "rules/dns_rules.hpp"
 #include "rules/judge.hpp"
 #include "rules/oddities.hpp"
+#include "rules/one_way.hpp"
 #include "rules/patterns.hpp"
 #include "rules/syn_clocks.hpp"
 #include "rules/tally.hpp"
@@ -77,7 +78,8 @@ class Engine::Impl {
         tally_{settings},
         patterns_{settings},
         lookups_{settings},
-        vantage_{settings} {}
+        vantage_{settings},
+        one_way_{settings.thresholds} {}
 
   void on_packet(PacketRef packet) { tally_.on_packet(packet); }
   void on_exchange(const FlowRecord& flow, Exchange& exchange, bool settled, Timestamp now);
@@ -127,6 +129,7 @@ class Engine::Impl {
   const NameTable* names_ = nullptr;
   const CaptureSummary* input_ = nullptr;
   VantageCollector vantage_;
+  OneWayHosts one_way_;
   SynClocks clocks_;
   std::optional<Why> why_;
   base::StableArray<Account> accounts_;  // FlowRecord::rules_slot is the index + 1
@@ -292,6 +295,8 @@ FlowReport Engine::Impl::describe(const FlowRecord& flow, Account& own) const {
 FlowVerdict Engine::Impl::judge_ended(Account& own, const FlowRecord& flow, EndCause cause,
                                       Timestamp now) {
   FlowFacts facts = measure(flow, cause, now, settings_.thresholds);
+  facts.client_unheard = facts.client_unheard || one_way_.hides(flow, Side::client);
+  facts.server_unheard = facts.server_unheard || one_way_.hides(flow, Side::server);
   facts.input = input_;
   facts.server_speaks_tls = !own.undecided.empty() && tls_servers_.contains(flow.server);
   facts.vantage = vantage_.of(flow);
@@ -338,6 +343,7 @@ void Engine::Impl::on_flow(const FlowRecord& flow, EndCause cause, Timestamp now
     verdict = judge_ended(own, flow, cause, now);
   }
   clocks_.note(flow);
+  one_way_.note(flow);
   FlowReport report = describe(flow, own);
   if (own.strays) report.tls = own.strays->tls;
   report.label = verdict.label;

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "base/text.hpp"
+#include "rules/one_way.hpp"
 #include "rules/syn_schedules.hpp"
 
 namespace httpdiag::rules {
@@ -46,19 +47,6 @@ std::optional<Duration> between(PacketRef from, PacketRef to) {
   return std::max(to.time - from.time, Duration{0});  // the clock may have stepped back
 }
 
-/// One side is silent although the other one reacts to it (taxonomy 7).
-bool unheard(const FlowRecord& flow, Side side) {
-  const SideRecord& silent = flow.side(side);
-  const SideRecord& seen = flow.side(other(side));
-  if (silent.packets > 0 || seen.packets == 0) return false;
-  // The ACK numbers of the seen side advance over bytes that nobody saw, or its
-  // handshake got past the SYN.
-  return silent.acked > 0 || flow.has(Oddity::synack_missing) ||
-         (side == Side::client && seen.payload_packets > 0 && !flow.c().syn) ||
-         (flow.has(Oddity::midstream) && seen.payload_packets > 0 &&
-          seen.trouble().retransmitted == 0);
-}
-
 void measure_connect(FlowFacts& facts, const Thresholds& limits) {
   const FlowRecord& flow = facts.flow;
   facts.syn_count = flow.c().syns;
@@ -89,6 +77,22 @@ void measure_connect(FlowFacts& facts, const Thresholds& limits) {
 bool FlowFacts::closed_window(Side side) const {
   const SideTrouble& trouble = flow.side(side).trouble();
   return trouble.zero_window_since && trouble.window_probes > 0;
+}
+
+bool FlowFacts::doubtful(const PacketRef& packet) const {
+  if (input == nullptr || !packet) return false;
+  const PacketPlace place = place_of(input, packet.number);
+  if (place.file >= input->files.size()) return false;
+  const CaptureFile& file = input->files[place.file];
+  // The header of the next record may still look plausible, from a few bytes further on.
+  constexpr PacketNumber kNoticedWithin = 2;
+  const auto behind_it = [&](const CaptureDamage& damage) {
+    return damage.file == file.name && damage.after_packet >= place.number &&
+           damage.after_packet - place.number <= kNoticedWithin;
+  };
+  return (file.damage && behind_it(*file.damage)) ||
+         std::any_of(input->skipped.begin(), input->skipped.end(),
+                     [&](const SkippedStretch& skipped) { return behind_it(skipped.damage); });
 }
 
 FlowFacts measure(const FlowRecord& flow, EndCause cause, Timestamp until,

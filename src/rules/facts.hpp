@@ -55,8 +55,12 @@ struct FlowFacts {
     return std::max(until - packet.time, Duration{0});
   }
 
+  /// The file is damaged right behind `packet`: where bytes are missing, what was read as its end
+  /// may be those behind them.
+  bool doubtful(const PacketRef& packet) const;
+
   const FlowRecord& flow;
-  const CaptureSummary* input = nullptr;  // for the names of devices
+  const CaptureSummary* input = nullptr;  // files and devices; null: the flow has not ended
   Timestamp until;                        // the capture clock then
   bool capture_over = false;              // it was still being watched when the capture ended
   Handshake handshake{};
@@ -87,9 +91,9 @@ struct FlowFacts {
   const TlsSession* tls = nullptr;  // null: no TLS was seen
   bool server_speaks_tls = false;   // on another connection
   std::uint16_t unsolicited_status = 0;
-  Sighting vantage{};                     // filled in by the engine
-  const ClosedClock* older = nullptr;     // likewise: why its SYN may have been ignored
-  std::optional<ClockStep> clock_step{};  // the largest while it lasted, if it is still known
+  Sighting vantage{};                       // filled in by the engine
+  const ClosedClock* older = nullptr;       // likewise: why its SYN may have been ignored
+  std::optional<ClockStep> clock_step{};    // the largest while it lasted, if it is still known
 
   bool closed_window(Side side) const;  // ends with a window of zero that was probed
 };

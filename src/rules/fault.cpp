@@ -57,11 +57,15 @@ struct Unconfirmed {
 std::optional<Unconfirmed> unconfirmed(const Finding& finding, const FlowFacts& facts) {
   if (finding.fault.party != Party::network || has_fact(finding, "icmp_type")) return std::nullopt;
   if (has_fact(finding, "answer_repeated") || has_fact(finding, "request_delay_us"))
-    return std::nullopt;  // they arrived in the end
+    return std::nullopt;                                     // they arrived in the end
+  if (has_fact(finding, "lost_bytes")) return std::nullopt;  // lost in front of the capture point
   switch (finding.label) {
     case Label::syn_retries_exhausted:
     case Label::connect_abandoned:
       return Unconfirmed{Side::client, "SYNs"};
+    case Label::connect_slow:
+      if (!has_fact(finding, "unanswered_syns")) return std::nullopt;
+      return Unconfirmed{Side::client, "unanswered SYNs"};
     case Label::handshake_not_completed:
       if (!facts.flow.s().syn) return std::nullopt;  // answered by something else
       return Unconfirmed{Side::server, "SYN-ACKs"};

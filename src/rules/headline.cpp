@@ -60,6 +60,12 @@ std::string unresolved(const Report& report) {
                      report.flows == 0 ? ", and none is in this capture" : "");
 }
 
+/// Most connections were recorded in one direction only: that nothing failed says little then.
+bool mostly_one_way(const Report& report) {
+  const auto one_way = report.annotations[static_cast<std::size_t>(Label::capture_one_way)];
+  return one_way > 0 && one_way * 2 >= report.flows;
+}
+
 }  // namespace
 
 std::string headline(const Report& report) {
@@ -80,6 +86,12 @@ std::string headline(const Report& report) {
                        base::count(report.flows, "connection"), base::count(warnings, "warning"),
                        report.causes.size() > 1 ? "most often, " : "",
                        most_frequent(report.causes, Severity::warning));
+  }
+  if (mostly_one_way(report)) {
+    return fmt::format(
+        "No failure is visible among {} on {}, but only one direction of most of them is in this "
+        "capture.",
+        base::count(report.exchanges, "request"), base::count(report.flows, "connection"));
   }
   if (report.exchanges == 0) {
     return fmt::format("No HTTP request is visible on {}; no connection failed.",

@@ -82,6 +82,43 @@ FindingBuilder long_ones_lost(const FlowRecord& flow, Side side) {
   return finding;
 }
 
+/// Seen behind the path: the receiver asks for bytes (RFC 2018) that never came past here, as much
+/// as a full segment at least, while only shorter ones arrived, behind them too.
+bool long_ones_missing(const FlowFacts& facts, Side side, const Thresholds& limits) {
+  const FlowRecord& flow = facts.flow;
+  const SideTrouble& trouble = flow.side(side).trouble();
+  if (trouble.lost_bytes == 0 || !trouble.beyond_head) return false;
+  const std::uint32_t full = flow.side(other(side)).mss;
+  if (full == 0 ||
+      !is_full(static_cast<std::uint32_t>(std::min<std::uint64_t>(trouble.lost_bytes, full)), full,
+               limits))
+    return false;
+  if (flow.side(side).longest >= limits.pmtu_full_share * full) return false;  // a long one arrived
+  return facts.watched_after(trouble.beyond_head) >= limits.unacked_min;
+}
+
+FindingBuilder long_ones_not_arrived(const FlowFacts& facts, Side side) {
+  const SideRecord& own = facts.flow.side(side);
+  const SideTrouble& trouble = own.trouble();
+  FindingBuilder finding{
+      Label::pmtu_blackhole,
+      fmt::format("{} of the {} never came past here, though {} behind them did and the {} asked "
+                  "for what was missing; no segment longer than {} arrived: something on the way "
+                  "drops long packets.",
+                  base::count(trouble.lost_bytes, "byte"), words(side),
+                  base::count(trouble.sacked_bytes, "byte"), words(other(side)),
+                  base::count(own.longest, "byte"))};
+  finding.evidence(trouble.beyond_head, other(side), "selective ACK: bytes in front are missing")
+      .fault(Party::network, Confidence::medium, "the missing segments were lost by chance")
+      .fact("direction", std::string{side == Side::client ? "c2s" : "s2c"})
+      .fact("lost_bytes", static_cast<std::int64_t>(trouble.lost_bytes))
+      .fact("longest_bytes", std::int64_t{own.longest})
+      .seen_as(
+          "Client: read timed out, though small requests work. Server: nothing, or a request that "
+          "never became whole.");
+  return finding;
+}
+
 /// It got through in the end, in smaller pieces.
 std::optional<Finding> shrunk(const FlowRecord& flow, Side side, const Thresholds& limits) {
   const SideTrouble::Shrunk& was = flow.side(side).trouble().shrunk;
@@ -118,6 +155,13 @@ std::optional<Finding> pmtu_blackhole(const ExchangeFacts& facts, const Threshol
   const Exchange& x = facts.exchange;
   if (x.response_missing || facts.flow.server_unheard || facts.flow.client_unheard)
     return std::nullopt;
+  if (!facts.answered && !facts.request_complete &&
+      long_ones_missing(facts.flow, Side::client, limits)) {
+    return long_ones_not_arrived(facts.flow, Side::client)
+        .evidence(x.request.first, Side::client, words_for_request_evidence(x))
+        .evidence(facts.close)
+        .build();
+  }
   if (!facts.answered) {
     const Offset lost = flow.c().acked;
     const bool reset = flow.s().trouble().rst.number > x.request.first.number;
@@ -147,6 +191,7 @@ std::optional<Finding> flow_pmtu_blackhole(const FlowFacts& facts, const Thresho
     if (trouble.shrunk.in_vain > 0) {
       if (auto finding = shrunk(facts.flow, side, limits)) return finding;
     }
+    if (long_ones_missing(facts, side, limits)) return long_ones_not_arrived(facts, side).build();
   }
   return std::nullopt;
 }

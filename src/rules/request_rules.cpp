@@ -51,6 +51,7 @@ bool waited_in_vain(const ExchangeFacts& facts, const Thresholds& limits) {
 
 std::optional<Finding> request_malformed(const ExchangeFacts& facts, const Thresholds&) {
   if (facts.exchange.request.error.empty() || accepted_anyway(facts)) return std::nullopt;
+  if (facts.flow.doubtful(facts.exchange.request.error_packet)) return std::nullopt;
   FindingBuilder finding = malformed(facts);
   if (harmless_error(facts.exchange.request)) {
     finding.fault(Party::client_app, Confidence::medium, "the server had another reason");
@@ -60,6 +61,7 @@ std::optional<Finding> request_malformed(const ExchangeFacts& facts, const Thres
 
 std::optional<Finding> request_malformed_note(const ExchangeFacts& facts, const Thresholds&) {
   if (facts.exchange.request.error.empty() || !accepted_anyway(facts)) return std::nullopt;
+  if (facts.flow.doubtful(facts.exchange.request.error_packet)) return std::nullopt;
   const bool harmless = harmless_error(facts.exchange.request);
   return malformed(facts)
       .severity(harmless ? Severity::info : Severity::warning)
@@ -174,6 +176,11 @@ std::optional<Finding> request_incomplete(const ExchangeFacts& facts, const Thre
                       "a size limit or a firewall in front of it"};
       break;
   }
+  // What is missing was sent: bytes behind it came past here, and the server asks for it.
+  const SideTrouble& tape = client.trouble();
+  const bool hole = tape.lost_bytes > 0 && tape.beyond_head;
+  if (hole)
+    fault = {Party::network, Confidence::medium, "the client stopped sending what was lost"};
   if (unacked) fault = {Party::network, Confidence::medium, "the server host stopped receiving"};
   if (window_closed) fault = {Party::server_app, Confidence::medium, {}};
   const bool in_vain = waited_in_vain(facts, limits);
@@ -190,7 +197,15 @@ std::optional<Finding> request_incomplete(const ExchangeFacts& facts, const Thre
                                "sent before the client knew.",
                                words(facts.close.closer), seen)
                  : fmt::format("The request stopped after {}; {}{}.", seen, end,
-                               unacked ? ", the last bytes were retransmitted in vain" : "")};
+                               hole      ? fmt::format(", though bytes behind the {} that are "
+                                                            "missing were sent",
+                                                       tape.lost_bytes)
+                               : unacked ? ", the last bytes were retransmitted in vain"
+                                         : "")};
+  if (hole) {
+    finding.evidence(tape.beyond_head, Side::server, "selective ACK: bytes in front are missing")
+        .fact("lost_bytes", static_cast<std::int64_t>(tape.lost_bytes));
+  }
   finding.fault(fault.party, fault.confidence, fault.unless)
       .evidence(request.first, Side::client, words(request))
       .evidence(request.last, Side::client, "last request byte seen")

@@ -87,6 +87,7 @@ std::optional<Finding> response_malformed(const ExchangeFacts& facts, const Thre
     return malformed(facts).evidence(facts.close_after_response).build();
   }
   if (response.error.empty() || harmless_error(response)) return std::nullopt;
+  if (facts.flow.doubtful(response.error_packet)) return std::nullopt;
   // Odd, yet a whole message came out of it: clients differ, so it is a note.
   if (!response.fatal && response.head_complete && response.state == MessageState::complete)
     return std::nullopt;
@@ -97,6 +98,7 @@ std::optional<Finding> response_malformed_note(const ExchangeFacts& facts,
                                                const Thresholds& limits) {
   if (!facts.answered || facts.exchange.response->error.empty()) return std::nullopt;
   if (response_malformed(facts, limits)) return std::nullopt;
+  if (facts.flow.doubtful(facts.exchange.response->error_packet)) return std::nullopt;
   const bool harmless = harmless_error(*facts.exchange.response);
   return malformed(facts)
       .severity(harmless ? Severity::info : Severity::warning)
@@ -182,10 +184,29 @@ std::optional<Finding> response_truncated_rst(const ExchangeFacts& facts,
 
 namespace {
 
+/// The client acknowledged more than the capture has, and nothing says how much was to come: the
+/// rest of the response and the server's FIN may be among it.
+bool end_may_be_unseen(const ExchangeFacts& facts) {
+  const Message& response = *facts.exchange.response;
+  const PacketRef gap = facts.flow.flow.s().trouble().gap_noticed;
+  return !response.content_length && response.has_gap && gap.number > response.last.number &&
+         facts.client_received >= response.end;
+}
+
+/// What the client was waiting for when it left did not come: nobody reads on in such a silence.
+bool left_a_silent_server(const ExchangeFacts& facts, Duration since_request) {
+  const Message& response = *facts.exchange.response;
+  if (!cut(facts) || !response.content_length || response.event_stream) return false;
+  if (facts.flow.closed_window(Side::client)) return false;  // it took nothing itself
+  return facts.silence >= std::chrono::seconds{1} && facts.silence * 2 >= since_request;
+}
+
 /// The client left with a part of the response: by framing, or because its ACK numbers say so
 /// although the rest was sent and drew a RST.
 bool left_in_the_middle(const ExchangeFacts& facts) {
-  if (cut(facts)) return by_client(facts.close_after_response.closer);
+  if (cut(facts)) {
+    return by_client(facts.close_after_response.closer) && !end_may_be_unseen(facts);
+  }
   if (!facts.answered || facts.flow.client_unheard) return false;
   const Message& response = *facts.exchange.response;
   return facts.flow.flow.c().trouble().rst && facts.client_received > response.begin &&
@@ -204,16 +225,20 @@ std::optional<Finding> response_aborted_by_client(const ExchangeFacts& facts,
   const Duration since_request =
       std::max(left.time - facts.exchange.request.last.time, Duration{0});
   const auto matched = match_timeout(since_request, limits, limits.known_timeouts);
+  const bool silent = left_a_silent_server(facts, since_request);
   FindingBuilder finding{
       Label::response_aborted_by_client,
       fmt::format(
-          "{} {}, {} after the request{}.",
+          "{} {}, {} after the request{}{}.",
           by_fin ? "The client closed" : "The client reset the connection",
           cut(facts) ? received(response)
                      : fmt::format("having {} of {}", facts.client_received - response.begin,
                                    base::count(response.end - response.begin, "response byte")),
           base::duration(since_request),
-          matched ? fmt::format(", which matches a limit of {}", base::duration(*matched)) : "")};
+          matched ? fmt::format(", which matches a limit of {}", base::duration(*matched)) : "",
+          silent
+              ? fmt::format("; the server had sent nothing for {}", base::duration(facts.silence))
+              : "")};
   request_and_response(finding, facts)
       .evidence(left, Side::client, by_fin ? "client FIN" : "client RST")
       .evidence(by_fin ? flow.c().trouble().rst : PacketRef{}, Side::client,
@@ -225,6 +250,11 @@ std::optional<Finding> response_aborted_by_client(const ExchangeFacts& facts,
       .seen_as(
           "Server: broken pipe, ClientAbortException; nginx 499 or 200 with fewer bytes; HAProxy "
           "CD.");
+  if (silent) {
+    finding.fact("silent_us", std::optional{facts.silence})
+        .fault(Party::server_app, Confidence::medium,
+               "the client left for a reason of its own, or the rest was lost on the way");
+  }
   return finding.build();
 }
 

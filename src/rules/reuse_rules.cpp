@@ -133,6 +133,21 @@ std::optional<Finding> request_on_half_closed(const ExchangeFacts& facts,
   return finding.build();
 }
 
+namespace {
+
+// A request that left before the FIN came in arrives within a round trip; a quarter of a second is
+// a long one.
+constexpr Duration kLongestCrossing = std::chrono::milliseconds{250};
+
+/// Sent at least twice and long before the request: it did not cross it, it did not arrive.
+bool fin_was_lost(const ExchangeFacts& facts) {
+  const FlowRecord& flow = facts.flow.flow;
+  const Duration before = facts.exchange.request.first.time - flow.s().fin.time;
+  return flow.s().fins >= 2 && before > std::max<Duration>(kLongestCrossing, 3 * flow.rtt);
+}
+
+}  // namespace
+
 std::optional<Finding> keepalive_close_race(const ExchangeFacts& facts, const Thresholds&) {
   if (!unanswered(facts) || !facts.crossed) return std::nullopt;
   const Exchange& x = facts.exchange;
@@ -140,12 +155,22 @@ std::optional<Finding> keepalive_close_race(const ExchangeFacts& facts, const Th
   const PacketRef rst = server_rst_after_request(facts);
   const Duration apart = x.request.first.time - flow.s().fin.time;
   const Duration gap = apart < Duration{0} ? -apart : apart;
-  FindingBuilder finding{Label::keepalive_close_race,
-                         fmt::format("The server closed the connection while the request was "
-                                     "on its way: neither side's ACK "
-                                     "covers the other's segment; {} apart at the capture point.",
-                                     base::duration(gap))};
-  finding.fault(Party::none, Confidence::high, "")
+  FindingBuilder finding{
+      Label::keepalive_close_race,
+      fin_was_lost(facts)
+          ? fmt::format("The server had closed the connection {} before the request and sent its "
+                        "FIN again, but neither side's ACK covers the other's segment: the FIN "
+                        "did not reach the client's TCP.",
+                        base::duration(gap))
+          : fmt::format("The server closed the connection while the request was on its way: "
+                        "neither side's ACK covers the other's segment; {} apart at the capture "
+                        "point.",
+                        base::duration(gap))};
+  finding
+      .fault(Party::none, fin_was_lost(facts) ? Confidence::low : Confidence::high,
+             fin_was_lost(facts) ? "the FIN, which was sent again, was lost on the way to the "
+                                   "client or dropped by its host"
+                                 : "")
       .evidence(flow.s().fin, Side::server, "server FIN, does not acknowledge the request")
       .evidence(x.request.first, Side::client,
                 words_for_request_evidence(x) + ", does not acknowledge the FIN")

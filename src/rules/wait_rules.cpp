@@ -371,6 +371,14 @@ std::optional<Finding> late_response(const ExchangeFacts& facts, const Threshold
         .fact("request_delay_us", std::optional{delay})
         .remedy(std::string{info(Label::loss_recovery_delay).remedy})
         .fault(Party::network, Confidence::medium, "the server host was slow to acknowledge");
+  } else if (drawn_only && !flow.c().fin) {
+    // A client that gives up sends a FIN, and its kernel repeats it.
+    finding
+        .also(
+            "No FIN of the client came before that: when and how its socket went cannot be seen "
+            "here.")
+        .fault(Party::unknown, Confidence::low,
+               "the client gave up, and its FIN was lost or dropped on the way");
   } else if (left_at_once) {
     finding
         .also(

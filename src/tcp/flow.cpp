@@ -357,9 +357,8 @@ bool Flow::on_ack(Context& context, const Segment& segment, Side from) {
   }
   if (offset > static_cast<std::int64_t>(theirs.acked)) {
     advance_acked(context, segment, tape, static_cast<Offset>(offset));
-  } else if (segment.sack && theirs.acked < theirs.next) {
-    note_sack(segment, tape);
   }
+  if (segment.sack) note_sack(segment, tape);
   return true;
 }
 

@@ -115,6 +115,7 @@ void Flow::on_old_payload(Context& context, const Segment& segment, Side from, s
   const PacketRef noticed = h.pending ? h.pending->hole_noticed : PacketRef{};
   const std::uint64_t fresh = hold(context, segment, from, offset);
   own.payload_bytes += fresh;
+  if (segment.payload_length > own.longest) note_longest(segment, from, end);
   if (fresh == 0) {  // a copy of what is already held back
     count_retransmission(segment, from, begin, end);
     return;

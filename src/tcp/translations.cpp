@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "tcp/options.hpp"
+
 namespace httpdiag::tcp {
 namespace {
 
@@ -22,6 +24,7 @@ Translations::Syn Translations::described(const Segment& segment) {
           .time = segment.packet.time,
           .seq = segment.seq,
           .payload_length = segment.payload_length,
+          .clock = timestamp_of(segment).value_or(0),
           .ip_id = segment.ip_id,
           .window = segment.window,
           .window_scale = segment.window_scale,
@@ -42,7 +45,8 @@ bool Translations::same_but_for_tunnel(const Syn& known, const Syn& seen) const 
 
 // Linux's and every other NAT leaves sequence number, IP id, window and its scale as they are; it
 // may clamp the MSS. Scanners send SYNs with one sequence number to many ports, each with an id of
-// its own, and without an id there is nothing to go by. One end keeps its port: the client's by
+// its own; IPv6 has no id, but a sender that is no scanner puts its clock into the SYN, and without
+// either there is nothing to go by. One end keeps its port: the client's by
 // source NAT where it can, always by destination NAT; the server's by source NAT.
 std::optional<Tuple> Translations::find_original(const Segment& syn) {
   const Syn seen = described(syn);
@@ -56,10 +60,11 @@ std::optional<Tuple> Translations::find_original(const Segment& syn) {
   // Nodes of container networks translate first and wrap up then.
   const bool one_network =
       known.tuple.network == tuple.network || known.tuple.network == 0 || tuple.network == 0;
-  const bool same_packet = syn.ip_id != 0 && one_network && known.seq == syn.seq &&
-                           known.ip_id == syn.ip_id && known.window == syn.window &&
-                           known.window_scale == syn.window_scale &&
-                           within(syn.packet.time, known.time, window_);
+  const bool marked = seen.ip_id != 0 || (seen.clock != 0 && !tuple.client.ip.is_v4());
+  const bool same_packet =
+      marked && one_network && known.seq == syn.seq && known.ip_id == syn.ip_id &&
+      (tuple.client.ip.is_v4() || known.clock == seen.clock) && known.window == syn.window &&
+      known.window_scale == syn.window_scale && within(syn.packet.time, known.time, window_);
   if (same_packet && known.tuple != tuple) {
     const bool shares_an_end =
         known.tuple.client.port == tuple.client.port || known.tuple.server == tuple.server;

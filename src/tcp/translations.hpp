@@ -62,6 +62,7 @@ class Translations {
     Timestamp time{};
     std::uint32_t seq = 0;
     std::uint32_t payload_length = 0;
+    std::uint32_t clock = 0;  // the sender's (RFC 7323 §3.2); 0: not there
     std::uint16_t ip_id = 0, window = 0;
     std::int8_t window_scale = -1;
     std::uint8_t flags = 0;

@@ -3,7 +3,9 @@
 // reported in valid JSON.
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "httpdiag/error.hpp"
 #include "properties/capture_bytes.hpp"
@@ -44,6 +46,60 @@ TEST(DamageProperty, OfSingleBytesIsReported) {
       damaged.set_byte(at, was);
     }
   }
+}
+
+struct Record {
+  std::size_t begin = 0, length = 0;  // of its bytes, behind the record's header
+};
+
+/// Of a classic pcap in this machine's byte order, as the scenarios' are.
+std::vector<Record> records_of(const std::string& pcap) {
+  constexpr std::size_t kFileHeader = 24, kRecordHeader = 16, kLength = 8;
+  std::vector<Record> records;
+  for (std::size_t at = kFileHeader; at + kRecordHeader <= pcap.size();) {
+    std::uint32_t length = 0;
+    std::memcpy(&length, pcap.data() + at + kLength, sizeof length);
+    at += kRecordHeader;
+    if (length > pcap.size() - at) break;  // cut off
+    records.push_back({at, length});
+    at += length;
+  }
+  return records;
+}
+
+/// Labels of bad syntax that `path` gets.
+std::set<Label> malformed_in(const std::string& path) {
+  std::set<Label> found;
+  const auto source = open_capture(path, {});
+  for (const FlowReport& flow : render(*source, report::Format::json).outcome.flows) {
+    for (const ExchangeReport& exchange : flow.exchanges) {
+      for (const Finding& finding : exchange.findings) {
+        if (finding.label == Label::request_malformed || finding.label == Label::response_malformed)
+          found.insert(finding.label);
+      }
+    }
+  }
+  return found;
+}
+
+// What is read as the end of the record in front of a damage are the bytes behind it.
+TEST(DamageProperty, OfBytesLeftOutAccusesNobodyOfBadSyntax) {
+  std::size_t cuts = 0;
+  for (const auto& path : capture_paths()) {
+    const std::string bytes = read_file(path);
+    if (bytes.size() > 3072 || !malformed_in(path).empty()) continue;
+    for (const Record& record : records_of(bytes)) {
+      constexpr std::size_t kHeaders = 66, kLeftOut = 5;  // Ethernet, IPv4, TCP with timestamps
+      if (record.length < kHeaders + 2 * kLeftOut) continue;
+      std::string damaged = bytes;
+      damaged.erase(record.begin + record.length - kLeftOut - 1, kLeftOut);
+      const MemoryFile file{damaged};
+      EXPECT_EQ(malformed_in(file.path()), std::set<Label>{})
+          << path << ": " << kLeftOut << " bytes left out of the record at " << record.begin;
+      ++cuts;
+    }
+  }
+  EXPECT_GT(cuts, 100U);
 }
 
 }  // namespace

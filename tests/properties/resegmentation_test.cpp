@@ -78,6 +78,14 @@ bool lacks_bytes(const Outcome& outcome) {
 }
 constexpr std::size_t kRecognisable = 13;  // "HTTP/1.1 200 "
 
+/// A hole that nothing filled: whether it was the length of the segments is told from the others.
+bool only_short_ones_arrived(const ExchangeReport& exchange) {
+  return std::any_of(exchange.findings.begin(), exchange.findings.end(), [](const Finding& found) {
+    return std::any_of(found.facts.begin(), found.facts.end(),
+                       [](const NamedFact& fact) { return fact.name == "lost_bytes"; });
+  });
+}
+
 /// What is concluded from the lengths of segments, their number or the ids of their packets is no
 /// more true when they have been cut up.
 bool tells_of_segments(const Outcome& outcome) {
@@ -90,8 +98,9 @@ bool tells_of_segments(const Outcome& outcome) {
       return std::any_of(labels.begin(), labels.end(), about);
     };
     return about(flow.label) || any(flow.labels) ||
-           std::any_of(flow.exchanges.begin(), flow.exchanges.end(),
-                       [&](const ExchangeReport& x) { return about(x.label) || any(x.labels); });
+           std::any_of(flow.exchanges.begin(), flow.exchanges.end(), [&](const ExchangeReport& x) {
+             return about(x.label) || any(x.labels) || only_short_ones_arrived(x);
+           });
   });
 }
 
