@@ -131,6 +131,13 @@ std::optional<Finding> handshake_not_completed(const FlowFacts& facts, const Thr
   // recorded.
   const SideTrouble& client = flow.c().trouble();
   if (flow.s().syn && client.rst && client.rst_has_ack && client.rst_seq > 0) return std::nullopt;
+  // Or with a number far beyond: bytes that were not recorded came before it. A RST that refuses a
+  // wrong answer comes before the SYN-ACK, or has the number of that answer.
+  const PacketRef beyond = client.ignored_rst;
+  if (beyond && flow.s().syn && beyond.number > flow.s().syn.number &&
+      !flow.has(Oddity::challenged)) {
+    return std::nullopt;
+  }
   const bool no_synack = !flow.s().syn;
   if (no_synack && !flow.has(Oddity::challenged)) return std::nullopt;
   const PacketRef answer = no_synack ? flow.trouble().challenge_ack : flow.s().syn;
@@ -274,7 +281,11 @@ std::optional<Finding> connect_slow(const FlowFacts& facts, const Thresholds& li
   if (facts.handshake != Handshake::complete || !facts.flow.c().syn || !facts.flow.s().syn)
     return std::nullopt;
   const FlowRecord& flow = facts.flow;
-  const bool repeated = flow.c().syns >= 2 || flow.s().syns >= 2;
+  // No kernel repeats anything sooner (Linux: TCP_RTO_MIN; RFC 6298 §2 wants a second): what came
+  // twice within so short a handshake was doubled by the network, and delayed nobody.
+  constexpr Duration kSmallestRto = std::chrono::milliseconds{200};
+  const bool doubled = facts.handshake_time && *facts.handshake_time < kSmallestRto;
+  const bool repeated = !doubled && (flow.c().syns >= 2 || flow.s().syns >= 2);
   // A server repeats its SYN-ACK after a second: without that, a late ACK is the second one, and
   // the capture lacks the first.
   const bool slow =
