@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "base/text.hpp"
 #include "rules/finding_builder.hpp"
@@ -42,32 +43,52 @@ std::string listener(const FlowRecord& flow) {
   return fmt::format("{}, to which {} is translated", to_string(behind), to_string(flow.server));
 }
 
+/// The RST came another way than the server's packets on other connections (fact F11).
+bool refused_on_the_way(const FlowFacts& facts, const Thresholds& limits) {
+  const int ttl = facts.flow.s().trouble().rst_ttl;
+  return facts.server_ttl && ttl != 0 &&
+         std::abs(ttl - int{*facts.server_ttl}) >= limits.rst_ttl_delta;
+}
+
+std::string rejected(const FlowFacts& facts) {
+  return fmt::format(
+      "its TTL is {}, that of the server's packets on other connections {}, so a device in between "
+      "rejects what goes to {}",
+      facts.flow.s().trouble().rst_ttl, *facts.server_ttl, to_string(facts.flow.server));
+}
+
 }  // namespace
 
-std::optional<Finding> connect_refused(const FlowFacts& facts, const Thresholds&) {
+std::optional<Finding> connect_refused(const FlowFacts& facts, const Thresholds& limits) {
   if (facts.handshake != Handshake::refused) return std::nullopt;
   const FlowRecord& flow = facts.flow;
   const SideTrouble& server = flow.s().trouble();
   const Duration latency = std::max(server.rst.time - flow.c().last.time, Duration{0});
   const bool replaced = static_cast<std::uint32_t>(flow.trouble().fallback) != 0;
+  const bool foreign = refused_on_the_way(facts, limits);
   FindingBuilder finding{
       Label::connect_refused,
       fmt::format(
-          "The SYN was answered with RST after {}: nothing listens on {}{}.",
-          base::duration(server.rst.time - flow.c().syn.time), listener(flow),
+          "The SYN was answered with RST after {}: {}{}.",
+          base::duration(server.rst.time - flow.c().syn.time),
+          foreign ? rejected(facts) : "nothing listens on " + listener(flow),
           replaced ? fmt::format("; the client went over to the other IP version at once (flow {})",
                                  static_cast<std::uint32_t>(flow.trouble().fallback))
                    : "")};
   transmissions(finding, flow.c(), Side::client, "SYN");
   finding.evidence(server.rst, Side::server, "RST, acknowledges the SYN")
       .severity(replaced ? Severity::info : Severity::error)
-      .fault(Party::server_host, Confidence::high, "a firewall rejected it in the server's name")
+      .fault(foreign ? Party::network : Party::server_host,
+             foreign ? Confidence::medium : Confidence::high,
+             foreign ? "the way from the server has changed since"
+                     : "a firewall rejected it in the server's name")
       .fact("syn_count", std::int64_t{facts.syn_count})
       .fact("latency_us", std::optional{latency})
       .fact("rst_ttl", std::int64_t{server.rst_ttl})
       .seen_as(
           "Client: connection refused (ECONNREFUSED, curl 7); a proxy: 502 or 503. Server: "
           "nothing.");
+  if (foreign) finding.fact("server_ttl", std::int64_t{*facts.server_ttl});
   return finding.build();
 }
 
