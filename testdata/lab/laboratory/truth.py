@@ -14,6 +14,19 @@ def as_list(words):
     return [words] if isinstance(words, str) else list(words)
 
 
+def layout(value, indent=0, width=120):
+    """JSON in which what fits a line is on one line, so that differences can be read."""
+    line = json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, (dict, list)) or indent + len(line) <= width:
+        return line
+    pad = " " * (indent + 1)
+    if isinstance(value, dict):
+        parts = [f"{json.dumps(key)}: {layout(part, indent + 1)}" for key, part in value.items()]
+        return "{\n" + ",\n".join(pad + part for part in parts) + "\n" + " " * indent + "}"
+    parts = [layout(part, indent + 1) for part in value]
+    return "[\n" + ",\n".join(pad + part for part in parts) + "\n" + " " * indent + "]"
+
+
 class Statements:
     """Something that evidence is given for. Evidence is a packet, packets, or a condition."""
 
@@ -126,4 +139,4 @@ class Truth(Statements):
             "flows": [flow.json() for flow in self.flows], "deliveries": self.deliveries,
             "chains": self.chains, "shown": self.shown,
         }
-        path.write_text(json.dumps(text, indent=1, ensure_ascii=False) + "\n")
+        path.write_text(layout(text) + "\n")
