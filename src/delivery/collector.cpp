@@ -134,7 +134,9 @@ class Collector::Impl {
   void settle_single() { ++singles_; }
   void settle(Delivery&& delivery);
   void count(const Delivery& delivery);
+  bool repeating(const Keys::Key& key);
   bool repeating(const Keys& keys);
+  void leave_out_repeating(Keys& keys);
 
   const Settings& settings_;
   Remembered remembered_;
@@ -180,12 +182,25 @@ Group* Collector::Impl::find_group(const Keys& keys) {
   return nullptr;
 }
 
+bool Collector::Impl::repeating(const Keys::Key& key) {
+  const Remembered::Entry* entry = remembered_.find(key.hash);
+  return entry != nullptr && entry->repeating;
+}
+
 bool Collector::Impl::repeating(const Keys& keys) {
   for (const Keys::Key& key : keys.cascade) remembered_.prefetch(key.hash);
-  return std::any_of(keys.cascade.begin(), keys.cascade.end(), [&](const Keys::Key& key) {
-    const Remembered::Entry* entry = remembered_.find(key.hash);
-    return entry != nullptr && entry->repeating;
-  });
+  return std::any_of(keys.cascade.begin(), keys.cascade.end(),
+                     [&](const Keys::Key& key) { return repeating(key); });
+}
+
+/// Messages that are alike come again and again; the very same bytes may be a retry all the same.
+void Collector::Impl::leave_out_repeating(Keys& keys) {
+  if (!repeating(keys)) return;
+  Keys kept;
+  for (const Keys::Key& key : keys.cascade) {
+    if (key.kind == KeyKind::body && !repeating(key)) kept.cascade.add(key);
+  }
+  keys = std::move(kept);
 }
 
 void Collector::Impl::on_acknowledged(const Arrival& arrival) {
@@ -297,7 +312,7 @@ void Collector::Impl::on_other(const Arrival& arrival) {
     if (request.delivery_id().empty()) look_back(arrival, profile);
   }
   Keys keys = reader_.all_keys(arrival.endpoint, arrival.judged.target, request, profile);
-  if (repeating(keys)) keys.cascade.clear();
+  leave_out_repeating(keys);
   if (Group* group = find_group(keys)) {
     register_keys(group->id, keys);
     return join(*group, arrival.attempt);

@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "base/text.hpp"
 #include "rules/finding_builder.hpp"
 #include "rules/icmp_words.hpp"
 #include "rules/rule_lists.hpp"
 #include "rules/syn_schedules.hpp"
+#include "rules/vantage.hpp"
 
 namespace httpdiag::rules {
 
@@ -42,32 +44,54 @@ std::string listener(const FlowRecord& flow) {
   return fmt::format("{}, to which {} is translated", to_string(behind), to_string(flow.server));
 }
 
+/// The RST came another way than the server's packets on other connections (fact F11).
+bool refused_on_the_way(const FlowFacts& facts, const Thresholds& limits) {
+  const std::uint8_t ttl = facts.flow.s().trouble().rst_ttl;
+  // A stack may begin at 255 with a RST and at 64 otherwise: the routers passed have to differ,
+  // too.
+  return facts.server_ttl && ttl != 0 && hops(ttl) != hops(*facts.server_ttl) &&
+         std::abs(int{ttl} - int{*facts.server_ttl}) >= limits.rst_ttl_delta;
+}
+
+std::string rejected(const FlowFacts& facts) {
+  return fmt::format(
+      "its TTL is {}, that of the server's packets on other connections {}, so a device in between "
+      "rejects what goes to {}",
+      facts.flow.s().trouble().rst_ttl, *facts.server_ttl, to_string(facts.flow.server));
+}
+
 }  // namespace
 
-std::optional<Finding> connect_refused(const FlowFacts& facts, const Thresholds&) {
+std::optional<Finding> connect_refused(const FlowFacts& facts, const Thresholds& limits) {
   if (facts.handshake != Handshake::refused) return std::nullopt;
   const FlowRecord& flow = facts.flow;
   const SideTrouble& server = flow.s().trouble();
   const Duration latency = std::max(server.rst.time - flow.c().last.time, Duration{0});
   const bool replaced = static_cast<std::uint32_t>(flow.trouble().fallback) != 0;
+  const bool foreign = refused_on_the_way(facts, limits);
   FindingBuilder finding{
       Label::connect_refused,
       fmt::format(
-          "The SYN was answered with RST after {}: nothing listens on {}{}.",
-          base::duration(server.rst.time - flow.c().syn.time), listener(flow),
+          "The SYN was answered with RST after {}: {}{}.",
+          base::duration(server.rst.time - flow.c().syn.time),
+          foreign ? rejected(facts) : "nothing listens on " + listener(flow),
           replaced ? fmt::format("; the client went over to the other IP version at once (flow {})",
                                  static_cast<std::uint32_t>(flow.trouble().fallback))
                    : "")};
   transmissions(finding, flow.c(), Side::client, "SYN");
   finding.evidence(server.rst, Side::server, "RST, acknowledges the SYN")
       .severity(replaced ? Severity::info : Severity::error)
-      .fault(Party::server_host, Confidence::high, "a firewall rejected it in the server's name")
+      .fault(foreign ? Party::network : Party::server_host,
+             foreign ? Confidence::medium : Confidence::high,
+             foreign ? "the way from the server has changed since"
+                     : "a firewall rejected it in the server's name")
       .fact("syn_count", std::int64_t{facts.syn_count})
       .fact("latency_us", std::optional{latency})
       .fact("rst_ttl", std::int64_t{server.rst_ttl})
       .seen_as(
           "Client: connection refused (ECONNREFUSED, curl 7); a proxy: 502 or 503. Server: "
           "nothing.");
+  if (foreign) finding.fact("server_ttl", std::int64_t{*facts.server_ttl});
   return finding.build();
 }
 
@@ -90,11 +114,15 @@ std::optional<Finding> connect_unreachable(const FlowFacts& facts, const Thresho
 
 namespace {
 
-/// A RST of the client's with numbers that it can only have from the SYN-ACK, behind bytes of its
-/// own: it had acknowledged and used the connection, which was not recorded.
+/// A RST of the client's says that it had acknowledged and used the connection, which was not
+/// recorded: by numbers that it can only have from the SYN-ACK, or by one far beyond what was seen.
+/// A RST that refuses a wrong answer comes before the SYN-ACK, or has the number of that answer.
 bool opened_unseen(const FlowRecord& flow) {
   const SideTrouble& client = flow.c().trouble();
-  return flow.s().syn && client.rst && client.rst_has_ack && client.rst_seq > 0;
+  const PacketRef syn_ack = flow.s().syn;
+  if (!syn_ack) return false;
+  if (client.rst && client.rst_has_ack && client.rst_seq > 0) return true;
+  return client.ignored_rst.number > syn_ack.number && !flow.has(Oddity::challenged);
 }
 
 }  // namespace
@@ -298,7 +326,11 @@ std::optional<Finding> connect_slow(const FlowFacts& facts, const Thresholds& li
   if (facts.handshake != Handshake::complete || !facts.flow.c().syn || !facts.flow.s().syn)
     return std::nullopt;
   const FlowRecord& flow = facts.flow;
-  const bool repeated = flow.c().syns >= 2 || flow.s().syns >= 2;
+  // No kernel repeats anything sooner (Linux: TCP_RTO_MIN; RFC 6298 §2 wants a second): what came
+  // twice within so short a handshake was doubled by the network, and delayed nobody.
+  constexpr Duration kSmallestRto = std::chrono::milliseconds{200};
+  const bool doubled = facts.handshake_time && *facts.handshake_time < kSmallestRto;
+  const bool repeated = !doubled && (flow.c().syns >= 2 || flow.s().syns >= 2);
   // A server repeats its SYN-ACK after a second: without that, a late ACK is the second one, and
   // the capture lacks the first.
   const bool slow =

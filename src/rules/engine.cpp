@@ -8,6 +8,7 @@
 
 #include "base/stable_array.hpp"
 #include "rules/dns_rules.hpp"
+#include "rules/host_ttls.hpp"
 #include "rules/judge.hpp"
 #include "rules/oddities.hpp"
 #include "rules/one_way.hpp"
@@ -131,6 +132,7 @@ class Engine::Impl {
   VantageCollector vantage_;
   OneWayHosts one_way_;
   SynClocks clocks_;
+  HostTtls ttls_;
   std::optional<Why> why_;
   base::StableArray<Account> accounts_;  // FlowRecord::rules_slot is the index + 1
   std::vector<std::uint32_t> free_;
@@ -165,6 +167,7 @@ void Engine::Impl::on_exchange(const FlowRecord& flow, Exchange& exchange, bool 
   if (own.exchanges++ == 0) {
     own.server = patterns_.server(flow.server);
     vantage_.on_flow(flow);
+    ttls_.note(flow);
   }
   own.usage.on_exchange(exchange);
   if (exchange.pipelined) {
@@ -325,6 +328,7 @@ FlowVerdict Engine::Impl::judge_ended(Account& own, const FlowRecord& flow, EndC
     older = clocks_.older_of(flow, settings_.thresholds);
     facts.older = older ? &*older : nullptr;
   }
+  if (facts.handshake == Handshake::refused) facts.server_ttl = ttls_.of(flow.server.ip);
   if (asked_why(flow, 0)) why_ = why(facts, settings_);
   return judge(facts, own.worst, own.worst_severity, settings_);
 }
@@ -332,7 +336,10 @@ FlowVerdict Engine::Impl::judge_ended(Account& own, const FlowRecord& flow, EndC
 void Engine::Impl::on_flow(const FlowRecord& flow, EndCause cause, Timestamp now) {
   Account none;
   Account& own = flow.rules_slot == 0 ? none : accounts_[flow.rules_slot - 1];
-  if (own.exchanges == 0) vantage_.on_flow(flow);
+  if (own.exchanges == 0) {
+    vantage_.on_flow(flow);
+    ttls_.note(flow);
+  }
   const bool exchanges_alone = own.exchanges > 0 && own.undecided.empty() && !own.strays;
   const bool ordinary = settings_.own_rules.empty() && !asked_why(flow, 0);
   FlowVerdict verdict;

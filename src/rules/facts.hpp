@@ -91,9 +91,10 @@ struct FlowFacts {
   const TlsSession* tls = nullptr;  // null: no TLS was seen
   bool server_speaks_tls = false;   // on another connection
   std::uint16_t unsolicited_status = 0;
-  Sighting vantage{};                       // filled in by the engine
-  const ClosedClock* older = nullptr;       // likewise: why its SYN may have been ignored
-  std::optional<ClockStep> clock_step{};    // the largest while it lasted, if it is still known
+  Sighting vantage{};                        // filled in by the engine
+  std::optional<std::uint8_t> server_ttl{};  // likewise: of the same address on other connections
+  const ClosedClock* older = nullptr;        // likewise: why its SYN may have been ignored
+  std::optional<ClockStep> clock_step{};     // the largest while it lasted, if it is still known
 
   bool closed_window(Side side) const;  // ends with a window of zero that was probed
 };

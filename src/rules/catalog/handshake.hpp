@@ -114,8 +114,9 @@ inline constexpr std::array kHandshakeRules{
             "The handshake completed, but a SYN or SYN-ACK had to be repeated, or it took 1 s or "
             "longer. An extra 1, 3 or 7 s means one, two or three lost SYNs (1, 2 or 3 s on "
             "Linux 6.5 and later).",
-        .guards = "Copies of one SYN in the capture are not repetitions. A long round trip without "
-                  "any repetition is distance, unless it reaches 1 s.",
+        .guards = "Copies of one SYN are not repetitions, in the capture or, within a handshake of "
+                  "less than 200 ms, on the wire. A long round trip without any repetition is "
+                  "distance, unless it reaches 1 s.",
         .symptoms =
             "People: some calls take almost exactly 1 s or 3 s longer than the others; nstat: "
             "TcpExtListenDrops or TcpExtTCPTimeouts grow",

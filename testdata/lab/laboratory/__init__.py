@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The laboratory: namespaces, programs, captures, and what is true of them."""
