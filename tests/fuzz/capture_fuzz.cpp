@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 
+#include "fuzz/require.hpp"
 #include "httpdiag/error.hpp"
 #include "httpdiag/packet.hpp"
 
@@ -15,54 +15,42 @@ namespace {
 
 using namespace httpdiag;
 
-void require(bool condition) {
-  if (!condition) std::abort();
-}
-
-/// Reads every byte, so that the sanitizer sees a view that dangles.
-unsigned touch(std::span<const std::byte> bytes) {
-  unsigned sum = 0;
-  for (const std::byte byte : bytes) sum += std::to_integer<unsigned>(byte);
-  return sum;
-}
-
 void check(const CaptureSummary& summary, PacketNumber last) {
-  require(summary.packets == last);
-  require(summary.skipped_stretches >= summary.skipped.size());
+  REQUIRE(summary.packets == last);
+  REQUIRE(summary.skipped_stretches >= summary.skipped.size());
   std::uint64_t offset = 0;
   for (const SkippedStretch& each : summary.skipped) {
-    require(each.damage.byte_offset >= offset && each.end_offset > each.damage.byte_offset);
-    require(each.damage.after_packet <= last);
+    REQUIRE(each.damage.byte_offset >= offset && each.end_offset > each.damage.byte_offset);
+    REQUIRE(each.damage.after_packet <= last);
     offset = each.end_offset;
   }
   if (summary.damage) {
-    require(summary.damage->after_packet == last);
-    require(summary.damage->byte_offset >= offset);
-    require(!summary.damage->reason.empty());
+    REQUIRE(summary.damage->after_packet == last);
+    REQUIRE(summary.damage->byte_offset >= offset);
+    REQUIRE(!summary.damage->reason.empty());
     if (summary.damage->expected_bytes && summary.damage->present_bytes) {
-      require(*summary.damage->present_bytes <= *summary.damage->expected_bytes);
+      REQUIRE(*summary.damage->present_bytes <= *summary.damage->expected_bytes);
     }
   }
-  for (const PacketNote& note : summary.notes) require(note.packet <= last && !note.text.empty());
-  for (const CaptureInterface& each : summary.files.at(0).interfaces) require(each.packets <= last);
+  for (const PacketNote& note : summary.notes) REQUIRE(note.packet <= last && !note.text.empty());
+  for (const CaptureInterface& each : summary.files.at(0).interfaces) REQUIRE(each.packets <= last);
 }
 
 void read(const std::string& path, bool recover) {
   constexpr std::int64_t kMost = std::int64_t{1} << 62;
   const auto source = open_capture(path, {.digest = true, .recover = recover});
   PacketNumber last = 0;
-  volatile unsigned sum = 0;
   for (auto batch = source->next_packets(); !batch.empty(); batch = source->next_packets()) {
-    require(batch.size() <= PacketSource::kMostPackets);
+    REQUIRE(batch.size() <= PacketSource::kMostPackets);
     for (const Packet& packet : batch) {
-      require(packet.ref.number == ++last);
-      require(packet.bytes.size() <= 262144);
+      REQUIRE(packet.ref.number == ++last);
+      REQUIRE(packet.bytes.size() <= 262144);
       const std::int64_t at = packet.ref.time.time_since_epoch().count();
-      require(at < kMost && at > -kMost);
-      sum = sum + touch(packet.bytes);
+      REQUIRE(at < kMost && at > -kMost);
+      fuzz::touch(packet.bytes);
     }
   }
-  require(source->next_packets().empty() && source->next() == nullptr);
+  REQUIRE(source->next_packets().empty() && source->next() == nullptr);
   check(source->summary(), last);
 }
 
@@ -71,8 +59,8 @@ void read(const std::string& path, bool recover) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 2) return 0;
   const int file = memfd_create("capture", 0);
-  require(file >= 0);
-  require(write(file, data + 1, size - 1) == static_cast<ssize_t>(size - 1));
+  REQUIRE(file >= 0);
+  REQUIRE(write(file, data + 1, size - 1) == static_cast<ssize_t>(size - 1));
   try {
     read("/proc/self/fd/" + std::to_string(file), (data[0] & 1) != 0);
   } catch (const Error&) {

@@ -6,66 +6,54 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 
 #include "base/byte_reader.hpp"
 #include "decode/decoder.hpp"
 #include "decode/plain_twin.hpp"
+#include "fuzz/require.hpp"
 
 namespace {
 
 using namespace httpdiag;
 
-void require(bool condition) {
-  if (!condition) std::abort();
-}
-
-/// Reads every byte, so that the sanitizer sees a view that dangles.
-unsigned touch(std::span<const std::byte> bytes) {
-  unsigned sum = 0;
-  for (const std::byte byte : bytes) sum += std::to_integer<unsigned>(byte);
-  return sum;
-}
-
 void check(const Segment& segment, const Packet& packet) {
-  require(segment.packet == packet.ref);
-  require(segment.payload.size() <= segment.payload_length);
+  REQUIRE(segment.packet == packet.ref);
+  REQUIRE(segment.payload.size() <= segment.payload_length);
   // Segments are cut from a datagram of 16 bits of length, the longest offload,
   // or what was captured.
-  require(segment.payload_length <= std::max<std::size_t>(8 * 65535, packet.bytes.size()));
-  require(segment.options.size() <= 40);
-  require(segment.window_scale >= -1 && segment.window_scale <= 14);
-  require(segment.flags.has(TcpFlags::syn) || (segment.mss == 0 && segment.window_scale == -1));
-  require(segment.payload.empty() || segment.options.empty() ||
+  REQUIRE(segment.payload_length <= std::max<std::size_t>(8 * 65535, packet.bytes.size()));
+  REQUIRE(segment.options.size() <= 40);
+  REQUIRE(segment.window_scale >= -1 && segment.window_scale <= 14);
+  REQUIRE(segment.flags.has(TcpFlags::syn) || (segment.mss == 0 && segment.window_scale == -1));
+  REQUIRE(segment.payload.empty() || segment.options.empty() ||
           segment.options.data() + segment.options.size() == segment.payload.data());
-  volatile unsigned sum = touch(segment.options) + touch(segment.payload);
-  static_cast<void>(sum);
+  fuzz::touch(segment.options);
+  fuzz::touch(segment.payload);
 }
 
 void check(const IcmpError& error, const Packet& packet) {
-  require(error.packet == packet.ref);
-  require(error.v6 ? error.type >= 1 && error.type <= 4
+  REQUIRE(error.packet == packet.ref);
+  REQUIRE(error.v6 ? error.type >= 1 && error.type <= 4
                    : error.type == 3 || error.type == 4 || error.type == 11 || error.type == 12);
-  require(error.mtu == 0 || error.type == (error.v6 ? 2 : 3));
-  require(error.has_seq || error.seq == 0);
-  require(error.v6 || (error.source.ip.is_v4() && error.destination.ip.is_v4()));
+  REQUIRE(error.mtu == 0 || error.type == (error.v6 ? 2 : 3));
+  REQUIRE(error.has_seq || error.seq == 0);
+  REQUIRE(error.v6 || (error.source.ip.is_v4() && error.destination.ip.is_v4()));
 }
 
 void check(const DnsDatagram& dns, const Packet& packet) {
-  require(dns.packet == packet.ref);
-  require(dns.source.port == 53 || dns.destination.port == 53);
-  require(dns.payload.size() <= 65535 - 8);
-  volatile unsigned sum = touch(dns.payload);
-  static_cast<void>(sum);
+  REQUIRE(dns.packet == packet.ref);
+  REQUIRE(dns.source.port == 53 || dns.destination.port == 53);
+  REQUIRE(dns.payload.size() <= 65535 - 8);
+  fuzz::touch(dns.payload);
 }
 
 void check(Skip skip, const Packet& packet) {
-  require(static_cast<std::size_t>(skip) < kSkipCount);
-  require(skip != Skip::unrelated_icmp);  // the tracker's word
+  REQUIRE(static_cast<std::size_t>(skip) < kSkipCount);
+  REQUIRE(skip != Skip::unrelated_icmp);  // the tracker's word
   const bool envelope = packet.link == LinkType::ppi || packet.link == LinkType::pktap;
-  if (packet.link == LinkType::unsupported) require(skip == Skip::unsupported_link);
-  if (skip == Skip::unsupported_link) require(packet.link == LinkType::unsupported || envelope);
+  if (packet.link == LinkType::unsupported) REQUIRE(skip == Skip::unsupported_link);
+  if (skip == Skip::unsupported_link) REQUIRE(packet.link == LinkType::unsupported || envelope);
 }
 
 /// A packet on its own, then with its last byte not captured: it must be the
@@ -84,14 +72,14 @@ void check_shorter(const Packet& packet) {
   whole.bytes = {copy.get(), length};
   const Decoded& decoded = decoder.on_packet(whole);
   if (const Skip* skip = std::get_if<Skip>(&decoded)) {
-    require(*skip == Skip::truncated_header);
+    REQUIRE(*skip == Skip::truncated_header);
     return;
   }
   const auto& cut = std::get<Segment>(decoded);
-  require(cut.source == full.source && cut.destination == full.destination);
-  require(cut.seq == full.seq && cut.vlan == full.vlan);
-  require(cut.payload_length == full.payload_length);
-  require(cut.payload.size() == full.payload.size() ||
+  REQUIRE(cut.source == full.source && cut.destination == full.destination);
+  REQUIRE(cut.seq == full.seq && cut.vlan == full.vlan);
+  REQUIRE(cut.payload_length == full.payload_length);
+  REQUIRE(cut.payload.size() == full.payload.size() ||
           cut.payload.size() + 1 == full.payload.size());
 }
 
@@ -118,7 +106,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     packet.ref.number += 1;
     packet.ref.time += std::chrono::seconds{seconds};
 
-    require(decode::compare_plain(packet) != decode::Plain::different);
+    REQUIRE(decode::compare_plain(packet) != decode::Plain::different);
     std::visit([&](const auto& result) { check(result, packet); }, decoder.on_packet(packet));
     if (packet.wire_length <= 8 * 65535) check_shorter(packet);
   }

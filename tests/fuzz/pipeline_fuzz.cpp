@@ -5,11 +5,11 @@
 #include <unistd.h>
 
 #include <cstdint>
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 
+#include "fuzz/require.hpp"
 #include "httpdiag/analysis.hpp"
 #include "httpdiag/error.hpp"
 #include "report/render.hpp"
@@ -18,21 +18,17 @@ namespace {
 
 using namespace httpdiag;
 
-void require(bool condition) {
-  if (!condition) std::abort();
-}
-
 void check(const Report& report) {
   std::uint64_t accounted =
       report.ledger.decoded + report.ledger.duplicates + report.ledger.filtered;
   for (const std::uint64_t count : report.ledger.skipped) accounted += count;
-  require(accounted == report.ledger.packets);
+  REQUIRE(accounted == report.ledger.packets);
   std::uint64_t flows = 0;
   std::uint64_t exchanges = 0;
   for (const std::uint64_t count : report.flow_labels) flows += count;
   for (const std::uint64_t count : report.exchange_labels) exchanges += count;
-  require(flows == report.flows && exchanges == report.exchanges);
-  require(!report.headline.empty());
+  REQUIRE(flows == report.flows && exchanges == report.exchanges);
+  REQUIRE(!report.headline.empty());
 }
 
 class Text final : public report::Output {
@@ -55,14 +51,14 @@ std::string render(const std::string& path, report::Format format) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const int file = memfd_create("capture", 0);
-  require(file >= 0);
-  require(write(file, data, size) == static_cast<ssize_t>(size));
+  REQUIRE(file >= 0);
+  REQUIRE(write(file, data, size) == static_cast<ssize_t>(size));
   const std::string path = "/proc/self/fd/" + std::to_string(file);
   try {
     const std::string json = render(path, report::Format::json);
-    require(nlohmann::json::accept(json));
+    REQUIRE(nlohmann::json::accept(json));
     for (const char c : render(path, report::Format::text)) {
-      require(c == '\n' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f));
+      REQUIRE(c == '\n' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f));
     }
   } catch (const Error&) {
     // refused, in one line

@@ -7,11 +7,11 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <string>
 
+#include "fuzz/require.hpp"
 #include "tcp/flow_twin.hpp"
 #include "tcp/tracker.hpp"
 
@@ -19,45 +19,40 @@ namespace {
 
 using namespace httpdiag;
 
-void require(bool condition) {
-  if (!condition) std::abort();
-}
-
 /// Chunks and gaps must tile each tape, and nothing may follow the end of a flow.
 class Checker final : public StreamSink, public FlowSink {
  public:
   void on_chunk(const FlowRecord& flow, const StreamChunk& chunk) override {
-    require(!chunk.bytes.empty());
-    require(chunk.carried_by && chunk.released_by);
+    REQUIRE(!chunk.bytes.empty());
+    REQUIRE(chunk.carried_by && chunk.released_by);
     advance(flow, chunk.from, chunk.offset, chunk.bytes.size());
-    volatile unsigned sum = 0;
-    for (const std::byte byte : chunk.bytes) sum = sum + std::to_integer<unsigned>(byte);
+    fuzz::touch(chunk.bytes);
   }
   void on_gap(const FlowRecord& flow, const StreamGap& gap) override {
-    require(gap.length > 0);
+    REQUIRE(gap.length > 0);
     advance(flow, gap.from, gap.offset, gap.length);
     if (gap.cause == GapCause::lost) tapes_[flow.id].lost[index(gap.from)] = true;
   }
   void on_ack(const FlowRecord& flow, Side side) override {
-    require(static_cast<bool>(flow.side(side).acked_by));
+    REQUIRE(static_cast<bool>(flow.side(side).acked_by));
   }
   void on_fin(const FlowRecord& flow, Side side) override {
-    require(flow.side(side).delivered >= flow.side(side).fin_offset);
-    require(!tapes_[flow.id].fin[index(side)]);
+    REQUIRE(flow.side(side).delivered >= flow.side(side).fin_offset);
+    REQUIRE(!tapes_[flow.id].fin[index(side)]);
     tapes_[flow.id].fin[index(side)] = true;
   }
   void on_rst(const FlowRecord&, Side) override {}
   void on_end(const FlowRecord& flow, EndCause, Timestamp) override {
-    require(!tapes_[flow.id].ended);
+    REQUIRE(!tapes_[flow.id].ended);
     tapes_[flow.id].ended = true;
   }
   void on_flow(const FlowRecord& flow, EndCause, Timestamp) override {
-    require(tapes_[flow.id].ended);
+    REQUIRE(tapes_[flow.id].ended);
     static_cast<void>(handshake(flow));
     static_cast<void>(ended_by(flow));
     for (const Side side : {Side::client, Side::server}) {
       static_cast<void>(tcp_state(flow, side));
-      require(flow.side(side).delivered <= flow.side(side).next || flow.side(side).next == 0);
+      REQUIRE(flow.side(side).delivered <= flow.side(side).next || flow.side(side).next == 0);
     }
     ++flows;
   }
@@ -72,8 +67,8 @@ class Checker final : public StreamSink, public FlowSink {
   };
   void advance(const FlowRecord& flow, Side from, Offset offset, std::uint64_t length) {
     Tapes& tapes = tapes_[flow.id];
-    require(!tapes.ended && !tapes.lost[index(from)]);
-    require(tapes.at[index(from)] == offset);
+    REQUIRE(!tapes.ended && !tapes.lost[index(from)]);
+    REQUIRE(tapes.at[index(from)] == offset);
     tapes.at[index(from)] += length;
   }
 
@@ -140,12 +135,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       tracker.on_icmp_error(error);
     } else {
       tracker.on_segment(segment);
-      require(twins.on_segment(segment));
+      REQUIRE(twins.on_segment(segment));
     }
   }
   tracker.finish();
   std::uint64_t accounted = ledger.decoded + ledger.duplicates;
   for (const std::uint64_t count : ledger.skipped) accounted += count;
-  require(accounted == number);
+  REQUIRE(accounted == number);
   return 0;
 }
