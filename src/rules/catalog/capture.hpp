@@ -186,7 +186,8 @@ inline constexpr std::array kCaptureRules{
             "No verdict that rests on its silence is given.",
         .guards =
             "A peer that is truly silent never makes acknowledgement numbers advance. SYNs and "
-            "nothing else are a matter of the connect labels.",
+            "nothing else are a matter of the connect labels, unless other connections of the two "
+            "hosts prove that this direction is not in the capture.",
         .symptoms =
             "Wireshark: TCP ACKed unseen segment on every packet; Zeek: conn_state SH or SHR",
         .remedy = "Capture on the host itself, or on every link that carries the traffic: both "

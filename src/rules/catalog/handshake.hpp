@@ -116,7 +116,8 @@ inline constexpr std::array kHandshakeRules{
             "Linux 6.5 and later).",
         .guards = "Copies of one SYN are not repetitions, in the capture or, within a handshake of "
                   "less than 200 ms, on the wire. A long round trip without any repetition is "
-                  "distance, unless it reaches 1 s.",
+                  "distance, unless it reaches 1 s. Two SYNs or more that arrive at the server and "
+                  "have no answer are its host's doing, not the network's.",
         .symptoms =
             "People: some calls take almost exactly 1 s or 3 s longer than the others; nstat: "
             "TcpExtListenDrops or TcpExtTCPTimeouts grow",

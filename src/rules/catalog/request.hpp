@@ -94,7 +94,9 @@ inline constexpr std::array kRequestRules{
         .guards = "A body that the capture cut or missed is capture-snaplen-cut or capture-gap. A "
                   "client that sent Expect: 100-continue may pause for a second before the body. A "
                   "FIN behind a complete request is a legal half-close. If a final response came "
-                  "first, it is early-response.",
+                  "first, it is early-response. Where bytes behind the missing ones came past and "
+                  "the server asks for those by selective ACK, the client had sent them: they were "
+                  "lost on the way.",
         .symptoms =
             "nginx: client prematurely closed connection, 400 or 499; nginx: client timed out "
             "(110: "

@@ -152,7 +152,10 @@ inline constexpr std::array kResponseRules{
             "unread data makes the client's kernel send a RST.",
         .guards = "A client FIN after which the response runs to its end and is acknowledged is a "
                   "half-close. A client that closed before the first byte of the response is "
-                  "client-timeout or late-response.",
+                  "client-timeout or late-response. Where nothing says how long the response is "
+                  "and its last bytes are not in the capture, its end may be among them. A client "
+                  "that left a server which had promised more and been silent for as long is not "
+                  "at fault.",
         .symptoms =
             "Server errno: EPIPE, Broken pipe; Tomcat: ClientAbortException; Jetty: EofException; "
             "HAProxy: CD; nginx: 499, or 200 with fewer bytes than usual; Browser: (canceled); "

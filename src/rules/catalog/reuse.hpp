@@ -72,7 +72,9 @@ inline constexpr std::array kReuseRules{
                 "keep-alive timeout.",
         .guards = "Nobody broke a rule: this race is part of HTTP keep-alive. If the request "
                   "acknowledges the FIN, it is request-on-half-closed. If the FIN acknowledges the "
-                  "request, it is closed-without-response.",
+                  "request, it is closed-without-response. A FIN that was sent again and was a "
+                  "quarter of a second and three round trips old crossed nothing: it did not "
+                  "arrive, and whether the network or the client's host lost it is open.",
         .symptoms =
             "Apache HttpClient: org.apache.http.NoHttpResponseException: host:80 failed to "
             "respond; "

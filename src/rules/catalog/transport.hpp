@@ -84,7 +84,9 @@ inline constexpr std::array kTransportRules{
             "bytes behind them, or a router says that the packet was too big. A hop takes only "
             "shorter packets, and the sender does not learn of it. If the exchange never completes "
             "for it, this is its primary label; if smaller pieces got through in the end, it is an "
-            "annotation.",
+            "annotation. Seen behind such a hop: the receiver asks by selective ACK for a full "
+            "segment's worth of bytes that never comes past, for 3 s or longer, and none that is "
+            "as long arrives.",
         .guards =
             "A segment of full size that was acknowledged shows that the path takes them: this is "
             "loss. Silence after the segment, without a sign of shorter ones, is "

@@ -67,7 +67,8 @@ inline constexpr std::array kWaitRules{
             "did the work, the client counts it as failed.",
         .guards =
             "A client that only half-closed goes on reading: it acknowledges the response and "
-            "sends no RST, and all is well.",
+            "sends no RST, and all is well. A RST that the response draws, without a FIN of the "
+            "client before it, does not say when or how its socket went: nobody is accused.",
         .symptoms =
             "Client: the messages of client-timeout; Server access log: 200 with a long duration; "
             "Server errno: EPIPE, Broken pipe on the second write; Tomcat: ClientAbortException: "
