@@ -37,7 +37,6 @@ FindingBuilder& request_and_ack(FindingBuilder& finding, const ExchangeFacts& fa
   return finding;
 }
 
-/// Nobody can keep a limit of less than a second; a longer one is for both to agree on.
 /// The request was sent again until it arrived, and its ACK came that much later: the server could
 /// not have begun before. 0: it arrived at once, or is not known to have arrived.
 Duration delivery_delay(const ExchangeFacts& facts) {
@@ -59,6 +58,20 @@ bool answer_was_lost(const ExchangeFacts& facts) {
          server.told_of.number < x.response->first.number;
 }
 
+/// What came is a repetition of it.
+void tell_lost_answer(FindingBuilder& finding, const ExchangeFacts& facts) {
+  const PacketRef told = facts.flow.flow.s().trouble().told_of;
+  finding
+      .also(
+          "The number of an earlier packet says that the answer had been sent before: it was lost "
+          "on the way, and this is a repetition.")
+      .evidence(told, Side::server, "its number tells of an answer that was not seen")
+      .fact("answer_repeated", true)
+      .remedy(std::string{info(Label::loss_recovery_delay).remedy})
+      .fault(Party::network, Confidence::medium, "the client host stopped receiving");
+}
+
+/// Nobody can keep a limit of less than a second; a longer one is for both to agree on.
 void blame_impatience(FindingBuilder& finding, Duration waited, const Thresholds& limits,
                       bool sure) {
   // A timer of a second may fire a moment before it is over, as the capture sees it.
@@ -352,16 +365,7 @@ std::optional<Finding> late_response(const ExchangeFacts& facts, const Threshold
   const Duration delay = delivery_delay(facts);
   if (lost || answer_was_lost(facts)) {
     finding.fault(Party::network, Confidence::medium, "the client host stopped receiving");
-    if (answer_was_lost(facts)) {
-      finding
-          .also(fmt::format("A number in packet {} says that the answer had been sent before it: "
-                            "it was lost on the way and this is a repetition.",
-                            flow.s().trouble().told_of.number))
-          .evidence(flow.s().trouble().told_of, Side::server,
-                    "its number tells of an answer that was not seen")
-          .fact("answer_repeated", true)
-          .remedy(std::string{info(Label::loss_recovery_delay).remedy});
-    }
+    if (answer_was_lost(facts)) tell_lost_answer(finding, facts);
   } else if (delay > took / 2 && delay >= limits.loss_stall) {
     finding
         .also(fmt::format("The request was sent again until it arrived: it was acknowledged only "
@@ -490,15 +494,7 @@ std::optional<Finding> slow_response(const ExchangeFacts& facts, const Threshold
   if (!slow_start) blame_slow_transfer(finding, facts, total);
   const Duration delay = delivery_delay(facts);
   if (slow_start && answer_was_lost(facts)) {
-    const PacketRef told = facts.flow.flow.s().trouble().told_of;
-    finding
-        .also(fmt::format("A number in packet {} says that the answer had been sent before it: it "
-                          "was lost on the way and this is a repetition.",
-                          told.number))
-        .evidence(told, Side::server, "its number tells of an answer that was not seen")
-        .fact("answer_repeated", true)
-        .remedy(std::string{info(Label::loss_recovery_delay).remedy})
-        .fault(Party::network, Confidence::medium, "the client host stopped receiving");
+    tell_lost_answer(finding, facts);
   } else if (slow_start && delay >= limits.loss_stall &&
              *facts.wait - delay < limits.slow_response) {
     finding
