@@ -134,13 +134,15 @@ std::optional<Finding> handshake_client_reset(const FlowFacts& facts, const Thre
   if (opened_unseen(flow)) return std::nullopt;
   const SideTrouble& client = flow.c().trouble();
   if (!client.rst) return std::nullopt;
-  const Duration delay = facts.synack_delay.value_or(Duration{0});
+  // The kernel answers the SYN-ACK at once, so its RST tells how long the client waited wherever
+  // the capture was taken; at the server the SYN-ACK itself would not.
+  const Duration delay = std::max(client.rst.time - flow.c().syn.time, Duration{0});
   const bool too_late = delay >= limits.half_open_probe;
   const auto matched = match_timeout(delay, limits, limits.known_timeouts);
   FindingBuilder finding{Label::handshake_client_reset,
-                         too_late ? fmt::format("The SYN-ACK came {} after the first SYN; the "
-                                                "client's socket was gone and its kernel "
-                                                "answered with RST.",
+                         too_late ? fmt::format("The client answered the SYN-ACK with RST {} after "
+                                                "its first SYN: its socket was gone when the "
+                                                "SYN-ACK came.",
                                                 base::duration(delay))
                                   : fmt::format("The client answered the SYN-ACK with RST {} after "
                                                 "its SYN: a port probe or health check.",
@@ -154,7 +156,8 @@ std::optional<Finding> handshake_client_reset(const FlowFacts& facts, const Thre
           too_late
               ? "the server host was slow to answer, or the client's connect timeout is too short"
               : "")
-      .fact("synack_delay_us", std::optional{delay})
+      .fact("synack_delay_us", facts.synack_delay)
+      .fact("rst_delay_us", std::optional{delay})
       .fact("matched_timeout_us", too_late ? matched : std::nullopt)
       .fact("reason", std::string{too_late ? "synack-too-late" : "half-open-probe"})
       .seen_as(too_late ? "Client: connect timed out. Server: SYN_RECV for a moment, no accept."

@@ -22,10 +22,12 @@ std::array<Closing, 4> closings(const FlowRecord& flow) {
 
 /// The earliest FIN or effective RST behind packet `after`. One of the server that acknowledges
 /// the client's tape up to `knows` counts wherever it was recorded: its sender had seen the
-/// request.
-Closing first_close_after(const FlowRecord& flow, PacketNumber after, Offset knows = ~Offset{0}) {
+/// request. So does a FIN of the server where the server's tape holds a response: it ends that
+/// tape, though it may be recorded before bytes that had to be sent again.
+Closing first_close_after(const FlowRecord& flow, PacketNumber after, Offset knows = ~Offset{0},
+                          bool responded = false) {
   const SideRecord& server = flow.s();
-  const bool fin_knows = server.fin && !server.fin_unseen && server.fin_ack >= knows;
+  const bool fin_knows = responded || (server.fin && !server.fin_unseen && server.fin_ack >= knows);
   const bool rst_knows = server.trouble().rst_has_ack && server.trouble().rst_ack >= knows;
   Closing first;
   for (const Closing& closing : closings(flow)) {
@@ -173,11 +175,13 @@ void measure_times(ExchangeFacts& facts) {
   if (x.response) {
     facts.wait = between(x.request.last, x.response->first);
     facts.receive = between(x.response->first, x.response->last);
-    facts.close_after_response = first_close_after(flow, x.response->first.number - 1);
+    facts.close_after_response =
+        first_close_after(flow, x.response->first.number - 1, ~Offset{0}, true);
     // A FIN that rides on the response's last segment comes after its bytes.
     if (facts.close_after_response.packet.number == x.response->first.number &&
         !by_server(facts.close_after_response.closer)) {
-      facts.close_after_response = first_close_after(flow, x.response->first.number);
+      facts.close_after_response =
+          first_close_after(flow, x.response->first.number, ~Offset{0}, true);
     }
   }
   facts.close =

@@ -75,10 +75,13 @@ std::optional<Unconfirmed> unconfirmed(const Finding& finding, const FlowFacts& 
       return Unconfirmed{Side::client, "request's packets"};
     case Label::client_timeout:
       return Unconfirmed{Side::client, "keep-alive probes"};
+    case Label::response_stalled:
+      // The client has what came, and its own FINs find no answer.
+      if (has_fact(finding, "fins_unanswered")) return Unconfirmed{Side::client, "FINs"};
+      return Unconfirmed{Side::server, "answer's packets"};
     case Label::response_not_acked:
     case Label::late_response:
     case Label::response_truncated_rst:
-    case Label::response_stalled:
       return Unconfirmed{Side::server, "answer's packets"};
     case Label::fin_not_acked:
       // The first packet of the evidence by number may be another; the FIN says who closed.

@@ -338,9 +338,13 @@ std::optional<Finding> response_stalled(const ExchangeFacts& facts, const Thresh
       .fact("stalled_us", std::optional{facts.silence})
       .fact("undelivered", lost)
       .seen_as("Client: read timed out in the middle of the body.");
-  const bool client_gone = flow.c().fins >= 3 && flow.c().acked <= flow.c().fin_offset;
-  if (lost || client_gone) {
+  const bool unanswered =
+      flow.c().fins >= 3 && flow.c().acked <= flow.c().fin_offset && !server.rst;
+  if (lost) {
     finding.fault(Party::network, Confidence::medium, "the client host stopped receiving");
+  } else if (unanswered) {
+    finding.fact("fins_unanswered", true)
+        .fault(Party::network, Confidence::medium, "the server host is gone");
   } else {
     finding.fault(Party::server_app, long_enough ? Confidence::medium : Confidence::low,
                   "the answer went on after the end of the capture");

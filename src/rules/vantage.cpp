@@ -37,8 +37,10 @@ VantagePoint by_direction(const FlowRecord& flow) {
   if (from_client) return VantagePoint::client;
   if (from_server) return VantagePoint::server;
   if (client.has(Hints::to_here) && server.has(Hints::to_here)) return middle;
-  if (client.has(Hints::to_here)) return VantagePoint::server;
-  if (server.has(Hints::to_here)) return VantagePoint::client;
+  // A router gets what it is to pass on under its own hardware address as well. Without a word of
+  // the receiver it may be one that dropped it.
+  if (client.has(Hints::to_here) && flow.s().packets > 0) return VantagePoint::server;
+  if (server.has(Hints::to_here) && flow.c().packets > 0) return VantagePoint::client;
   return unknown;
 }
 

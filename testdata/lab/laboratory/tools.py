@@ -25,9 +25,9 @@ TOOLS = {
     "haproxy": ("haproxy", "haproxy", ["haproxy", "-v"]),
     "javac": ("javac", "default-jdk-headless", ["javac", "-version"]),
     "httpclient": ("/usr/share/java/httpclient.jar", "libhttpclient-java",
-                   ["readlink", "/usr/share/java/httpclient.jar"]),
+                   ["sh", "-c", "ls /usr/share/java/httpclient-[0-9]*.jar"]),
     "okhttp": ("/usr/share/java/okhttp.jar", "libokhttp-java",
-               ["readlink", "/usr/share/java/okhttp.jar"]),
+               ["sh", "-c", "ls /usr/share/java/okhttp-[0-9]*.jar"]),
 }
 ALWAYS = ("ip", "sysctl", "tshark", "tcpdump", "dumpcap", "mergecap", "iptables", "openssl", "python")
 NEEDS = {"httpclient": ("javac",), "okhttp": ("javac",)}

@@ -5,7 +5,7 @@ reorders, and forges resets. Packets come from and go back to a TUN device.
 argv[1] and each line of standard input: {"delay_ms": N, "rules": [{…}, …]}. The first rule
 that fits a packet is applied. A rule names the sender ("from": an address) and the kind
 ("kind": syn, syn-ack, fin, rst, data, ack, any), lets the first "skip" of them pass, acts on
-"count", and does: drop, delay (by "ms" more), repeat ("ms" later), reset (forged towards
+"count", by "chance" on some (always the same for the same "seed"), and does: drop, delay (by "ms" more), repeat ("ms" later), reset (forged towards
 the sender in the name of the receiver; the packet itself is lost), pass.
 """
 import fcntl
@@ -13,6 +13,7 @@ import heapq
 import itertools
 import json
 import os
+import random
 import select
 import struct
 import sys
@@ -76,6 +77,7 @@ class Rule:
     def __init__(self, text):
         self.text = text
         self.skip, self.count = text.get("skip", 0), text.get("count", 1 << 30)
+        self.dice = random.Random(text.get("seed", 1))
 
     def fits(self, packet):
         text = self.text
@@ -87,6 +89,8 @@ class Rule:
             return False
         if self.skip > 0:
             self.skip -= 1
+            return False
+        if self.dice.random() >= text.get("chance", 1):
             return False
         self.count -= 1
         return self.count >= 0

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Opening a connection: refused, unanswered, unreachable, half open, reset, slow."""
 from laboratory.bench import SERVER
+from laboratory.programs import PYTHON
 from scenarios import scenario
 
 URL = f"http://{SERVER}:8080/notify"
@@ -188,21 +189,51 @@ def synack_retries(bench):
     flow.is_("handshake-not-completed", fault=["network", "client-host"])
 
 
-@scenario("client-left-before-synack")
-def client_left_before_synack(bench):
-    """A connect timeout of 500 ms and a round trip of 800 ms: the SYN-ACK meets no socket."""
+def left_before_synack(bench, vantage):
     bench.forwarder(400)
     bench.server()
-    capture = bench.capture("client")
+    capture = bench.capture(vantage)
     tried = bench.curl(URL, "--connect-timeout", "0.5")
     bench.rest(1.5)
-    truth = bench.truth(capture, "client")
+    truth = bench.truth(capture, vantage)
     flow, = truth.expect_flows(1)
     bench.said(tried, "exit 28")
     answer = flow.shows("the SYN-ACK", flow.of("server", "syn-ack"))[0]
-    flow.shows("RST for it", flow.after(answer, "client", "rst"))
+    reset = flow.shows("RST for it", flow.after(answer, "client", "rst"))[0]
+    flow.shows("800 ms behind the SYN", reset.time - flow.packets[0].time > 0.7)
     flow.shows("no ACK of it", not flow.of("client", "ack"))
     flow.is_("handshake-client-reset", fault=["client-app", "network"])
+
+
+@scenario("client-left-before-synack")
+def client_left_before_synack(bench):
+    """A connect timeout of 500 ms and a round trip of 800 ms: the SYN-ACK meets no socket."""
+    left_before_synack(bench, "client")
+
+
+@scenario("client-left-before-synack-at-server")
+def client_left_before_synack_at_server(bench):
+    """The same, recorded at the server, whose SYN-ACK leaves at once."""
+    left_before_synack(bench, "server")
+
+
+@scenario("dropped-by-router")
+def dropped_by_router(bench):
+    """tcpdump -i any on a router whose firewall drops the SYNs: it receives them under its own
+    hardware address, and nothing says that the server ever got one."""
+    bench.network.iptables("router", "-A", "FORWARD", "-p", "tcp", "--dport", "8080", "-j", "DROP")
+    capture = bench.capture("router", "any")
+    bench.curl(URL, "--connect-timeout", 4)
+    bench.rest(3)
+    datagram = "import socket; socket.socket(type=socket.SOCK_DGRAM).sendto(b'.', ('192.0.2.1', 9))"
+    bench.network.inside("client", PYTHON, "-c", datagram)  # the capture goes on
+    truth = bench.truth(capture, "middle")
+    flow, = truth.expect_flows(1)
+    flow.shows("SYNs", len(flow.of("client", "syn")) > 2)
+    flow.shows("each once: received, not passed on", len(flow.of("client", "syn")) == len(
+        {round(p.time, 2) for p in flow.of("client", "syn")}))
+    no_handshake(flow)
+    flow.is_("connect-abandoned", fault=["network", "unknown"])
 
 
 @scenario("accept-queue-full")

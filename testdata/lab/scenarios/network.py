@@ -84,6 +84,28 @@ def nat_any(bench):
     truth.never("loss-recovery-delay", "connect-slow")
 
 
+@scenario("ok-lossy-network", software=("httpclient",))
+def lossy_network(bench):
+    """A network that loses 4 %, repeats 2 % and delays 4 % of all packets by 30 ms: 24 callbacks of
+    HttpClient, all answered. Whatever it cost, nobody is to blame for a failure."""
+    bench.forwarder(15, {"do": "drop", "chance": 0.04, "seed": 7},
+                    {"do": "repeat", "chance": 0.02, "seed": 8, "ms": 5},
+                    {"do": "delay", "chance": 0.04, "seed": 9, "ms": 30})
+    bench.server(idle=60)
+    capture = bench.capture("client")
+    bodies = []
+    for n in range(24):
+        bodies += [f"{BODY}&n={n}", "40"]
+    program = bench.java("HttpClientPost", URL, "-1", "0", "20000", *bodies[:-1], log="httpclient")
+    truth = bench.truth(capture, "client")
+    truth.shows("24 answers at the application", program.text().count("200 OK success") == 24)
+    for flow in truth.flows:
+        answers = {p.seq for p in flow.responses()}
+        flow.is_("ok", "slow-response", worst="warning")
+        for _ in answers:
+            flow.exchange("POST", "/notify", 200, "ok", "slow-response", retry="do-not")
+
+
 @scenario("ok-close-delimited")
 def close_delimited(bench):
     """An HTTP/1.0 server: no length, the end of the connection is the end of the body."""

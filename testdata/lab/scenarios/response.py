@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Requests and responses that are cut, broken, early, stalled, or of a bad status."""
+import json
 import signal
 
 from laboratory.bench import BODY, SERVER
@@ -25,6 +26,47 @@ def response_cut_by_fin(bench):
         flow.exchange("POST", "/notify", 200, "response-truncated-fin", retry="idempotent-only")
     truth.flow(2).shows("no last chunk", not any("0\r\n\r\n" in p.text for p in
                                                   truth.flow(2).of("server", "data")))
+
+
+@scenario("response-cut-out-of-order", software=("requests",))
+def response_cut_out_of_order(bench):
+    """The first segment of a response that the server breaks off is lost, and comes again behind the
+    server's FIN. requests has the FIN before it closes."""
+    bench.forwarder(30, {"from": SERVER, "kind": "data", "count": 1, "do": "drop"})
+    bench.server({"body": "x" * 3000, "length": 9000, "end": "close"})
+    capture = bench.capture("client")
+    bench.python("requests_post.py", URL, json.dumps({"bodies": [BODY], "timeout": 9}), log="requests")
+    truth = bench.truth(capture, "client")
+    flow, = truth.expect_flows(1)
+    fin = flow.shows("server FIN", flow.of("server", "fin"))[0]
+    head = flow.shows("the head of the response behind it",
+                      [p for p in flow.after(fin, "server", "data") if p.seq == 1])[0]
+    end = flow.shows("then the client's FIN", flow.after(head, "client", "fin"))[0]
+    flow.shows("which acknowledges the server's", end.ack == fin.end + 1)
+    flow.is_("response-truncated-fin", fault="server-app", never=["response-aborted-by-client"])
+    flow.exchange("POST", "/notify", 200, "response-truncated-fin", retry="idempotent-only")
+
+
+@scenario("response-path-dies")
+def response_path_dies(bench):
+    """The path dies in the middle of a download; curl gives up after 9 s, and nothing answers its
+    FINs."""
+    forwarder = bench.forwarder(10)
+    bench.server({"body": "x" * 100, "length": 1000, "end": "hang"})
+    capture = bench.capture("client")
+    program = bench.curl(URL, "-m", 9, wait=0)
+    bench.rest(2)
+    bench.change(forwarder, 10, {"do": "drop"})
+    program.wait(30)
+    bench.rest(6)
+    truth = bench.truth(capture, "client")
+    flow, = truth.expect_flows(1)
+    part = flow.shows("part of a response", flow.of("server", "data"))[0]
+    fins = flow.shows("FINs of the client", flow.of("client", "fin"))
+    flow.shows("again and again", len(fins) >= 3)
+    flow.shows("no answer", not flow.after(fins[0], "server") and flow.after(part, "client", "ack"))
+    flow.is_("response-stalled", fault=["network", "server-host", "server-app"])
+    flow.exchange("POST", "/notify", 200, "response-stalled", retry="idempotent-only")
 
 
 @scenario("response-cut-by-reset")
