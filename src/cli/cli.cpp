@@ -116,6 +116,7 @@ int parse_and_run(int argc, const char* const* argv, Console console) {
   add_facts(app, job);
   add_check(app, job);
   add_diff(app, job);
+  add_merge(app, job);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -124,7 +124,7 @@ TEST(Expectation, ErrorsNameTheirPlace) {
             "x.expect.json:2:3: the schema is \"httpdiag.expect/1\"");
   const std::string head = "{\"schema\": \"httpdiag.expect/1\",\n";
   EXPECT_EQ(complaint(head + "\"labels\": {\"1.x\": \"ok\"}}").substr(0, 19),
-            "x.expect.json:2:13:");
+            "x.expect.json:2:12:");
   EXPECT_EQ(complaint(head + "\"must_not\": [\"no-respnse\"]}"),
             "x.expect.json:2:14: unknown label \"no-respnse\"; did you mean \"no-response\"?");
   EXPECT_EQ(complaint(head + "\"lables\": {}}"),
@@ -230,6 +230,7 @@ TEST_F(CheckFolder, UpdateDoesNotGiveWayWhereALabelMustNotBe) {
 TEST_F(CheckFolder, OneUnreadableFileDoesNotStopTheOthers) {
   put("a.expect.json", "{");
   put("b.pcap", "no capture");
+  put("b.expect.json", R"({"schema": "httpdiag.expect/1"})");
   run_all(true);
   EXPECT_EQ(statuses(run_all()), "a.pcap unreadable\nb.pcap unreadable\nc.pcap holds\n");
 }
