@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -69,7 +70,7 @@ class ShardSet {
   std::unique_ptr<Impl> impl_;
 };
 
-/// From the JSON report of a shard. Throws Error.
-ShardState load_shard(const std::string& path);
+/// From the JSON report of a shard; none: it is JSON, and of no shard. Throws Error.
+std::optional<ShardState> load_shard(const std::string& path);
 
 }  // namespace httpdiag

@@ -20,6 +20,29 @@ std::string profile_line(std::string_view head, const Profile& profile) {
       profile.deliveries == 1 ? "1 delivery" : fmt::format("{} deliveries", profile.deliveries));
 }
 
+std::string change_line(const Change& change) {
+  std::string kind{name(change.kind)};
+  for (char& c : kind) c = static_cast<char>(c - 'a' + 'A');
+  std::string line = fmt::format("{:<5}  {}", kind, printable(change.row.label));
+  if (!change.row.server.empty()) line += " towards " + printable(change.row.server);
+  if (change.row.whole == Whole::none) return line + "\n";
+  line += fmt::format("\n       {} -> {} of the {}", share(change.before, change.before_of),
+                      share(change.after, change.after_of), unit(change.row.whole));
+  if (change.kind == Kind::same) return line + "\n";
+  if (!change.beyond_chance) line += "; may be chance";
+  return line + "\n";
+}
+
+void write_share(report::JsonOut& json, std::string_view key, std::uint64_t part,
+                 std::uint64_t whole) {
+  json.key(key).object().field("count", part).field("of", whole).key("rate");
+  whole == 0 ? json.value(nullptr)
+             : json.fraction(static_cast<double>(part) / static_cast<double>(whole));
+  json.end();
+}
+
+}  // namespace
+
 std::string share(std::uint64_t part, std::uint64_t whole) {
   if (whole == 0) return fmt::format("{} of 0", part);
   return fmt::format("{} of {} ({:.2f} %)", part, whole,
@@ -40,35 +63,12 @@ std::string_view unit(Whole whole) {
   return {};
 }
 
-std::string change_line(const Change& change) {
-  std::string kind{name(change.kind)};
-  for (char& c : kind) c = static_cast<char>(c - 'a' + 'A');
-  std::string line = fmt::format("{:<5}  {}", kind, printable(change.row.label));
-  if (!change.row.server.empty()) line += " towards " + printable(change.row.server);
-  if (change.row.whole == Whole::none) return line + "\n";
-  line += fmt::format("\n       {} -> {} of the {}", share(change.before, change.before_of),
-                      share(change.after, change.after_of), unit(change.row.whole));
-  if (change.kind == Kind::same) return line + "\n";
-  if (!change.beyond_chance) line += "; may be chance";
-  return line + "\n";
-}
-
-void write_profile(report::JsonOut& json, std::string_view key, const Profile& profile) {
-  json.line_break().key(key).object();
+void write_capture(report::JsonOut& json, const Profile& profile) {
+  json.object();
   json.field("name", profile.name).field("tool_version", profile.tool);
   json.field("flows", profile.flows).field("exchanges", profile.exchanges);
   json.field("deliveries", profile.deliveries).end();
 }
-
-void write_share(report::JsonOut& json, std::string_view key, std::uint64_t part,
-                 std::uint64_t whole) {
-  json.key(key).object().field("count", part).field("of", whole).key("rate");
-  whole == 0 ? json.value(nullptr)
-             : json.fraction(static_cast<double>(part) / static_cast<double>(whole));
-  json.end();
-}
-
-}  // namespace
 
 std::string text(const Profile& before, const Profile& after, const Changes& changes) {
   std::string out = profile_line("Before", before) + profile_line("After", after);
@@ -84,8 +84,8 @@ std::string json(const Profile& before, const Profile& after, const Changes& cha
   json.object().field("schema", "httpdiag.diff/1");
   json.key("tool").object().field("name", report::kToolName);
   json.field("version", report::kToolVersion).end();
-  write_profile(json, "before", before);
-  write_profile(json, "after", after);
+  write_capture(json.line_break().key("before"), before);
+  write_capture(json.line_break().key("after"), after);
   json.line_break().field("worse", changes.worse);
   json.key("notes").array();
   for (const std::string& note : changes.notes) json.value(note);

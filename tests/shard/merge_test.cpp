@@ -153,7 +153,30 @@ TEST_F(Merge, RefusesWhatIsMissingTwiceOrOfAnotherCapture) {
   EXPECT_NE(complaint(reports + Arguments{"--port", "80"}).find("--port"), std::string::npos);
   EXPECT_NE(complaint({capture}).find("no JSON"), std::string::npos);
   EXPECT_EQ(run({"analyze", capture, "--format", "json", "-o", other}).status, 0);
-  EXPECT_NE(complaint({other}).find("no JSON report of a shard"), std::string::npos);
+  EXPECT_NE(complaint({other, part(0)}).find("no JSON report of a shard"), std::string::npos);
+}
+
+// What is told of single connections cannot be put together again: the table says how often.
+TEST_F(Merge, OfDifferentCapturesIsATable) {
+  const std::string one = (folder_ / "one.json").string(), two = (folder_ / "two.ndjson").string();
+  EXPECT_EQ(run({"analyze", "pcaps/no-response.pcap", "--format", "json", "-o", one}).status, 0);
+  EXPECT_EQ(run({"analyze", "pcaps/delivery-rejected--after-six-attempts.pcap", "--format",
+                 "ndjson", "-o", two})
+                .status,
+            0);
+  const Outcome text = run({"merge", one, two});
+  EXPECT_EQ(text.status, 0) << text.err;
+  EXPECT_TRUE(text.out.starts_with("2 captures: 8 requests on 8 connections, 2 deliveries.\n"))
+      << text.out;
+  EXPECT_NE(text.out.find("client-timeout towards 203.0.113.9:8080\n"
+                          "         6 of 8 (75.00 %) of the requests, in 1 of 2 captures"),
+            std::string::npos)
+      << text.out;
+  const Outcome json = run({"merge", one, two, "--format", "json"});
+  EXPECT_NE(json.out.find("\"label\":\"no-response\",\"server\":\"203.0.113.9:8080\","
+                          "\"severity\":\"error\",\"count\":1,\"of_count\":8,\"captures\":1"),
+            std::string::npos)
+      << json.out;
 }
 
 // Not one byte of a state can be changed so that memory is read that is not there.
@@ -186,7 +209,7 @@ class Deaf final : public ExchangeSink, public FlowSink, public TlsSink, public 
 // Behind the checksum of the encoding: what is out of range is refused, the rest is believed.
 TEST_F(Merge, ReadsForgedStatesWithoutHarm) {
   parts({"pcaps/proxy-gave-up.pcap", "pcaps/tls-alert.pcap", "pcaps/dns-slow.pcap"}, 1);
-  const ShardState original = load_shard(part(0));
+  const ShardState original = load_shard(part(0)).value();
   const std::string events = shard::inflated(original.events.at(0));
   unsigned refused = 0;
   Deaf deaf;
