@@ -197,7 +197,7 @@ class Decoder {
     last_ = packet;
   }
   void code(std::string& text) {
-    const std::size_t size = limited(std::min(kMostText, left_.size()));
+    const std::size_t size = size_left();
     text = left_.substr(0, size);
     left_.remove_prefix(size);
   }
@@ -226,9 +226,8 @@ class Decoder {
   }
   template <typename T>
   void code(std::vector<T>& list) {
-    // Every element takes a byte at least.
-    list.resize(limited(std::min(kMostText, left_.size())));
-    for (T& each : list) code(each);
+    list.clear();
+    for (std::size_t left = size_left(); left > 0; --left) code(list.emplace_back());
   }
   template <typename T, std::size_t N>
   void code(std::array<T, N>& list) {
@@ -242,6 +241,12 @@ class Decoder {
   template <typename T>
   requires(std::is_class_v<T>) void code(T& record) { fields(*this, record); }
 
+  /// A number of bytes that must be there behind it.
+  std::size_t size_left() {
+    const std::uint64_t size = number();
+    if (size > left_.size() || size > kMostText) damaged();
+    return static_cast<std::size_t>(size);
+  }
   std::uint64_t limited(std::uint64_t most) {
     const std::uint64_t value = number();
     if (value > most) damaged();

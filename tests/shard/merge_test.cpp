@@ -213,7 +213,7 @@ TEST_F(Merge, ReadsForgedStatesWithoutHarm) {
   const std::string events = shard::inflated(original.events.at(0));
   unsigned refused = 0;
   Deaf deaf;
-  for (std::size_t i = 0; i < events.size(); ++i) {
+  for (std::size_t i = 0; i < events.size(); i += 3) {
     std::string forged = events;
     forged[i] = static_cast<char>(forged[i] ^ (1 << i % 8));
     std::vector<ShardState> states(1);
