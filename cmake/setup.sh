@@ -10,7 +10,7 @@ minimum_cmake=3.25
 
 # command:package
 tools="cmake:cmake ninja:ninja-build g++:g++ pkg-config:pkg-config clang-format:clang-format
-       python3:python3 git:git"
+       python3:python3 git:git xmllint:libxml2-utils parallel:parallel"
 libraries="libpcap-dev node-llhttp libcli11-dev libfmt-dev libspdlog-dev nlohmann-json3-dev
            libgtest-dev zlib1g-dev libbrotli-dev libxxhash-dev libssl-dev
            libzstd-dev liblz4-dev liblzma-dev

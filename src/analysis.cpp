@@ -17,8 +17,11 @@
 #include "delivery/collector.hpp"
 #include "dns/reader.hpp"
 #include "http/pairer.hpp"
+#include "httpdiag/shard.hpp"
 #include "legs/joiner.hpp"
 #include "rules/engine.hpp"
+#include "shard/player.hpp"
+#include "shard/recorder.hpp"
 #include "tcp/tracker.hpp"
 #include "tls/reader.hpp"
 
@@ -157,7 +160,9 @@ class WireOrderReader {
 /// needs nothing but their own bytes.
 class Pipeline {
  public:
-  Pipeline(const Settings& settings, FlowReportSink& flows, Ledger& ledger, const Query& query)
+  /// `state` is null but for the run of a shard.
+  Pipeline(const Settings& settings, FlowReportSink& flows, Ledger& ledger, const Query& query,
+           Shard shard = {}, ShardState* state = nullptr)
       : ledger_{ledger},
         query_{query},
         selects_{query.selects_ends() || query.from || query.to || !query.bpf.empty()},
@@ -166,14 +171,17 @@ class Pipeline {
         deliveries_{settings},
         legs_{settings, flows, deliveries_},
         rules_{settings, legs_, legs_},
-        tls_{settings.limits, rules_},
-        dns_{settings, rules_},
+        recorder_{recorder_of(shard, settings, rules_, state)},
+        tls_{settings.limits, judge<TlsSink>()},
+        dns_{settings, judge<DnsSink>()},
         opaque_{tls_, dns_},
-        search_{rules_, query},
+        search_{judge<ExchangeSink>(), query},
         http_{settings.limits, search_, settings.digest_bodies, &opaque_},
-        ended_{dns_, rules_},
-        tcp_{settings, ledger, http_, ended_} {
+        gate_{shard, http_},
+        ended_{dns_, judge<FlowSink>()},
+        tcp_{settings, ledger, streams(), ended_} {
     rules_.use(dns_.names());
+    if (recorder_) recorder_->use(dns_.names());
   }
 
   void use(const CaptureSummary& input) { rules_.use(input); }
@@ -191,7 +199,7 @@ class Pipeline {
     for (std::size_t i = 0; i < packets.size(); ++i) {
       if (i + kAhead < packets.size()) approach(i + kAhead);
       ++ledger_.packets;
-      rules_.on_packet(packets[i].ref);
+      tell_time(packets[i].ref);
       if (plain_[i]) {
         tcp_.on_segment(arrivals_[i]);
       } else {
@@ -206,6 +214,7 @@ class Pipeline {
     dns_.settle(last_);
     tcp_.finish();
     rules_.forget_open();
+    if (recorder_) recorder_->forget_open();
   }
 
   void on_name(const HostName& host) {
@@ -223,6 +232,7 @@ class Pipeline {
     dns_.settle(last_);
     tcp_.finish();  // ends every open stream, which flushes http, which feeds rules
     dns_.finish();
+    if (recorder_) recorder_->finish(input, ledger_);
     Report report = rules_.finish(input, ledger_);
     legs_.finish(report);
     deliveries_.finish(report);
@@ -230,6 +240,24 @@ class Pipeline {
   }
 
  private:
+  static std::optional<shard::Recorder> recorder_of(Shard shard, const Settings& settings,
+                                                    rules::Engine& rules, ShardState* state) {
+    if (state == nullptr) return std::nullopt;
+    return std::optional<shard::Recorder>{std::in_place, shard, settings,
+                                          shard::Sinks{rules, rules, rules, rules}, *state};
+  }
+  /// The rules, or who stands in front of them.
+  template <typename Sink>
+  Sink& judge() {
+    return recorder_ ? static_cast<Sink&>(*recorder_) : rules_;
+  }
+  StreamSink& streams() { return recorder_ ? static_cast<StreamSink&>(gate_) : http_; }
+
+  void tell_time(PacketRef packet) {
+    rules_.on_packet(packet);
+    if (recorder_) recorder_->on_packet(packet);
+  }
+
   void approach(std::size_t i) {
     if (plain_[i]) tcp_.approach(arrivals_[i]);
   }
@@ -271,7 +299,7 @@ class Pipeline {
       ++ledger_.filtered;
       return;
     }
-    rules_.on_packet(packet.ref);
+    tell_time(packet.ref);
     query_.selects_ends() ? take(decoder_.last(), packet.ref) : on_packet(packet);
   }
 
@@ -312,11 +340,13 @@ class Pipeline {
   delivery::Collector deliveries_;  // verdict -> delivery
   legs::Joiner legs_;               // verdicts -> chains
   rules::Engine rules_;             // exchange, flow -> findings
-  tls::Reader tls_;                 // what is no HTTP -> handshakes, bursts
-  dns::Reader dns_;                 // query, answer -> lookup
+  std::optional<shard::Recorder> recorder_;
+  tls::Reader tls_;  // what is no HTTP -> handshakes, bursts
+  dns::Reader dns_;  // query, answer -> lookup
   OpaqueSplitter opaque_;
   Search search_;
   http::Pairer http_;  // chunk -> message -> exchange
+  shard::StreamGate gate_;
   FlowSplitter ended_;
   tcp::Tracker tcp_;  // segment -> flow -> chunk
   std::array<tcp::Arrival, PacketSource::kMostPackets> arrivals_;
@@ -324,18 +354,14 @@ class Pipeline {
   Timestamp last_{};  // the capture clock
 };
 
-}  // namespace
-
-Report analyze(PacketSource& source, const Settings& settings, FlowReportSink& flows,
-               ProgressSink* progress, const Query& query) {
+/// Reads the source to its end.
+Report run(Pipeline& pipeline, const Ledger& ledger, PacketSource& source, const Limits& limits,
+           ProgressSink* progress) {
   constexpr std::uint64_t kProgressEvery = 1u << 16;
-  Ledger ledger;
-  Pipeline pipeline{settings, flows, ledger, query};
   std::uint64_t told = 0;
   std::uint64_t holes = 0;
   std::size_t names = 0;
-  source.sort_by({settings.limits.sort_window, settings.limits.sort_packets,
-                  WireOrderReader{settings.limits}});
+  source.sort_by({limits.sort_window, limits.sort_packets, WireOrderReader{limits}});
   const CaptureSummary& input = source.summary();
   pipeline.use(input);
   const auto learn_names = [&] {
@@ -355,6 +381,52 @@ Report analyze(PacketSource& source, const Settings& settings, FlowReportSink& f
   }
   learn_names();
   return pipeline.finish(input);
+}
+
+}  // namespace
+
+Report analyze(PacketSource& source, const Settings& settings, FlowReportSink& flows,
+               ProgressSink* progress, const Query& query) {
+  Ledger ledger;
+  Pipeline pipeline{settings, flows, ledger, query};
+  return run(pipeline, ledger, source, settings.limits, progress);
+}
+
+Report analyze_shard(PacketSource& source, const Settings& settings, Shard shard,
+                     FlowReportSink& flows, ProgressSink* progress, const Query& query,
+                     ShardState& state) {
+  Ledger ledger;
+  Pipeline pipeline{settings, flows, ledger, query, shard, &state};
+  return run(pipeline, ledger, source, settings.limits, progress);
+}
+
+class ShardSet::Impl {
+ public:
+  Impl(std::vector<ShardState> states, const Settings& settings)
+      : player{std::move(states), settings} {}
+  shard::Player player;
+};
+
+ShardSet::ShardSet(std::vector<ShardState> states, const Settings& settings)
+    : impl_{std::make_unique<Impl>(std::move(states), settings)} {}
+ShardSet::~ShardSet() = default;
+const CaptureSummary& ShardSet::summary() const { return impl_->player.summary(); }
+
+/// The end of the pipeline alone: what is in front of the rules has been done in the shards.
+Report ShardSet::analyze(const Settings& settings, FlowReportSink& flows, const Query& query) {
+  shard::Player& player = impl_->player;
+  delivery::Collector deliveries{settings};
+  legs::Joiner legs{settings, flows, deliveries};
+  rules::Engine rules{settings, legs, legs};
+  Search search{rules, query};
+  rules.use(static_cast<const NameTable&>(player));
+  rules.use(player.summary());
+  player.play({search, rules, rules, rules},
+              {[&](PacketRef packet) { rules.on_packet(packet); }, [&] { rules.forget_open(); }});
+  Report report = rules.finish(player.summary(), player.ledger());
+  legs.finish(report);
+  deliveries.finish(report);
+  return report;
 }
 
 }  // namespace httpdiag

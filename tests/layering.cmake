@@ -17,9 +17,13 @@ set(http    base/ "llhttp\\.h" "xxhash\\.h")
 set(rules   base/ fmt/)
 set(legs    base/ fmt/ arpa/)
 set(delivery base/ fmt/)
+set(shard   base/ fmt/ nlohmann/ "zlib\\.h")
 set(report  base/ fmt/ nlohmann/)
 set(config  base/ fmt/ nlohmann/)
-set(cli     base/ report/ CLI/ fmt/ spdlog/)
+# Tools on top of the analysis: they read and write JSON, and ask for analyses as the program does.
+set(check   base/ config/ report/ fmt/ nlohmann/)
+set(compare base/ report/ fmt/ nlohmann/)
+set(cli     base/ report/ check/ compare/ CLI/ fmt/ spdlog/)
 
 # Libraries that one file alone may know.
 set(only_pcap   "capture/link_types.cpp" "capture/bpf.cpp")
@@ -28,7 +32,7 @@ set(only_openssl "base/sha256.cpp" "tls/certificate.cpp")
 
 set(posix "sys/|fcntl\\.h|unistd\\.h|signal\\.h|errno\\.h|stdio\\.h")
 set(checked 0)
-foreach(folder IN ITEMS base capture decode tcp http tls dns rules legs delivery report config cli)
+foreach(folder IN ITEMS base capture decode tcp http tls dns rules legs delivery shard report config check compare cli)
   list(JOIN ${folder} "|" others)
   file(GLOB_RECURSE files RELATIVE "${SRC}" "${SRC}/${folder}/*.[ch]pp")
   foreach(file IN LISTS files)

@@ -21,6 +21,8 @@ constexpr const char* kExamples =
     "  httpdiag rules\n"
     "  httpdiag explain no-response\n"
     "  httpdiag explain \"NoHttpResponseException\"\n"
+    "  httpdiag check captures/\n"
+    "  httpdiag diff before.pcap after.pcap\n"
     "Each subcommand has a --help of its own.\n\n"
     "Exit status: 0 done, 1 a finding at or above --fail-on, 2 the input cannot be\n"
     "read, the output cannot be written, or the command line is wrong.";
@@ -112,6 +114,9 @@ int parse_and_run(int argc, const char* const* argv, Console console) {
   add_rules(app, job);
   add_explain(app, job);
   add_facts(app, job);
+  add_check(app, job);
+  add_diff(app, job);
+  add_merge(app, job);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

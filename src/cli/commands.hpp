@@ -29,6 +29,9 @@ void add_analyze(CLI::App& app, Job& job);
 void add_rules(CLI::App& app, Job& job);
 void add_explain(CLI::App& app, Job& job);
 void add_facts(CLI::App& app, Job& job);
+void add_check(CLI::App& app, Job& job);
+void add_diff(CLI::App& app, Job& job);
+void add_merge(CLI::App& app, Job& job);
 
 /// The whole program: parses the command line, does the job, returns the exit status.
 int run(int argc, const char* const* argv, Console console);

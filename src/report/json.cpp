@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Formats json and ndjson. In json flows stand in order of id but end in any
 // order, so each is rendered at once and spooled.
+#include "base/base64.hpp"
 #include "report/flow_json.hpp"
 #include "report/render.hpp"
 #include "report/spool.hpp"
@@ -28,6 +29,7 @@ class JsonFormat : public Writer {
     write_head_fields(json, report, options_);
     write_flows(json);
     write_tail_fields(json, report, options_, cap_);
+    if (options_.shard != nullptr) write_shard(json, *options_.shard);
     json.end();
     put(json);
     out_.write("\n");
@@ -46,6 +48,26 @@ class JsonFormat : public Writer {
   Output& out() { return out_; }
 
  private:
+  void write_shard(JsonOut& json, const ShardState& state) {
+    json.line_break().key("shard").object();
+    json.field("index", state.shard.index).field("count", state.shard.count);
+    json.field("confidential", true).field("fingerprint", state.fingerprint);
+    json.key("filters").array();
+    for (const std::string& filter : state.filters) json.value(filter);
+    json.end().key("input").array();
+    write_blocks(json, state.input);
+    json.end().key("events").array();
+    write_blocks(json, state.events);
+    json.end().end();
+  }
+
+  void write_blocks(JsonOut& json, const StateBlocks& blocks) {
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+      json.line_break().value(base::base64(blocks.at(i)));
+      put(json);
+    }
+  }
+
   Options options_;
   Output& out_;
   HealthyCap cap_;

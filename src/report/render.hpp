@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "httpdiag/report.hpp"
+#include "httpdiag/shard.hpp"
 #include "report/selection.hpp"
 
 namespace httpdiag::report {
@@ -30,6 +31,7 @@ struct Options {
   bool show_payload = false;              // lift the redaction of request targets
   bool colour = false;                    // text: use SGR sequences
   bool all_flows = false;  // text: one line for each flow, not only for those with a problem
+  const ShardState* shard = nullptr;  // json: what a merge needs of this report
   std::uint32_t max_healthy_flows = Limits{}.max_healthy_flows;
 };
 

@@ -42,6 +42,8 @@ std::optional<Finding> flow_loss_recovery_delay(const FlowFacts& facts, const Th
     const bool stalled = longest_stall(facts, side) >= limits.loss_stall;
     const bool rtos = trouble.most_head_retransmits >= limits.loss_min_rtos;
     if (!many && !stalled && !rtos) continue;
+    // Payload behind the sender's own FIN alone: no packet that would show a delay.
+    if (!trouble.stall_begin && !trouble.head_first_retransmit && !record.last_payload) continue;
     if (!worst || longest_stall(facts, side) > longest_stall(facts, *worst)) worst = side;
   }
   if (!worst) return std::nullopt;

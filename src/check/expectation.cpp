@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "check/expectation.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+namespace httpdiag::check {
+
+std::string to_string(ItemName item) {
+  return item.exchange == 0 ? fmt::format("{}", item.flow)
+                            : fmt::format("{}.{}", item.flow, item.exchange);
+}
+
+std::optional<ItemName> read_item(std::string_view text) {
+  const auto number = [](std::string_view digits) -> std::uint32_t {
+    std::uint32_t value = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    return error == std::errc{} && end == digits.data() + digits.size() ? value : 0;
+  };
+  const auto dot = text.find('.');
+  const ItemName item{number(text.substr(0, dot)),
+                      dot == text.npos ? 0 : number(text.substr(dot + 1))};
+  if (item.flow == 0 || (dot != text.npos && item.exchange == 0)) return std::nullopt;
+  return item;
+}
+
+std::string to_string(const Range& range) {
+  return range.low == range.high ? fmt::format("{}", range.low)
+                                 : fmt::format("{} to {}", range.low, range.high);
+}
+
+}  // namespace httpdiag::check

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "check/print.hpp"
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "report/json_out.hpp"
+#include "report/page.hpp"
+#include "report/version.hpp"
+
+namespace httpdiag::check {
+namespace {
+
+using report::printable;
+
+std::string words(const Difference& difference) {
+  if (difference.expected.empty()) return "is new: " + difference.found;
+  if (difference.found.empty()) return "is gone: " + difference.expected;
+  return fmt::format("expected {}, found {}", difference.expected, difference.found);
+}
+
+/// "1.2: expected no-response, found slow-response (the finding's sentence)"
+std::string line(const Difference& difference) {
+  return printable(fmt::format("{}: {}{}", difference.where, words(difference),
+                               difference.detail.empty() ? "" : " (" + difference.detail + ")"));
+}
+
+bool is_failure(Status status) {
+  return status == Status::differs || status == Status::no_capture || status == Status::unreadable;
+}
+
+std::string_view status_words(Status status) {
+  switch (status) {
+    case Status::holds:
+      return "holds";
+    case Status::differs:
+      return "DIFFERS";
+    case Status::created:
+      return "created";
+    case Status::updated:
+      return "updated";
+    case Status::no_expectation:
+      return "NO EXPECTATION";
+    case Status::no_capture:
+      return "NO CAPTURE";
+    case Status::unreadable:
+      return "UNREADABLE";
+  }
+  return {};
+}
+
+/// What to say of a failure in one sentence.
+std::string reason(const Result& result) {
+  switch (result.status) {
+    case Status::no_capture:
+      return "the capture of this expectation is missing";
+    case Status::no_expectation:
+      return "no expectation beside it; --update writes one";
+    case Status::unreadable:
+      return printable(result.error);
+    default:
+      return base::count(result.differences.size(), "difference");
+  }
+}
+
+std::string summary(const Totals& totals) {
+  std::string text =
+      fmt::format("{} checked: {} hold, {} differ", base::count(totals.checked, "capture"),
+                  totals.hold, totals.differ);
+  const auto add = [&](std::uint64_t count, std::string_view what) {
+    if (count != 0) text += fmt::format(", {} {}", count, what);
+  };
+  add(totals.written, "written");
+  add(totals.without_expectation, "without expectation");
+  add(totals.without_capture, "without capture");
+  add(totals.unreadable, "unreadable");
+  return text + ".\n";
+}
+
+std::string text(const std::vector<Result>& results, const PrintOptions& options) {
+  std::string out;
+  for (const Result& result : results) {
+    if (options.quiet && !is_failure(result.status)) continue;
+    out +=
+        fmt::format("{:<14}  {}\n", status_words(result.status), printable(result.subject.name()));
+    if (result.status == Status::unreadable) out += "    " + reason(result) + "\n";
+    for (const Difference& difference : result.differences) out += "    " + line(difference) + "\n";
+  }
+  return out + summary(totals_of(results));
+}
+
+/// Of text that printable() has made harmless: XML 1.0 §2.4.
+std::string xml(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    switch (c) {
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      default:
+        out += c;
+    }
+  }
+  return out;
+}
+
+std::string junit(const std::vector<Result>& results) {
+  const Totals totals = totals_of(results);
+  const std::string counts = fmt::format(
+      "tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\"", results.size(),
+      totals.differ + totals.without_capture, totals.unreadable, totals.without_expectation);
+  std::string out = fmt::format(
+      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites {0}>\n"
+      "<testsuite name=\"httpdiag check\" {0}>\n",
+      counts);
+  for (const Result& result : results) {
+    out += fmt::format("<testcase classname=\"httpdiag.check\" name=\"{}\"",
+                       xml(printable(result.subject.name())));
+    const std::string why = xml(reason(result));
+    if (result.status == Status::no_expectation) {
+      out += fmt::format("><skipped message=\"{}\"/></testcase>\n", why);
+    } else if (result.status == Status::unreadable) {
+      out += fmt::format("><error message=\"{}\"/></testcase>\n", why);
+    } else if (is_failure(result.status)) {
+      out += fmt::format("><failure message=\"{}\">", why);
+      for (const Difference& difference : result.differences) out += "\n" + xml(line(difference));
+      out += "</failure></testcase>\n";
+    } else {
+      out += "/>\n";
+    }
+  }
+  return out + "</testsuite>\n</testsuites>\n";
+}
+
+void write_differences(report::JsonOut& json, const std::vector<Difference>& differences) {
+  json.key("differences").array();
+  for (const Difference& each : differences) {
+    json.object().field("where", each.where);
+    json.key("expected");
+    each.expected.empty() ? json.value(nullptr) : json.value(each.expected);
+    json.key("found");
+    each.found.empty() ? json.value(nullptr) : json.value(each.found);
+    json.field("detail", each.detail).end();
+  }
+  json.end();
+}
+
+std::string json(const std::vector<Result>& results) {
+  const Totals totals = totals_of(results);
+  report::JsonOut json;
+  json.object().field("schema", "httpdiag.check/1");
+  json.key("tool").object().field("name", report::kToolName);
+  json.field("version", report::kToolVersion).end().line_break();
+  json.key("totals").object().field("checked", totals.checked);
+  json.field("hold", totals.hold).field("differ", totals.differ).field("written", totals.written);
+  json.field("without_expectation", totals.without_expectation);
+  json.field("without_capture", totals.without_capture);
+  json.field("unreadable", totals.unreadable).end();
+  json.line_break().key("results").array();
+  for (const Result& result : results) {
+    json.line_break().object();
+    json.key("capture");
+    result.subject.capture.empty() ? json.value(nullptr) : json.value(result.subject.capture);
+    json.field("expectation", result.subject.expectation);
+    json.field("status", name(result.status));
+    if (!result.error.empty()) json.field("error", result.error);
+    write_differences(json, result.differences);
+    json.end();
+  }
+  json.end().end();
+  return std::string{json.text()} + "\n";
+}
+
+/// As workflow commands want it: data, or a property of the command.
+std::string escape_command(std::string_view text, bool property) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '%' || c == '\r' || c == '\n' || (property && (c == ':' || c == ','))) {
+      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+std::string github(const std::vector<Result>& results) {
+  std::string out;
+  const auto say = [&](std::string_view level, const Result& result, std::string_view message) {
+    out += fmt::format("::{} file={},title=httpdiag check::{}\n", level,
+                       escape_command(printable(result.subject.name()), true),
+                       escape_command(message, false));
+  };
+  for (const Result& result : results) {
+    if (result.status == Status::no_expectation) say("warning", result, reason(result));
+    if (result.status == Status::no_capture || result.status == Status::unreadable)
+      say("error", result, reason(result));
+    if (result.status != Status::differs) continue;
+    for (const Difference& difference : result.differences) say("error", result, line(difference));
+  }
+  return out + summary(totals_of(results));
+}
+
+}  // namespace
+
+std::string print(const std::vector<Result>& results, Format format, const PrintOptions& options) {
+  switch (format) {
+    case Format::junit:
+      return junit(results);
+    case Format::json:
+      return json(results);
+    case Format::github:
+      return github(results);
+    case Format::text:
+      break;
+  }
+  return text(results, options);
+}
+
+}  // namespace httpdiag::check

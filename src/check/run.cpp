@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "check/run.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <fstream>
+#include <thread>
+
+#include "httpdiag/error.hpp"
+
+namespace httpdiag::check {
+namespace {
+
+void write_file(const std::string& path, const std::string& text) {
+  std::ofstream file{path, std::ios::binary | std::ios::trunc};
+  file << text << std::flush;
+  if (!file) throw Error{path + ": cannot be written"};
+}
+
+std::set<ItemName> timed_in(const std::optional<Expectation>& expected) {
+  std::set<ItemName> items;
+  if (!expected) return items;
+  for (const auto& [item, times] : expected->timing) items.insert(item);
+  return items;
+}
+
+/// `before` is what the expectation was; none: there was no file.
+void update(Result& result, const std::optional<Expectation>& before, const Outcome& outcome) {
+  const Expectation now = updated(before, outcome);
+  if (!before) result.differences = compare(Expectation{}, outcome);
+  write_file(result.subject.expectation, write(now));
+  const std::vector<Difference> left = compare(now, outcome);
+  if (!left.empty()) {  // what people alone may change: must_not, timing
+    result.status = Status::differs;
+    result.differences = left;
+  } else {
+    result.status = before ? Status::updated : Status::created;
+  }
+}
+
+void check_one(Result& result, const RunOptions& options) {
+  const Case& subject = result.subject;
+  if (subject.capture.empty()) {
+    result.status = Status::no_capture;
+    return;
+  }
+  if (!subject.expected && !options.update) {
+    result.status = Status::no_expectation;
+    return;
+  }
+  std::optional<Expectation> expected;
+  if (subject.expected) expected = load_expectation(subject.expectation);
+  const Outcome outcome = outcome_of(subject.capture, options.settings, timed_in(expected));
+  if (expected) result.differences = compare(*expected, outcome);
+  const bool holds = expected && result.differences.empty();
+  result.status = holds ? Status::holds : Status::differs;
+  if (options.update && !holds) update(result, expected, outcome);
+}
+
+}  // namespace
+
+std::string_view name(Status status) {
+  switch (status) {
+    case Status::holds:
+      return "holds";
+    case Status::differs:
+      return "differs";
+    case Status::created:
+      return "created";
+    case Status::updated:
+      return "updated";
+    case Status::no_expectation:
+      return "no-expectation";
+    case Status::no_capture:
+      return "no-capture";
+    case Status::unreadable:
+      return "unreadable";
+  }
+  return {};
+}
+
+std::vector<Result> run(const std::vector<Case>& cases, const RunOptions& options) {
+  std::vector<Result> results;
+  for (const Case& subject : cases) results.push_back({.subject = subject});
+  std::atomic<std::size_t> next{0};
+  const auto work = [&] {
+    for (std::size_t i; (i = next++) < results.size();) {
+      try {
+        check_one(results[i], options);
+      } catch (const std::exception& error) {
+        results[i].status = Status::unreadable;
+        results[i].error = error.what();
+      }
+    }
+  };
+  {
+    std::vector<std::jthread> workers;  // joined at the end of this block
+    const std::size_t most = std::min<std::size_t>(options.jobs, results.size());
+    for (std::size_t i = 1; i < most; ++i) workers.emplace_back(work);
+    work();
+  }
+  return results;
+}
+
+Totals totals_of(const std::vector<Result>& results) {
+  Totals totals;
+  for (const Result& result : results) {
+    const bool written = result.status == Status::created || result.status == Status::updated;
+    totals.hold += result.status == Status::holds;
+    totals.differ += result.status == Status::differs;
+    totals.written += written;
+    totals.without_expectation += result.status == Status::no_expectation;
+    totals.without_capture += result.status == Status::no_capture;
+    totals.unreadable += result.status == Status::unreadable;
+  }
+  totals.checked = totals.hold + totals.differ + totals.written;
+  return totals;
+}
+
+}  // namespace httpdiag::check

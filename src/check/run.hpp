@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Checks captures against their expectations, several at once.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "check/cases.hpp"
+#include "check/compare.hpp"
+#include "httpdiag/settings.hpp"
+
+namespace httpdiag::check {
+
+enum class Status : std::uint8_t {
+  holds,
+  differs,
+  created,  // --update wrote the expectation
+  updated,  // --update wrote it anew
+  no_expectation,
+  no_capture,
+  unreadable,
+};
+std::string_view name(Status status);  // "no-expectation"
+
+struct Result {
+  Case subject;
+  Status status = Status::holds;
+  std::vector<Difference> differences{};  // also those that an update has settled
+  std::string error{};                    // where unreadable
+};
+
+struct RunOptions {
+  Settings settings;
+  bool update = false;
+  unsigned jobs = 1;
+};
+
+/// In the order of `cases`, whatever the number of jobs.
+std::vector<Result> run(const std::vector<Case>& cases, const RunOptions& options);
+
+struct Totals {
+  std::uint64_t checked = 0, hold = 0, differ = 0, written = 0;
+  std::uint64_t without_expectation = 0, without_capture = 0, unreadable = 0;
+};
+Totals totals_of(const std::vector<Result>& results);
+
+}  // namespace httpdiag::check

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// httpdiag merge: the reports of the shards of a capture become the report of the capture; those of
+// different captures become a table.
+#include <fmt/format.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/commands.hpp"
+#include "cli/output.hpp"
+#include "cli/report_run.hpp"
+#include "compare/overview.hpp"
+#include "httpdiag/error.hpp"
+#include "httpdiag/shard.hpp"
+
+namespace httpdiag::cli {
+namespace {
+
+constexpr const char* kExamples =
+    "Examples:\n"
+    "  httpdiag analyze big.pcap --shard 0/4 --format json -o part0.json    # and 1/4 to 3/4\n"
+    "  httpdiag merge part*.json\n"
+    "  httpdiag merge part*.json --format json -o report.json\n"
+    "  httpdiag merge monday.json tuesday.json                 # different captures\n\n"
+    "Of shards, the bytes are those of httpdiag analyze without --shard, in every\n"
+    "format; give merge the same --config, --vantage, --profile and --ack-token. Of\n"
+    "different captures it makes a table: which causes, how often, in which of them.";
+
+struct Options : ReportOptions {
+  std::vector<std::string> reports;
+};
+
+/// What the shards left out cannot be asked for again.
+void refuse_packet_filters(const FilterOptions& filters) {
+  const bool any = !filters.hosts.empty() || !filters.networks.empty() || !filters.ports.empty() ||
+                   !filters.time.empty() || !filters.bpf.empty();
+  if (any) {
+    throw Error{
+        "merge: --host, --net, --port, --time and --bpf choose packets: give them to analyze "
+        "--shard"};
+  }
+}
+
+/// Reports of different captures: no report of theirs can be told from them.
+Exit show_overview(const Options& options, Console console) {
+  std::vector<compare::Profile> profiles;
+  for (const std::string& path : options.reports)
+    profiles.push_back(compare::load_profile(path, {}));
+  const auto output = options.output.empty()
+                          ? stream_output(console.out)
+                          : file_output(options.output, options.reports, console.out);
+  const compare::Overview overview = compare::overview_of(std::move(profiles));
+  output->write(options.format == "text" ? compare::text(overview) : compare::json(overview));
+  output->commit();
+  return Exit::clean;
+}
+
+Exit merge(const Options& options, Console console) {
+  refuse_packet_filters(options.filters);
+  ReportPlan plan = plan_of(options, console);
+  std::vector<ShardState> states;
+  std::string of_none;
+  for (const std::string& path : options.reports) {
+    if (auto state = load_shard(path)) {
+      states.push_back(std::move(*state));
+    } else {
+      of_none = path;
+    }
+  }
+  if (states.empty()) return show_overview(options, console);
+  if (!of_none.empty())
+    throw Error{
+        fmt::format("{}: is no JSON report of a shard, {} is one", of_none, states.front().name)};
+  std::vector<std::string>& filters = plan.wanted.selection.filters;
+  filters.insert(filters.begin(), states.front().filters.begin(), states.front().filters.end());
+  ShardSet shards{std::move(states), plan.settings};
+  const Query query = query_of(options.filters);
+  const auto analysis = [&](const ReportPlan& how, FlowReportSink& flows, ProgressSink*) {
+    return shards.analyze(how.settings, flows, query);
+  };
+  return write_report(options, plan, shards.summary(), analysis, console);
+}
+
+}  // namespace
+
+void add_merge(CLI::App& app, Job& job) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand(
+      "merge",
+      "Make one report of those of all shards of a capture, or a table of several captures");
+  command
+      ->add_option(
+          "REPORT", options->reports,
+          "JSON reports of analyze --shard I/N, one for each I, in any order; or JSON or NDJSON "
+          "reports of different captures")
+      ->required();
+  add_report_options(*command, *options);
+  command->footer(kExamples);
+  command->callback(
+      [options, &job] { job = [options](Console console) { return merge(*options, console); }; });
+}
+
+}  // namespace httpdiag::cli

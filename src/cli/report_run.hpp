@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// What analyze and merge share: the options that say how a report is made and shown, and the run
+// from an analysis to the written report.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/commands.hpp"
+#include "cli/filter_options.hpp"
+#include "httpdiag/analysis.hpp"
+#include "report/render.hpp"
+
+namespace httpdiag::cli {
+
+struct ReportOptions {
+  std::string format = "text";
+  std::string output;
+  std::string config;
+  std::string why;
+  std::string vantage;
+  std::string fail_on;
+  std::vector<std::string> labels;
+  FilterOptions filters;
+  std::optional<std::uint32_t> flow;
+  std::string flows = "problems";
+  std::string colour = "auto";
+  std::string ack_profile;
+  std::string ack_token;
+  bool show_payload = false;
+  bool verbose = false;
+  bool quiet = false;
+};
+void add_report_options(CLI::App& command, ReportOptions& options);
+
+/// What the options come to.
+struct ReportPlan {
+  report::Format format = report::Format::text;
+  report::Options wanted;
+  Settings settings;
+};
+/// Throws Error.
+ReportPlan plan_of(const ReportOptions& options, const Console& console);
+
+using Analysis = std::function<Report(const ReportPlan&, FlowReportSink&, ProgressSink*)>;
+/// Analyses and writes the report. `input` is what the analysis reads.
+Exit write_report(const ReportOptions& options, ReportPlan& plan, const CaptureSummary& input,
+                  const Analysis& analysis, Console console);
+
+}  // namespace httpdiag::cli

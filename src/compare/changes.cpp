@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "compare/changes.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "base/text.hpp"
+
+namespace httpdiag::compare {
+namespace {
+
+double log_choose(double n, double k) {
+  return std::lgamma(n + 1) - std::lgamma(k + 1) - std::lgamma(n - k + 1);
+}
+
+std::map<Row, Entry> rows_of(const Profile& profile, bool by_server) {
+  std::map<Row, Entry> rows;
+  for (const auto& [row, entry] : profile.rows) {
+    Entry& sum = rows[{row.whole, row.label, by_server ? row.server : std::string{}}];
+    sum.count += entry.count;
+    sum.severity = std::max(sum.severity, entry.severity);
+  }
+  return rows;
+}
+
+/// What describes the capture, not the traffic, may come and go.
+bool about_capture(const std::string& label) {
+  const RuleInfo* rule = find_rule(label);
+  return rule != nullptr && rule->phase == Phase::capture;
+}
+
+Kind kind_of(const Change& change) {
+  if (change.before == 0) return Kind::fresh;
+  if (change.after == 0) return Kind::gone;
+  if (!change.beyond_chance) return Kind::same;
+  // a/b < c/d without the rounding of a division.
+  const auto product = [](std::uint64_t a, std::uint64_t b) {
+    return static_cast<long double>(a) * static_cast<long double>(b);
+  };
+  return product(change.before, change.after_of) < product(change.after, change.before_of)
+             ? Kind::more
+             : Kind::fewer;
+}
+
+Change change_of(const Row& row, const Entry& before, const Entry& after, const Profile& a,
+                 const Profile& b) {
+  Change change{.row = row,
+                .severity = std::max(before.severity, after.severity),
+                .before = before.count,
+                .before_of = a.size_of(row.whole),
+                .after = after.count,
+                .after_of = b.size_of(row.whole)};
+  if (row.whole == Whole::none) {
+    change.before = std::min<std::uint64_t>(change.before, 1);
+    change.after = std::min<std::uint64_t>(change.after, 1);
+    change.beyond_chance = change.before != change.after;
+  } else {
+    change.beyond_chance =
+        differs_beyond_chance(change.before, change.before_of, change.after, change.after_of);
+  }
+  change.kind = kind_of(change);
+  change.worse = (change.kind == Kind::fresh || change.kind == Kind::more) &&
+                 change.severity >= Severity::warning && !about_capture(row.label);
+  return change;
+}
+
+std::set<std::string> servers_of(const Profile& profile) {
+  std::set<std::string> servers;
+  for (const auto& [row, entry] : profile.rows) {
+    if (!row.server.empty()) servers.insert(row.server);
+  }
+  return servers;
+}
+
+std::vector<std::string> notes_on(const Profile& a, const Profile& b, bool by_server) {
+  std::vector<std::string> notes;
+  if (a.settings != b.settings)
+    notes.push_back("The two were analysed with different settings; labels may differ for that.");
+  if (a.tool != b.tool)
+    notes.push_back(fmt::format("The two are of different versions: {} and {}.", a.tool, b.tool));
+  for (const Profile* each : {&a, &b}) {
+    if (each->damaged)
+      notes.push_back(fmt::format("{} breaks off: what followed is not counted.", each->name));
+    if (each->omitted_causes != 0)
+      notes.push_back(fmt::format("{} lacks {} beyond limits.max_causes.", each->name,
+                                  base::count(each->omitted_causes, "cause")));
+    if (each->exchanges + each->flows == 0)
+      notes.push_back(fmt::format("{} holds no connection.", each->name));
+  }
+  const std::set<std::string> before = servers_of(a), after = servers_of(b);
+  const bool common =
+      std::ranges::any_of(before, [&](const std::string& each) { return after.contains(each); });
+  if (by_server && !before.empty() && !after.empty() && !common)
+    notes.push_back("The failing servers are others; --by label compares without them.");
+  return notes;
+}
+
+}  // namespace
+
+std::string_view name(Kind kind) {
+  switch (kind) {
+    case Kind::fresh:
+      return "new";
+    case Kind::more:
+      return "more";
+    case Kind::fewer:
+      return "fewer";
+    case Kind::gone:
+      return "gone";
+    case Kind::same:
+      return "same";
+  }
+  return {};
+}
+
+bool differs_beyond_chance(std::uint64_t a, std::uint64_t all_a, std::uint64_t b,
+                           std::uint64_t all_b) {
+  if (all_a == 0 || all_b == 0 || a > all_a || b > all_b) return false;
+  const double n_a = static_cast<double>(all_a), n_b = static_cast<double>(all_b);
+  const double hits = static_cast<double>(a) + static_cast<double>(b);
+  const double expected = hits * n_b / (n_a + n_b);
+  const double observed = static_cast<double>(b);
+  if (observed == expected) return false;
+  // Given how many there are in all, how many of them fall to b is hypergeometric. The tail that
+  // begins with what was observed:
+  const bool upper = observed > expected;
+  const double last = upper ? std::min(hits, n_b) : std::max(0.0, hits - n_a);
+  const double all = log_choose(n_a + n_b, hits);
+  double tail = 0;
+  for (double x = observed; upper ? x <= last : x >= last; x += upper ? 1 : -1) {
+    const double term = std::exp(log_choose(n_b, x) + log_choose(n_a, hits - x) - all);
+    tail += term;
+    if (term < tail * 1e-12) break;  // they only get smaller
+  }
+  return tail < 0.025;
+}
+
+Changes changes_between(const Profile& before, const Profile& after, bool by_server) {
+  const auto old_rows = rows_of(before, by_server), new_rows = rows_of(after, by_server);
+  Changes changes;
+  const auto find = [](const std::map<Row, Entry>& rows, const Row& row) {
+    const auto found = rows.find(row);
+    return found == rows.end() ? Entry{} : found->second;
+  };
+  std::set<Row> all;
+  for (const auto& [row, entry] : old_rows) all.insert(row);
+  for (const auto& [row, entry] : new_rows) all.insert(row);
+  for (const Row& row : all) {
+    const Change change = change_of(row, find(old_rows, row), find(new_rows, row), before, after);
+    // Deliveries with which all is well are what the others are counted against.
+    if (row.whole == Whole::deliveries && change.severity == Severity::ok) continue;
+    changes.worse = changes.worse || change.worse;
+    changes.list.push_back(change);
+  }
+  std::ranges::stable_sort(changes.list, {}, [](const Change& each) {
+    return std::tuple{each.kind, -static_cast<int>(each.severity)};
+  });
+  changes.notes = notes_on(before, after, by_server);
+  return changes;
+}
+
+}  // namespace httpdiag::compare

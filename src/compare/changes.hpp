@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// What changed between two captures, and whether chance alone would explain it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "compare/profile.hpp"
+
+namespace httpdiag::compare {
+
+enum class Kind : std::uint8_t { fresh, more, fewer, gone, same };
+std::string_view name(Kind kind);  // "new", "more", ...
+
+struct Change {
+  Kind kind{};
+  Row row;
+  Severity severity{};
+  std::uint64_t before = 0, before_of = 0, after = 0, after_of = 0;
+  bool beyond_chance = false;  // not new, gone, more or fewer by chance, at the level of 5 %
+  bool worse = false;
+};
+
+struct Changes {
+  std::vector<Change> list;        // worst first
+  std::vector<std::string> notes;  // what makes the two hard to compare
+  bool worse = false;
+};
+
+/// Fisher's exact test, two-sided at 5 %, of `a` out of `all_a` against `b` out of `all_b`.
+bool differs_beyond_chance(std::uint64_t a, std::uint64_t all_a, std::uint64_t b,
+                           std::uint64_t all_b);
+
+/// `by_server` false: causes are put together whichever server they are towards.
+Changes changes_between(const Profile& before, const Profile& after, bool by_server);
+
+}  // namespace httpdiag::compare

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// State in pieces that can be read one by one: deflated.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace httpdiag::shard {
+
+/// An event is written whole into one block, which is begun anew beyond this size.
+inline constexpr std::size_t kBlockBytes = 256u << 10;
+inline constexpr std::size_t kMostBlockBytes = 64u << 20;
+
+/// RFC 1950.
+std::string deflated(std::string_view bytes);
+/// Throws Error where it is damaged or larger than kMostBlockBytes.
+std::string inflated(std::string_view bytes);
+
+}  // namespace httpdiag::shard

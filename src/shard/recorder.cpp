@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shard/recorder.hpp"
+
+#include <fmt/format.h>
+
+#include <cstring>
+
+#include "base/hash.hpp"
+#include "shard/blocks.hpp"
+#include "shard/fields.hpp"
+#include "shard/fingerprint.hpp"
+
+namespace httpdiag::shard {
+namespace {
+
+std::uint64_t hash_of(const Endpoint& end) {
+  std::array<std::uint64_t, 3> words{0, 0, end.port};
+  std::memcpy(words.data(), end.ip.bytes.data(), end.ip.bytes.size());
+  return base::hash64(std::as_bytes(std::span{words}));
+}
+
+}  // namespace
+
+bool belongs_to(const Shard& shard, const FlowRecord& flow) {
+  if (shard.count == 1) return true;
+  // The sum is the same from either side; the multiplication mixes it once more.
+  const std::uint64_t sum = hash_of(flow.client) + hash_of(flow.server) + flow.network;
+  return (sum * 0x9e3779b97f4a7c15 >> 32) % shard.count == shard.index;
+}
+
+bool is_everybodys(const FlowRecord& flow) {
+  constexpr std::uint16_t kDomain = 53;
+  return flow.client.port == kDomain || flow.server.port == kDomain;
+}
+
+template <typename... Values>
+void Recorder::write(Event event, const Values&... values) {
+  encoder_.number(tick_ - written_tick_);
+  written_tick_ = tick_;
+  encoder_.number(static_cast<std::uint64_t>(event));
+  encoder_(values...);
+  if (encoder_.size() >= kBlockBytes) flush();
+}
+
+void Recorder::flush() {
+  if (encoder_.size() == 0) return;
+  out_.events.add(deflated(encoder_.take()));
+  encoder_.restart();
+  written_tick_ = 0;
+}
+
+// Of packets that follow each other as ever, the last one says all.
+void Recorder::on_packet(PacketRef packet) {
+  ++tick_;
+  if (!first()) return;
+  const Duration most = settings_.thresholds.clock_gap;
+  const bool ordinary = previous_ && packet.time > previous_.time &&
+                        packet.time - previous_.time <= most / 2 &&
+                        packet.time - written_.time <= most / 2;
+  if (!ordinary) {
+    if (previous_ && previous_ != written_) write(Event::packet, previous_);
+    write(Event::packet, packet);
+    written_ = packet;
+  }
+  previous_ = packet;
+}
+
+void Recorder::forget_open() {
+  ++tick_;
+  if (first()) write(Event::forget_open);
+}
+
+void Recorder::on_exchange(const FlowRecord& flow, Exchange& exchange, bool settled,
+                           Timestamp now) {
+  if (!own(flow)) return;
+  write(Event::exchange, flow, exchange, settled, now);
+  next_.exchanges.on_exchange(flow, exchange, settled, now);
+}
+
+void Recorder::on_stray(const FlowRecord& flow, const Stray& stray) {
+  if (!own(flow)) return;
+  write(Event::stray, flow.id, stray);
+  next_.exchanges.on_stray(flow, stray);
+}
+
+void Recorder::on_tls_server(const Endpoint& server) {
+  write(Event::tls_server, server);
+  next_.tls.on_tls_server(server);
+}
+
+void Recorder::on_tls(const FlowRecord& flow, std::shared_ptr<const TlsSession> session) {
+  if (!own(flow)) return;
+  write(Event::tls, flow.id, session);
+  next_.tls.on_tls(flow, std::move(session));
+}
+
+void Recorder::on_lookup(const DnsLookup& lookup) {
+  if (first()) write(Event::lookup, lookup);
+  next_.lookups.on_lookup(lookup);
+}
+
+void Recorder::on_flow(const FlowRecord& flow, EndCause cause, Timestamp now) {
+  if (own(flow)) {
+    const std::string_view name = names_->name_of(flow.server.ip, flow.client.ip, flow.first.time);
+    write(Event::flow, flow, cause, now, name);
+    next_.flows.on_flow(flow, cause, now);
+  }
+  ++tick_;
+}
+
+void Recorder::write_places(const PacketPlaces& places, PacketNumber packets) {
+  constexpr std::uint64_t kRunsPerBlock = 1u << 16;
+  Encoder runs;
+  std::uint64_t count = 0;
+  const auto flush_runs = [&] {
+    if (runs.size() != 0) out_.input.add(deflated(runs.take()));
+    count = 0;
+  };
+  PacketPlace run;
+  std::uint64_t length = 0;
+  for (PacketNumber number = 1; number <= packets + 1; ++number) {
+    const PacketPlace place = number > packets ? PacketPlace{} : places.place(number);
+    const bool goes_on = number <= packets && length != 0 && place.file == run.file &&
+                         place.number == run.number + length;
+    if (goes_on) {
+      ++length;
+      continue;
+    }
+    if (length != 0) runs(run.file, run.number, length);
+    if (++count == kRunsPerBlock) flush_runs();
+    run = place;
+    length = 1;
+  }
+  flush_runs();
+}
+
+void Recorder::finish(const CaptureSummary& input, const Ledger& ledger) {
+  if (first() && previous_ && previous_ != written_) write(Event::packet, previous_);
+  flush();
+  Encoder whole;
+  whole(kVersion, input, ledger, input.places != nullptr);
+  const std::string bytes = whole.take();
+  out_.input.add(deflated(bytes));
+  if (input.places) write_places(*input.places, ledger.packets);
+  out_.shard = shard_;
+  out_.fingerprint = fingerprint(settings_, bytes);
+}
+
+}  // namespace httpdiag::shard

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// Stands in front of the rules in the run of one shard: passes on what is of its own flows, and
+// writes it down. The tracker follows the flows of all shards in all runs, so that they count
+// alike.
+#pragma once
+
+#include "httpdiag/dns.hpp"
+#include "httpdiag/exchange.hpp"
+#include "httpdiag/shard.hpp"
+#include "httpdiag/stream.hpp"
+#include "httpdiag/tls.hpp"
+#include "shard/coding.hpp"
+#include "shard/events.hpp"
+
+namespace httpdiag::shard {
+
+/// Who gets what is passed on.
+struct Sinks {
+  ExchangeSink& exchanges;
+  FlowSink& flows;
+  TlsSink& tls;
+  DnsSink& lookups;
+};
+
+class Recorder final : public ExchangeSink, public FlowSink, public TlsSink, public DnsSink {
+ public:
+  /// Borrows all but the shard.
+  Recorder(Shard shard, const Settings& settings, Sinks next, ShardState& out)
+      : shard_{shard}, settings_{settings}, next_{next}, out_{out} {}
+
+  /// Whose names flows have; borrowed.
+  void use(const NameTable& names) { names_ = &names; }
+  /// Every packet of the capture, as the rules are told.
+  void on_packet(PacketRef packet);
+  /// As the rules are told.
+  void forget_open();
+
+  void on_exchange(const FlowRecord& flow, Exchange& exchange, bool settled,
+                   Timestamp now) override;
+  void on_stray(const FlowRecord& flow, const Stray& stray) override;
+  void on_tls_server(const Endpoint& server) override;
+  void on_tls(const FlowRecord& flow, std::shared_ptr<const TlsSession> session) override;
+  void on_lookup(const DnsLookup& lookup) override;
+  /// To be called for the flows of all shards.
+  void on_flow(const FlowRecord& flow, EndCause cause, Timestamp now) override;
+
+  /// After the last flow and packet.
+  void finish(const CaptureSummary& input, const Ledger& ledger);
+
+ private:
+  bool own(const FlowRecord& flow) const { return belongs_to(shard_, flow); }
+  /// What concerns no flow is written by the first shard alone.
+  bool first() const { return shard_.index == 0; }
+  template <typename... Values>
+  void write(Event event, const Values&... values);
+  void flush();
+  void write_places(const PacketPlaces& places, PacketNumber packets);
+
+  Shard shard_;
+  const Settings& settings_;
+  Sinks next_;
+  ShardState& out_;
+  const NameTable* names_ = nullptr;
+  Encoder encoder_;
+  // Counts packets and ends of flows, alike in all shards. Of all that happens at one tick, what
+  // reaches the rules is of one flow.
+  std::uint64_t tick_ = 0, written_tick_ = 0;
+  PacketRef previous_, written_;
+};
+
+/// Stands in front of HTTP: the streams of other shards' flows go no further.
+class StreamGate final : public StreamSink {
+ public:
+  StreamGate(Shard shard, StreamSink& next) : shard_{shard}, next_{next} {}
+
+  void on_chunk(const FlowRecord& flow, const StreamChunk& chunk) override {
+    if (open(flow)) next_.on_chunk(flow, chunk);
+  }
+  void on_gap(const FlowRecord& flow, const StreamGap& gap) override {
+    if (open(flow)) next_.on_gap(flow, gap);
+  }
+  void on_ack(const FlowRecord& flow, Side side) override {
+    if (open(flow)) next_.on_ack(flow, side);
+  }
+  void on_fin(const FlowRecord& flow, Side side) override {
+    if (open(flow)) next_.on_fin(flow, side);
+  }
+  void on_rst(const FlowRecord& flow, Side side) override {
+    if (open(flow)) next_.on_rst(flow, side);
+  }
+  void on_end(const FlowRecord& flow, EndCause cause, Timestamp now) override {
+    if (open(flow)) next_.on_end(flow, cause, now);
+  }
+
+ private:
+  bool open(const FlowRecord& flow) const {
+    return belongs_to(shard_, flow) || is_everybodys(flow);
+  }
+
+  Shard shard_;
+  StreamSink& next_;
+};
+
+}  // namespace httpdiag::shard

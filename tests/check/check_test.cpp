@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+// Expectations: what they say, what they let pass, and what --update keeps.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "check/compare.hpp"
+#include "check/print.hpp"
+#include "check/run.hpp"
+#include "httpdiag/error.hpp"
+
+namespace httpdiag::check {
+namespace {
+
+namespace fs = std::filesystem;
+
+Expectation expectation(const std::string& members) {
+  return read_expectation("{\"schema\": \"httpdiag.expect/1\"" + members + "}", "x.expect.json");
+}
+
+std::string complaint(const std::string& json) {
+  try {
+    read_expectation(json, "x.expect.json");
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "none";
+}
+
+OutcomeItem item(std::string label, std::set<std::string> annotations = {}) {
+  return {.label = std::move(label),
+          .annotations = std::move(annotations),
+          .detail = "No answer came in 5 s.",
+          .timing = {{"wait_us", 5000}}};
+}
+
+/// One flow of two exchanges; the second got no answer.
+Outcome outcome() {
+  Outcome out;
+  out.flows = 1;
+  out.exchanges = 2;
+  out.exchanges_of = {2};
+  out.items[{1, 0}] = item("no-response");
+  out.items[{1, 2}] = item("no-response", {"delayed-ack-stall"});
+  out.deliveries = {{"delivery-acknowledged", 1}, {"delivery-unacknowledged", 1}};
+  return out;
+}
+
+constexpr const char* kRight =
+    R"(, "counts": {"flows": 1, "exchanges": [1, 3]},
+       "labels": {"1": "no-response", "1.2": ["no-response", "delayed-ack-stall"]},
+       "deliveries": {"delivery-acknowledged": 1, "delivery-unacknowledged": 1})";
+
+std::string differences(const std::string& members, const Outcome& found = outcome()) {
+  std::string text;
+  for (const Difference& each : compare(expectation(members), found))
+    text += each.where + "|" + each.expected + "|" + each.found + "\n";
+  return text;
+}
+
+TEST(Expectation, HoldsWhereAllIsAsWritten) { EXPECT_EQ(differences(kRight), ""); }
+
+TEST(Expectation, WhatIsNotListedIsPlainlyOk) {
+  EXPECT_EQ(differences(R"(, "labels": {"1": "no-response"})"),
+            "1.2|ok|no-response\n1.2||annotation delayed-ack-stall\n");
+  EXPECT_EQ(differences(R"(, "labels": {"1": "no-response"}, "tolerate": {"unlisted": true})"), "");
+}
+
+TEST(Expectation, NamesWhatIsNewGoneAndOther) {
+  EXPECT_EQ(differences(R"(, "labels": {"1": "slow-response", "1.1": ["ok", "connect-slow"],
+                            "1.2": ["no-response", "delayed-ack-stall"], "2.1": "ok"})"),
+            "1|slow-response|no-response\n1.1|annotation connect-slow|\n"
+            "2.1|ok|no such exchange\n");
+  EXPECT_EQ(differences(R"(, "counts": {"flows": 3}, "deliveries": {"delivery-recovered": 1},
+                            "tolerate": {"unlisted": true})"),
+            "counts|3 flows|1\ndeliveries|1 delivery-recovered|0\n"
+            "deliveries||1 delivery-acknowledged\ndeliveries||1 delivery-unacknowledged\n");
+}
+
+TEST(Expectation, AnyOfSeveralLabelsWillDo) {
+  EXPECT_EQ(differences(R"(, "labels": {"1": {"any_of": ["client-timeout", "no-response"]},
+                            "1.2": {"any_of": ["no-response"], "with": ["delayed-ack-stall"]}})"),
+            "");
+}
+
+TEST(Expectation, TolerancesAreOfAnnotationsAndTimes) {
+  const std::string labels = R"(, "labels": {"1": "no-response", "1.2": "no-response"})";
+  EXPECT_EQ(differences(labels), "1.2||annotation delayed-ack-stall\n");
+  EXPECT_EQ(differences(labels + R"(, "tolerate": {"annotations": true})"), "");
+  EXPECT_EQ(differences(labels + R"(, "tolerate": {"annotations": ["delayed-ack-stall"]})"), "");
+  const std::string timing = std::string{kRight} + R"(, "timing": {"1.2": {"wait_us": 5200}})";
+  EXPECT_EQ(differences(timing), "1.2|wait_us of 5200|5000\n");
+  EXPECT_EQ(differences(timing + R"(, "tolerate": {"timing_us": 200})"), "");
+  EXPECT_EQ(differences(timing + R"(, "tolerate": {"timing_us": 199})"),
+            "1.2|wait_us of 5001 to 5399|5000\n");
+  EXPECT_EQ(differences(std::string{kRight} + R"(, "timing": {"1.2": {"idle_us": [0, 9]}})"),
+            "1.2|idle_us of 0 to 9|not measured\n");
+}
+
+TEST(Expectation, WhatMustNotBeIsNeverTolerated) {
+  EXPECT_EQ(differences(std::string{kRight} + R"(, "must_not": ["delayed-ack-stall"])"),
+            "1.2|must not carry delayed-ack-stall|delayed-ack-stall\n");
+  EXPECT_EQ(differences(R"(, "must_not": ["no-response"],
+                            "tolerate": {"unlisted": true, "annotations": true})"),
+            "1|must not carry no-response|no-response\n"
+            "1.2|must not carry no-response|no-response\n");
+}
+
+TEST(Expectation, OfTheCaptureItself) {
+  Outcome found = outcome();
+  found.capture["capture-gap"] = "Bytes are missing.";
+  EXPECT_EQ(differences(kRight, found), "");  // not spoken of
+  EXPECT_EQ(differences(std::string{kRight} + R"(, "capture": [])", found),
+            "capture||capture-gap\n");
+  EXPECT_EQ(
+      differences(std::string{kRight} + R"(, "capture": ["capture-gap", "dns-failed"])", found),
+      "capture|dns-failed|\n");
+}
+
+TEST(Expectation, ErrorsNameTheirPlace) {
+  EXPECT_EQ(complaint("{\n  \"schema\": 1}"),
+            "x.expect.json:2:3: the schema is \"httpdiag.expect/1\"");
+  const std::string head = "{\"schema\": \"httpdiag.expect/1\",\n";
+  EXPECT_EQ(complaint(head + "\"labels\": {\"1.x\": \"ok\"}}").substr(0, 19),
+            "x.expect.json:2:12:");
+  EXPECT_EQ(complaint(head + "\"must_not\": [\"no-respnse\"]}"),
+            "x.expect.json:2:14: unknown label \"no-respnse\"; did you mean \"no-response\"?");
+  EXPECT_EQ(complaint(head + "\"lables\": {}}"),
+            "x.expect.json:2:1: unknown part \"lables\"; did you mean \"labels\"?");
+  EXPECT_NE(complaint(head + "\"counts\": {\"flows\": -1}}"), "none");
+  EXPECT_NE(complaint(head + "\"counts\": {\"flows\": [3, 2]}}"), "none");
+  EXPECT_NE(complaint(head + "\"labels\": {\"1\": []}}"), "none");
+  EXPECT_NE(complaint(head + "\"labels\": {\"1\": {\"with\": []}}}"), "none");
+  EXPECT_NE(complaint(head + "\"timing\": {\"1\": {}}}"), "none");
+  EXPECT_NE(complaint("[]"), "none");
+  EXPECT_NE(complaint(std::string(100000, '[')), "none");
+}
+
+TEST(Update, WritesWhatHolds) {
+  const Expectation fresh = updated(std::nullopt, outcome());
+  EXPECT_TRUE(compare(fresh, outcome()).empty());
+  const Expectation read = read_expectation(write(fresh), "x");
+  EXPECT_TRUE(compare(read, outcome()).empty());
+  EXPECT_EQ(write(read), write(fresh));
+}
+
+TEST(Update, KeepsWhatOnlyPeopleCanWrite) {
+  const Expectation before = expectation(
+      R"(, "note": "why", "labels": {"1": {"any_of": ["client-timeout", "no-response"]},
+          "1.1": "slow-response"}, "must_not": ["zero-window-stall"],
+          "timing": {"1.2": {"wait_us": 5000}}, "tolerate": {"timing_us": 5})");
+  const Expectation now = updated(before, outcome());
+  EXPECT_EQ(now.note, "why");
+  EXPECT_EQ(now.labels.at({1, 0}).primary.size(), 2u);
+  EXPECT_EQ(now.labels.at({1, 1}).primary, std::vector<std::string>{"ok"});
+  EXPECT_EQ(now.must_not, before.must_not);
+  EXPECT_FALSE(now.flows);  // was not spoken of
+  EXPECT_TRUE(compare(now, outcome()).empty());
+  const Expectation again = read_expectation(write(now), "x");
+  EXPECT_EQ(write(again), write(now));
+}
+
+/// A folder with copies of some captures.
+class CheckFolder : public testing::Test {
+ protected:
+  CheckFolder()
+      : folder_{fs::path{testing::TempDir()} / ("httpdiag-check-" + std::to_string(::getpid()))} {
+    fs::remove_all(folder_);
+    fs::create_directories(folder_ / "below");
+    copy("no-response.pcap", "a.pcap");
+    copy("ack-negative.pcap", "b.pcap");
+    copy("connect-refused.pcap", "below/c.pcap");
+  }
+  ~CheckFolder() override { fs::remove_all(folder_); }
+
+  void copy(const std::string& from, const std::string& to) const {
+    fs::copy_file(fs::path{"pcaps"} / from, folder_ / to);
+  }
+  void put(const std::string& name, const std::string& text) const {
+    std::ofstream{folder_ / name} << text;
+  }
+  std::vector<Result> run_all(bool update = false, unsigned jobs = 1) const {
+    RunOptions options;
+    options.update = update;
+    options.jobs = jobs;
+    return run(find_cases({folder_.string()}), options);
+  }
+  static std::string statuses(const std::vector<Result>& results) {
+    std::string text;
+    for (const Result& each : results)
+      text += fs::path{each.subject.name()}.filename().string() + " " +
+              std::string{name(each.status)} + "\n";
+    return text;
+  }
+
+  fs::path folder_;
+};
+
+TEST_F(CheckFolder, SaysWhatIsMissing) {
+  put("lost.expect.json", R"({"schema": "httpdiag.expect/1"})");
+  put("b.expect.json", R"({"schema": "httpdiag.expect/1", "must_not": ["no-response"],
+                           "tolerate": {"unlisted": true}})");
+  EXPECT_EQ(statuses(run_all()),
+            "a.pcap no-expectation\nb.pcap holds\nc.pcap no-expectation\n"
+            "lost.expect.json no-capture\n");
+}
+
+TEST_F(CheckFolder, UpdateMakesAllHoldOnAnyNumberOfThreads) {
+  EXPECT_EQ(statuses(run_all(true, 3)), "a.pcap created\nb.pcap created\nc.pcap created\n");
+  const auto one = run_all(false, 1), three = run_all(false, 3);
+  EXPECT_EQ(statuses(one), "a.pcap holds\nb.pcap holds\nc.pcap holds\n");
+  for (const Format format : {Format::text, Format::junit, Format::json, Format::github})
+    EXPECT_EQ(print(one, format, {}), print(three, format, {}));
+  fs::copy_file(folder_ / "b.pcap", folder_ / "a.pcap", fs::copy_options::overwrite_existing);
+  EXPECT_EQ(statuses(run_all()), "a.pcap differs\nb.pcap holds\nc.pcap holds\n");
+  const auto renewed = run_all(true);
+  EXPECT_EQ(statuses(renewed), "a.pcap updated\nb.pcap holds\nc.pcap holds\n");
+  EXPECT_FALSE(renewed.front().differences.empty());
+  EXPECT_EQ(statuses(run_all()), "a.pcap holds\nb.pcap holds\nc.pcap holds\n");
+}
+
+TEST_F(CheckFolder, UpdateDoesNotGiveWayWhereALabelMustNotBe) {
+  put("a.expect.json", R"({"schema": "httpdiag.expect/1", "must_not": ["no-response"]})");
+  EXPECT_EQ(run_all(true).front().status, Status::differs);
+  EXPECT_EQ(run_all().front().status, Status::differs);
+}
+
+TEST_F(CheckFolder, OneUnreadableFileDoesNotStopTheOthers) {
+  put("a.expect.json", "{");
+  put("b.pcap", "no capture");
+  put("b.expect.json", R"({"schema": "httpdiag.expect/1"})");
+  run_all(true);
+  EXPECT_EQ(statuses(run_all()), "a.pcap unreadable\nb.pcap unreadable\nc.pcap holds\n");
+}
+
+TEST_F(CheckFolder, CompressedCopiesShareAnExpectation) {
+  put("below/c.pcap.gz", "");
+  put("below/c.expect.json", R"({"schema": "httpdiag.expect/1", "tolerate": {"unlisted": true}})");
+  const auto cases = find_cases({(folder_ / "below").string()});
+  ASSERT_EQ(cases.size(), 2u);
+  EXPECT_EQ(cases[0].expectation, cases[1].expectation);
+  EXPECT_EQ(find_cases({(folder_ / "below/c.expect.json").string()}).size(), 2u);
+  put("below/c.pcap.gz.expect.json", "{}");
+  EXPECT_NE(find_cases({folder_.string()})[3].expectation, cases[0].expectation);
+}
+
+TEST(Print, EscapesForItsReader) {
+  const std::vector<Result> results{
+      {.subject = {"a,b:<&>\"\x1b[31m.pcap", "x", true},
+       .status = Status::differs,
+       .differences = {{"1", "ok", "no-response", "100 %\n::error::"}}}};
+  const std::string github = print(results, Format::github, {});
+  EXPECT_TRUE(github.starts_with("::error file=a%2Cb%3A<&>")) << github;
+  EXPECT_NE(github.find("100 %25"), std::string::npos);
+  EXPECT_EQ(github.find('\x1b'), std::string::npos);
+  const std::string xml = print(results, Format::junit, {});
+  EXPECT_NE(xml.find("&lt;&amp;&gt;&quot;"), std::string::npos);
+  EXPECT_EQ(xml.find('\x1b'), std::string::npos);
+  EXPECT_EQ(print(results, Format::text, {}).find("\n::"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace httpdiag::check

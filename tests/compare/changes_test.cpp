@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// Before and after: which difference is one, and which may be chance.
+#include "compare/changes.hpp"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "compare/print.hpp"
+#include "httpdiag/error.hpp"
+
+namespace httpdiag::compare {
+namespace {
+
+TEST(Chance, FishersExactTest) {
+  EXPECT_FALSE(differs_beyond_chance(1, 2, 0, 1));
+  EXPECT_FALSE(differs_beyond_chance(3, 100, 6, 100));
+  EXPECT_TRUE(differs_beyond_chance(3, 100, 15, 100));
+  EXPECT_TRUE(differs_beyond_chance(15, 100, 3, 100));
+  EXPECT_FALSE(differs_beyond_chance(5, 50, 50, 500));
+  EXPECT_TRUE(differs_beyond_chance(0, 1'000'000, 20, 1'000'000));
+  EXPECT_TRUE(differs_beyond_chance(400'000, 1'000'000, 600'000, 1'000'000));
+  EXPECT_FALSE(differs_beyond_chance(5, 0, 5, 10));
+  EXPECT_FALSE(differs_beyond_chance(11, 10, 5, 10));
+  // Of 5 and 5, all on one side: 2/252 is the chance. Of 3 and 3: 2/20.
+  EXPECT_TRUE(differs_beyond_chance(5, 5, 0, 5));
+  EXPECT_FALSE(differs_beyond_chance(3, 3, 0, 3));
+}
+
+Profile profile(std::uint64_t exchanges, std::map<Row, Entry> rows) {
+  Profile result;
+  result.exchanges = exchanges;
+  result.flows = 10;
+  result.deliveries = exchanges;
+  result.rows = std::move(rows);
+  return result;
+}
+
+Row cause(std::string label, std::string server = "10.0.0.1:80") {
+  return {Whole::exchanges, std::move(label), std::move(server)};
+}
+
+std::string kinds(const Changes& changes) {
+  std::string text;
+  for (const Change& each : changes.list)
+    text += each.row.label + " " + std::string{name(each.kind)} + "\n";
+  return text;
+}
+
+TEST(Changes, AreOfRatesNotOfCounts) {
+  const Profile before = profile(1000, {{cause("no-response"), {100, Severity::error}},
+                                        {cause("slow-response"), {10, Severity::warning}},
+                                        {cause("client-timeout"), {5, Severity::error}}});
+  const Profile after = profile(100, {{cause("no-response"), {10, Severity::error}},
+                                      {cause("slow-response"), {10, Severity::warning}},
+                                      {cause("ack-negative"), {1, Severity::error}}});
+  const Changes changes = changes_between(before, after, true);
+  EXPECT_EQ(kinds(changes),
+            "ack-negative new\nslow-response more\nclient-timeout gone\nno-response same\n");
+  EXPECT_TRUE(changes.worse);
+  const Changes back = changes_between(after, before, true);
+  EXPECT_EQ(kinds(back),
+            "client-timeout new\nslow-response fewer\nack-negative gone\nno-response same\n");
+}
+
+TEST(Changes, NothingIsWorseThatIsOnlyFewerOrARemark) {
+  const Profile before = profile(100, {{cause("no-response"), {50, Severity::error}}});
+  const Profile after =
+      profile(100, {{cause("no-response"), {1, Severity::error}},
+                    {cause("http-client-error"), {1, Severity::info}},
+                    {{Whole::none, "capture-gap", {}}, {1, Severity::warning}},
+                    {{Whole::deliveries, "delivery-recovered", {}}, {10, Severity::ok}}});
+  EXPECT_FALSE(changes_between(before, after, true).worse);
+}
+
+TEST(Changes, ByLabelPutsServersTogether) {
+  const Profile before =
+      profile(100, {{cause("no-response", "10.0.0.1:80"), {5, Severity::error}}});
+  const Profile after = profile(100, {{cause("no-response", "10.0.0.2:80"), {5, Severity::error}}});
+  EXPECT_EQ(kinds(changes_between(before, after, true)), "no-response new\nno-response gone\n");
+  EXPECT_EQ(changes_between(before, after, true).notes.size(), 1u);
+  EXPECT_EQ(kinds(changes_between(before, after, false)), "no-response same\n");
+}
+
+TEST(Profiles, OfACaptureAndOfItsReportsAreTheSame) {
+  const std::string pcap = "pcaps/delivery-rejected--after-six-attempts.pcap";
+  const Profile profile = load_profile(pcap, {});
+  EXPECT_EQ(profile.exchanges, 7u);
+  EXPECT_EQ(profile.rows.at({Whole::deliveries, "delivery-rejected", {}}).count, 1u);
+  EXPECT_EQ(profile.rows.at({Whole::exchanges, "client-timeout", "203.0.113.9:8080"}).count, 6u);
+}
+
+TEST(Profiles, WhatIsNoReportIsRefused) {
+  const auto path = std::filesystem::path{testing::TempDir()} /
+                    ("httpdiag-no-report-" + std::to_string(::getpid()));
+  for (const char* text : {"{", "{}", "{\"schema\":\"httpdiag.report/2\"}", "{\"type\":\"flow\"}",
+                           "{\"schema\":\"httpdiag.report/1\",\"tool\":3}",
+                           "{\"type\":\"summary\",\"schema\":\"httpdiag.report/1\""}) {
+    std::ofstream{path} << text;
+    EXPECT_THROW(load_profile(path.string(), {}), Error) << text;
+  }
+  std::filesystem::remove(path);
+  EXPECT_THROW(load_profile("pcaps/not-there.pcap", {}), Error);
+}
+
+}  // namespace
+}  // namespace httpdiag::compare

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+// Merged shards say what the undivided run says, byte for byte; and what does not belong together
+// is refused.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "cli/commands.hpp"
+#include "httpdiag/error.hpp"
+#include "httpdiag/shard.hpp"
+#include "properties/recording.hpp"
+#include "shard/blocks.hpp"
+#include "shard/events.hpp"
+#include "shard/fields.hpp"
+#include "shard/player.hpp"
+#include "support/testdata.hpp"
+
+namespace httpdiag {
+namespace {
+
+namespace fs = std::filesystem;
+using Arguments = std::vector<std::string>;
+
+struct Outcome {
+  int status = 0;
+  std::string out, err;
+};
+
+Outcome run(Arguments arguments) {
+  arguments.insert(arguments.begin(), "httpdiag");
+  std::vector<const char*> argv;
+  for (const std::string& argument : arguments) argv.push_back(argument.c_str());
+  std::ostringstream out, err;
+  Outcome outcome;
+  outcome.status = cli::run(static_cast<int>(argv.size()), argv.data(),
+                            {.out = out, .err = err, .out_is_terminal = false});
+  outcome.out = out.str();
+  outcome.err = err.str();
+  return outcome;
+}
+
+Arguments operator+(Arguments left, const Arguments& right) {
+  left.insert(left.end(), right.begin(), right.end());
+  return left;
+}
+
+class Merge : public testing::Test {
+ protected:
+  Merge() : folder_{fs::path{testing::TempDir()} / fmt::format("httpdiag-merge-{}", ::getpid())} {
+    fs::create_directories(folder_);
+  }
+  ~Merge() override { fs::remove_all(folder_); }
+
+  std::string part(unsigned index) const {
+    return (folder_ / fmt::format("part{}.json", index)).string();
+  }
+  /// The reports of all shards, the last one first.
+  Arguments parts(const Arguments& captures, unsigned count, const Arguments& options = {}) const {
+    Arguments paths;
+    for (unsigned i = count; i-- > 0;) {
+      const Outcome shard = run(Arguments{"analyze"} + captures +
+                                Arguments{"--format", "json", "-q", "-o", part(i), "--shard",
+                                          fmt::format("{}/{}", i, count)} +
+                                options);
+      EXPECT_EQ(shard.status, 0) << shard.err;
+      paths.push_back(part(i));
+    }
+    return paths;
+  }
+  /// `options` are those of both, `shown` of what writes the report.
+  void expect_same(const Arguments& captures, unsigned count, const Arguments& options = {},
+                   const Arguments& shown = {"--format", "json"}) const {
+    const Arguments reports = parts(captures, count, options);
+    const Outcome whole = run(Arguments{"analyze"} + captures + options + shown);
+    const Outcome merged = run(Arguments{"merge"} + reports + shown);
+    EXPECT_EQ(merged.status, whole.status) << captures.front() << ": " << merged.err;
+    EXPECT_EQ(merged.err, whole.err) << captures.front();
+    EXPECT_TRUE(merged.out == whole.out)
+        << captures.front() << " and " << captures.size() - 1 << " more in " << count << " shards";
+  }
+
+  fs::path folder_;
+};
+
+Arguments captures() {
+  Arguments paths;
+  for (const fs::path& path : test::capture_paths()) paths.push_back(path.string());
+  return paths;
+}
+
+TEST_F(Merge, OfThreeShardsIsTheUndividedRun) {
+  for (const std::string& path : captures()) expect_same({path}, 3);
+}
+
+TEST_F(Merge, OfAnyNumberOfShardsIsTheUndividedRun) {
+  const Arguments all = captures();
+  for (std::size_t i = 0; i < all.size(); i += 9) {
+    for (const unsigned count : {1u, 2u, 7u}) expect_same({all[i]}, count);
+  }
+}
+
+// Flows of many captures beside each other: tuples are reused, names learnt, hosts shared.
+TEST_F(Merge, OfManyCapturesThrownTogether) {
+  const Arguments all = captures();
+  constexpr std::size_t kTogether = 60;
+  for (std::size_t i = 0; i < all.size(); i += kTogether) {
+    const auto end = std::min(all.size(), i + kTogether);
+    const Arguments some(all.begin() + static_cast<std::ptrdiff_t>(i),
+                         all.begin() + static_cast<std::ptrdiff_t>(end));
+    expect_same(some, 4);
+  }
+}
+
+TEST_F(Merge, InAllFormatsAndWithAllOptions) {
+  for (const std::string name :
+       {"proxy-gave-up", "delivery-rejected--after-six-attempts", "keepalive-mismatch", "dns-slow",
+        "tls-alert", "capture-clock-anomaly", "connect-refused--address-translation"}) {
+    const std::string path = "pcaps/" + name + ".pcap";
+    if (!fs::exists(path)) continue;
+    expect_same({path}, 2, {}, {"--format", "text", "--flows", "all"});
+    expect_same({path}, 2, {}, {"--format", "ndjson", "--show-payload"});
+    expect_same({path}, 2, {}, {"--why", "1"});
+    expect_same({path}, 2, {}, {"--flow", "1", "--fail-on", "error"});
+    expect_same({path}, 2, {}, {"--find", "POST", "--format", "json"});
+    expect_same({path}, 2, {"--host", "203.0.113.9"}, {"--status", "2xx", "--format", "json"});
+  }
+}
+
+TEST_F(Merge, RefusesWhatIsMissingTwiceOrOfAnotherCapture) {
+  const std::string capture = "pcaps/no-response.pcap";
+  const Arguments reports = parts({capture}, 3);
+  const auto complaint = [](const Arguments& paths) {
+    const Outcome outcome = run(Arguments{"merge"} + paths);
+    EXPECT_EQ(outcome.status, 2);
+    EXPECT_EQ(outcome.out, "");
+    return outcome.err;
+  };
+  EXPECT_NE(complaint({part(0), part(2)}).find("shard 1 of 3 is missing"), std::string::npos);
+  EXPECT_NE(complaint({part(0), part(1)}).find("shard 2 of 3 is missing"), std::string::npos);
+  EXPECT_NE(complaint({part(0), part(1), part(1)}).find("is the same shard"), std::string::npos);
+  const std::string other = (folder_ / "other.json").string();
+  EXPECT_EQ(run({"analyze", "pcaps/connect-refused.pcap", "--shard", "2/3", "--format", "json",
+                 "-o", other})
+                .status,
+            0);
+  EXPECT_NE(complaint({part(0), part(1), other}).find("another capture"), std::string::npos);
+  EXPECT_NE(complaint(reports + Arguments{"--vantage", "client"}).find("other settings"),
+            std::string::npos);
+  EXPECT_NE(complaint(reports + Arguments{"--port", "80"}).find("--port"), std::string::npos);
+  EXPECT_NE(complaint({capture}).find("no JSON"), std::string::npos);
+  EXPECT_EQ(run({"analyze", capture, "--format", "json", "-o", other}).status, 0);
+  EXPECT_NE(complaint({other, part(0)}).find("no JSON report of a shard"), std::string::npos);
+}
+
+// What is told of single connections cannot be put together again: the table says how often.
+TEST_F(Merge, OfDifferentCapturesIsATable) {
+  const std::string one = (folder_ / "one.json").string(), two = (folder_ / "two.ndjson").string();
+  EXPECT_EQ(run({"analyze", "pcaps/no-response.pcap", "--format", "json", "-o", one}).status, 0);
+  EXPECT_EQ(run({"analyze", "pcaps/delivery-rejected--after-six-attempts.pcap", "--format",
+                 "ndjson", "-o", two})
+                .status,
+            0);
+  const Outcome text = run({"merge", one, two});
+  EXPECT_EQ(text.status, 0) << text.err;
+  EXPECT_TRUE(text.out.starts_with("2 captures: 8 requests on 8 connections, 2 deliveries.\n"))
+      << text.out;
+  EXPECT_NE(text.out.find("client-timeout towards 203.0.113.9:8080\n"
+                          "         6 of 8 (75.00 %) of the requests, in 1 of 2 captures"),
+            std::string::npos)
+      << text.out;
+  const Outcome json = run({"merge", one, two, "--format", "json"});
+  EXPECT_NE(json.out.find("\"label\":\"no-response\",\"server\":\"203.0.113.9:8080\","
+                          "\"severity\":\"error\",\"count\":1,\"of_count\":8,\"captures\":1"),
+            std::string::npos)
+      << json.out;
+}
+
+// Not one byte of a state can be changed so that memory is read that is not there.
+TEST_F(Merge, SurvivesDamagedStates) {
+  parts({"pcaps/proxy-gave-up.pcap"}, 1);
+  const std::string report = test::read_file(part(0));
+  const std::size_t begin = report.find("\"shard\":");
+  ASSERT_NE(begin, std::string::npos);
+  for (std::size_t i = begin; i < report.size(); i += 37) {
+    std::string damaged = report;
+    damaged[i] = damaged[i] == 'A' ? 'B' : 'A';
+    std::ofstream{part(1), std::ios::binary} << damaged;
+    const Outcome outcome = run({"merge", part(1)});
+    EXPECT_TRUE(outcome.status == 2 || outcome.status == 0) << i;
+  }
+}
+
+/// Takes all in.
+class Deaf final : public ExchangeSink, public FlowSink, public TlsSink, public DnsSink {
+ public:
+  void on_exchange(const FlowRecord&, Exchange&, bool, Timestamp) override { ++heard; }
+  void on_stray(const FlowRecord&, const Stray&) override { ++heard; }
+  void on_flow(const FlowRecord&, EndCause, Timestamp) override { ++heard; }
+  void on_tls_server(const Endpoint&) override { ++heard; }
+  void on_tls(const FlowRecord&, std::shared_ptr<const TlsSession>) override { ++heard; }
+  void on_lookup(const DnsLookup&) override { ++heard; }
+  unsigned heard = 0;
+};
+
+// Behind the checksum of the encoding: what is out of range is refused, the rest is believed.
+TEST_F(Merge, ReadsForgedStatesWithoutHarm) {
+  parts({"pcaps/proxy-gave-up.pcap", "pcaps/tls-alert.pcap", "pcaps/dns-slow.pcap"}, 1);
+  const ShardState original = load_shard(part(0)).value();
+  const std::string events = shard::inflated(original.events.at(0));
+  unsigned refused = 0;
+  Deaf deaf;
+  for (std::size_t i = 0; i < events.size(); i += 3) {
+    std::string forged = events;
+    forged[i] = static_cast<char>(forged[i] ^ (1 << i % 8));
+    std::vector<ShardState> states(1);
+    states[0].shard = original.shard;
+    states[0].fingerprint = original.fingerprint;
+    states[0].input.add(original.input.at(0));
+    for (std::size_t block = 1; block < original.input.size(); ++block)
+      states[0].input.add(original.input.at(block));
+    states[0].events.add(shard::deflated(forged));
+    try {
+      shard::Player player{std::move(states), {}};
+      player.play({deaf, deaf, deaf, deaf}, {[](PacketRef) {}, [] {}});
+    } catch (const Error&) {
+      ++refused;
+    }
+  }
+  EXPECT_GT(refused, events.size() / 20);
+  EXPECT_GT(deaf.heard, 0u);
+}
+
+TEST(Shards, DivideAllFlowsAndTakeBothDirectionsAlike) {
+  FlowRecord flow;
+  std::array<unsigned, 5> sizes{};
+  for (std::uint32_t i = 0; i < 5000; ++i) {
+    flow.client = {IpAddress::v4(0x0a000000 + i / 500), static_cast<std::uint16_t>(40000 + i)};
+    flow.server = {IpAddress::v4(0xcb007109), 443};
+    unsigned owners = 0;
+    for (std::uint32_t shard = 0; shard < 5; ++shard) {
+      const bool forward = shard::belongs_to({shard, 5}, flow);
+      std::swap(flow.client, flow.server);
+      EXPECT_EQ(shard::belongs_to({shard, 5}, flow), forward);
+      std::swap(flow.client, flow.server);
+      owners += forward;
+      sizes[shard] += forward;
+    }
+    EXPECT_EQ(owners, 1u);
+  }
+  for (const unsigned size : sizes) EXPECT_NEAR(size, 1000, 150);
+}
+
+TEST(Coding, GivesBackWhatItTook) {
+  shard::Encoder encoder;
+  const PacketRef early{7, Timestamp{Duration{-5}}}, late{1, Timestamp::max()};
+  encoder(early, late, late, PacketRef{}, std::int8_t{-1}, ~std::uint64_t{0}, INT64_MIN,
+          std::string{"\0x", 2}, std::optional<std::uint16_t>{}, std::vector<bool>{}.size());
+  const std::string bytes = encoder.take();
+  shard::Interned interned;
+  shard::Decoder decoder{bytes, interned};
+  std::array<PacketRef, 4> packets;
+  std::int8_t small = 0;
+  std::uint64_t large = 0, size = 1;
+  std::int64_t least = 0;
+  std::string text;
+  std::optional<std::uint16_t> none = 3;
+  decoder(packets, small, large, least, text, none, size);
+  EXPECT_EQ(packets[0], early);
+  EXPECT_EQ(packets[1], late);
+  EXPECT_EQ(packets[2], late);
+  EXPECT_EQ(packets[3], PacketRef{});
+  EXPECT_EQ(small, -1);
+  EXPECT_EQ(large, ~std::uint64_t{0});
+  EXPECT_EQ(least, INT64_MIN);
+  EXPECT_EQ(text, (std::string{"\0x", 2}));
+  EXPECT_FALSE(none);
+  EXPECT_EQ(size, 0u);
+  EXPECT_TRUE(decoder.at_end());
+  EXPECT_THROW(decoder.number(), Error);
+  EXPECT_THROW(decoder(text), Error);
+}
+
+TEST(Coding, RefusesWhatIsOutOfRange) {
+  shard::Interned interned;
+  const auto refuses = [&](const std::string& bytes, auto value) {
+    shard::Decoder decoder{bytes, interned};
+    EXPECT_THROW(decoder(value), Error);
+  };
+  refuses("\x02", Side{});
+  refuses("\x02", true);
+  refuses(std::string(10, '\xff'), std::uint64_t{});
+  refuses("\x80\x08", std::uint8_t{});
+  refuses(
+      "\x05"
+      "abcd",
+      std::string{});
+  refuses("\xff\xff\x03", std::vector<std::uint64_t>{});
+}
+
+}  // namespace
+}  // namespace httpdiag
