@@ -21,6 +21,7 @@
 #include "rules/engine.hpp"
 #include "tcp/tracker.hpp"
 #include "tls/reader.hpp"
+#include "views/joiner.hpp"
 
 namespace httpdiag {
 
@@ -67,6 +68,20 @@ class FlowSplitter final : public FlowSink {
  private:
   FlowSink& first_;
   FlowSink& second_;
+};
+
+/// With two captures the trail of a flow is complete before anything else hears of its end.
+class FlowTap final : public FlowSink {
+ public:
+  FlowTap(views::Recorder* recorder, FlowSink& next) : recorder_{recorder}, next_{next} {}
+  void on_flow(const FlowRecord& flow, EndCause cause, Timestamp now) override {
+    if (recorder_ != nullptr) recorder_->on_flow(flow, cause, now);
+    next_.on_flow(flow, cause, now);
+  }
+
+ private:
+  views::Recorder* recorder_;
+  FlowSink& next_;
 };
 
 /// Marks the exchanges that a query asks for, in what is kept of them.
@@ -157,10 +172,14 @@ class WireOrderReader {
 /// needs nothing but their own bytes.
 class Pipeline {
  public:
-  Pipeline(const Settings& settings, FlowReportSink& flows, Ledger& ledger, const Query& query)
+  /// `recorder` may be null.
+  Pipeline(const Settings& settings, FlowReportSink& flows, Ledger& ledger, const Query& query,
+           views::Recorder* recorder)
       : ledger_{ledger},
         query_{query},
-        selects_{query.selects_ends() || query.from || query.to || !query.bpf.empty()},
+        recorder_{recorder},
+        selects_{recorder != nullptr || query.selects_ends() || query.from || query.to ||
+                 !query.bpf.empty()},
         bpf_{query.bpf},
         decoder_{settings.limits},
         deliveries_{settings},
@@ -172,7 +191,8 @@ class Pipeline {
         search_{rules_, query},
         http_{settings.limits, search_, settings.digest_bodies, &opaque_},
         ended_{dns_, rules_},
-        tcp_{settings, ledger, http_, ended_} {
+        tap_{recorder, ended_},
+        tcp_{settings, ledger, http_, tap_} {
     rules_.use(dns_.names());
   }
 
@@ -290,7 +310,9 @@ class Pipeline {
 
   void take(const Decoded& decoded, PacketRef packet) {
     if (const auto* segment = std::get_if<Segment>(&decoded)) {
+      const std::uint64_t copies = ledger_.duplicates;
       tcp_.on_segment(*segment);
+      if (recorder_ != nullptr && copies == ledger_.duplicates) recorder_->on_segment(*segment);
     } else if (const auto* error = std::get_if<IcmpError>(&decoded)) {
       tcp_.on_icmp_error(*error);
     } else if (const auto* datagram = std::get_if<DnsDatagram>(&decoded)) {
@@ -305,7 +327,8 @@ class Pipeline {
 
   Ledger& ledger_;
   const Query& query_;
-  const bool selects_;  // some packets only
+  views::Recorder* recorder_;
+  const bool selects_;  // some packets only, or packets one by one
   capture::Bpf bpf_;
   std::optional<Timestamp> first_;  // the first packet's
   decode::Decoder decoder_;         // packet -> segment
@@ -318,19 +341,18 @@ class Pipeline {
   Search search_;
   http::Pairer http_;  // chunk -> message -> exchange
   FlowSplitter ended_;
+  FlowTap tap_;
   tcp::Tracker tcp_;  // segment -> flow -> chunk
   std::array<tcp::Arrival, PacketSource::kMostPackets> arrivals_;
   std::array<bool, PacketSource::kMostPackets> plain_{};
   Timestamp last_{};  // the capture clock
 };
 
-}  // namespace
-
-Report analyze(PacketSource& source, const Settings& settings, FlowReportSink& flows,
-               ProgressSink* progress, const Query& query) {
+Report run(PacketSource& source, const Settings& settings, FlowReportSink& flows,
+           ProgressSink* progress, const Query& query, views::Recorder* recorder) {
   constexpr std::uint64_t kProgressEvery = 1u << 16;
   Ledger ledger;
-  Pipeline pipeline{settings, flows, ledger, query};
+  Pipeline pipeline{settings, flows, ledger, query, recorder};
   std::uint64_t told = 0;
   std::uint64_t holes = 0;
   std::size_t names = 0;
@@ -355,6 +377,42 @@ Report analyze(PacketSource& source, const Settings& settings, FlowReportSink& f
   }
   learn_names();
   return pipeline.finish(input);
+}
+
+void add(Ledger& ledger, const Ledger& more) {
+  ledger.packets += more.packets;
+  ledger.decoded += more.decoded;
+  ledger.duplicates += more.duplicates;
+  ledger.filtered += more.filtered;
+  ledger.filtered_wrapped += more.filtered_wrapped;
+  ledger.passed_bpf += more.passed_bpf;
+  for (std::size_t i = 0; i < kSkipCount; ++i) ledger.skipped[i] += more.skipped[i];
+}
+
+}  // namespace
+
+Report analyze(PacketSource& source, const Settings& settings, FlowReportSink& flows,
+               ProgressSink* progress, const Query& query) {
+  return run(source, settings, flows, progress, query, nullptr);
+}
+
+Report analyze(BothEnds& ends, const Settings& settings, FlowReportSink& flows,
+               ProgressSink* progress, const Query& query) {
+  views::Joiner joiner{settings, flows};
+  Settings at_client = settings, at_server = settings;
+  at_client.vantage = VantagePoint::client;
+  at_server.vantage = VantagePoint::server;
+  at_server.why.reset();
+  Report client = run(ends.client_, at_client, joiner.reports(Side::client), progress, query,
+                      &joiner.record(Side::client, 0));
+  const Report server = run(ends.server_, at_server, joiner.reports(Side::server), progress, query,
+                            &joiner.record(Side::server, client.ledger.packets));
+  ends.complete();
+  Report report = joiner.join(std::move(client), server, ends.summary());
+  report.input = &ends.summary();
+  add(report.ledger, server.ledger);
+  delivery::revise(report.deliveries, report.views->revisions);
+  return report;
 }
 
 }  // namespace httpdiag

@@ -47,10 +47,13 @@ constexpr const char* kExamples =
     "  httpdiag analyze callback.pcap --format json -o report.json\n"
     "  httpdiag analyze callback.pcapng.gz --recover\n"
     "  httpdiag analyze rotated.pcap0 rotated.pcap1 rotated.pcap2\n"
+    "  httpdiag analyze --client sender.pcap --server receiver.pcap\n"
     "  ssh host tcpdump -U -w - port 8080 | httpdiag analyze - --fail-on error";
 
 struct Options {
   std::vector<std::string> captures;
+  std::vector<std::string> client, server;  // captures of either end
+  bool both_ends() const { return !client.empty(); }
   std::string format = "text";
   std::string output;
   std::string config;
@@ -206,6 +209,10 @@ void tell(spdlog::logger& log, const std::string& path, const CaptureSummary& in
     log.warn("{}: {}{}", shown, result.ledger.packets == 0 ? "holds no packet" : "holds no TCP",
              skipped.empty() ? "" : " (" + skipped + ")");
   }
+  if (result.views && (result.views->unrelated || result.views->swapped)) {
+    log.warn(result.views->swapped ? "--client and --server seem to be the wrong way round"
+                                   : "no connection is in both captures");
+  }
   log.info("{}: {}, {}, {}", shown, base::count(result.ledger.packets, "packet"),
            base::count(result.flows, "flow"), base::count(result.exchanges, "exchange"));
 }
@@ -233,13 +240,58 @@ std::vector<std::string> names_of(const CaptureSummary& input) {
   return names;
 }
 
-std::unique_ptr<PacketSource> open_input(const Options& options, bool digest) {
-  for (const std::string& path : options.captures) {
+std::unique_ptr<PacketSource> open_input(const std::vector<std::string>& captures,
+                                         const Options& options, bool digest) {
+  for (const std::string& path : captures) {
     if (path == "-" && ::isatty(STDIN_FILENO) == 1) {
       throw Error{"standard input: is a terminal; a capture must be piped or redirected into it"};
     }
   }
-  return open_captures(options.captures, {.digest = digest, .recover = options.recover});
+  return open_captures(captures, {.digest = digest, .recover = options.recover});
+}
+
+/// One capture, or one of either end.
+struct Input {
+  std::unique_ptr<PacketSource> one, other;
+  std::optional<BothEnds> both;
+
+  Input(const Options& options, bool digest) {
+    if (!options.both_ends()) {
+      one = open_input(options.captures, options, digest);
+      return;
+    }
+    one = open_input(options.client, options, digest);
+    other = open_input(options.server, options, digest);
+    both.emplace(*one, *other);
+  }
+  const CaptureSummary& summary() const { return both ? both->summary() : one->summary(); }
+  Report analyze(const Settings& settings, FlowReportSink& flows, ProgressSink* progress,
+                 const Query& query) {
+    return both ? httpdiag::analyze(*both, settings, flows, progress, query)
+                : httpdiag::analyze(*one, settings, flows, progress, query);
+  }
+};
+
+/// Files, or both ends, and not half of them.
+void check_captures(const Options& options) {
+  const bool client = !options.client.empty(), server = !options.server.empty();
+  if (client != server) {
+    throw Error{fmt::format("--{} needs --{} too: the capture of the other end",
+                            client ? "client" : "server", client ? "server" : "client")};
+  }
+  if (client && !options.captures.empty()) {
+    throw Error{fmt::format("{}: a capture without --client or --server does not go with these",
+                            base::escape_for_terminal(options.captures.front()))};
+  }
+  if (!client && options.captures.empty())
+    throw Error{"FILE is required, or --client FILE and --server FILE"};
+  if (client && !options.vantage.empty())
+    throw Error{"--vantage: is what --client and --server say already"};
+  const auto from_stdin = [](const std::vector<std::string>& paths) {
+    return std::count(paths.begin(), paths.end(), "-");
+  };
+  if (from_stdin(options.client) + from_stdin(options.server) > 1)
+    throw Error{"standard input: can be read but once"};
 }
 
 void set_profile(Thresholds& settings, const std::string& name) {
@@ -252,6 +304,7 @@ void set_profile(Thresholds& settings, const std::string& name) {
 }
 
 Exit analyze_capture(const Options& options, Console console) {
+  check_captures(options);
   report::Options wanted;
   wanted.selection = selection(options);
   wanted.show_payload = options.show_payload;
@@ -275,12 +328,12 @@ Exit analyze_capture(const Options& options, Console console) {
   }
 
   // Input first: a bad one must not cost an output file.
-  const auto source = open_input(options, format != report::Format::text);
-  wanted.input = &source->summary();
-  const std::string path = input_text(source->summary());
+  Input input{options, format != report::Format::text};
+  wanted.input = &input.summary();
+  const std::string path = input_text(input.summary());
   const auto output = options.output.empty()
                           ? stream_output(console.out)
-                          : file_output(options.output, names_of(source->summary()), console.out);
+                          : file_output(options.output, names_of(input.summary()), console.out);
   const auto writer = report::make_writer(format, wanted, *output);
   Watch watch{*writer, wanted.selection};
 
@@ -290,13 +343,13 @@ Exit analyze_capture(const Options& options, Console console) {
   if (console.err_is_terminal && !options.quiet && !streams_to_terminal)
     progress.emplace(console.err);
   const Query query = query_of(options.filters);
-  const Report result = analyze(*source, settings, watch, progress ? &*progress : nullptr, query);
+  const Report result = input.analyze(settings, watch, progress ? &*progress : nullptr, query);
   progress.reset();
 
   if (nothing_decodable(result.ledger)) {
     throw Error{fmt::format(
         "{}: nothing in it could be decoded ({} of {}{})", path, skipped_text(result.ledger),
-        base::count(result.ledger.packets, "packet"), unread_text(source->summary()))};
+        base::count(result.ledger.packets, "packet"), unread_text(input.summary()))};
   }
   if (settings.why && !result.why &&
       result.flows >= static_cast<std::uint32_t>(settings.why->flow)) {
@@ -307,11 +360,28 @@ Exit analyze_capture(const Options& options, Console console) {
   writer->finish(result);
   output->commit();
   auto log = make_log(options, console.err);
-  tell(log, path, source->summary(), result);
+  tell(log, path, input.summary(), result);
 
   if (options.fail_on.empty()) return Exit::clean;
   const Severity worst = std::max(watch.worst(), wanted.selection.worst(result));
   return worst >= kFailOn.at(options.fail_on) ? Exit::findings : Exit::clean;
+}
+
+void add_ends(CLI::App& command, Options& options) {
+  command
+      .add_option(
+          "--client", options.client,
+          "Capture taken at the client, of the same traffic as --server's; repeatable, or a "
+          "folder (docs/two-captures.md)")
+      ->type_name("FILE")
+      ->take_all()
+      ->allow_extra_args(false);
+  command
+      .add_option("--server", options.server,
+                  "Capture taken at the server: the report says what was lost between the two")
+      ->type_name("FILE")
+      ->take_all()
+      ->allow_extra_args(false);
 }
 
 }  // namespace
@@ -320,12 +390,11 @@ void add_analyze(CLI::App& app, Job& job) {
   auto options = std::make_shared<Options>();
   CLI::App* command =
       app.add_subcommand("analyze", "Say what went wrong with the HTTP in a capture");
-  command
-      ->add_option("FILE", options->captures,
-                   "pcap or pcapng file, also compressed (gzip, zstd, lz4, xz); - is standard "
-                   "input; several, "
-                   "or a folder of them, are one timeline")
-      ->required();
+  command->add_option("FILE", options->captures,
+                      "pcap or pcapng file, also compressed (gzip, zstd, lz4, xz); - is standard "
+                      "input; several, "
+                      "or a folder of them, are one timeline");
+  add_ends(*command, *options);
   command->add_option("--format", options->format, "text, json or ndjson")
       ->check(CLI::IsMember(kFormats))
       ->type_name("FORMAT")
