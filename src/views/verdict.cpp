@@ -6,68 +6,9 @@
 #include <algorithm>
 
 #include "base/text.hpp"
-#include "views/clock.hpp"
-#include "views/facts.hpp"
+#include "views/verdicts.hpp"
 
 namespace httpdiag::views {
-
-namespace {
-
-/// Verdicts over one flow. Each says nothing where the two captures leave it open.
-class Verdicts {
- public:
-  Verdicts(const FlowReport& report, const Joined& flow, const CaptureSummary& input,
-           const Limits& limits)
-      : report_{report}, flow_{flow}, input_{input}, limits_{limits} {}
-
-  void about(Finding& finding, ExchangeReport& exchange);
-  void about(Finding& finding);
-  /// Of a request without an answer: what is proven of its arrival, also to whoever may retry it.
-  std::optional<Revision> revise(ExchangeReport& exchange) const;
-
- private:
-  bool about_reset(Finding& finding, const ExchangeReport* exchange);
-  void tell_request(Finding& finding, const ExchangeReport* exchange) const;
-  bool forged_at_server(Finding& finding);
-  bool about_request(Finding& finding, const RequestFacts& facts);
-  bool about_answer(Finding& finding, const RequestFacts& facts);
-  void about_time(Finding& finding, const ExchangeReport& exchange, const RequestFacts& facts);
-  bool about_connect(Finding& finding);
-  bool about_probes(Finding& finding);
-  void about_loss(Finding& finding);
-  void finish(Finding& finding) const;
-
-  std::string name(const PacketRef& packet) const { return packet_name(&input_, packet.number); }
-  std::string names(const std::vector<PacketRef>& packets) const;
-  std::string capture_end() const {
-    return flow_.server_last
-               ? fmt::format("the server's capture had ended by then (its last packet is {})",
-                             name(flow_.server_last))
-               : std::string{"the server's capture did not run then"};
-  }
-  /// A packet of the server's capture as evidence, in the client's time.
-  void show(Finding& finding, const PacketRef& packet, Side from, std::string what) const {
-    if (!packet || finding.evidence.size() >= limits_.max_evidence) return;
-    const PacketRef shown{packet.number, shifted(packet.time, -flow_.ahead)};
-    finding.evidence.push_back({shown, from, std::move(what)});
-  }
-  static void blame(Finding& finding, Party party, Confidence confidence, std::string unless = {}) {
-    finding.fault = {party, confidence, std::move(unless)};
-    finding.settle.reset();
-    if (party != Party::network) return;
-    finding.remedy =
-        "Look at what lies between the two capture points at that time: firewalls, NAT, load "
-        "balancers, tunnels, and what they dropped; a third capture halfway halves the way.";
-  }
-  static void say(Finding& finding, const std::string& sentence) {
-    finding.detail += (finding.detail.empty() ? "" : " ") + sentence;
-  }
-
-  const FlowReport& report_;
-  const Joined& flow_;
-  const CaptureSummary& input_;
-  const Limits& limits_;
-};
 
 /// "packet a:4", "packets a:4, a:5 and 3 more".
 std::string Verdicts::names(const std::vector<PacketRef>& packets) const {
@@ -80,6 +21,8 @@ std::string Verdicts::names(const std::vector<PacketRef>& packets) const {
   }
   return named == count ? text : text + fmt::format(" and {} more", count - named);
 }
+
+namespace {
 
 /// Of the packet with which the server, or what spoke in its name, ended what a label is about.
 std::optional<std::uint8_t> ending_flag(Label label) {
@@ -108,6 +51,8 @@ void keep_measured(Finding& finding) {
   finding.detail.resize(end);
   finding.detail += '.';
 }
+
+}  // namespace
 
 /// The RST of `finding`: the server's, or one in its name.
 bool Verdicts::about_reset(Finding& finding, const ExchangeReport* exchange) {
@@ -206,6 +151,8 @@ bool Verdicts::forged_at_server(Finding& finding) {
   return false;
 }
 
+namespace {
+
 /// Labels whose reason may be that the request never arrived.
 bool waits_for_answer(Label label) {
   switch (label) {
@@ -221,6 +168,8 @@ bool waits_for_answer(Label label) {
       return false;
   }
 }
+
+}  // namespace
 
 /// True: the request did not arrive, and that is the whole story.
 bool Verdicts::about_request(Finding& finding, const RequestFacts& facts) {
@@ -346,124 +295,6 @@ void Verdicts::about(Finding& finding, ExchangeReport& exchange) {
   finish(finding);
 }
 
-/// SYNs and SYN-ACKs.
-bool Verdicts::about_connect(Finding& finding) {
-  switch (finding.label) {
-    case Label::syn_retries_exhausted:
-    case Label::connect_abandoned:
-    case Label::connect_slow:
-    case Label::syn_ignored_suspect:
-    case Label::accept_queue_overflow:
-      break;
-    default:
-      return false;
-  }
-  const auto is_syn = [](const Seen& seen, const Stretch&) {
-    return seen.flags.has(TcpFlags::syn);
-  };
-  const Fates syns = fates_of(flow_, Side::client, is_syn);
-  const Fates answers = fates_of(flow_, Side::server, is_syn);
-  if (syns.all.empty()) return false;
-  const auto of_all = [](const Fates& fates, std::string_view what) {
-    return fates.all.size() == 1 ? fmt::format("The {}", what)
-                                 : fmt::format("All {} {}s", fates.all.size(), what);
-  };
-  if (syns.none_arrived()) {
-    say(finding, fmt::format("{} left the client ({}) and none reached the server: lost between "
-                             "the two points.",
-                             of_all(syns, "SYN"), names(syns.all)));
-    blame(finding, Party::network, Confidence::high);
-    return true;
-  }
-  if (syns.arrived == 0) return false;
-  show(finding, syns.first_there, Side::client, "arrives at the server: SYN");
-  const std::string there =
-      syns.arrived == syns.all.size()
-          ? of_all(syns, "SYN") + " reached the server"
-          : fmt::format("{} of {} SYNs reached the server", syns.arrived, syns.all.size());
-  const std::string first = fmt::format("(first packet {})", name(syns.first_there));
-  if (answers.all.empty()) {
-    say(finding, fmt::format("{} {}, and nothing left it in reply.", there, first));
-    blame(finding, Party::server_host, Confidence::high,
-          "its answers leave by an interface that its capture does not see");
-    return true;
-  }
-  show(finding, answers.all.front(), Side::server,
-       answers.none_arrived() ? "leaves the server: SYN-ACK, lost on the way"
-                              : "leaves the server: SYN-ACK");
-  if (answers.none_arrived()) {
-    say(finding, fmt::format("{} {} and it answered: {} left it ({}) and {} lost on the way back.",
-                             there, first, base::count(answers.all.size(), "SYN-ACK"),
-                             names(answers.all), answers.all.size() == 1 ? "was" : "were"));
-    blame(finding, Party::network, Confidence::high);
-    return true;
-  }
-  if (finding.label != Label::connect_slow) return false;
-  const std::size_t lost = syns.lost.size() + answers.lost.size();
-  say(finding, lost == 0 ? there + " and no answer to them was lost: it was late to answer."
-                         : fmt::format("Between the two points {} lost.",
-                                       lost == 1 ? "one SYN or SYN-ACK was"
-                                                 : fmt::format("{} SYNs or SYN-ACKs were", lost)));
-  blame(finding, lost == 0 ? Party::server_host : Party::network, Confidence::high);
-  return true;
-}
-
-/// FINs and keep-alive probes of the client that nobody answered.
-bool Verdicts::about_probes(Finding& finding) {
-  const bool fin = finding.label == Label::fin_not_acked;
-  if (!fin && finding.label != Label::keepalive_probe_failed) return false;
-  const auto row =
-      std::find_if(finding.evidence.begin(), finding.evidence.end(),
-                   [&](const Evidence& each) { return !fin || each.what.starts_with("FIN"); });
-  if (row == finding.evidence.end() || row->from != Side::client) return false;
-  const PacketNumber first = row->packet.number;
-  const Fates probes = fates_of(flow_, Side::client, [&](const Seen& seen, const Stretch&) {
-    return seen.packet.number >= first && !seen.is_rst() && seen.length <= 1 &&
-           seen.flags.has(TcpFlags::fin) == fin;
-  });
-  const std::string_view what = fin ? "FIN" : "keep-alive probe";
-  if (probes.none_arrived()) {
-    say(finding, fmt::format("{} left the client ({}) and reached the server in no case: lost "
-                             "between the two points.",
-                             base::count(probes.all.size(), what), names(probes.all)));
-    blame(finding, Party::network, Confidence::high);
-    return true;
-  }
-  if (probes.arrived == 0) return false;
-  show(finding, probes.first_there, Side::client, fmt::format("arrives at the server: {}", what));
-  const Fates replies = fates_of(flow_, Side::server, [&](const Seen& seen, const Stretch&) {
-    return seen.packet.number > probes.first_there.number;
-  });
-  if (replies.all.empty()) {
-    say(finding, fmt::format("{} of {} reached the server (first packet {}), and nothing left it "
-                             "in reply.",
-                             probes.arrived, base::count(probes.all.size(), what),
-                             name(probes.first_there)));
-    blame(finding, Party::server_host, Confidence::high);
-    return true;
-  }
-  if (!replies.none_arrived()) return false;
-  say(finding,
-      fmt::format("{} of {} reached the server, and its replies ({}) were lost on the "
-                  "way back.",
-                  probes.arrived, base::count(probes.all.size(), what), names(replies.all)));
-  blame(finding, Party::network, Confidence::high);
-  return true;
-}
-
-void Verdicts::about_loss(Finding& finding) {
-  const std::uint64_t forth = flow_.ways[0].count.lost, back = flow_.ways[1].count.lost;
-  if (!flow_.there || flow_.ways[0].count.unknown + flow_.ways[1].count.unknown > 0) return;
-  if (forth + back == 0) {
-    say(finding, "No packet of the connection was lost between the two points.");
-    return;
-  }
-  say(finding, fmt::format("Between the two points {} towards the server and {} towards the client "
-                           "got lost.",
-                           base::count(forth, "packet"), base::count(back, "packet")));
-  blame(finding, Party::network, Confidence::high);
-}
-
 void Verdicts::about(Finding& finding) {
   if (info(finding.label).phase == Phase::own) return;
   const bool told =
@@ -490,8 +321,6 @@ void Verdicts::finish(Finding& finding) const {
       [](const Evidence& a, const Evidence& b) { return a.packet.time < b.packet.time; });
   if (flow_.there && finding.settle && finding.settle->at == Side::server) finding.settle.reset();
 }
-
-}  // namespace
 
 std::vector<Revision> raise(FlowReport& report, const Joined& flow, const CaptureSummary& input,
                             const Limits& limits) {
