@@ -233,14 +233,22 @@ bool Verdicts::about_answer(Finding& finding, const RequestFacts& facts) {
     blame(finding, Party::network, Confidence::high);
     return true;
   }
-  if (!facts.acknowledged) {
+  const bool silent = !facts.acknowledged;
+  const Party party = silent                                  ? Party::server_host
+                      : finding.fault.party == Party::network ? Party::server_app
+                                                              : finding.fault.party;
+  if (!watched(finding)) {
+    say(finding, fmt::format("{}; {} left it as far as the server's capture goes.", there,
+                             silent ? "no acknowledgement" : "no answer"));
+    blame(finding, party, Confidence::medium, capture_end());
+    return true;
+  }
+  if (silent) {
     say(finding, there + ", whose TCP never acknowledged it.");
-    blame(finding, Party::server_host, Confidence::high,
+    blame(finding, party, Confidence::high,
           "its answers leave by an interface that its capture does not see");
     return true;
   }
-  const Party party =
-      finding.fault.party == Party::network ? Party::server_app : finding.fault.party;
   say(finding, there + " and was acknowledged there; no answer left it.");
   blame(finding, party, Confidence::high,
         finding.label == Label::closed_without_response
@@ -267,6 +275,8 @@ void Verdicts::about_time(Finding& finding, const ExchangeReport& exchange,
   }
   say(finding, fmt::format("Of the {} until the answer came, {} passed at the server.",
                            base::duration(*waited), base::duration(served)));
+  constexpr Duration kWorthIt = std::chrono::milliseconds{500};  // less keeps nobody waiting
+  if (*waited < kWorthIt) return;
   const bool mostly_there = served >= *waited - *waited / 4;
   if (mostly_there && finding.fault.party != Party::network) {
     finding.fault.confidence = Confidence::high;

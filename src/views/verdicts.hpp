@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,14 @@ class Verdicts {
                ? fmt::format("the server's capture had ended by then (its last packet is {})",
                              name(flow_.server_last))
                : std::string{"the server's capture did not run then"};
+  }
+  /// Whether the server's capture went on behind all that the finding shows: silence is no evidence
+  /// otherwise.
+  bool watched(const Finding& finding) const {
+    const Timestamp end = shifted(flow_.server_last.time, -flow_.ahead);
+    return flow_.server_last &&
+           std::all_of(finding.evidence.begin(), finding.evidence.end(),
+                       [&](const Evidence& row) { return row.packet.time <= end; });
   }
   /// A packet of the server's capture as evidence, in the client's time.
   void show(Finding& finding, const PacketRef& packet, Side from, std::string what) const {
