@@ -60,6 +60,28 @@ std::string flows_text(const Views& views) {
   return text + ".";
 }
 
+/// ": packets a:4, a:5, ..."
+std::string lost_packets(const FlowViews& views, Side from, const CaptureSummary* input) {
+  constexpr std::size_t kNamed = 4;
+  std::string text;
+  std::size_t count = 0;
+  for (const LostPacket& each : views.lost) {
+    if (each.from != from || ++count > kNamed) continue;
+    text += (text.empty() ? ": " : ", ") + packet_name(input, each.packet.number);
+  }
+  return views.ways[index(from)].lost > kNamed ? text + ", ..." : text;
+}
+
+std::string forged_text(const FlowViews& views, const CaptureSummary* input) {
+  std::string text;
+  for (const ForgedPacket& each : views.forged) {
+    text += fmt::format("; a {} in the {}'s name that it never sent: {}", each.what,
+                        each.from == Side::client ? "client" : "server",
+                        packet_name(input, each.packet.number));
+  }
+  return text;
+}
+
 void beware(Page& page, const std::string& text) {
   page.wrapped(0, Ink::yellow, "Beware", kHang, text);
 }
@@ -110,10 +132,13 @@ std::string views_text(const FlowViews& views, const CaptureSummary* input) {
       break;
   }
   std::string text = fmt::format(
-      "at the server {} -> {}, packets {} to {}; lost towards the server: {}, towards the client: "
-      "{}",
+      "at the server {} -> {}, packets {} to {}; lost towards the server: {}{}; towards the "
+      "client: "
+      "{}{}{}",
       to_string(views.client), to_string(views.server), packet_name(input, views.first.number),
-      packet_name(input, views.last.number), lost_text(views.ways[0]), lost_text(views.ways[1]));
+      packet_name(input, views.last.number), lost_text(views.ways[0]),
+      lost_packets(views, Side::client, input), lost_text(views.ways[1]),
+      lost_packets(views, Side::server, input), forged_text(views, input));
   if (views.severity >= Severity::warning)
     text += fmt::format("; that capture alone says {}", info(views.label).id);
   return text;
