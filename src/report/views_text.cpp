@@ -105,6 +105,13 @@ void show_views(Page& page, const Views& views) {
                                base::count(way.not_recorded, "packet"),
                                way.not_recorded == 1 ? "is" : "are", whose[i]));
     }
+    if (way.unknown > 0) {
+      beware(page, fmt::format("{} sent when the {} capture did not run, as far as can be seen: "
+                               "whether {} arrived is not known.",
+                               way.unknown == 1 ? "1 packet was"
+                                                : fmt::format("{} packets were", way.unknown),
+                               whose[i], way.unknown == 1 ? "it" : "they"));
+    }
     if (way.altered > 0) {
       beware(page, fmt::format("{} arrived at the {} end with other payload than {} left with.",
                                base::count(way.altered, "packet"), whose[i],
