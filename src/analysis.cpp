@@ -24,6 +24,7 @@
 #include "shard/recorder.hpp"
 #include "tcp/tracker.hpp"
 #include "tls/reader.hpp"
+#include "views/joiner.hpp"
 
 namespace httpdiag {
 
@@ -70,6 +71,20 @@ class FlowSplitter final : public FlowSink {
  private:
   FlowSink& first_;
   FlowSink& second_;
+};
+
+/// With two captures the trail of a flow is complete before anything else hears of its end.
+class FlowTap final : public FlowSink {
+ public:
+  FlowTap(views::Recorder* recorder, FlowSink& next) : recorder_{recorder}, next_{next} {}
+  void on_flow(const FlowRecord& flow, EndCause cause, Timestamp now) override {
+    if (recorder_ != nullptr) recorder_->on_flow(flow, cause, now);
+    next_.on_flow(flow, cause, now);
+  }
+
+ private:
+  views::Recorder* recorder_;
+  FlowSink& next_;
 };
 
 /// Marks the exchanges that a query asks for, in what is kept of them.
@@ -156,30 +171,40 @@ class WireOrderReader {
   std::shared_ptr<decode::Decoder> decoder_;
 };
 
+/// What stands beside the pipeline and is null in a plain run: the state of a shard, or what is
+/// kept to be compared with the capture of the other end.
+struct Beside {
+  Shard shard{};
+  ShardState* state = nullptr;
+  views::Recorder* trail = nullptr;
+};
+
 /// The packets of one batch, decoded and announced to the tracker ahead of their turn where that
 /// needs nothing but their own bytes.
 class Pipeline {
  public:
-  /// `state` is null but for the run of a shard.
   Pipeline(const Settings& settings, FlowReportSink& flows, Ledger& ledger, const Query& query,
-           Shard shard = {}, ShardState* state = nullptr)
+           const Beside& beside = {})
       : ledger_{ledger},
         query_{query},
-        selects_{query.selects_ends() || query.from || query.to || !query.bpf.empty()},
+        trail_{beside.trail},
+        selects_{trail_ != nullptr || query.selects_ends() || query.from || query.to ||
+                 !query.bpf.empty()},
         bpf_{query.bpf},
         decoder_{settings.limits},
         deliveries_{settings},
         legs_{settings, flows, deliveries_},
         rules_{settings, legs_, legs_},
-        recorder_{recorder_of(shard, settings, rules_, state)},
+        recorder_{recorder_of(beside, settings, rules_)},
         tls_{settings.limits, judge<TlsSink>()},
         dns_{settings, judge<DnsSink>()},
         opaque_{tls_, dns_},
         search_{judge<ExchangeSink>(), query},
         http_{settings.limits, search_, settings.digest_bodies, &opaque_},
-        gate_{shard, http_},
+        gate_{beside.shard, http_},
         ended_{dns_, judge<FlowSink>()},
-        tcp_{settings, ledger, streams(), ended_} {
+        tap_{trail_, ended_},
+        tcp_{settings, ledger, streams(), tap_} {
     rules_.use(dns_.names());
     if (recorder_) recorder_->use(dns_.names());
   }
@@ -240,11 +265,11 @@ class Pipeline {
   }
 
  private:
-  static std::optional<shard::Recorder> recorder_of(Shard shard, const Settings& settings,
-                                                    rules::Engine& rules, ShardState* state) {
-    if (state == nullptr) return std::nullopt;
-    return std::optional<shard::Recorder>{std::in_place, shard, settings,
-                                          shard::Sinks{rules, rules, rules, rules}, *state};
+  static std::optional<shard::Recorder> recorder_of(const Beside& beside, const Settings& settings,
+                                                    rules::Engine& rules) {
+    if (beside.state == nullptr) return std::nullopt;
+    return std::optional<shard::Recorder>{std::in_place, beside.shard, settings,
+                                          shard::Sinks{rules, rules, rules, rules}, *beside.state};
   }
   /// The rules, or who stands in front of them.
   template <typename Sink>
@@ -318,7 +343,9 @@ class Pipeline {
 
   void take(const Decoded& decoded, PacketRef packet) {
     if (const auto* segment = std::get_if<Segment>(&decoded)) {
+      const std::uint64_t copies = ledger_.duplicates;
       tcp_.on_segment(*segment);
+      if (trail_ != nullptr && copies == ledger_.duplicates) trail_->on_segment(*segment);
     } else if (const auto* error = std::get_if<IcmpError>(&decoded)) {
       tcp_.on_icmp_error(*error);
     } else if (const auto* datagram = std::get_if<DnsDatagram>(&decoded)) {
@@ -333,7 +360,8 @@ class Pipeline {
 
   Ledger& ledger_;
   const Query& query_;
-  const bool selects_;  // some packets only
+  views::Recorder* trail_;
+  const bool selects_;  // some packets only, or packets one by one
   capture::Bpf bpf_;
   std::optional<Timestamp> first_;  // the first packet's
   decode::Decoder decoder_;         // packet -> segment
@@ -348,6 +376,7 @@ class Pipeline {
   http::Pairer http_;  // chunk -> message -> exchange
   shard::StreamGate gate_;
   FlowSplitter ended_;
+  FlowTap tap_;
   tcp::Tracker tcp_;  // segment -> flow -> chunk
   std::array<tcp::Arrival, PacketSource::kMostPackets> arrivals_;
   std::array<bool, PacketSource::kMostPackets> plain_{};
@@ -355,9 +384,12 @@ class Pipeline {
 };
 
 /// Reads the source to its end.
-Report run(Pipeline& pipeline, const Ledger& ledger, PacketSource& source, const Limits& limits,
-           ProgressSink* progress) {
+Report run(PacketSource& source, const Settings& settings, FlowReportSink& flows,
+           ProgressSink* progress, const Query& query, const Beside& beside = {}) {
   constexpr std::uint64_t kProgressEvery = 1u << 16;
+  const Limits& limits = settings.limits;
+  Ledger ledger;
+  Pipeline pipeline{settings, flows, ledger, query, beside};
   std::uint64_t told = 0;
   std::uint64_t holes = 0;
   std::size_t names = 0;
@@ -383,21 +415,27 @@ Report run(Pipeline& pipeline, const Ledger& ledger, PacketSource& source, const
   return pipeline.finish(input);
 }
 
+void add(Ledger& ledger, const Ledger& more) {
+  ledger.packets += more.packets;
+  ledger.decoded += more.decoded;
+  ledger.duplicates += more.duplicates;
+  ledger.filtered += more.filtered;
+  ledger.filtered_wrapped += more.filtered_wrapped;
+  ledger.passed_bpf += more.passed_bpf;
+  for (std::size_t i = 0; i < kSkipCount; ++i) ledger.skipped[i] += more.skipped[i];
+}
+
 }  // namespace
 
 Report analyze(PacketSource& source, const Settings& settings, FlowReportSink& flows,
                ProgressSink* progress, const Query& query) {
-  Ledger ledger;
-  Pipeline pipeline{settings, flows, ledger, query};
-  return run(pipeline, ledger, source, settings.limits, progress);
+  return run(source, settings, flows, progress, query);
 }
 
 Report analyze_shard(PacketSource& source, const Settings& settings, Shard shard,
                      FlowReportSink& flows, ProgressSink* progress, const Query& query,
                      ShardState& state) {
-  Ledger ledger;
-  Pipeline pipeline{settings, flows, ledger, query, shard, &state};
-  return run(pipeline, ledger, source, settings.limits, progress);
+  return run(source, settings, flows, progress, query, {.shard = shard, .state = &state});
 }
 
 class ShardSet::Impl {
@@ -426,6 +464,25 @@ Report ShardSet::analyze(const Settings& settings, FlowReportSink& flows, const 
   Report report = rules.finish(player.summary(), player.ledger());
   legs.finish(report);
   deliveries.finish(report);
+  return report;
+}
+
+Report analyze(BothEnds& ends, const Settings& settings, FlowReportSink& flows,
+               ProgressSink* progress, const Query& query) {
+  views::Joiner joiner{settings, flows};
+  Settings at_client = settings, at_server = settings;
+  at_client.vantage = VantagePoint::client;
+  at_server.vantage = VantagePoint::server;
+  at_server.why.reset();
+  Report client = run(ends.client_, at_client, joiner.reports(Side::client), progress, query,
+                      {.trail = &joiner.record(Side::client, 0)});
+  const Report server = run(ends.server_, at_server, joiner.reports(Side::server), progress, query,
+                            {.trail = &joiner.record(Side::server, client.ledger.packets)});
+  ends.complete();
+  Report report = joiner.join(std::move(client), server, ends.summary());
+  report.input = &ends.summary();
+  add(report.ledger, server.ledger);
+  delivery::revise(report.deliveries, report.views->revisions);
   return report;
 }
 

@@ -141,6 +141,20 @@ std::string_view name(Confidence confidence) {
   std::abort();
 }
 
+std::string_view name(Presence presence) {
+  switch (presence) {
+    case Presence::both:
+      return "both";
+    case Presence::lost:
+      return "lost";
+    case Presence::absent:
+      return "absent";
+    case Presence::replaced:
+      return "replaced";
+  }
+  std::abort();
+}
+
 std::string_view name(Retry retry) {
   switch (retry) {
     case Retry::safe:

@@ -113,6 +113,8 @@ constexpr std::array kSettings{
     Setting{"limits.max_deliveries", &Limits::max_deliveries},
     Setting{"limits.max_delivery_attempts", &Limits::max_delivery_attempts},
     Setting{"limits.max_callback_endpoints", &Limits::max_callback_endpoints},
+    Setting{"limits.max_view_packets", &Limits::max_view_packets},
+    Setting{"limits.max_view_flows", &Limits::max_view_flows},
 };
 // clang-format on
 

@@ -18,6 +18,8 @@ set(rules   base/ fmt/)
 set(legs    base/ fmt/ arpa/)
 set(delivery base/ fmt/)
 set(shard   base/ fmt/ nlohmann/ "zlib\\.h")
+# Two captures of a flow are laid side by side by their sequence numbers, which only one file adds up.
+set(views   base/ fmt/ "tcp/seq\\.hpp")
 set(report  base/ fmt/ nlohmann/)
 set(config  base/ fmt/ nlohmann/)
 # Tools on top of the analysis: they read and write JSON, and ask for analyses as the program does.
@@ -32,7 +34,7 @@ set(only_openssl "base/sha256.cpp" "tls/certificate.cpp")
 
 set(posix "sys/|fcntl\\.h|unistd\\.h|signal\\.h|errno\\.h|stdio\\.h")
 set(checked 0)
-foreach(folder IN ITEMS base capture decode tcp http tls dns rules legs delivery shard report config check compare cli)
+foreach(folder IN ITEMS base capture decode tcp http tls dns rules legs delivery shard views report config check compare cli)
   list(JOIN ${folder} "|" others)
   file(GLOB_RECURSE files RELATIVE "${SRC}" "${SRC}/${folder}/*.[ch]pp")
   foreach(file IN LISTS files)

@@ -78,6 +78,7 @@ struct Attempt {
   bool short_answer = false;        // a body that can be an acknowledgement
   bool auto_retry = false;          // of a client library, at once: no scheduled one
   bool weak = false;                // may belong to this delivery: same endpoint, near in time
+  bool proven = false;              // by the capture of the other end
 };
 
 struct Delivery {

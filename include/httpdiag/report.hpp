@@ -18,6 +18,7 @@
 #include "httpdiag/patterns.hpp"
 #include "httpdiag/settings.hpp"
 #include "httpdiag/tls.hpp"
+#include "httpdiag/views.hpp"
 
 namespace httpdiag {
 
@@ -119,13 +120,14 @@ struct FlowReport {
   Label label = Label::ok;
   Severity severity = Severity::ok;
   std::vector<Label> labels;
-  std::vector<Finding> findings;          // about the flow as a whole
-  std::string chain, chain_detail;        // as of an exchange, where it failed as part of one
-  std::vector<OddityReport> oddities;     // in order of their bits
-  std::vector<ExchangeReport> exchanges;  // in order; see omitted_exchanges
-  std::uint64_t exchange_count = 0;       // all of them
-  std::uint64_t omitted_exchanges = 0;    // healthy ones beyond the cap
-  Severity worst = Severity::ok;          // of all findings, annotations included
+  std::vector<Finding> findings;           // about the flow as a whole
+  std::string chain, chain_detail;         // as of an exchange, where it failed as part of one
+  std::vector<OddityReport> oddities;      // in order of their bits
+  std::vector<ExchangeReport> exchanges;   // in order; see omitted_exchanges
+  std::uint64_t exchange_count = 0;        // all of them
+  std::uint64_t omitted_exchanges = 0;     // healthy ones beyond the cap
+  Severity worst = Severity::ok;           // of all findings, annotations included
+  std::shared_ptr<const FlowViews> views;  // null: there is but one capture
 };
 
 /// Told of every flow once, in no particular order. Healthy exchanges beyond
@@ -212,6 +214,7 @@ struct Report {
   std::uint64_t omitted_exchanges = 0;  // healthy exchanges beyond the cap
   Deliveries deliveries;
   Chains chains;
+  std::optional<Views> views;  // none: there is but one capture
 };
 
 }  // namespace httpdiag

@@ -88,6 +88,10 @@ struct Limits {
   std::uint32_t max_delivery_attempts = 64;      // of one delivery, in full
   std::uint32_t max_legs = 4096;  // kept of requests seen on several legs with a problem on one
   std::uint32_t max_callback_endpoints = 4096;  // method, host and path with counts of their own
+
+  // Of two captures that are compared, of each: packets (48 bytes each) and flows in memory.
+  std::uint32_t max_view_packets = 1u << 20;
+  std::uint32_t max_view_flows = 1u << 15;
 };
 
 struct Thresholds {

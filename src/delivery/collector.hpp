@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 
 #include "httpdiag/report.hpp"
 
@@ -25,5 +26,8 @@ class Collector final : public VerdictSink {
   class Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+/// Judges again the deliveries whose attempts another capture tells more of.
+void revise(Deliveries& deliveries, std::span<const Revision> revisions);
 
 }  // namespace httpdiag::delivery

@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <utility>
 
 #include "base/text.hpp"
+#include "delivery/collector.hpp"
 #include "delivery/group.hpp"
 
 namespace httpdiag::delivery {
@@ -168,9 +171,9 @@ std::string answer_text(const Attempt& attempt) {
 bool may_have_arrived(const Delivery& delivery) {
   return std::any_of(delivery.attempts.begin(), delivery.attempts.end(),
                      [](const Attempt& attempt) {
-                       return attempt.label == Label::request_not_acked ||
-                              attempt.label == Label::idle_conn_blackholed ||
-                              attempt.label == Label::pmtu_blackhole;
+                       return !attempt.proven && (attempt.label == Label::request_not_acked ||
+                                                  attempt.label == Label::idle_conn_blackholed ||
+                                                  attempt.label == Label::pmtu_blackhole);
                      });
 }
 
@@ -309,6 +312,46 @@ void judge(Delivery& delivery) {
   measure_gaps(delivery);
   delivery.detail = outcome_text(delivery) + duplicate_text(delivery);
   delivery.advice = advice_of(delivery);
+}
+
+namespace {
+
+void count_again(std::vector<CallbackEndpoint>& endpoints, const Delivery& delivery,
+                 AttemptClass before, AttemptClass now) {
+  const std::string path = delivery.target.substr(0, delivery.target.find('?'));
+  for (CallbackEndpoint& each : endpoints) {
+    auto& was = each.outcomes[static_cast<std::size_t>(before)];
+    if (each.method != delivery.method || each.host != delivery.host || each.path != path) continue;
+    if (was == 0) continue;
+    --was;
+    ++each.outcomes[static_cast<std::size_t>(now)];
+    return;
+  }
+}
+
+}  // namespace
+
+void revise(Deliveries& deliveries, std::span<const Revision> revisions) {
+  std::map<std::pair<FlowId, std::uint32_t>, bool> arrived;
+  for (const Revision& each : revisions) arrived[{each.flow, each.exchange}] = each.arrived;
+  for (Delivery& delivery : deliveries.list) {
+    bool changed = false;
+    for (Attempt& attempt : delivery.attempts) {
+      const auto revision = arrived.find({attempt.flow, attempt.exchange});
+      const bool open_question = attempt.outcome == not_delivered || attempt.outcome == unknown;
+      if (revision == arrived.end() || !open_question) continue;
+      const AttemptClass now = revision->second ? unknown : not_delivered;
+      if (now != attempt.outcome) count_again(deliveries.endpoints, delivery, attempt.outcome, now);
+      attempt.outcome = now;
+      attempt.proven = changed = true;
+    }
+    if (!changed) continue;
+    --deliveries.verdicts[static_cast<std::size_t>(delivery.verdict)];
+    if (delivery.duplicated) --deliveries.duplicated;
+    judge(delivery);
+    ++deliveries.verdicts[static_cast<std::size_t>(delivery.verdict)];
+    if (delivery.duplicated) ++deliveries.duplicated;
+  }
 }
 
 }  // namespace httpdiag::delivery

@@ -236,9 +236,16 @@ MissingBytes unseen_end(const SideRecord& server, const SideRecord& client) {
     const Offset end = lost ? std::min(server.fin_offset, server.acked) : server.fin_offset;
     return end > server.delivered ? unseen(server, end, server.fin) : MissingBytes{};
   }
-  // A bare ACK counts them. A single number may be a FIN that was not captured.
-  return server.sent > server.delivered + 1 ? unseen(server, server.sent, server.last)
-                                            : MissingBytes{};
+  // A bare ACK counts them. What the client did not know of when it spoke after that, or when it
+  // closed, and never acknowledged, it did not have: it was lost on the way. A single number may be
+  // a FIN that was not captured.
+  const PacketRef told = server.trouble().told_of;
+  const bool later = told && client.last.number > told.number && server.acked < server.sent;
+  const bool closed = client.fin && !client.fin_unseen && client.fin_ack <= server.delivered &&
+                      server.acked <= server.delivered;
+  const bool lost = later || closed;
+  const Offset end = lost ? server.acked : server.sent;
+  return end > server.delivered + 1 ? unseen(server, end, server.last) : MissingBytes{};
 }
 
 }  // namespace

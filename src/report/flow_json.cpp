@@ -7,6 +7,7 @@
 
 #include "report/redact.hpp"
 #include "report/tls_json.hpp"
+#include "report/views.hpp"
 
 namespace httpdiag::report {
 namespace {
@@ -271,6 +272,7 @@ void write_flow_fields(JsonOut& json, const FlowReport& flow, const Options& opt
   write_findings(json, flow.findings);
   write_chain_id(json, flow.chain);
   write_oddities(json, flow.oddities);
+  if (flow.views) write_views(json, *flow.views);
   json.key("exchanges").array();
   for (const ExchangeReport* exchange : options.selection.exchanges(flow)) {
     write_exchange(json, flow.id, *exchange, options.show_payload);

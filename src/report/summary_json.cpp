@@ -13,6 +13,7 @@
 #include "report/patterns.hpp"
 #include "report/settings_json.hpp"
 #include "report/version.hpp"
+#include "report/views.hpp"
 
 namespace httpdiag::report {
 namespace {
@@ -101,6 +102,7 @@ void write_head_fields(JsonOut& json, const Report& report, const Options& optio
   for (const Cause& cause : report.causes) write_cause(json.line_break(), cause, report);
   json.end().line_break();
   write_patterns(json, report.patterns);
+  if (report.views) write_views(json.line_break(), *report.views);
 }
 
 void write_tail_fields(JsonOut& json, const Report& report, const Options& options,

@@ -17,6 +17,7 @@
 #include "report/render.hpp"
 #include "report/spool.hpp"
 #include "report/text_parts.hpp"
+#include "report/views.hpp"
 #include "report/why_text.hpp"
 
 namespace httpdiag::report {
@@ -207,8 +208,9 @@ class TextWriter final : public Writer {
     page_.headline(ink_of(report.worst), report.headline);
     page_.wrapped(0, Ink::bold, "Capture", kHang, capture_text(report));
     if (report.input != nullptr) show_input(page_, *report.input);
-    const bool known = report.vantage.point != VantagePoint::unknown;
-    if ((problems_ != 0 && known) || report.vantage.given)
+    if (report.views) show_views(page_, *report.views);
+    const bool known = report.vantage.point != VantagePoint::unknown && !report.views;
+    if ((problems_ != 0 && known) || (report.vantage.given && !report.views))
       page_.wrapped(0, Ink::bold, "Taken", kHang, vantage_text(report.vantage));
     for (const Finding& finding : report.findings) {
       const Scope scope = info(finding.label).scope;
@@ -260,7 +262,8 @@ class TextWriter final : public Writer {
           return info(finding.label).scope != Scope::capture &&
                  finding.severity >= Severity::warning;
         });
-    if (report.flows != 0 && !something) {
+    const bool apart = report.views && (report.views->unrelated || report.views->swapped);
+    if (report.flows != 0 && !something && !apart) {
       page_.line(0, Ink::green,
                  report.findings.empty() ? "Nothing to do."
                                          : "Nothing to do about what the capture shows.");
@@ -330,6 +333,7 @@ class TextWriter final : public Writer {
                               route(flow), clock(at)));
     show_translation(page_, flow);
     show_tunnel(page_, flow);
+    show_other_end(page_, flow, input);
     if (exchange != nullptr) show_exchange(page_, *exchange, options_.show_payload);
     if (finding == findings.end()) return;
     explain_finding(page_, *finding, flow, exchange, input);

@@ -12,6 +12,7 @@
 #include "report/oddity_text.hpp"
 #include "report/redact.hpp"
 #include "report/tls_json.hpp"
+#include "report/views.hpp"
 
 namespace httpdiag::report {
 namespace {
@@ -71,7 +72,9 @@ void show_settle(Page& page, const Settle& settle) {
   if (filter < command.size()) page.line(kIndent, Ink::plain, command.substr(filter));
 }
 
-std::string_view retry_text(Retry retry, Label label) {
+/// `answered`: the other end's capture has an answer that this one lacks.
+std::string_view retry_text(Retry retry, Label label, bool answered = false) {
+  if (answered) return "do not: the server has answered it, so it has been processed";
   switch (retry) {
     case Retry::safe:
       return "safe: the server application cannot have acted on it";
@@ -290,6 +293,10 @@ void show_tunnel(Page& page, const FlowReport& flow) {
   item(page, "Tunnel", text);
 }
 
+void show_other_end(Page& page, const FlowReport& flow, const CaptureSummary* input) {
+  if (flow.views) item(page, "Both ends", views_text(*flow.views, input));
+}
+
 void explain_finding(Page& page, const Finding& finding, const FlowReport& flow,
                      const ExchangeReport* exchange, const CaptureSummary* input) {
   ladder(page, finding.evidence, input);
@@ -299,7 +306,8 @@ void explain_finding(Page& page, const Finding& finding, const FlowReport& flow,
   if (finding.settle) show_settle(page, *finding.settle);
   if (exchange != nullptr) {
     item(page, "Delivery", delivery_text(*exchange, input));
-    item(page, "Retry", retry_text(exchange->retry, exchange->label));
+    const bool answered = flow.views && exchange->retry == Retry::do_not && !exchange->response;
+    item(page, "Retry", retry_text(exchange->retry, exchange->label, answered));
   } else if (carried_nothing(flow)) {
     item(page, "Delivery", "nothing sent; no request was on this connection");
     item(page, "Retry", retry_text(Retry::safe, flow.label));
@@ -366,6 +374,7 @@ void show_flow_in_full(Page& page, const FlowReport& flow, const Options& option
   item(page, "TLS", tls_text(flow));
   show_translation(page, flow);
   show_tunnel(page, flow);
+  show_other_end(page, flow, input);
   if (flow.duplicates != 0)
     item(page, "Copies", base::count(flow.duplicates, "packet") + " captured twice");
   for (const OddityReport& odd : flow.oddities) item(page, "Odd", words(odd, input));

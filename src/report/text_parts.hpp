@@ -25,6 +25,8 @@ std::string flow_line(const FlowReport& flow);
 /// The other name of a flow whose addresses the capturing host translates.
 void show_translation(Page& page, const FlowReport& flow);
 void show_tunnel(Page& page, const FlowReport& flow);
+/// Where it is in the capture of the other end; nothing where there is none.
+void show_other_end(Page& page, const FlowReport& flow, const CaptureSummary* input);
 /// One line: which exchange, what it was, what became of it, where a query was found in it.
 void list_exchange(Page& page, const FlowReport& flow, const ExchangeReport& exchange,
                    bool show_payload);

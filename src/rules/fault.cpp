@@ -59,6 +59,7 @@ std::optional<Unconfirmed> unconfirmed(const Finding& finding, const FlowFacts& 
   if (has_fact(finding, "answer_repeated") || has_fact(finding, "request_delay_us"))
     return std::nullopt;                                     // they arrived in the end
   if (has_fact(finding, "lost_bytes")) return std::nullopt;  // lost in front of the capture point
+  if (has_fact(finding, "answer_unseen")) return std::nullopt;  // likewise
   switch (finding.label) {
     case Label::syn_retries_exhausted:
     case Label::connect_abandoned:
@@ -186,6 +187,8 @@ void attribute_to_path(Finding& finding, const FlowFacts& facts, Side end) {
 
 void attribute(Finding& finding, const FlowFacts& facts, const Thresholds& limits) {
   if (info(finding.label).phase == Phase::own) return;  // its author has decided
+  if (has_fact(finding, "answer_unseen"))
+    finding.settle = capture_at(Side::server, facts.flow, "when does the answer leave that host?");
   if (const auto lost = unconfirmed(finding, facts))
     return attribute_silence(finding, facts, *lost);
   if (const auto end = other_end(finding)) return attribute_to_path(finding, facts, *end);

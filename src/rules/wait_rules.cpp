@@ -71,6 +71,16 @@ void tell_lost_answer(FindingBuilder& finding, const ExchangeFacts& facts) {
       .fault(Party::network, Confidence::medium, "the client host stopped receiving");
 }
 
+/// A number of the server's tells of an answer behind the request that never came here, and that
+/// the client never acknowledged. A single one may be a FIN.
+PacketRef answer_that_never_came(const ExchangeFacts& facts) {
+  const SideRecord& server = facts.flow.flow.s();
+  const SideTrouble& trouble = server.trouble();
+  const bool behind = trouble.told_of.number > facts.exchange.request.last.number;
+  const bool unknown = trouble.told > server.next + 1 && server.acked <= server.next;
+  return behind && unknown && !server.fin ? trouble.told_of : PacketRef{};
+}
+
 /// Nobody can keep a limit of less than a second; a longer one is for both to agree on.
 void blame_impatience(FindingBuilder& finding, Duration waited, const Thresholds& limits,
                       bool sure) {
@@ -286,6 +296,16 @@ std::optional<Finding> client_timeout(const ExchangeFacts& facts, const Threshol
   if (probes >= 2) {
     finding.fact("unanswered_keepalives", std::int64_t{probes})
         .fault(Party::network, Confidence::medium, "the server host is gone");
+  } else if (const PacketRef told = answer_that_never_came(facts)) {
+    finding
+        .also(fmt::format("A number in packet {} says that an answer had been sent: it was lost on "
+                          "its way to here.",
+                          told.number))
+        .evidence(told, Side::server, "its number tells of an answer that was not seen")
+        .fact("answer_unseen", true)
+        .remedy(std::string{info(Label::loss_recovery_delay).remedy})
+        .fault(Party::network, Confidence::medium,
+               "the server answered only when the client had given up");
   } else if (early_fin) {
     const SideRecord& server = facts.flow.flow.s();
     const bool by_fin = static_cast<bool>(server.fin);

@@ -16,6 +16,8 @@ namespace {
 
 class Player {
  public:
+  Player() = default;
+  explicit Player(Side point) { network_.point = point; }
   Capture play(std::string_view scenario);
 
  private:
@@ -23,6 +25,7 @@ class Player {
   void declare(Cursor& line, const std::string& name);
   void set(Cursor& line);
   void translate(Cursor& line);
+  void points(Cursor& line);
   void tunnel(Cursor& line);
   void event(Cursor& line);
   void handshake(Cursor& line);
@@ -71,6 +74,22 @@ void Player::directive(Cursor& line) {
   }
   if (verb == "set") return set(line);
   if (verb == "translate") return translate(line);
+  if (verb == "points") return points(line);
+  if (verb == "there") {
+    Flow& renamed = flow(line, line.peek()->text == "client" ? std::string{} : line.word("a name"));
+    line.expect("client");
+    renamed.there_client = line.endpoint();
+    line.expect("server");
+    renamed.there_server = line.endpoint();
+    return;
+  }
+  if (verb == "record") {
+    const Side side = line.accept("client") ? Side::client : (line.expect("server"), Side::server);
+    const bool on = line.accept("on");
+    if (!on) line.expect("off");
+    if (network_.point == side) network_.recording = on;
+    return;
+  }
   if (verb == "tunnel") return tunnel(line);
   if (verb == "end") return end_mark(line);
   if (verb == "clock") {
@@ -106,6 +125,8 @@ void Player::declare(Cursor& line, const std::string& name) {
   if (line.accept("established")) {
     for (Peer* peer : {&made->client, &made->server}) peer->next = peer->received = 0;
   }
+  if (line.accept("at"))
+    made->only_at = line.accept("client") ? Side::client : (line.expect("server"), Side::server);
   flows_[name] = made.get();
   all_.push_back(std::move(made));
 }
@@ -127,6 +148,13 @@ void Player::tunnel(Cursor& line) {
     line.fail("unknown kind of tunnel");
   network_.tunnel.id = static_cast<std::uint32_t>(line.number(0, 0xffffffff));
   network_.tunnel.also_outside = line.accept("also-outside");
+}
+
+/// "points 10ms [ahead 3s] [drift 50]": the way from one to the other, the server's clock.
+void Player::points(Cursor& line) {
+  network_.way = line.duration();
+  if (line.accept("ahead")) network_.ahead = line.duration();
+  if (line.accept("drift")) network_.drift_ppm = line.number(-1000, 1000);
 }
 
 Flow& Player::flow(Cursor& line, const std::string& name) {
@@ -194,8 +222,9 @@ void Player::event(Cursor& line) {
 /// SYN, SYN-ACK, ACK, as a capture at the client shows it; with a second time, the ACK comes that
 /// much behind the SYN-ACK.
 void Player::handshake(Cursor& line) {
-  const Nanoseconds rtt = line.duration();
+  Nanoseconds rtt = line.duration();
   Nanoseconds ack_after = std::chrono::microseconds{20};
+  if (network_.point) rtt = ack_after = network_.way;  // each as soon as the one before has come
   const Token* next = line.peek();
   if (next != nullptr && !next->quoted && parse_duration(next->text)) ack_after = line.duration();
   std::string name;
@@ -267,6 +296,7 @@ void put_le(std::string& out, std::uint64_t value, int bytes) {
 }  // namespace
 
 Capture play(std::string_view scenario) { return Player{}.play(scenario); }
+Capture play(std::string_view scenario, Side point) { return Player{point}.play(scenario); }
 
 std::string to_pcap(const Capture& capture) {
   std::string out;

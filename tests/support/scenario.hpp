@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "httpdiag/flow.hpp"
+
 namespace httpdiag::test {
 
 /// What is wrong with a scenario, and in which line.
@@ -35,6 +37,8 @@ struct Capture {
 
 /// Throws ScenarioError.
 Capture play(std::string_view scenario);
+/// What one of two capture points saw.
+Capture play(std::string_view scenario, Side point);
 
 /// A classic pcap file with nanoseconds, little-endian.
 std::string to_pcap(const Capture& capture);

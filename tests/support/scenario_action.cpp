@@ -133,6 +133,12 @@ bool modifier(Cursor& line, Action& action) {
     action.arrives = line.duration();
   else if (line.accept("stamp"))
     action.stamp = line.duration();
+  else if (line.accept("unseen"))
+    action.unseen = line.accept("client") ? Side::client : (line.expect("server"), Side::server);
+  else if (line.accept("forged"))
+    action.forged = true;
+  else if (line.accept("cut"))
+    action.cut = size(1, 65535);
   else if (line.accept("drop"))
     action.dropped = true;
   else if (line.accept("lose"))

@@ -27,6 +27,9 @@ struct Action {
   std::optional<std::vector<std::uint16_t>> vlans;
   std::size_t split = 0, fragment = 0, snap = 0;
   Nanoseconds gap{0}, delay{0}, arrives{0}, stamp{0};
+  std::optional<Side> unseen;  // with two capture points: passed this one, and was not recorded
+  bool forged = false;         // sent by something between the two
+  std::size_t cut = 0;         // arrives in segments of so many bytes
   bool dropped = false, lost = false, zero_length = false, padded = false, bad_checksum = false;
   std::string name;
 

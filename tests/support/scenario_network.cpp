@@ -98,7 +98,7 @@ void Network::mark_end() {
   if (link == LinkType::ethernet) {
     const std::string arp = arp_frame();
     const auto length = static_cast<std::uint32_t>(arp.size());
-    records_.push_back({now, {kStart + now + clock, arp, length}});
+    if (recording) records_.push_back({now, {kStart + now + clock_at(now), arp, length}});
   } else {
     const IpHeader ip{.from = from.ip, .to = to.ip, .protocol = kUdp, .ttl = 64, .id = 1};
     write({.link = link, .from = from.ip, .to = to.ip, .vlans = {}},
@@ -189,11 +189,13 @@ void Network::send(const Speaker& speaker, const Action& action, const Sent& seg
     if (fin) self.fin_at = end - 1;
     self.next = std::max(self.next, end);
   }
-  if (!action.lost) {
-    arrivals_.push_back({at + action.arrives, &other, first, rst ? first : end, timestamp()});
+  if (!action.lost && !action.forged) {
+    const Nanoseconds way_there = way + action.arrives;
+    arrivals_.push_back({at + way_there, &other, first, rst ? first : end, timestamp()});
     deliver(at);
   }
   if (action.dropped) return;
+  if (point) return record_at_point(speaker, action, tcp, ip, segment.payload, at);
   record(speaker, action, ip, bytes, at);
   if (!speaker.flow->translated_client) return;
   constexpr Nanoseconds kThroughTheHost{30'000};
@@ -205,6 +207,31 @@ void Network::send(const Speaker& speaker, const Action& action, const Sent& seg
   ip.to = tcp.to.ip;
   --ip.ttl;
   record(speaker, action, ip, tcp_segment(tcp, segment.payload), at + kThroughTheHost);
+}
+
+/// What one of two points sees of a segment, if it passes there.
+void Network::record_at_point(const Speaker& speaker, const Action& action, TcpHeader tcp,
+                              IpHeader ip, const std::string& payload, Nanoseconds at) {
+  const Flow& flow = *speaker.flow;
+  const bool sends = speaker.client == (point == Side::client);
+  const bool passes = sends ? !action.forged : !action.lost;
+  if (!recording || !passes || action.unseen == point) return;
+  if (flow.only_at && flow.only_at != point) return;
+  if (point == Side::server && flow.there_client) {
+    tcp.from = speaker.client ? *flow.there_client : *flow.there_server;
+    tcp.to = speaker.client ? *flow.there_server : *flow.there_client;
+    ip.from = tcp.from.ip;
+    ip.to = tcp.to.ip;
+  }
+  if (sends) return record(speaker, action, ip, tcp_segment(tcp, payload), at);
+  --ip.ttl;
+  at += action.forged ? Nanoseconds{0} : way + action.arrives;
+  const std::size_t piece = action.cut == 0 ? payload.size() + 1 : action.cut;
+  for (std::size_t begin = 0; begin == 0 || begin < payload.size(); begin += piece) {
+    record(speaker, action, ip, tcp_segment(tcp, payload.substr(begin, piece)), at);
+    tcp.seq += static_cast<std::uint32_t>(piece);
+    ++ip.id;
+  }
 }
 
 void Network::record(const Speaker& speaker, const Action& action, const IpHeader& ip,
@@ -253,7 +280,8 @@ void Network::write_frame(const FrameHeader& header, std::string_view packet, co
   const auto wire_length = static_cast<std::uint32_t>(bytes.size());
   const std::size_t kept = action.snap != 0 ? action.snap : snap;
   if (kept != 0) bytes.resize(std::min(bytes.size(), kept));
-  records_.push_back({at, {kStart + at + clock + action.stamp, std::move(bytes), wire_length}});
+  records_.push_back(
+      {at, {kStart + at + clock_at(at) + action.stamp, std::move(bytes), wire_length}});
 }
 
 void Network::deliver(Nanoseconds until) {

@@ -26,8 +26,13 @@ class Network {
   Nanoseconds now{0};    // since the beginning of the scenario
   Nanoseconds clock{0};  // what the recorder's clock is off by
   LinkType link = LinkType::ethernet;
-  std::size_t snap = 0;    // bytes kept of a packet; 0: all
-  bool at_server = false;  // cooked captures: which host records
+  std::size_t snap = 0;       // bytes kept of a packet; 0: all
+  bool at_server = false;     // cooked captures: which host records
+  std::optional<Side> point;  // one of two capture points
+  Nanoseconds way{0};         // from one to the other
+  Nanoseconds ahead{0};       // the clock of the server's point, and what it gains
+  std::int64_t drift_ppm = 0;
+  bool recording = true;  // this point
   struct Tunnels {
     std::string kind;  // empty: none
     std::uint32_t id = 0;
@@ -62,12 +67,19 @@ class Network {
   void send(const Speaker& speaker, const Action& action, const Sent& segment, Nanoseconds at);
   std::string options(const Peer& self, const Peer& other, const Action& action,
                       std::uint8_t flags) const;
+  void record_at_point(const Speaker& speaker, const Action& action, TcpHeader tcp, IpHeader ip,
+                       const std::string& payload, Nanoseconds at);
   void record(const Speaker& speaker, const Action& action, const IpHeader& ip,
               std::string_view tcp, Nanoseconds at);
   void write(const FrameHeader& header, std::string_view packet, const Action& action,
              Nanoseconds at);
   void write_frame(const FrameHeader& header, std::string_view packet, const Action& action,
                    Nanoseconds at);
+  /// What the clock of the capture point is off by.
+  Nanoseconds clock_at(Nanoseconds at) const {
+    if (point != Side::server) return clock;
+    return clock + ahead + at * drift_ppm / 1'000'000;
+  }
   std::uint32_t timestamp() const {
     return 1'000'000 + static_cast<std::uint32_t>(now / std::chrono::milliseconds{1});
   }

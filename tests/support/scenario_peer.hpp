@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "httpdiag/flow.hpp"
 #include "httpdiag/segment.hpp"
 
 namespace httpdiag::test {
@@ -65,6 +66,10 @@ struct Flow {
   Peer client, server;
   // The recording host translates addresses: each packet is recorded once more, between these.
   std::optional<Endpoint> translated_client, translated_server;
+  // With two capture points: its ends as the server's point knows them; the only point that it
+  // passes.
+  std::optional<Endpoint> there_client, there_server;
+  std::optional<Side> only_at;
   Peer& side(bool is_client) { return is_client ? client : server; }
 };
 

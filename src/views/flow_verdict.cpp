@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "views/verdicts.hpp"
+
+namespace httpdiag::views {
+
+/// SYNs and SYN-ACKs.
+bool Verdicts::about_connect(Finding& finding) {
+  switch (finding.label) {
+    case Label::syn_retries_exhausted:
+    case Label::connect_abandoned:
+    case Label::connect_slow:
+    case Label::syn_ignored_suspect:
+    case Label::accept_queue_overflow:
+      break;
+    default:
+      return false;
+  }
+  const auto is_syn = [](const Seen& seen, const Stretch&) {
+    return seen.flags.has(TcpFlags::syn);
+  };
+  const Fates syns = fates_of(flow_, Side::client, is_syn);
+  const Fates answers = fates_of(flow_, Side::server, is_syn);
+  if (syns.all.empty()) return false;
+  const auto of_all = [](const Fates& fates, std::string_view what) {
+    return fates.all.size() == 1 ? fmt::format("The {}", what)
+                                 : fmt::format("All {} {}s", fates.all.size(), what);
+  };
+  if (syns.none_arrived()) {
+    say(finding, fmt::format("{} left the client ({}) and none reached the server: lost between "
+                             "the two points.",
+                             of_all(syns, "SYN"), names(syns.all)));
+    blame(finding, Party::network, Confidence::high);
+    return true;
+  }
+  if (syns.arrived == 0) return false;
+  show(finding, syns.first_there, Side::client, "arrives at the server: SYN");
+  const std::string there =
+      syns.arrived == syns.all.size()
+          ? of_all(syns, "SYN") + " reached the server"
+          : fmt::format("{} of {} SYNs reached the server", syns.arrived, syns.all.size());
+  const std::string first = fmt::format("(first packet {})", name(syns.first_there));
+  if (answers.all.empty()) {
+    say(finding, fmt::format("{} {}, and nothing left it in reply.", there, first));
+    blame(finding, Party::server_host, Confidence::high,
+          "its answers leave by an interface that its capture does not see");
+    return true;
+  }
+  show(finding, answers.all.front(), Side::server,
+       answers.none_arrived() ? "leaves the server: SYN-ACK, lost on the way"
+                              : "leaves the server: SYN-ACK");
+  if (answers.none_arrived()) {
+    say(finding, fmt::format("{} {} and it answered: {} left it ({}) and {} lost on the way back.",
+                             there, first, base::count(answers.all.size(), "SYN-ACK"),
+                             names(answers.all), answers.all.size() == 1 ? "was" : "were"));
+    blame(finding, Party::network, Confidence::high);
+    return true;
+  }
+  if (finding.label != Label::connect_slow) return false;
+  const std::size_t lost = syns.lost.size() + answers.lost.size();
+  say(finding, lost == 0 ? there + " and no answer to them was lost: it was late to answer."
+                         : fmt::format("Between the two points {} lost.",
+                                       lost == 1 ? "one SYN or SYN-ACK was"
+                                                 : fmt::format("{} SYNs or SYN-ACKs were", lost)));
+  blame(finding, lost == 0 ? Party::server_host : Party::network, Confidence::high);
+  return true;
+}
+
+/// FINs and keep-alive probes of the client that nobody answered.
+bool Verdicts::about_probes(Finding& finding) {
+  const bool fin = finding.label == Label::fin_not_acked;
+  if (!fin && finding.label != Label::keepalive_probe_failed) return false;
+  const auto row =
+      std::find_if(finding.evidence.begin(), finding.evidence.end(),
+                   [&](const Evidence& each) { return !fin || each.what.starts_with("FIN"); });
+  if (row == finding.evidence.end() || row->from != Side::client) return false;
+  const PacketNumber first = row->packet.number;
+  const Fates probes = fates_of(flow_, Side::client, [&](const Seen& seen, const Stretch&) {
+    return seen.packet.number >= first && !seen.is_rst() && seen.length <= 1 &&
+           seen.flags.has(TcpFlags::fin) == fin;
+  });
+  const std::string_view what = fin ? "FIN" : "keep-alive probe";
+  if (probes.none_arrived()) {
+    say(finding, fmt::format("{} left the client ({}) and reached the server in no case: lost "
+                             "between the two points.",
+                             base::count(probes.all.size(), what), names(probes.all)));
+    blame(finding, Party::network, Confidence::high);
+    return true;
+  }
+  if (probes.arrived == 0) return false;
+  show(finding, probes.first_there, Side::client, fmt::format("arrives at the server: {}", what));
+  const Fates replies = fates_of(flow_, Side::server, [&](const Seen& seen, const Stretch&) {
+    return seen.packet.number > probes.first_there.number;
+  });
+  if (replies.all.empty()) {
+    say(finding, fmt::format("{} of {} reached the server (first packet {}), and nothing left it "
+                             "in reply.",
+                             probes.arrived, base::count(probes.all.size(), what),
+                             name(probes.first_there)));
+    blame(finding, Party::server_host, Confidence::high);
+    return true;
+  }
+  if (!replies.none_arrived()) return false;
+  say(finding,
+      fmt::format("{} of {} reached the server, and its replies ({}) were lost on the "
+                  "way back.",
+                  probes.arrived, base::count(probes.all.size(), what), names(replies.all)));
+  blame(finding, Party::network, Confidence::high);
+  return true;
+}
+
+void Verdicts::about_loss(Finding& finding) {
+  const std::uint64_t forth = flow_.ways[0].count.lost, back = flow_.ways[1].count.lost;
+  if (!flow_.there || flow_.ways[0].count.unknown + flow_.ways[1].count.unknown > 0) return;
+  if (forth + back == 0) {
+    say(finding, "No packet of the connection was lost between the two points.");
+    return;
+  }
+  say(finding, fmt::format("Between the two points {} towards the server and {} towards the client "
+                           "got lost.",
+                           base::count(forth, "packet"), base::count(back, "packet")));
+  blame(finding, Party::network, Confidence::high);
+}
+
+}  // namespace httpdiag::views

@@ -1,0 +1,425 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "views/joiner.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <unordered_map>
+
+#include "base/text.hpp"
+#include "views/clock.hpp"
+#include "views/crossing.hpp"
+#include "views/matcher.hpp"
+#include "views/verdict.hpp"
+
+namespace httpdiag::views {
+
+namespace {
+
+/// Reports of the client's capture wait for the server's; those beyond the limit do not.
+class Held final : public FlowReportSink {
+ public:
+  Held(std::size_t most, FlowReportSink& next) : most_{most}, next_{next} {}
+  void on_flow_report(const FlowReport& flow) override {
+    flows.size() < most_ ? flows.push_back(flow) : next_.on_flow_report(flow);
+  }
+  std::vector<FlowReport> flows;
+
+ private:
+  std::size_t most_;
+  FlowReportSink& next_;
+};
+
+/// Of the server's capture the labels are enough.
+class Labels final : public FlowReportSink {
+ public:
+  explicit Labels(std::size_t most) : most_{most} {}
+  void on_flow_report(const FlowReport& flow) override {
+    if (of.size() < most_) of.emplace(flow.id, std::pair{flow.label, flow.severity});
+  }
+  std::unordered_map<FlowId, std::pair<Label, Severity>> of;
+
+ private:
+  std::size_t most_;
+};
+
+Span span_of(const Report& report) {
+  return report.first && report.last ? Span{report.first->time, report.last->time}
+                                     : Span{Timestamp::max(), Timestamp::min()};
+}
+
+void add(Crossing& total, const Crossing& way) {
+  total.sent += way.sent;
+  total.lost += way.lost;
+  total.lost_bytes += way.lost_bytes;
+  total.not_recorded += way.not_recorded;
+  total.unknown += way.unknown;
+  total.not_sent += way.not_sent;
+  total.altered += way.altered;
+  if (way.least_delay && (!total.least_delay || *way.least_delay < *total.least_delay))
+    total.least_delay = way.least_delay;
+  if (way.most_delay && (!total.most_delay || *way.most_delay > *total.most_delay))
+    total.most_delay = way.most_delay;
+}
+
+Duration drifted(const ClockRelation& clock, Timestamp at) {
+  const double gained = static_cast<double>(clock.drift_ppb.value_or(0)) * 1e-9 *
+                        static_cast<double>(between(clock.at, at).count());
+  constexpr double kMost = 1e18;
+  return clock.offset + Duration{static_cast<Duration::rep>(std::clamp(gained, -kMost, kMost))};
+}
+
+/// The worked example, as both views tell it.
+void update(Cause& cause, const FlowReport& flow) {
+  const auto exchange = std::find_if(
+      flow.exchanges.begin(), flow.exchanges.end(),
+      [&](const ExchangeReport& each) { return each.index == cause.example_exchange; });
+  if (cause.example_exchange != 0 && exchange == flow.exchanges.end()) return;
+  cause.example = flow;
+  if (cause.example_exchange != 0) cause.example.exchanges = {*exchange};
+}
+
+/// Who of two points is nearer to the client: what passes both and comes back takes longer there.
+struct Nearness {
+  std::uint64_t client = 0, server = 0;
+};
+
+}  // namespace
+
+class Joiner::Impl {
+ public:
+  Impl(const Settings& settings, FlowReportSink& flows)
+      : limits_{settings.limits},
+        flows_{flows},
+        held_{settings.limits.max_view_flows, flows},
+        labels_{settings.limits.max_view_flows} {}
+
+  Recorder& record(Side side, PacketNumber before) {
+    return recorders_[index(side)].emplace(limits_, before);
+  }
+  FlowReportSink& reports(Side side) {
+    if (side == Side::client) return held_;
+    return labels_;
+  }
+  Report join(Report client, const Report& server, const CaptureSummary& input);
+
+ private:
+  // Of one joined flow, as far as it can be told from its own packets.
+  struct Transit {
+    std::array<std::optional<Duration>, 2> fastest{};  // by sending side: receiver minus sender
+  };
+
+  std::vector<Trail>& trails(Side side) { return recorders_[index(side)]->trails(); }
+  std::size_t index_of(const Trail& client) {
+    return static_cast<std::size_t>(&client - trails(Side::client).data());
+  }
+  void carry_on(const std::vector<Match>& renamed);
+  void look_at_pairs(const Match& match);
+  void compare_nearness(const std::vector<Pair>& forth, const std::vector<Pair>& back,
+                        const Trail& client, const Trail& server);
+  std::array<std::optional<Duration>, 2> transit_of(const Transit& own, Timestamp at) const;
+  void forgive_renamed(Joined& joined, Side from) const;
+  std::shared_ptr<FlowViews> lay_beside(FlowReport& report, const Trail& client,
+                                        const Trail& server, const Transit& own, bool there,
+                                        const CaptureSummary& input);
+  std::shared_ptr<FlowViews> views_of(FlowReport& report, std::size_t trail,
+                                      const CaptureSummary& input);
+  void doubt(FlowReport& report) const;
+  void note(const FlowViews& views);
+  std::string headline(const std::string& before, const CaptureSummary& input) const;
+
+  const Limits& limits_;
+  FlowReportSink& flows_;
+  Held held_;
+  Labels labels_;
+  std::array<std::optional<Recorder>, 2> recorders_;
+  std::array<Span, 2> ran_;
+  ClockEstimator clock_;
+  Nearness nearness_;
+  Views views_;
+  PacketRef server_last_;
+  std::unordered_map<std::size_t, Match> joined_, replaced_;  // by trail of the client
+  std::unordered_map<std::size_t, Transit> transits_;
+  std::unordered_map<std::size_t, std::pair<PacketRef, Endpoint>> renamed_;
+  // Between whom joined flows were, as the client's capture knows them.
+  std::set<std::pair<IpAddress, Endpoint>> known_;
+};
+
+/// One trail of a flow that had two names.
+void Joiner::Impl::carry_on(const std::vector<Match>& renamed) {
+  for (const Match& each : renamed) {
+    const auto joined = joined_.find(each.client);
+    if (joined == joined_.end()) continue;
+    Trail& more = trails(Side::server)[each.server];
+    Trail& whole = trails(Side::server)[joined->second.server];
+    whole.seen.insert(whole.seen.end(), more.seen.begin(), more.seen.end());
+    whole.whole = whole.whole && more.whole;
+    if (!more.seen.empty())
+      renamed_.try_emplace(each.client, more.seen.front().packet, more.client);
+    whole.last = std::max(whole.last, more.last, [](const PacketRef& a, const PacketRef& b) {
+      return a.number < b.number;
+    });
+    more.seen = {};
+    std::stable_sort(whole.seen.begin(), whole.seen.end(), [](const Seen& a, const Seen& b) {
+      return a.packet.number < b.packet.number;
+    });
+    ++views_.renamed;
+  }
+}
+
+void Joiner::Impl::look_at_pairs(const Match& match) {
+  const Trail& client = trails(Side::client)[match.client];
+  const Trail& server = trails(Side::server)[match.server];
+  const std::vector<Pair> forth = pairs_of(client, server, Side::client);
+  const std::vector<Pair> back = pairs_of(server, client, Side::server);
+  Transit& transit = transits_[match.client];
+  const auto take = [&](Side from, const Seen& sent, const Seen& got) {
+    const Duration way = between(sent.packet.time, got.packet.time);
+    auto& fastest = transit.fastest[index(from)];
+    if (!fastest || way < *fastest) fastest = way;
+    const bool forward = from == Side::client;
+    clock_.on_pair(from, (forward ? sent : got).packet.time, (forward ? got : sent).packet.time);
+  };
+  for (const Pair& pair : forth) take(Side::client, client.seen[pair.sent], server.seen[pair.got]);
+  for (const Pair& pair : back) take(Side::server, server.seen[pair.sent], client.seen[pair.got]);
+  compare_nearness(forth, back, client, server);
+}
+
+/// A packet there and the next one back: nearer to the client more time lies between the two. Only
+/// where that is so short that the clocks cannot have gone apart meanwhile.
+void Joiner::Impl::compare_nearness(const std::vector<Pair>& forth, const std::vector<Pair>& back,
+                                    const Trail& client, const Trail& server) {
+  constexpr Duration kShort = std::chrono::seconds{1}, kNoise = std::chrono::microseconds{20};
+  std::size_t next = 0;
+  for (const Pair& there : forth) {
+    const PacketRef& left = client.seen[there.sent].packet;
+    while (next < back.size() && client.seen[back[next].got].packet.number < left.number) ++next;
+    if (next == back.size()) return;
+    const Pair& reply = back[next];
+    const Duration here = between(left.time, client.seen[reply.got].packet.time);
+    const Duration away =
+        between(server.seen[there.got].packet.time, server.seen[reply.sent].packet.time);
+    if (here < Duration{0} || here > kShort || away < -kShort || away > kShort) continue;
+    const Duration margin = kNoise + here / 1000;
+    if (here - away > margin) ++nearness_.client;
+    if (away - here > margin) ++nearness_.server;
+  }
+}
+
+/// By the flow's own packets, else by what is known of the clocks.
+std::array<std::optional<Duration>, 2> Joiner::Impl::transit_of(const Transit& own,
+                                                                Timestamp at) const {
+  std::array<std::optional<Duration>, 2> transit = own.fastest;
+  if (transit[0] && !transit[1]) transit[1] = -*transit[0];
+  if (transit[1] && !transit[0]) transit[0] = -*transit[1];
+  if (transit[0] || !views_.clock) return transit;
+  const Duration ahead = drifted(*views_.clock, at);
+  return {ahead, -ahead};
+}
+
+/// A RST that was sent on another connection, as that end knows it, is not out of nowhere.
+void Joiner::Impl::forgive_renamed(Joined& joined, Side from) const {
+  Way& way = joined.ways[index(from)];
+  const Trail& receiver = from == Side::client ? joined.server : joined.client;
+  for (std::size_t i = 0; i < way.got.size(); ++i) {
+    const Seen& got = receiver.seen[way.got[i].seen];
+    const bool ends = got.is_rst() || got.flags.has(TcpFlags::fin);
+    if (!way.not_sent[i] || !ends || !recorders_[index(from)]->has_ending(got)) continue;
+    way.not_sent[i] = false;
+    --way.count.not_sent;
+  }
+}
+
+std::shared_ptr<FlowViews> Joiner::Impl::lay_beside(FlowReport& report, const Trail& client,
+                                                    const Trail& server, const Transit& own,
+                                                    bool there, const CaptureSummary& input) {
+  const Timestamp at = client.seen.empty() ? report.first.time : client.seen.front().packet.time;
+  const auto transit = transit_of(own, at);
+  const auto& [client_ran, server_ran] = ran_;
+  Joined joined{
+      .client = client,
+      .server = server,
+      .ways = {cross(client, server, Side::client, transit[0], client_ran, server_ran),
+               cross(server, client, Side::server, transit[1], server_ran, client_ran)},
+      .ahead = views_.clock ? drifted(*views_.clock, at) : transit[0].value_or(Duration{}),
+      .server_last = server_last_,
+      .there = there};
+  for (const Side side : {Side::client, Side::server}) forgive_renamed(joined, side);
+  if (const auto renamed = renamed_.find(index_of(client)); renamed != renamed_.end())
+    std::tie(joined.renamed_in, joined.renamed_client) = renamed->second;
+  auto views = std::make_shared<FlowViews>();
+  views->whole = client.whole && server.whole;
+  constexpr std::size_t kListed = 16;
+  for (const Side side : {Side::client, Side::server}) {
+    Way& way = joined.ways[index(side)];
+    for (auto* delay : {&way.count.least_delay, &way.count.most_delay}) {
+      if (*delay) **delay += side == Side::client ? -joined.ahead : joined.ahead;
+    }
+    views->ways[index(side)] = way.count;
+    const Trail& sender = side == Side::client ? client : server;
+    const Trail& receiver = side == Side::client ? server : client;
+    for (std::size_t i = 0; i < way.sent.size() && views->lost.size() < kListed; ++i) {
+      if (way.fates[i] == Fate::lost || way.fates[i] == Fate::in_part)
+        views->lost.push_back({sender.seen[way.sent[i].seen].packet, side});
+    }
+    for (std::size_t i = 0; i < way.got.size() && views->forged.size() < kListed; ++i) {
+      const Seen& got = receiver.seen[way.got[i].seen];
+      if (!way.not_sent[i] || (!got.is_rst() && !got.flags.has(TcpFlags::fin))) continue;
+      views->forged.push_back({got.packet, side, got.is_rst() ? "RST" : "FIN"});
+    }
+  }
+  const std::vector<Revision> revisions = raise(report, joined, input, limits_);
+  views_.revisions.insert(views_.revisions.end(), revisions.begin(), revisions.end());
+  return views;
+}
+
+std::shared_ptr<FlowViews> Joiner::Impl::views_of(FlowReport& report, std::size_t index,
+                                                  const CaptureSummary& input) {
+  const Trail& client = trails(Side::client)[index];
+  const auto describe = [&](FlowViews& views, const Trail& server) {
+    views.client = server.client;
+    views.server = server.server;
+    views.first = server.first;
+    views.last = server.last;
+    if (const auto known = labels_.of.find(server.flow); known != labels_.of.end())
+      std::tie(views.label, views.severity) = known->second;
+  };
+  if (const auto match = joined_.find(index); match != joined_.end()) {
+    const Trail& server = trails(Side::server)[match->second.server];
+    auto views = lay_beside(report, client, server, transits_[index], true, input);
+    describe(*views, server);
+    views->by_payload = match->second.by_payload;
+    return views;
+  }
+  if (const auto match = replaced_.find(index); match != replaced_.end()) {
+    auto views = std::make_shared<FlowViews>();
+    views->presence = Presence::replaced;
+    describe(*views, trails(Side::server)[match->second.server]);
+    return views;
+  }
+  // The server's capture has other connections between these two, and ran.
+  const Timestamp due = views_.clock
+                            ? shifted(report.first.time, drifted(*views_.clock, report.first.time))
+                            : Timestamp{};
+  const bool would_show = views_.clock && known_.contains({report.client.ip, report.server}) &&
+                          ran_[1].has(due) && views_.not_compared == 0;
+  const bool answered = std::any_of(client.seen.begin(), client.seen.end(), [](const Seen& seen) {
+    return seen.from == Side::server && !seen.is_rst();
+  });
+  if (would_show && client.starts() && !answered) {
+    static const Trail kNothing;
+    auto views = lay_beside(report, client, kNothing, {}, false, input);
+    views->presence = Presence::lost;
+    return views;
+  }
+  auto views = std::make_shared<FlowViews>();
+  views->presence = would_show && client.starts() ? Presence::replaced : Presence::absent;
+  return views;
+}
+
+void Joiner::Impl::note(const FlowViews& views) {
+  switch (views.presence) {
+    case Presence::both:
+      break;
+    case Presence::lost:
+      ++views_.lost;
+      break;
+    case Presence::absent:
+      ++views_.absent;
+      break;
+    case Presence::replaced:
+      ++views_.replaced;
+      break;
+  }
+  for (std::size_t i = 0; i < views.ways.size(); ++i) add(views_.ways[i], views.ways[i]);
+}
+
+/// What was concluded from where the captures were said to be taken does not hold.
+void Joiner::Impl::doubt(FlowReport& report) const {
+  const auto weaken = [](std::vector<Finding>& findings) {
+    for (Finding& finding : findings) {
+      finding.fault.confidence = Confidence::low;
+      finding.fault.unless = "the two captures are the wrong way round";
+    }
+  };
+  weaken(report.findings);
+  for (ExchangeReport& exchange : report.exchanges) weaken(exchange.findings);
+}
+
+std::string Joiner::Impl::headline(const std::string& before, const CaptureSummary&) const {
+  if (views_.unrelated) {
+    return fmt::format(
+        "No connection is in both captures: either they do not belong together, or nothing of the "
+        "client's {} arrived. Of the client's capture alone: {}",
+        base::count(views_.flows[0], "connection"), before);
+  }
+  if (views_.swapped) {
+    return fmt::format(
+        "The two captures are the wrong way round: what --client names was taken nearer to the "
+        "server. Give them the other way round; nothing was concluded from both. {}",
+        before);
+  }
+  return before;
+}
+
+Report Joiner::Impl::join(Report client, const Report& server, const CaptureSummary& input) {
+  ran_ = {span_of(client), span_of(server)};
+  if (server.last) {
+    server_last_ = {client.ledger.packets + server.last->number, server.last->time};
+  }
+  const Matches matches = match(trails(Side::client), trails(Side::server));
+  for (const Match& each : matches.joined) {
+    joined_.emplace(each.client, each);
+    const Trail& ours = trails(Side::client)[each.client];
+    const Trail& theirs = trails(Side::server)[each.server];
+    known_.emplace(ours.client.ip, ours.server);
+    if (ours.client != theirs.client || ours.server != theirs.server) ++views_.translated;
+  }
+  carry_on(matches.renamed);
+  for (const Match& each : matches.joined) look_at_pairs(each);
+  for (const Match& each : matches.replaced) replaced_.emplace(each.client, each);
+  views_.clock = clock_.relation();
+  views_.joined = matches.joined.size();
+  views_.packets = {client.ledger.packets, server.ledger.packets};
+  views_.flows = {client.flows, server.flows};
+  views_.server_only =
+      server.flows - std::min<std::uint64_t>(server.flows, views_.joined + matches.renamed.size() +
+                                                               matches.replaced.size());
+  views_.not_compared = recorders_[0]->dropped() + recorders_[1]->dropped();
+  views_.unrelated = views_.joined + matches.replaced.size() == 0 && client.flows > 0;
+  views_.swapped = nearness_.server > 10 * nearness_.client;
+  if (views_.swapped) views_.clock.reset();
+
+  std::unordered_map<FlowId, std::size_t> trail_of;
+  for (std::size_t i = 0; i < trails(Side::client).size(); ++i)
+    trail_of.emplace(trails(Side::client)[i].flow, i);
+  for (FlowReport& flow : held_.flows) {
+    if (views_.swapped) {
+      doubt(flow);
+    } else if (const auto trail = trail_of.find(flow.id); trail != trail_of.end()) {
+      const auto views = views_of(flow, trail->second, input);
+      note(*views);
+      flow.views = views;
+    }
+    for (Cause& cause : client.causes) {
+      if (cause.example_flow == flow.id) update(cause, flow);
+    }
+    flows_.on_flow_report(flow);
+  }
+  client.headline = headline(client.headline, input);
+  client.views = std::move(views_);
+  return client;
+}
+
+Joiner::Joiner(const Settings& settings, FlowReportSink& flows)
+    : impl_{std::make_unique<Impl>(settings, flows)} {}
+Joiner::~Joiner() = default;
+Recorder& Joiner::record(Side side, PacketNumber before) { return impl_->record(side, before); }
+FlowReportSink& Joiner::reports(Side side) { return impl_->reports(side); }
+Report Joiner::join(Report client, const Report& server, const CaptureSummary& input) {
+  return impl_->join(std::move(client), server, input);
+}
+
+}  // namespace httpdiag::views

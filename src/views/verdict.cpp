@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "views/verdict.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "views/verdicts.hpp"
+
+namespace httpdiag::views {
+
+/// "packet a:4", "packets a:4, a:5 and 3 more".
+std::string Verdicts::names(const std::vector<PacketRef>& packets) const {
+  constexpr std::size_t kNamed = 3;
+  const std::size_t count = packets.size();
+  std::string text = count == 1 ? "packet " : "packets ";
+  const std::size_t named = count > kNamed + 1 ? kNamed : count;
+  for (std::size_t i = 0; i < named; ++i) {
+    text += (i == 0 ? "" : i + 1 == count ? " and " : ", ") + name(packets[i]);
+  }
+  return named == count ? text : text + fmt::format(" and {} more", count - named);
+}
+
+namespace {
+
+/// Of the packet with which the server, or what spoke in its name, ended what a label is about.
+std::optional<std::uint8_t> ending_flag(Label label) {
+  switch (label) {
+    case Label::closed_without_response:
+    case Label::response_truncated_fin:
+      return TcpFlags::fin;
+    case Label::connect_refused:
+    case Label::reset_after_handshake:
+    case Label::reset_without_response:
+    case Label::idle_conn_reset:
+    case Label::response_truncated_rst:
+    case Label::rst_injection_suspect:
+    case Label::request_on_half_closed:
+    case Label::keepalive_close_race:
+      return TcpFlags::rst;
+    default:
+      return std::nullopt;
+  }
+}
+
+/// What was measured, without what was concluded from it before it was known who sent it.
+void keep_measured(Finding& finding) {
+  const std::size_t end = std::min(finding.detail.find("; "), finding.detail.find(": "));
+  if (end == std::string::npos) return;
+  finding.detail.resize(end);
+  finding.detail += '.';
+}
+
+}  // namespace
+
+/// The RST of `finding`: the server's, or one in its name.
+bool Verdicts::about_reset(Finding& finding, const ExchangeReport* exchange) {
+  const auto flag = ending_flag(finding.label);
+  if (!flag) return false;
+  const auto rst = ending_of(flow_, Side::server, *flag, finding.evidence);
+  if (!rst || (rst->sent && *flag == TcpFlags::fin)) return false;
+  if (rst->sent) {
+    show(finding, rst->sent, Side::server, "leaves the server: RST");
+    if (forged_at_server(finding)) {
+      tell_request(finding, exchange);
+      return true;
+    }
+    say(finding, fmt::format("The RST left the server (packet {}).", name(rst->sent)));
+    if (flow_.renamed_in && rst->sent.number > flow_.renamed_in.number) {
+      say(finding,
+          fmt::format("From packet {} on the server knew the client as {}, and no such connection: "
+                      "what translates addresses between the two points had forgotten it.",
+                      name(flow_.renamed_in), to_string(flow_.renamed_client)));
+      blame(finding, Party::network, Confidence::high);
+      return true;
+    }
+    const bool suspected = finding.fault.party == Party::network;
+    blame(finding, suspected ? Party::server_host : finding.fault.party, Confidence::high,
+          finding.label == Label::connect_refused
+              ? "the host's own firewall rejects it (REJECT with tcp-reset)"
+              : "");
+    return true;
+  }
+  const bool doubtful = incomplete(flow_, Side::server);
+  std::string where = "never left the server";
+  if (!flow_.there) where = "never left the server, whose capture has nothing of this connection";
+  keep_measured(finding);
+  say(finding, fmt::format("The {} that the client got (packet {}) {}: something between the two "
+                           "points sent it in the server's name.",
+                           *flag == TcpFlags::rst ? "RST" : "FIN", name(rst->packet), where));
+  blame(finding, Party::network, doubtful ? Confidence::medium : Confidence::high,
+        doubtful ? "it is among the packets that the server's capture lacks" : "");
+  tell_request(finding, exchange);
+  return true;
+}
+
+/// Beside an ending that was forged: how far the request had come.
+void Verdicts::tell_request(Finding& finding, const ExchangeReport* exchange) const {
+  const auto facts = exchange == nullptr ? std::nullopt : measure(flow_, report_, *exchange);
+  if (!facts) return;
+  if (facts->request.none_arrived()) {
+    say(finding, "The request never reached the server.");
+  } else if (facts->arrived) {
+    show(finding, facts->arrived, Side::client, "arrives at the server: request");
+    const bool answered = !facts->answer.all.empty();
+    if (answered) {
+      show(finding, facts->answer.all.front(), Side::server,
+           facts->answer.none_arrived() ? "leaves the server: answer, lost on the way"
+                                        : "leaves the server: answer");
+    }
+    say(finding, fmt::format("The request had reached the server (packet {}){}.",
+                             name(facts->arrived), answered ? ", which answered it" : ""));
+  }
+}
+
+std::optional<Revision> Verdicts::revise(ExchangeReport& exchange) const {
+  if (exchange.response) return std::nullopt;
+  const auto facts = measure(flow_, report_, exchange);
+  if (!facts) return std::nullopt;
+  if (facts->request.none_arrived() && !facts->begun) {
+    exchange.retry = Retry::safe;
+    return Revision{report_.id, exchange.index, false};
+  }
+  // What a kernel without a socket threw away was there and yet was not delivered.
+  if (!facts->arrived || !facts->acknowledged) return std::nullopt;
+  if (!facts->answer.all.empty()) {
+    exchange.retry = Retry::do_not;
+  } else if (exchange.retry == Retry::safe) {
+    exchange.retry = Retry::idempotent_only;
+  }
+  return Revision{report_.id, exchange.index, true};
+}
+
+/// A RST, or a FIN, in the client's name ended the connection at the server.
+bool Verdicts::forged_at_server(Finding& finding) {
+  for (const auto& [flag, word] : {std::pair{TcpFlags::rst, "RST"}, {TcpFlags::fin, "FIN"}}) {
+    const auto ending = ending_of(flow_, Side::client, flag, {});
+    if (!ending || ending->sent) continue;
+    const bool doubtful = incomplete(flow_, Side::client);
+    show(finding, ending->packet, Side::client,
+         fmt::format("arrives at the server: {}, never sent", word));
+    keep_measured(finding);
+    say(finding, fmt::format("The server got a {} in the client's name (packet {}) that the client "
+                             "never sent: something between the two points ended the connection.",
+                             word, name(ending->packet)));
+    blame(finding, Party::network, doubtful ? Confidence::medium : Confidence::high,
+          doubtful ? "it is among the packets that the client's capture lacks" : "");
+    return true;
+  }
+  return false;
+}
+
+namespace {
+
+/// Labels whose reason may be that the request never arrived.
+bool waits_for_answer(Label label) {
+  switch (label) {
+    case Label::request_not_acked:
+    case Label::idle_conn_blackholed:
+    case Label::pmtu_blackhole:
+    case Label::request_incomplete:
+    case Label::client_timeout:
+    case Label::no_response:
+    case Label::closed_without_response:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+/// True: the request did not arrive, and that is the whole story.
+bool Verdicts::about_request(Finding& finding, const RequestFacts& facts) {
+  const Fates& request = facts.request;
+  if (facts.arrived || request.all.empty()) return false;
+  const std::size_t gone = request.lost.size() + request.in_part;
+  if (gone == request.all.size()) {
+    const bool none = request.none_arrived();
+    say(finding, fmt::format("The request left the client ({}) and {} reached the server: it was "
+                             "lost between the two points.",
+                             names(request.all), none ? "none of it" : "only a part of it"));
+    blame(finding, Party::network, Confidence::high);
+    return true;
+  }
+  if (request.not_recorded > 0) {
+    say(finding, "The server acknowledged what its capture lacks: that capture is not complete.");
+    return true;
+  }
+  if (request.unknown == request.all.size() && !facts.begun) {
+    say(finding, fmt::format("None of it ({}) is in the server's capture, which may have ended "
+                             "before.",
+                             names(request.all)));
+    blame(finding, Party::network, Confidence::medium, capture_end());
+    return true;
+  }
+  return false;
+}
+
+/// The request was there; where is its answer?
+bool Verdicts::about_answer(Finding& finding, const RequestFacts& facts) {
+  const Fates& answer = facts.answer;
+  show(finding, facts.arrived, Side::client, "arrives at the server: request");
+  const std::string there =
+      fmt::format("The request reached the server (packet {})", name(facts.arrived));
+  if (!answer.all.empty()) {
+    show(finding, answer.all.front(), Side::server,
+         answer.none_arrived() ? "leaves the server: answer, lost on the way"
+                               : "leaves the server: answer");
+    if (!answer.none_arrived()) {
+      if (answer.lost.empty() && answer.in_part == 0) return false;
+      say(finding, fmt::format("{}; of its answer {} got lost on the way back ({}).", there,
+                               base::count(answer.lost.size() + answer.in_part, "packet"),
+                               names(answer.lost.empty() ? answer.all : answer.lost)));
+      blame(finding, Party::network, Confidence::high);
+      return true;
+    }
+    say(finding, fmt::format("{}, and its answer left the server ({}) and was lost on the way "
+                             "back.",
+                             there, names(answer.all)));
+    blame(finding, Party::network, Confidence::high);
+    return true;
+  }
+  const bool unacked = finding.label == Label::request_not_acked ||
+                       finding.label == Label::idle_conn_blackholed ||
+                       finding.label == Label::pmtu_blackhole;
+  if (unacked && facts.acknowledged && !facts.ack_arrived) {
+    show(finding, facts.acknowledged, Side::server, "leaves the server: ACK, lost on the way");
+    say(finding, fmt::format("{} and was acknowledged there (packet {}), but the acknowledgement "
+                             "was lost on the way back.",
+                             there, name(facts.acknowledged)));
+    blame(finding, Party::network, Confidence::high);
+    return true;
+  }
+  const bool silent = !facts.acknowledged;
+  const Party party = silent                                  ? Party::server_host
+                      : finding.fault.party == Party::network ? Party::server_app
+                                                              : finding.fault.party;
+  if (!watched(finding)) {
+    say(finding, fmt::format("{}; {} left it as far as the server's capture goes.", there,
+                             silent ? "no acknowledgement" : "no answer"));
+    blame(finding, party, Confidence::medium, capture_end());
+    return true;
+  }
+  if (silent) {
+    say(finding, there + ", whose TCP never acknowledged it.");
+    blame(finding, party, Confidence::high,
+          "its answers leave by an interface that its capture does not see");
+    return true;
+  }
+  say(finding, there + " and was acknowledged there; no answer left it.");
+  blame(finding, party, Confidence::high,
+        finding.label == Label::closed_without_response
+            ? ""
+            : "what answers there is a proxy that waits for another host");
+  return true;
+}
+
+/// Late answers: how long the server had it, and how long the ways took.
+void Verdicts::about_time(Finding& finding, const ExchangeReport& exchange,
+                          const RequestFacts& facts) {
+  if (!facts.arrived || facts.answer.all.empty()) return;
+  const Duration served = between(facts.arrived.time, facts.answer.all.front().time);
+  if (served < Duration{0}) return;
+  show(finding, facts.arrived, Side::client, "arrives at the server: request");
+  show(finding, facts.answer.all.front(), Side::server, "leaves the server: answer");
+  const std::optional<Duration> waited =
+      exchange.response
+          ? std::optional{between(exchange.request.last.time, exchange.response->first.time)}
+          : exchange.wait;
+  if (!waited || *waited <= Duration{0}) {
+    say(finding, fmt::format("The server took {} for it.", base::duration(served)));
+    return;
+  }
+  say(finding, fmt::format("Of the {} until the answer came, {} passed at the server.",
+                           base::duration(*waited), base::duration(served)));
+  constexpr Duration kWorthIt = std::chrono::milliseconds{500};  // less keeps nobody waiting
+  if (*waited < kWorthIt) return;
+  const bool mostly_there = served >= *waited - *waited / 4;
+  if (mostly_there && finding.fault.party != Party::network) {
+    finding.fault.confidence = Confidence::high;
+    finding.settle.reset();
+  } else if (served <= *waited / 4) {
+    blame(finding, Party::network, Confidence::high);
+  }
+}
+
+void Verdicts::about(Finding& finding, ExchangeReport& exchange) {
+  if (info(finding.label).phase == Phase::own) return;
+  const bool reset = about_reset(finding, &exchange);
+  if (!reset && finding.label == Label::loss_recovery_delay) about_loss(finding);
+  const auto facts = reset ? std::nullopt : measure(flow_, report_, exchange);
+  if (facts && !exchange.response && waits_for_answer(finding.label)) {
+    about_request(finding, *facts) || forged_at_server(finding) ||
+        (facts->arrived && finding.label != Label::request_incomplete &&
+         about_answer(finding, *facts));
+  } else if (facts &&
+             (finding.label == Label::late_response || finding.label == Label::slow_response)) {
+    about_time(finding, exchange, *facts);
+  } else if (facts && facts->arrived && finding.label == Label::response_stalled) {
+    if (!about_answer(finding, *facts) && !facts->answer.all.empty())
+      say(finding, "All of the answer that left the server arrived.");
+  }
+  finish(finding);
+}
+
+void Verdicts::about(Finding& finding) {
+  if (info(finding.label).phase == Phase::own) return;
+  const bool told =
+      about_reset(finding, nullptr) || about_connect(finding) || about_probes(finding);
+  if (!told && finding.label == Label::loss_recovery_delay) about_loss(finding);
+  finish(finding);
+}
+
+/// Marks what got lost, and puts the packets of both ends in the order of their time.
+void Verdicts::finish(Finding& finding) const {
+  for (const Side side : {Side::client, Side::server}) {
+    const Way& way = flow_.ways[index(side)];
+    const Trail& sender = side == Side::client ? flow_.client : flow_.server;
+    for (Evidence& row : finding.evidence) {
+      if (row.from != side || row.what.ends_with("lost on the way")) continue;
+      for (std::size_t i = 0; i < way.sent.size(); ++i) {
+        if (sender.seen[way.sent[i].seen].packet.number != row.packet.number) continue;
+        if (way.fates[i] == Fate::lost) row.what += ", lost on the way";
+      }
+    }
+  }
+  std::stable_sort(
+      finding.evidence.begin(), finding.evidence.end(),
+      [](const Evidence& a, const Evidence& b) { return a.packet.time < b.packet.time; });
+  if (flow_.there && finding.settle && finding.settle->at == Side::server) finding.settle.reset();
+}
+
+std::vector<Revision> raise(FlowReport& report, const Joined& flow, const CaptureSummary& input,
+                            const Limits& limits) {
+  // Each look at an exchange goes through all packets of its flow.
+  constexpr std::size_t kMostWork = std::size_t{1} << 27;
+  const std::size_t looks = kMostWork / (flow.client.seen.size() + flow.server.seen.size() + 1);
+  Verdicts verdicts{report, flow, input, limits};
+  std::vector<Revision> revisions;
+  std::size_t looked = 0;
+  for (ExchangeReport& exchange : report.exchanges) {
+    if (exchange.findings.empty()) continue;
+    if (++looked > looks) break;
+    for (Finding& finding : exchange.findings) verdicts.about(finding, exchange);
+    if (const auto revision = verdicts.revise(exchange)) revisions.push_back(*revision);
+  }
+  for (Finding& finding : report.findings) verdicts.about(finding);
+  return revisions;
+}
+
+}  // namespace httpdiag::views

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+// Scenarios seen from two points (testdata/pairs), held against the expectations in their comments;
+// and what must not matter: whether both captures are one and the same, which is given first.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "httpdiag/analysis.hpp"
+#include "support/analyse.hpp"
+#include "support/scenario.hpp"
+#include "support/testdata.hpp"
+
+namespace httpdiag::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// With the summary that the report borrows.
+struct Both {
+  std::unique_ptr<PacketSource> client, server;
+  std::unique_ptr<BothEnds> ends;
+  std::vector<FlowReport> flows;
+  Report report;
+
+  Both(const std::string& at_client, const std::string& at_server)
+      : client{open_capture(at_client, {})},
+        server{open_capture(at_server, {})},
+        ends{std::make_unique<BothEnds>(*client, *server)} {
+    Collector collector;
+    report = analyze(*ends, Settings{}, collector);
+    flows = std::move(collector.flows);
+    std::sort(flows.begin(), flows.end(),
+              [](const FlowReport& a, const FlowReport& b) { return a.id < b.id; });
+  }
+};
+
+/// A flow or an exchange of it: "2" or "2.1".
+struct Place {
+  Label label{};
+  const std::vector<Finding>* findings = nullptr;
+  const ExchangeReport* exchange = nullptr;
+  const FlowReport* flow = nullptr;
+
+  const Finding* primary() const {
+    const auto found = std::find_if(findings->begin(), findings->end(),
+                                    [&](const Finding& each) { return each.label == label; });
+    return found == findings->end() ? nullptr : &*found;
+  }
+};
+
+std::optional<Place> place(const std::vector<FlowReport>& flows, const std::string& text) {
+  const auto dot = text.find('.');
+  const auto id = static_cast<std::uint32_t>(std::stoul(text.substr(0, dot)));
+  for (const FlowReport& flow : flows) {
+    if (flow.id != FlowId{id}) continue;
+    if (dot == std::string::npos) return Place{flow.label, &flow.findings, nullptr, &flow};
+    for (const ExchangeReport& each : flow.exchanges) {
+      if (each.index == std::stoul(text.substr(dot + 1)))
+        return Place{each.label, &each.findings, &each, &flow};
+    }
+  }
+  return std::nullopt;
+}
+
+class Pairs : public testing::TestWithParam<std::string> {
+ protected:
+  static fs::path file(const std::string& end) {
+    return fs::path{"pairs"} / (GetParam() + "." + end);
+  }
+  void check(const std::string& line, const Both& both);
+  void check_place(const std::string& what, const std::string& rest, const Both& both);
+  static void check_way(const Crossing& way, std::istringstream& words);
+};
+
+void Pairs::check_way(const Crossing& way, std::istringstream& words) {
+  std::string what;
+  std::uint64_t count = 0;
+  words >> what >> count;
+  const std::uint64_t found = what == "lost"           ? way.lost
+                              : what == "unknown"      ? way.unknown
+                              : what == "not-sent"     ? way.not_sent
+                              : what == "not-recorded" ? way.not_recorded
+                                                       : ~std::uint64_t{0};
+  EXPECT_EQ(found, count);
+}
+
+/// "fault 1.2: network", and the like.
+void Pairs::check_place(const std::string& what, const std::string& rest, const Both& both) {
+  const auto colon = std::min(rest.find(':'), rest.size());
+  const auto found = place(both.flows, rest.substr(0, colon));
+  ASSERT_TRUE(found);
+  const std::string word = colon + 2 < rest.size() ? rest.substr(colon + 2) : std::string{};
+  if (what == "expect") {
+    EXPECT_EQ(info(found->label).id, word);
+  } else if (what == "presence") {
+    ASSERT_TRUE(found->flow->views);
+    EXPECT_EQ(name(found->flow->views->presence), word);
+  } else if (what == "retry") {
+    EXPECT_EQ(name(found->exchange->retry), word);
+  } else if (what == "delivery") {
+    for (const Delivery& each : both.report.deliveries.list) {
+      const auto& attempt = each.attempts.front();
+      if (attempt.flow == found->flow->id && attempt.exchange == found->exchange->index) {
+        EXPECT_EQ(name(each.verdict), word);
+      }
+    }
+  } else {
+    const Finding* finding = found->primary();
+    ASSERT_NE(finding, nullptr);
+    if (what == "fault") {
+      EXPECT_EQ(name(finding->fault.party), word);
+    } else if (what == "confidence") {
+      EXPECT_EQ(name(finding->fault.confidence), word);
+    } else if (what == "settle") {
+      EXPECT_EQ(finding->settle.has_value(), word != "none");
+    } else if (what == "says") {
+      EXPECT_NE(finding->detail.find(word), std::string::npos) << finding->detail;
+    }
+    if (what != "unraised") return;
+    const Outcome alone = [] {
+      Settings settings;
+      settings.vantage = VantagePoint::client;
+      return analyse_file(file("client.pcap"), settings);
+    }();
+    const auto before = place(alone.flows, rest);
+    ASSERT_TRUE(before && before->primary());
+    EXPECT_EQ(finding->fault.party, before->primary()->fault.party);
+    EXPECT_EQ(finding->fault.confidence, before->primary()->fault.confidence);
+  }
+}
+
+void Pairs::check(const std::string& line, const Both& both) {
+  std::istringstream words{line};
+  std::string what;
+  words >> what;
+  const Views& views = *both.report.views;
+  std::string rest;
+  if (what == "expect") {
+    words >> rest;  // "flow" or "exchange"
+    std::getline(words >> std::ws, rest);
+    check_place(what, rest, both);
+  } else if (what == "to-server:" || what == "to-client:") {
+    check_way(views.ways[what == "to-server:" ? 0 : 1], words);
+  } else if (what == "clock:") {
+    std::int64_t offset_us = 0, drift_ppm = 0;
+    words >> offset_us >> drift_ppm;
+    ASSERT_TRUE(views.clock);
+    EXPECT_TRUE(views.clock->steady);
+    EXPECT_NEAR(static_cast<double>(views.clock->offset.count()) / 1000,
+                static_cast<double>(offset_us), 100);
+    EXPECT_NEAR(static_cast<double>(views.clock->uncertainty.count()) / 1000, 10'000, 10);
+    EXPECT_NEAR(static_cast<double>(views.clock->drift_ppb.value_or(0)) / 1000,
+                static_cast<double>(drift_ppm), 1);
+  } else if (what == "headline:") {
+    std::getline(words >> std::ws, rest);
+    EXPECT_NE(both.report.headline.find(rest), std::string::npos) << both.report.headline;
+  } else if (what == "worst:") {
+    words >> rest;
+    EXPECT_LE(both.report.worst, rest == "ok" ? Severity::ok : Severity::info);
+  } else if (what == "joined:" || what == "translated:" || what == "replaced:") {
+    std::uint64_t count = 0;
+    words >> count;
+    EXPECT_EQ(what == "joined:"       ? views.joined
+              : what == "translated:" ? views.translated
+                                      : views.replaced,
+              count);
+  } else {
+    for (const char* known :
+         {"fault", "confidence", "settle", "retry", "presence", "delivery", "says", "unraised"}) {
+      if (what != known) continue;
+      std::getline(words >> std::ws, rest);
+      check_place(what, rest, both);
+    }
+  }
+}
+
+TEST_P(Pairs, CapturesAreThoseOfTheScenario) {
+  const std::string text = read_file(file("txt"));
+  EXPECT_TRUE(read_file(file("client.pcap")) == to_pcap(play(text, Side::client)));
+  EXPECT_TRUE(read_file(file("server.pcap")) == to_pcap(play(text, Side::server)));
+}
+
+TEST_P(Pairs, ProveWhatTheScenarioSays) {
+  const Both both{file("client.pcap"), file("server.pcap")};
+  ASSERT_TRUE(both.report.views);
+  EXPECT_FALSE(both.report.views->swapped);
+  std::istringstream text{read_file(file("txt"))};
+  for (std::string line; std::getline(text, line);) {
+    if (!line.starts_with("# ")) continue;
+    SCOPED_TRACE(line);
+    check(line.substr(2), both);
+  }
+}
+
+// Whatever was given as --client, nobody is accused because of it.
+TEST_P(Pairs, TheWrongWayRoundAreNoticed) {
+  const Both both{file("server.pcap"), file("client.pcap")};
+  const Views& views = *both.report.views;
+  if (views.joined == 0) return;
+  EXPECT_TRUE(views.swapped);
+  for (const FlowReport& flow : both.flows) {
+    for (const ExchangeReport& exchange : flow.exchanges) {
+      for (const Finding& finding : exchange.findings)
+        EXPECT_EQ(finding.fault.confidence, Confidence::low) << info(finding.label).id;
+    }
+  }
+}
+
+// Cut anywhere, either capture still gives a report, and accounts for its packets.
+TEST_P(Pairs, CutCapturesAreJoinedAsFarAsTheyGo) {
+  const std::string whole = read_file(file("server.pcap"));
+  const fs::path cut = fs::path{testing::TempDir()} / ("pairs-" + GetParam() + ".pcap");
+  for (std::size_t size = 24; size < whole.size(); size += 97) {
+    std::ofstream{cut, std::ios::binary}.write(whole.data(), static_cast<std::streamsize>(size));
+    const Both both{file("client.pcap"), cut};
+    const Ledger& ledger = both.report.ledger;
+    std::uint64_t sum = ledger.decoded + ledger.duplicates + ledger.filtered;
+    for (const std::uint64_t skipped : ledger.skipped) sum += skipped;
+    EXPECT_EQ(sum, ledger.packets);
+  }
+  fs::remove(cut);
+}
+
+INSTANTIATE_TEST_SUITE_P(Scenarios, Pairs, testing::ValuesIn(stems(files("pairs", ".txt"))),
+                         [](const auto& param) { return test_name(param.param); });
+
+class SameTwice : public testing::TestWithParam<std::string> {};
+
+// A capture beside itself: nothing is lost, nothing comes from nowhere, the labels stay.
+TEST_P(SameTwice, SaysWhatItSaysAlone) {
+  const fs::path path = fs::path{"pcaps"} / (GetParam() + ".pcap");
+  Settings settings;
+  settings.vantage = VantagePoint::client;
+  const Outcome alone = analyse_file(path, settings);
+  const Both both{path, path};
+  const Views& views = *both.report.views;
+  EXPECT_FALSE(views.swapped);
+  if (views.clock) {
+    EXPECT_EQ(views.clock->offset, Duration{0});
+    EXPECT_EQ(views.clock->uncertainty, Duration{0});
+    EXPECT_FALSE(views.clock->drift_ppb);
+  }
+  for (const Crossing& way : views.ways) {
+    EXPECT_EQ(way.lost, 0u);
+    EXPECT_EQ(way.not_sent, 0u);
+    EXPECT_EQ(way.altered, 0u);
+  }
+  EXPECT_EQ(both.report.flow_labels, alone.report.flow_labels);
+  EXPECT_EQ(both.report.exchange_labels, alone.report.exchange_labels);
+  EXPECT_EQ(both.report.headline, alone.report.headline);
+}
+
+INSTANTIATE_TEST_SUITE_P(Scenarios, SameTwice, testing::ValuesIn(stems(files("pcaps", ".pcap"))),
+                         [](const auto& param) { return test_name(param.param); });
+
+}  // namespace
+}  // namespace httpdiag::test
