@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -15,6 +16,13 @@ from laboratory.truth import Truth
 SERVER = ADDRESSES["server"][0]
 PROXY = ADDRESSES["proxy"][0]
 BODY = "trade_no=20170104T1001&status=success&amount=1200"
+
+
+interrupted = threading.Event()  # nothing is begun any more, and nobody waits
+
+
+class Interrupted(Exception):
+    """Somebody wants the laboratory to end."""
 
 
 class Bench:
@@ -35,6 +43,8 @@ class Bench:
     # -- programs ---------------------------------------------------------------------------
 
     def start(self, host, argv, log, ready=None, **more):
+        if interrupted.is_set():
+            raise Interrupted
         path = self.logs / f"{log}.txt"
         full = ["ip", "netns", "exec", self.network.name(host), *map(str, argv)]
         program = Program(full, path, ready, **more)
@@ -162,14 +172,15 @@ class Bench:
         self.network.remove(host)
 
     def rest(self, seconds):
-        time.sleep(seconds)
+        if interrupted.wait(seconds):
+            raise Interrupted
 
     def until(self, condition, seconds=20.0):
         deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:
                 raise RuntimeError("what the scenario waits for did not happen")
-            time.sleep(0.02)
+            self.rest(0.02)
 
     def truth(self, capture, vantage, settle=0.4, client=ADDRESSES["client"][0]):
         """Ends the recording and reads it."""
@@ -186,9 +197,12 @@ class Bench:
         """Whether a program's own log has these words: what its operator saw."""
         self.truth_of.shows(f"{Path(program.log).name} says \"{words}\"", words in program.text())
 
-    def close(self):
-        for program in reversed(self.programs):
+    def end_programs(self):
+        for program in reversed(list(self.programs)):
             program.stop()
+
+    def close(self):
+        self.end_programs()
         if hasattr(self, "network"):
             self.network.close()
 

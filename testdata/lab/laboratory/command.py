@@ -12,7 +12,7 @@ import traceback
 from pathlib import Path
 
 from laboratory import network, packets, tools
-from laboratory.bench import Bench
+from laboratory.bench import Bench, interrupted
 from laboratory.truth import NotShown
 
 import scenarios
@@ -24,6 +24,8 @@ open_benches, lock = set(), threading.Lock()
 
 def make(scenario, output):
     """One scenario from its network to its folder. Returns what went wrong, or nothing."""
+    if interrupted.is_set():
+        return "interrupted"
     bench = Bench(scenario.name, scenario.hosts, scenario.ipv6)
     with lock:
         open_benches.add(bench)
@@ -89,13 +91,12 @@ def run(options):
                 if problem:
                     print(problem, file=sys.stderr, flush=True)
         except KeyboardInterrupt:
-            for future in waiting:
-                future.cancel()
+            interrupted.set()
             with lock:
                 benches = list(open_benches)
             for bench in benches:
-                bench.close()
-            raise
+                bench.end_programs()
+            raise  # each scenario removes what is its own
     return 1 if failed else 0
 
 
@@ -130,7 +131,8 @@ def main(words):
     commands.add_parser("check-tools").set_defaults(function=check_tools)
     commands.add_parser("clean").set_defaults(function=clean)
     options = parser.parse_args(words)
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     try:
         return options.function(options)
     except KeyboardInterrupt:
