@@ -5,6 +5,7 @@
 #include "base/text.hpp"
 #include "rules/finding_builder.hpp"
 #include "rules/rule_lists.hpp"
+#include "rules/waiting.hpp"
 
 namespace httpdiag::rules {
 
@@ -16,61 +17,6 @@ bool waiting(const ExchangeFacts& facts) {
          !facts.flow.server_unheard;
 }
 
-std::string acked_text(const ExchangeFacts& facts) {
-  const Exchange& x = facts.exchange;
-  if (x.acked_by) {
-    return fmt::format(
-        "acknowledged after {}",
-        base::duration(std::max(x.acked_by.time - x.request.last.time, Duration{0})));
-  }
-  return facts.request_acked ? "acknowledged" : "not acknowledged yet";
-}
-
-FindingBuilder& request_and_ack(FindingBuilder& finding, const ExchangeFacts& facts) {
-  const Exchange& x = facts.exchange;
-  finding.evidence(x.request.first, Side::client, words_for_request_evidence(x));
-  if (x.request.last != x.request.first)
-    finding.evidence(x.request.last, Side::client, "end of the request");
-  if (!facts.answered || x.acked_by.number < x.response->first.number) {
-    finding.evidence(x.acked_by, Side::server, "ACK of the whole request");
-  }
-  return finding;
-}
-
-/// The request was sent again until it arrived, and its ACK came that much later: the server could
-/// not have begun before. 0: it arrived at once, or is not known to have arrived.
-Duration delivery_delay(const ExchangeFacts& facts) {
-  const Exchange& x = facts.exchange;
-  if (!x.acked_by || x.retransmits_after == x.retransmits_before) return Duration{0};
-  // A response that came first proves an earlier arrival.
-  const PacketRef arrived =
-      x.response && x.response->first.number < x.acked_by.number ? x.response->first : x.acked_by;
-  return std::max(arrived.time - x.request.last.time, Duration{0});
-}
-
-/// The response had been sent before the capture has it: a number in an earlier segment of the
-/// server says so. It was lost on its way to here.
-bool answer_was_lost(const ExchangeFacts& facts) {
-  const Exchange& x = facts.exchange;
-  const SideTrouble& server = facts.flow.flow.s().trouble();
-  return x.response && server.told_of && server.told > x.response->begin &&
-         server.told_of.number > x.request.last.number &&
-         server.told_of.number < x.response->first.number;
-}
-
-/// What came is a repetition of it.
-void tell_lost_answer(FindingBuilder& finding, const ExchangeFacts& facts) {
-  const PacketRef told = facts.flow.flow.s().trouble().told_of;
-  finding
-      .also(
-          "The number of an earlier packet says that the answer had been sent before: it was lost "
-          "on the way, and this is a repetition.")
-      .evidence(told, Side::server, "its number tells of an answer that was not seen")
-      .fact("answer_repeated", true)
-      .remedy(std::string{info(Label::loss_recovery_delay).remedy})
-      .fault(Party::network, Confidence::medium, "the client host stopped receiving");
-}
-
 /// A number of the server's tells of an answer behind the request that never came here, and that
 /// the client never acknowledged. A single one may be a FIN.
 PacketRef answer_that_never_came(const ExchangeFacts& facts) {
@@ -79,19 +25,6 @@ PacketRef answer_that_never_came(const ExchangeFacts& facts) {
   const bool behind = trouble.told_of.number > facts.exchange.request.last.number;
   const bool unknown = trouble.told > server.next + 1 && server.acked <= server.next;
   return behind && unknown && !server.fin ? trouble.told_of : PacketRef{};
-}
-
-/// Nobody can keep a limit of less than a second; a longer one is for both to agree on.
-void blame_impatience(FindingBuilder& finding, Duration waited, const Thresholds& limits,
-                      bool sure) {
-  // A timer of a second may fire a moment before it is over, as the capture sees it.
-  const Duration limit = match_timeout(waited, limits, limits.known_timeouts).value_or(waited);
-  if (limit < std::chrono::seconds{1}) {
-    finding.fault(Party::client_app, Confidence::medium, "the server was to answer at once");
-  } else {
-    finding.fault(Party::server_app, sure ? Confidence::medium : Confidence::low,
-                  "the client's limit is shorter than this call is meant to take");
-  }
 }
 
 /// A FIN right behind the request comes from a client that half-closes and reads on (nc, scripts);
@@ -114,11 +47,6 @@ bool ended_after_early_fin(const ExchangeFacts& facts) {
   const PacketRef rst = server.trouble().rst;
   const PacketRef left = facts.close.packet;
   return server.fin.number > left.number || rst.number > left.number;
-}
-
-std::string limit_text(const std::optional<Duration>& matched) {
-  return matched ? fmt::format(", which matches a limit of {}", base::duration(*matched))
-                 : std::string{};
 }
 
 }  // namespace
@@ -324,97 +252,6 @@ std::optional<Finding> client_timeout(const ExchangeFacts& facts, const Threshol
   return finding.build();
 }
 
-std::optional<Finding> late_response(const ExchangeFacts& facts, const Thresholds& limits) {
-  if (!facts.answered || facts.flow.client_unheard || facts.reset_first) return std::nullopt;
-  const Exchange& x = facts.exchange;
-  const FlowRecord& flow = facts.flow.flow;
-  const PacketRef rst = flow.c().trouble().rst;
-  // Its own ACK numbers say that the client knew of no response byte when it left, and never
-  // learnt of one. A FIN alone may be a half-close; a RST says that nobody reads.
-  if (!rst || facts.client_left.closer == Closer::none) return std::nullopt;
-  if (facts.client_received > x.response->begin) return std::nullopt;
-
-  const PacketRef left = facts.client_left.packet;
-  // Sent while the client was still there, and sent again: lost on the way, not late.
-  const std::uint32_t resent = flow.s().trouble().most_head_retransmits;
-  const bool lost = x.response->first.number < left.number && resent > 0;
-  if (lost && resent >= limits.unacked_min_retransmits) return std::nullopt;
-  const Duration waited = std::max(left.time - x.request.last.time, Duration{0});
-  const Duration took = std::max(x.response->first.time - x.request.last.time, Duration{0});
-  const auto matched = match_timeout(waited, limits, limits.known_timeouts);
-  const std::string status =
-      x.response->status != 0 ? std::to_string(x.response->status) : std::string{"answer"};
-  // The answer to nobody draws a RST; where only that was seen, when the client left is unknown.
-  const bool drawn_only = facts.client_left.closer == Closer::client_rst &&
-                          left.number > x.response->first.number && !flow.c().trouble().rst_has_ack;
-  const bool server_seen = facts.flow.vantage.at(VantagePoint::client);
-  const bool left_at_once = !drawn_only && waited < limits.half_close_behind && !server_seen;
-  FindingBuilder finding{
-      Label::late_response,
-      left_at_once
-          ? fmt::format("The client had left when its request came here, or right behind it; the "
-                        "server's {} came {} later, and nobody read it.",
-                        status, base::duration(took))
-      : drawn_only
-          ? fmt::format("The server's {} came after {}; the client's socket was gone and its "
-                        "kernel answered with RST.",
-                        status, base::duration(took))
-      : took >= waited
-          ? fmt::format("The client gave up after {}{}; the server's {} came {} too late, after "
-                        "{}, and nobody read it.",
-                        base::duration(waited), limit_text(matched), status,
-                        base::duration(took - waited), base::duration(took))
-          : fmt::format(
-                "The client gave up after {}{}, when the server's {} was on its way; nobody "
-                "read it.",
-                base::duration(waited), limit_text(matched), status)};
-  request_and_ack(finding, facts)
-      .evidence(facts.client_left)
-      .evidence(x.response->first, Side::server, fmt::format("{} {}", status, x.response->start()))
-      .evidence(rst == left ? PacketRef{} : rst, Side::client, "client RST: the socket is gone")
-      .fact("client_waited_us", drawn_only ? std::nullopt : std::optional{waited})
-      .fact("server_took_us", std::optional{took})
-      .fact("late_by_us",
-            drawn_only ? std::nullopt : std::optional{std::max(took - waited, Duration{0})})
-      .fact("status", std::int64_t{x.response->status})
-      .fact("matched_timeout_us", drawn_only ? std::nullopt : matched)
-      .seen_as(
-          fmt::format("Client: read timed out, curl 28, status 0 / canceled. Server: logs {} and "
-                      "may see a broken pipe; nginx 499, HAProxy CH or CD.",
-                      status));
-  const Duration delay = delivery_delay(facts);
-  if (lost || answer_was_lost(facts)) {
-    finding.fault(Party::network, Confidence::medium, "the client host stopped receiving");
-    if (answer_was_lost(facts)) tell_lost_answer(finding, facts);
-  } else if (delay > took / 2 && delay >= limits.loss_stall) {
-    finding
-        .also(fmt::format("The request was sent again until it arrived: it was acknowledged only "
-                          "after {}, and answered {} later. A FIN waits behind what is not "
-                          "acknowledged, so the client may have given up before.",
-                          base::duration(delay), base::duration(took - delay)))
-        .fact("request_delay_us", std::optional{delay})
-        .remedy(std::string{info(Label::loss_recovery_delay).remedy})
-        .fault(Party::network, Confidence::medium, "the server host was slow to acknowledge");
-  } else if (drawn_only && !flow.c().fin) {
-    // A client that gives up sends a FIN, and its kernel repeats it.
-    finding
-        .also(
-            "No FIN of the client came before that: when and how its socket went cannot be seen "
-            "here.")
-        .fault(Party::unknown, Confidence::low,
-               "the client gave up, and its FIN was lost or dropped on the way");
-  } else if (left_at_once) {
-    finding
-        .also(
-            "The request was held up on the way, or the client never meant to wait; when it gave "
-            "up cannot be seen here.")
-        .fault(Party::unknown, Confidence::low);
-  } else {
-    blame_impatience(finding, drawn_only ? took : waited, limits, true);
-  }
-  return finding.build();
-}
-
 std::optional<Finding> no_response(const ExchangeFacts& facts, const Thresholds& limits) {
   if (!waiting(facts) || !facts.request_acked) return std::nullopt;
   const bool half_closed = facts.close.closer == Closer::client_fin &&
@@ -446,84 +283,6 @@ std::optional<Finding> no_response(const ExchangeFacts& facts, const Thresholds&
                   "the answer came after the end of the capture");
   } else {
     finding.fault(Party::capture, Confidence::medium, "the server is slow");
-  }
-  return finding.build();
-}
-
-namespace {
-
-/// The server answered soon, so the time went into sending or receiving.
-void blame_slow_transfer(FindingBuilder& finding, const ExchangeFacts& facts, Duration total) {
-  const Duration send = facts.send.value_or(Duration{0});
-  if (facts.exchange.longest_stall * 2 >= total) {
-    finding.fault(Party::network, Confidence::medium, "");
-  } else if (send * 2 >= total) {
-    finding.fault(Party::client_app, Confidence::low,
-                  "a narrow link, or a server that reads slowly");
-  } else {
-    finding.fault(Party::server_app, Confidence::low,
-                  "a large answer on a narrow link, a stream, or a client that reads slowly");
-  }
-}
-
-}  // namespace
-
-std::optional<Finding> slow_response(const ExchangeFacts& facts, const Thresholds& limits) {
-  if (!facts.response_complete || !facts.wait || facts.exchange.uncertain) return std::nullopt;
-  if (facts.exchange.request.state == MessageState::incomplete) return std::nullopt;
-  const Exchange& x = facts.exchange;
-  if (x.response->resynchronised) return std::nullopt;  // its beginning may lie in the gap
-  const Duration total = x.response->last.time - x.request.first.time;
-  // Where its last bytes are not in the capture, the request ended at the latest when it was
-  // acknowledged.
-  const bool end_unseen =
-      x.request.has_gap && x.acked_by && x.acked_by.number <= x.response->first.number;
-  if (end_unseen && x.response->first.time - x.acked_by.time < limits.slow_response)
-    return std::nullopt;
-  const bool slow_start = *facts.wait >= limits.slow_response;
-  if (!slow_start && (total < limits.slow_total || x.response->event_stream)) return std::nullopt;
-  const std::optional<Duration> ack_delay =
-      x.acked_by ? std::optional{std::max(x.acked_by.time - x.request.last.time, Duration{0})}
-                 : std::nullopt;
-  FindingBuilder finding{
-      Label::slow_response,
-      slow_start
-          ? fmt::format("The first byte of the response came {} after the end of the request ({}).",
-                        base::duration(*facts.wait), acked_text(facts))
-          : fmt::format("From first request byte to last response byte it took {}: {} to send the "
-                        "request, {} to the first byte of the answer, {} for the rest of it.",
-                        base::duration(total), base::duration(facts.send.value_or(Duration{0})),
-                        base::duration(*facts.wait),
-                        base::duration(facts.receive.value_or(Duration{0})))};
-  request_and_ack(finding, facts)
-      .evidence(x.response->first, Side::server,
-                fmt::format("{} {}", x.response->status, x.response->start()))
-      .evidence(x.response->last, Side::server, "end of the response")
-      .fact("wait_us", facts.wait)
-      .fact("total_us", std::optional{total})
-      .fact("ack_delay_us", ack_delay)
-      .fault(Party::server_app,
-             ack_delay && x.retransmits_after == x.retransmits_before &&
-                     !facts.flow.vantage.at(VantagePoint::client)
-                 ? Confidence::high
-                 : Confidence::medium,
-             x.retransmits_after == x.retransmits_before
-                 ? ""
-                 : "retransmissions took a part of the time")
-      .seen_as("Client: success, late. Server: a long request time in its log.");
-  if (!slow_start) blame_slow_transfer(finding, facts, total);
-  const Duration delay = delivery_delay(facts);
-  if (slow_start && answer_was_lost(facts)) {
-    tell_lost_answer(finding, facts);
-  } else if (slow_start && delay >= limits.loss_stall &&
-             *facts.wait - delay < limits.slow_response) {
-    finding
-        .also(fmt::format("The request was sent again until it arrived, after {}; the answer came "
-                          "{} later.",
-                          base::duration(delay), base::duration(*facts.wait - delay)))
-        .fact("request_delay_us", std::optional{delay})
-        .remedy(std::string{info(Label::loss_recovery_delay).remedy})
-        .fault(Party::network, Confidence::medium, "the server host was slow to acknowledge");
   }
   return finding.build();
 }

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+// The response came, but late: nobody was there to read it any more, or somebody had to wait for it
+// (taxonomy 4.5, 4.6).
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "rules/finding_builder.hpp"
+#include "rules/rule_lists.hpp"
+#include "rules/waiting.hpp"
+
+namespace httpdiag::rules {
+
+namespace {
+
+/// How the client left before the response was there, as far as it can be seen.
+struct Leaving {
+  Duration waited{0}, took{0};  // until the client left, until the response came
+  std::optional<Duration> matched{};
+  bool lost = false;        // the response was sent while the client was still there
+  bool drawn_only = false;  // only the RST that the response drew: it does not say when
+  bool at_once = false;     // behind its own request, at a place where that says nothing
+};
+
+/// None: it did not leave without the response, or what was lost on the way is the story.
+std::optional<Leaving> leaving_of(const ExchangeFacts& facts, const Thresholds& limits) {
+  if (!facts.answered || facts.flow.client_unheard || facts.reset_first) return std::nullopt;
+  const Exchange& x = facts.exchange;
+  const FlowRecord& flow = facts.flow.flow;
+  const SideTrouble& client = flow.c().trouble();
+  // Its own ACK numbers say that the client knew of no response byte when it left, and never
+  // learnt of one. A FIN alone may be a half-close; a RST says that nobody reads.
+  if (!client.rst || facts.client_left.closer == Closer::none) return std::nullopt;
+  if (facts.client_received > x.response->begin) return std::nullopt;
+  const PacketRef left = facts.client_left.packet;
+  const std::uint32_t resent = flow.s().trouble().most_head_retransmits;
+  Leaving leaving;
+  leaving.lost = x.response->first.number < left.number && resent > 0;
+  if (leaving.lost && resent >= limits.unacked_min_retransmits) return std::nullopt;
+  leaving.waited = std::max(left.time - x.request.last.time, Duration{0});
+  leaving.took = std::max(x.response->first.time - x.request.last.time, Duration{0});
+  leaving.drawn_only = facts.client_left.closer == Closer::client_rst &&
+                       left.number > x.response->first.number && !client.rst_has_ack;
+  leaving.at_once = !leaving.drawn_only && leaving.waited < limits.half_close_behind &&
+                    !facts.flow.vantage.at(VantagePoint::client);
+  leaving.matched = match_timeout(leaving.waited, limits, limits.known_timeouts);
+  return leaving;
+}
+
+std::string words(const Leaving& leaving, std::string_view status) {
+  const std::string waited = base::duration(leaving.waited), took = base::duration(leaving.took);
+  if (leaving.at_once) {
+    return fmt::format(
+        "The client had left when its request came here, or right behind it; the "
+        "server's {} came {} later, and nobody read it.",
+        status, took);
+  }
+  if (leaving.drawn_only) {
+    return fmt::format(
+        "The server's {} came after {}; the client's socket was gone and its kernel "
+        "answered with RST.",
+        status, took);
+  }
+  if (leaving.took >= leaving.waited) {
+    return fmt::format(
+        "The client gave up after {}{}; the server's {} came {} too late, after {}, "
+        "and nobody read it.",
+        waited, limit_text(leaving.matched), status, base::duration(leaving.took - leaving.waited),
+        took);
+  }
+  return fmt::format(
+      "The client gave up after {}{}, when the server's {} was on its way; nobody "
+      "read it.",
+      waited, limit_text(leaving.matched), status);
+}
+
+void blame_lateness(FindingBuilder& finding, const ExchangeFacts& facts, const Leaving& leaving,
+                    const Thresholds& limits) {
+  const Duration delay = delivery_delay(facts);
+  if (answer_was_lost(facts)) {
+    tell_lost_answer(finding, facts);
+  } else if (leaving.lost) {
+    finding.fault(Party::network, Confidence::medium, "the client host stopped receiving");
+  } else if (delay > leaving.took / 2 && delay >= limits.loss_stall) {
+    finding
+        .also(fmt::format("The request was sent again until it arrived: it was acknowledged only "
+                          "after {}, and answered {} later. A FIN waits behind what is not "
+                          "acknowledged, so the client may have given up before.",
+                          base::duration(delay), base::duration(leaving.took - delay)))
+        .fact("request_delay_us", std::optional{delay})
+        .remedy(std::string{info(Label::loss_recovery_delay).remedy})
+        .fault(Party::network, Confidence::medium, "the server host was slow to acknowledge");
+  } else if (leaving.drawn_only && !facts.flow.flow.c().fin) {
+    // A client that gives up sends a FIN, and its kernel repeats it.
+    finding
+        .also(
+            "No FIN of the client came before that: when and how its socket went cannot be seen "
+            "here.")
+        .fault(Party::unknown, Confidence::low,
+               "the client gave up, and its FIN was lost or dropped on the way");
+  } else if (leaving.at_once) {
+    finding
+        .also(
+            "The request was held up on the way, or the client never meant to wait; when it gave "
+            "up cannot be seen here.")
+        .fault(Party::unknown, Confidence::low);
+  } else {
+    blame_impatience(finding, leaving.drawn_only ? leaving.took : leaving.waited, limits, true);
+  }
+}
+
+}  // namespace
+
+std::optional<Finding> late_response(const ExchangeFacts& facts, const Thresholds& limits) {
+  const auto leaving = leaving_of(facts, limits);
+  if (!leaving) return std::nullopt;
+  const Exchange& x = facts.exchange;
+  const PacketRef rst = facts.flow.flow.c().trouble().rst;
+  const std::string status =
+      x.response->status != 0 ? std::to_string(x.response->status) : std::string{"answer"};
+  // Where only the RST that it drew was seen, when the client left is unknown.
+  const auto if_known = [&](std::optional<Duration> duration) {
+    return leaving->drawn_only ? std::nullopt : duration;
+  };
+  FindingBuilder finding{Label::late_response, words(*leaving, status)};
+  request_and_ack(finding, facts)
+      .evidence(facts.client_left)
+      .evidence(x.response->first, Side::server, fmt::format("{} {}", status, x.response->start()))
+      .evidence(rst == facts.client_left.packet ? PacketRef{} : rst, Side::client,
+                "client RST: the socket is gone")
+      .fact("client_waited_us", if_known(leaving->waited))
+      .fact("server_took_us", std::optional{leaving->took})
+      .fact("late_by_us", if_known(std::max(leaving->took - leaving->waited, Duration{0})))
+      .fact("status", std::int64_t{x.response->status})
+      .fact("matched_timeout_us", if_known(leaving->matched))
+      .seen_as(
+          fmt::format("Client: read timed out, curl 28, status 0 / canceled. Server: logs {} and "
+                      "may see a broken pipe; nginx 499, HAProxy CH or CD.",
+                      status));
+  blame_lateness(finding, facts, *leaving, limits);
+  return finding.build();
+}
+
+namespace {
+
+/// The server answered soon, so the time went into sending or receiving.
+void blame_slow_transfer(FindingBuilder& finding, const ExchangeFacts& facts, Duration total) {
+  const Duration send = facts.send.value_or(Duration{0});
+  if (facts.exchange.longest_stall * 2 >= total) {
+    finding.fault(Party::network, Confidence::medium, "");
+  } else if (send * 2 >= total) {
+    finding.fault(Party::client_app, Confidence::low,
+                  "a narrow link, or a server that reads slowly");
+  } else {
+    finding.fault(Party::server_app, Confidence::low,
+                  "a large answer on a narrow link, a stream, or a client that reads slowly");
+  }
+}
+
+}  // namespace
+
+std::optional<Finding> slow_response(const ExchangeFacts& facts, const Thresholds& limits) {
+  if (!facts.response_complete || !facts.wait || facts.exchange.uncertain) return std::nullopt;
+  if (facts.exchange.request.state == MessageState::incomplete) return std::nullopt;
+  const Exchange& x = facts.exchange;
+  if (x.response->resynchronised) return std::nullopt;  // its beginning may lie in the gap
+  const Duration total = x.response->last.time - x.request.first.time;
+  // Where its last bytes are not in the capture, the request ended at the latest when it was
+  // acknowledged.
+  const bool end_unseen =
+      x.request.has_gap && x.acked_by && x.acked_by.number <= x.response->first.number;
+  if (end_unseen && x.response->first.time - x.acked_by.time < limits.slow_response)
+    return std::nullopt;
+  const bool slow_start = *facts.wait >= limits.slow_response;
+  if (!slow_start && (total < limits.slow_total || x.response->event_stream)) return std::nullopt;
+  const std::optional<Duration> ack_delay =
+      x.acked_by ? std::optional{std::max(x.acked_by.time - x.request.last.time, Duration{0})}
+                 : std::nullopt;
+  FindingBuilder finding{
+      Label::slow_response,
+      slow_start
+          ? fmt::format("The first byte of the response came {} after the end of the request ({}).",
+                        base::duration(*facts.wait), acked_text(facts))
+          : fmt::format("From first request byte to last response byte it took {}: {} to send the "
+                        "request, {} to the first byte of the answer, {} for the rest of it.",
+                        base::duration(total), base::duration(facts.send.value_or(Duration{0})),
+                        base::duration(*facts.wait),
+                        base::duration(facts.receive.value_or(Duration{0})))};
+  request_and_ack(finding, facts)
+      .evidence(x.response->first, Side::server,
+                fmt::format("{} {}", x.response->status, x.response->start()))
+      .evidence(x.response->last, Side::server, "end of the response")
+      .fact("wait_us", facts.wait)
+      .fact("total_us", std::optional{total})
+      .fact("ack_delay_us", ack_delay)
+      .fault(Party::server_app,
+             ack_delay && x.retransmits_after == x.retransmits_before &&
+                     !facts.flow.vantage.at(VantagePoint::client)
+                 ? Confidence::high
+                 : Confidence::medium,
+             x.retransmits_after == x.retransmits_before
+                 ? ""
+                 : "retransmissions took a part of the time")
+      .seen_as("Client: success, late. Server: a long request time in its log.");
+  if (!slow_start) blame_slow_transfer(finding, facts, total);
+  const Duration delay = delivery_delay(facts);
+  if (slow_start && answer_was_lost(facts)) {
+    tell_lost_answer(finding, facts);
+  } else if (slow_start && delay >= limits.loss_stall &&
+             *facts.wait - delay < limits.slow_response) {
+    finding
+        .also(fmt::format("The request was sent again until it arrived, after {}; the answer came "
+                          "{} later.",
+                          base::duration(delay), base::duration(*facts.wait - delay)))
+        .fact("request_delay_us", std::optional{delay})
+        .remedy(std::string{info(Label::loss_recovery_delay).remedy})
+        .fault(Party::network, Confidence::medium, "the server host was slow to acknowledge");
+  }
+  return finding.build();
+}
+
+}  // namespace httpdiag::rules

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rules/waiting.hpp"
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+
+namespace httpdiag::rules {
+
+std::string acked_text(const ExchangeFacts& facts) {
+  const Exchange& x = facts.exchange;
+  if (x.acked_by) {
+    return fmt::format(
+        "acknowledged after {}",
+        base::duration(std::max(x.acked_by.time - x.request.last.time, Duration{0})));
+  }
+  return facts.request_acked ? "acknowledged" : "not acknowledged yet";
+}
+
+FindingBuilder& request_and_ack(FindingBuilder& finding, const ExchangeFacts& facts) {
+  const Exchange& x = facts.exchange;
+  finding.evidence(x.request.first, Side::client, words_for_request_evidence(x));
+  if (x.request.last != x.request.first)
+    finding.evidence(x.request.last, Side::client, "end of the request");
+  if (!facts.answered || x.acked_by.number < x.response->first.number) {
+    finding.evidence(x.acked_by, Side::server, "ACK of the whole request");
+  }
+  return finding;
+}
+
+Duration delivery_delay(const ExchangeFacts& facts) {
+  const Exchange& x = facts.exchange;
+  if (!x.acked_by || x.retransmits_after == x.retransmits_before) return Duration{0};
+  // A response that came first proves an earlier arrival.
+  const PacketRef arrived =
+      x.response && x.response->first.number < x.acked_by.number ? x.response->first : x.acked_by;
+  return std::max(arrived.time - x.request.last.time, Duration{0});
+}
+
+bool answer_was_lost(const ExchangeFacts& facts) {
+  const Exchange& x = facts.exchange;
+  const SideTrouble& server = facts.flow.flow.s().trouble();
+  return x.response && server.told_of && server.told > x.response->begin &&
+         server.told_of.number > x.request.last.number &&
+         server.told_of.number < x.response->first.number;
+}
+
+void tell_lost_answer(FindingBuilder& finding, const ExchangeFacts& facts) {
+  const PacketRef told = facts.flow.flow.s().trouble().told_of;
+  finding
+      .also(
+          "The number of an earlier packet says that the answer had been sent before: it was lost "
+          "on the way, and this is a repetition.")
+      .evidence(told, Side::server, "its number tells of an answer that was not seen")
+      .fact("answer_repeated", true)
+      .remedy(std::string{info(Label::loss_recovery_delay).remedy})
+      .fault(Party::network, Confidence::medium, "the client host stopped receiving");
+}
+
+void blame_impatience(FindingBuilder& finding, Duration waited, const Thresholds& limits,
+                      bool sure) {
+  // A timer of a second may fire a moment before it is over, as the capture sees it.
+  const Duration limit = match_timeout(waited, limits, limits.known_timeouts).value_or(waited);
+  if (limit < std::chrono::seconds{1}) {
+    finding.fault(Party::client_app, Confidence::medium, "the server was to answer at once");
+  } else {
+    finding.fault(Party::server_app, sure ? Confidence::medium : Confidence::low,
+                  "the client's limit is shorter than this call is meant to take");
+  }
+}
+
+std::string limit_text(const std::optional<Duration>& matched) {
+  return matched ? fmt::format(", which matches a limit of {}", base::duration(*matched))
+                 : std::string{};
+}
+
+}  // namespace httpdiag::rules

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the rules about waiting for a response have in common: when the request arrived, whether the
+// response was lost on its way, and what a client that gives up is to be blamed for.
+#pragma once
+
+#include "rules/facts.hpp"
+#include "rules/finding_builder.hpp"
+
+namespace httpdiag::rules {
+
+/// "acknowledged after 20 ms"
+std::string acked_text(const ExchangeFacts& facts);
+/// Its packets, as evidence.
+FindingBuilder& request_and_ack(FindingBuilder& finding, const ExchangeFacts& facts);
+
+/// The request was sent again until it arrived, and its ACK came that much later: the server could
+/// not have begun before. 0: it arrived at once, or is not known to have arrived.
+Duration delivery_delay(const ExchangeFacts& facts);
+
+/// The response had been sent before the capture has it: a number in an earlier segment of the
+/// server says so. It was lost on its way to here.
+bool answer_was_lost(const ExchangeFacts& facts);
+/// What came is a repetition of it.
+void tell_lost_answer(FindingBuilder& finding, const ExchangeFacts& facts);
+
+/// Nobody can keep a limit of less than a second; a longer one is for both to agree on.
+void blame_impatience(FindingBuilder& finding, Duration waited, const Thresholds& limits,
+                      bool sure);
+
+/// ", which matches a limit of 10 s"; empty: it matches none.
+std::string limit_text(const std::optional<Duration>& matched);
+
+}  // namespace httpdiag::rules
