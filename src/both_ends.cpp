@@ -45,8 +45,14 @@ std::string base_name(const std::string& path) {
   return slash == std::string::npos || slash + 1 == path.size() ? path : path.substr(slash + 1);
 }
 
-/// As short as tells the files apart; one file may have been given for both ends.
+/// By their ends where each has one; else as short as tells the files apart, of which one may have
+/// been given for both ends.
 void name_files(std::vector<CaptureFile>& files, std::size_t of_client) {
+  if (files.size() == 2 && of_client == 1) {
+    files[0].short_name = "client";
+    files[1].short_name = "server";
+    return;
+  }
   const auto unique = [&](const auto& name_of) {
     std::vector<std::string> names;
     for (std::size_t i = 0; i < files.size(); ++i) names.push_back(name_of(i));
