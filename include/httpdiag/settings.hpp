@@ -84,7 +84,7 @@ struct Limits {
   // Deliveries. An acknowledged callback is remembered by its keys alone (100 bytes) ...
   std::uint32_t max_remembered_callbacks = 1u << 15;
   std::uint32_t recent_bodies_bytes = 2u << 20;  // ... and, for a while, by its body
-  std::uint32_t max_deliveries = 10000;          // in full: failed or repeated; some 10 MiB
+  std::uint32_t max_deliveries = 4000;           // in full: failed or repeated; some 6 MiB
   std::uint32_t max_delivery_attempts = 64;      // of one delivery, in full
   std::uint32_t max_legs = 4096;  // kept of requests seen on several legs with a problem on one
   std::uint32_t max_callback_endpoints = 4096;  // method, host and path with counts of their own

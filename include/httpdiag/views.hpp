@@ -90,6 +90,7 @@ struct Views {
   std::uint64_t not_compared = 0;  // beyond Limits::max_view_flows
   bool unrelated = false;          // no flow is in both
   bool swapped = false;            // the client's capture was taken nearer to the server
+  bool same_point = false;         // both were taken at one point: no packet took any time
   std::array<std::uint64_t, 2> packets{}, flows{};  // of each capture
   std::array<Crossing, 2> ways;                     // by sending side, of all joined flows
   std::vector<Revision> revisions;  // of attempts that the client's capture alone could not settle

@@ -171,9 +171,11 @@ void tell(spdlog::logger& log, const std::string& path, const CaptureSummary& in
     log.warn("{}: {}{}", shown, result.ledger.packets == 0 ? "holds no packet" : "holds no TCP",
              skipped.empty() ? "" : " (" + skipped + ")");
   }
-  if (result.views && (result.views->unrelated || result.views->swapped)) {
-    log.warn(result.views->swapped ? "--client and --server seem to be the wrong way round"
-                                   : "no connection is in both captures");
+  if (result.views &&
+      (result.views->unrelated || result.views->swapped || result.views->same_point)) {
+    log.warn(result.views->swapped      ? "--client and --server seem to be the wrong way round"
+             : result.views->same_point ? "both captures were taken at one point"
+                                        : "no connection is in both captures");
   }
   log.info("{}: {}, {}, {}", shown, base::count(result.ledger.packets, "packet"),
            base::count(result.flows, "flow"), base::count(result.exchanges, "exchange"));

@@ -262,7 +262,8 @@ class TextWriter final : public Writer {
           return info(finding.label).scope != Scope::capture &&
                  finding.severity >= Severity::warning;
         });
-    const bool apart = report.views && (report.views->unrelated || report.views->swapped);
+    const bool apart = report.views && (report.views->unrelated || report.views->swapped ||
+                                        report.views->same_point);
     if (report.flows != 0 && !something && !apart) {
       page_.line(0, Ink::green,
                  report.findings.empty() ? "Nothing to do."

@@ -64,6 +64,7 @@ void write_views(JsonOut& json, const Views& views) {
   json.field("not_compared", views.not_compared);
   json.field("unrelated", views.unrelated);
   json.field("swapped", views.swapped);
+  json.field("same_point", views.same_point);
   for (const Side side : {Side::client, Side::server}) {
     json.key(side == Side::client ? "client_capture" : "server_capture").object();
     json.field("packets", views.packets[index(side)]);

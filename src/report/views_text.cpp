@@ -22,6 +22,9 @@ std::string clock_text(const ClockRelation& clock) {
                          ? std::string{"the server's and the client's are the same"}
                          : fmt::format("the server's is {} {} the client's", apart(clock.offset),
                                        ahead ? "ahead of" : "behind");
+  if (!clock.steady)
+    return fmt::format("one of them was set meanwhile: how they relate is not known (from {}).",
+                       base::count(clock.pairs, "packet"));
   if (clock.both_ways && clock.uncertainty == Duration{0}) {
     text += " to the nanosecond";
   } else if (clock.both_ways) {
@@ -33,7 +36,6 @@ std::string clock_text(const ClockRelation& clock) {
     const double ppm = std::abs(static_cast<double>(*clock.drift_ppb)) / 1000;
     text += fmt::format("; it {} {:.1f} ppm", *clock.drift_ppb > 0 ? "gains" : "loses", ppm);
   }
-  if (!clock.steady) text += "; one of them was set meanwhile, so times across it mean little";
   return text + fmt::format(" (from {}).", base::count(clock.pairs, "packet"));
 }
 
@@ -90,7 +92,7 @@ void beware(Page& page, const std::string& text) {
 
 void show_views(Page& page, const Views& views) {
   page.wrapped(0, Ink::bold, "Both ends", kHang, flows_text(views));
-  if (views.unrelated || views.swapped) return;
+  if (views.unrelated || views.swapped || views.same_point) return;
   const auto& [forth, back] = views.ways;
   page.wrapped(0, Ink::bold, "Lost", kHang,
                fmt::format("between the two points, packets towards the server: {}; towards the "

@@ -19,6 +19,7 @@ struct Leaving {
   bool lost = false;        // the response was sent while the client was still there
   bool drawn_only = false;  // only the RST that the response drew: it does not say when
   bool at_once = false;     // behind its own request, at a place where that says nothing
+  bool held_up = false;     // likewise, by a FIN that had waited for what was lost of the request
 };
 
 /// None: it did not leave without the response, or what was lost on the way is the story.
@@ -42,12 +43,21 @@ std::optional<Leaving> leaving_of(const ExchangeFacts& facts, const Thresholds& 
                        left.number > x.response->first.number && !client.rst_has_ack;
   leaving.at_once = !leaving.drawn_only && leaving.waited < limits.half_close_behind &&
                     !facts.flow.vantage.at(VantagePoint::client);
+  // A FIN queues behind what is not acknowledged (taxonomy 2.2).
+  leaving.held_up = !leaving.drawn_only && leaving.waited < limits.half_close_behind &&
+                    x.longest_stall >= limits.loss_stall;
   leaving.matched = match_timeout(leaving.waited, limits, limits.known_timeouts);
   return leaving;
 }
 
 std::string words(const Leaving& leaving, std::string_view status) {
   const std::string waited = base::duration(leaving.waited), took = base::duration(leaving.took);
+  if (leaving.held_up) {
+    return fmt::format(
+        "The client had closed by the time that its request was through; the "
+        "server's {} came {} later, and nobody read it.",
+        status, took);
+  }
   if (leaving.at_once) {
     return fmt::format(
         "The client had left when its request came here, or right behind it; the "
@@ -87,6 +97,15 @@ void blame_lateness(FindingBuilder& finding, const ExchangeFacts& facts, const L
                           "acknowledged, so the client may have given up before.",
                           base::duration(delay), base::duration(leaving.took - delay)))
         .fact("request_delay_us", std::optional{delay})
+        .remedy(std::string{info(Label::loss_recovery_delay).remedy})
+        .fault(Party::network, Confidence::medium, "the server host was slow to acknowledge");
+  } else if (leaving.held_up) {
+    finding
+        .also(fmt::format("The request was sent again until it was through: {} passed without "
+                          "progress. A FIN waits behind what is not acknowledged, so the client "
+                          "may have given up any time before.",
+                          base::duration(facts.exchange.longest_stall)))
+        .fact("request_delay_us", std::optional{facts.exchange.longest_stall})
         .remedy(std::string{info(Label::loss_recovery_delay).remedy})
         .fault(Party::network, Confidence::medium, "the server host was slow to acknowledge");
   } else if (leaving.drawn_only && !facts.flow.flow.c().fin) {

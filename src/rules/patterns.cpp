@@ -34,18 +34,26 @@ bool failed_connect(Label label) {
 void BusiestWindow::add(PacketRef packet, Duration window) {
   using std::chrono::duration_cast, std::chrono::seconds;
   const std::int64_t second = duration_cast<seconds>(packet.time.time_since_epoch()).count();
-  auto& [count, first] = by_second_[second];
-  ++count;
-  if (!first || packet.number < first.number) first = packet;
-  if (by_second_.size() > kSeconds) by_second_.erase(by_second_.begin());
+  const auto earlier = [](const Second& each, std::int64_t at) { return each.at < at; };
+  auto found = std::lower_bound(seconds_.begin(), seconds_.end(), second, earlier);
+  if (found == seconds_.end() || found->at != second) {
+    if (seconds_.size() == kSeconds) {
+      if (found == seconds_.begin()) return;  // later than anything that is waited for
+      seconds_.erase(seconds_.begin());
+      --found;
+    }
+    found = seconds_.insert(found, Second{second, 0, packet});
+  }
+  ++found->count;
+  if (packet.number < found->first.number) found->first = packet;
   // Only windows that contain this second can have become the fullest.
   std::uint64_t total = 0;
-  const auto begin = by_second_.lower_bound(second - duration_cast<seconds>(window).count() + 1);
-  const auto end = by_second_.upper_bound(second);
-  for (auto it = begin; it != end; ++it) total += it->second.first;
+  const auto begin = std::lower_bound(seconds_.begin(), found,
+                                      second - duration_cast<seconds>(window).count() + 1, earlier);
+  for (auto it = begin; it <= found; ++it) total += it->count;
   if (total <= most) return;
   most = total;
-  from = begin->second.second;
+  from = begin->first;
   to = packet;
 }
 

@@ -62,8 +62,13 @@ class BusiestWindow {
 
  private:
   // Flows end up to Limits::linger_closed late and not in order; this many seconds are kept apart.
-  static constexpr std::size_t kSeconds = 256;
-  std::map<std::int64_t, std::pair<std::uint64_t, PacketRef>> by_second_;
+  static constexpr std::size_t kSeconds = 192;
+  struct Second {
+    std::int64_t at = 0;  // since the epoch
+    std::uint64_t count = 0;
+    PacketRef first;
+  };
+  std::vector<Second> seconds_;  // in order
 };
 
 class PatternCollector {

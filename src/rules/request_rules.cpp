@@ -181,6 +181,13 @@ std::optional<Finding> request_incomplete(const ExchangeFacts& facts, const Thre
   const bool hole = tape.lost_bytes > 0 && tape.beyond_head;
   if (hole)
     fault = {Party::network, Confidence::medium, "the client stopped sending what was lost"};
+  // A FIN queues behind what is not acknowledged (taxonomy 2.2): nobody stopped sending.
+  const bool held_up = facts.close.closer == Closer::client_fin &&
+                       facts.after_request < limits.half_close_behind &&
+                       facts.exchange.longest_stall >= limits.loss_stall;
+  if (held_up) {
+    fault = {Party::network, Confidence::medium, "the client closed for a reason of its own"};
+  }
   if (unacked) fault = {Party::network, Confidence::medium, "the server host stopped receiving"};
   if (window_closed) fault = {Party::server_app, Confidence::medium, {}};
   const bool in_vain = waited_in_vain(facts, limits);
@@ -201,7 +208,12 @@ std::optional<Finding> request_incomplete(const ExchangeFacts& facts, const Thre
                                                             "missing were sent",
                                                        tape.lost_bytes)
                                : unacked ? ", the last bytes were retransmitted in vain"
+                               : held_up ? fmt::format(", after {} in which nothing was "
+                                                       "acknowledged; a FIN waits for that, so "
+                                                       "the client may have given up before",
+                                                       base::duration(facts.exchange.longest_stall))
                                          : "")};
+  if (held_up) finding.fact("request_delay_us", std::optional{facts.exchange.longest_stall});
   if (hole) {
     finding.evidence(tape.beyond_head, Side::server, "selective ACK: bytes in front are missing")
         .fact("lost_bytes", static_cast<std::int64_t>(tape.lost_bytes));

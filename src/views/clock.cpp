@@ -139,7 +139,8 @@ std::optional<ClockRelation> ClockEstimator::relation() const {
     }
   }
   std::optional<double> above, below;
-  for (const auto& [number, stretch] : stretches_) {
+  for (const auto& entry : stretches_) {
+    const auto& stretch = entry.second;
     const auto level = [&](Side side) {
       const auto at = static_cast<double>(between(relation.at, stretch.at[index(side)]).count());
       return static_cast<double>(stretch.nearest[index(side)]->count()) - slope * at;

@@ -340,6 +340,19 @@ std::vector<Pair> pairs_of(const Trail& sender, const Trail& receiver, Side from
   return pairs;
 }
 
+void blind_sender(Way& way) {
+  way.sender_blind = true;
+  way.not_sent.assign(way.got.size(), false);
+  way.count.not_sent = 0;
+}
+
+void blind_receiver(Way& way) {
+  way.receiver_blind = true;
+  way.fates.assign(way.sent.size(), Fate::unknown);
+  way.count.lost = way.count.lost_bytes = way.count.not_recorded = 0;
+  way.count.unknown = way.sent.size();
+}
+
 Way cross(const Trail& sender, const Trail& receiver, Side from, std::optional<Duration> transit,
           const Span& sender_ran, const Span& receiver_ran) {
   Way way;

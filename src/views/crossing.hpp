@@ -41,6 +41,8 @@ struct Way {
   std::vector<Stretch> got;         // in the trail of the receiver's end
   std::vector<bool> not_sent;       // of each of these: the sender's end never saw it
   std::optional<Duration> transit;  // of the fastest: receiver's clock minus sender's
+  // The capture of that end holds nothing of this direction: from what is absent nothing follows.
+  bool sender_blind = false, receiver_blind = false;
   Crossing count;
 
   /// Where a number of this direction lies, such as that of an ACK for it.
@@ -57,5 +59,9 @@ std::vector<Pair> pairs_of(const Trail& sender, const Trail& receiver, Side from
 /// two captures.
 Way cross(const Trail& sender, const Trail& receiver, Side from, std::optional<Duration> transit,
           const Span& sender_ran, const Span& receiver_ran);
+
+/// What `way` says without the capture of its sender's end, or that of its receiver's.
+void blind_sender(Way& way);
+void blind_receiver(Way& way);
 
 }  // namespace httpdiag::views

@@ -44,6 +44,10 @@ bool Verdicts::about_connect(Finding& finding) {
           ? of_all(syns, "SYN") + " reached the server"
           : fmt::format("{} of {} SYNs reached the server", syns.arrived, syns.all.size());
   const std::string first = fmt::format("(first packet {})", name(syns.first_there));
+  if (answers.all.empty() && (flow_.ways[1].sender_blind || incomplete(flow_, Side::server))) {
+    say(finding, fmt::format("{} {}; the server's capture lacks what it sent.", there, first));
+    return true;
+  }
   if (answers.all.empty()) {
     say(finding, fmt::format("{} {}, and nothing left it in reply.", there, first));
     blame(finding, Party::server_host, Confidence::high,
@@ -96,6 +100,7 @@ bool Verdicts::about_probes(Finding& finding) {
   const Fates replies = fates_of(flow_, Side::server, [&](const Seen& seen, const Stretch&) {
     return seen.packet.number > probes.first_there.number;
   });
+  if (replies.all.empty() && flow_.ways[1].sender_blind) return false;
   if (replies.all.empty()) {
     say(finding, fmt::format("{} of {} reached the server (first packet {}), and nothing left it "
                              "in reply.",

@@ -81,6 +81,34 @@ void update(Cause& cause, const FlowReport& flow) {
   if (cause.example_exchange != 0) cause.example.exchanges = {*exchange};
 }
 
+/// One file given twice, or two captures of one host: the fastest packets took no time at all.
+bool at_one_point(const std::optional<ClockRelation>& clock) {
+  constexpr std::uint64_t kEnough = 4;
+  if (!clock || !clock->steady || clock->pairs < kEnough) return false;
+  return clock->offset == Duration{0} && (!clock->both_ways || clock->uncertainty == Duration{0});
+}
+
+/// What a capture holds of a direction, in all of its flows together.
+struct Holds {
+  bool any = false;
+  bool more_than_resets = false;  // those may be a device's
+  bool acknowledging = false;     // who sends it has received something
+};
+
+std::array<Holds, 2> holds_of(const std::vector<Trail>& trails) {
+  std::array<Holds, 2> holds;
+  for (const Trail& trail : trails) {
+    for (const Seen& seen : trail.seen) {
+      Holds& own = holds[index(seen.from)];
+      own.any = true;
+      if (seen.is_rst()) continue;
+      own.more_than_resets = true;
+      own.acknowledging = own.acknowledging || seen.flags.has(TcpFlags::ack);
+    }
+  }
+  return holds;
+}
+
 /// Who of two points is nearer to the client: what passes both and comes back takes longer there.
 struct Nearness {
   std::uint64_t client = 0, server = 0;
@@ -115,6 +143,7 @@ class Joiner::Impl {
   std::size_t index_of(const Trail& client) {
     return static_cast<std::size_t>(&client - trails(Side::client).data());
   }
+  void look_for_blindness();
   void carry_on(const std::vector<Match>& renamed);
   void look_at_pairs(const Match& match);
   void compare_nearness(const std::vector<Pair>& forth, const std::vector<Pair>& back,
@@ -140,12 +169,29 @@ class Joiner::Impl {
   Nearness nearness_;
   Views views_;
   PacketRef server_last_;
+  // By direction: captures that hold nothing of it, though it was there.
+  std::array<bool, 2> blind_sender_{}, blind_receiver_{};
   std::unordered_map<std::size_t, Match> joined_, replaced_;  // by trail of the client
   std::unordered_map<std::size_t, Transit> transits_;
   std::unordered_map<std::size_t, std::pair<PacketRef, Endpoint>> renamed_;
   // Between whom joined flows were, as the client's capture knows them.
   std::set<std::pair<IpAddress, Endpoint>> known_;
 };
+
+/// As of a host with two network cards, or behind a filter that names one direction.
+void Joiner::Impl::look_for_blindness() {
+  const std::array<std::array<Holds, 2>, 2> holds{holds_of(trails(Side::client)),
+                                                  holds_of(trails(Side::server))};
+  for (const Side from : {Side::client, Side::server}) {
+    const Side to = other(from);
+    const auto& at_sender = holds[index(from)];
+    const auto& at_receiver = holds[index(to)];
+    blind_sender_[index(from)] =
+        !at_sender[index(from)].any && at_receiver[index(from)].more_than_resets;
+    blind_receiver_[index(from)] = at_sender[index(from)].any && !at_receiver[index(from)].any &&
+                                   at_receiver[index(to)].acknowledging;
+  }
+}
 
 /// One trail of a flow that had two names.
 void Joiner::Impl::carry_on(const std::vector<Match>& renamed) {
@@ -246,7 +292,12 @@ std::shared_ptr<FlowViews> Joiner::Impl::lay_beside(FlowReport& report, const Tr
       .ahead = views_.clock ? drifted(*views_.clock, at) : transit[0].value_or(Duration{}),
       .server_last = server_last_,
       .there = there};
-  for (const Side side : {Side::client, Side::server}) forgive_renamed(joined, side);
+  for (const Side side : {Side::client, Side::server}) {
+    Way& way = joined.ways[index(side)];
+    if (blind_sender_[index(side)]) blind_sender(way);
+    if (blind_receiver_[index(side)]) blind_receiver(way);
+    forgive_renamed(joined, side);
+  }
   if (const auto renamed = renamed_.find(index_of(client)); renamed != renamed_.end())
     std::tie(joined.renamed_in, joined.renamed_client) = renamed->second;
   auto views = std::make_shared<FlowViews>();
@@ -355,6 +406,12 @@ std::string Joiner::Impl::headline(const std::string& before, const CaptureSumma
         "client's {} arrived. Of the client's capture alone: {}",
         base::count(views_.flows[0], "connection"), before);
   }
+  if (views_.same_point) {
+    return fmt::format(
+        "Both captures were taken at one point: no packet took any time between them. They are "
+        "not from two ends, and nothing was concluded from both. {}",
+        before);
+  }
   if (views_.swapped) {
     return fmt::format(
         "The two captures are the wrong way round: what --client names was taken nearer to the "
@@ -369,6 +426,7 @@ Report Joiner::Impl::join(Report client, const Report& server, const CaptureSumm
   if (server.last) {
     server_last_ = {client.ledger.packets + server.last->number, server.last->time};
   }
+  look_for_blindness();
   const Matches matches = match(trails(Side::client), trails(Side::server));
   for (const Match& each : matches.joined) {
     joined_.emplace(each.client, each);
@@ -390,7 +448,8 @@ Report Joiner::Impl::join(Report client, const Report& server, const CaptureSumm
   views_.not_compared = recorders_[0]->dropped() + recorders_[1]->dropped();
   views_.unrelated = views_.joined + matches.replaced.size() == 0 && client.flows > 0;
   views_.swapped = nearness_.server > 10 * nearness_.client;
-  if (views_.swapped) views_.clock.reset();
+  views_.same_point = at_one_point(views_.clock);
+  if (views_.swapped || views_.same_point) views_.clock.reset();
 
   std::unordered_map<FlowId, std::size_t> trail_of;
   for (std::size_t i = 0; i < trails(Side::client).size(); ++i)
@@ -398,7 +457,8 @@ Report Joiner::Impl::join(Report client, const Report& server, const CaptureSumm
   for (FlowReport& flow : held_.flows) {
     if (views_.swapped) {
       doubt(flow);
-    } else if (const auto trail = trail_of.find(flow.id); trail != trail_of.end()) {
+    } else if (const auto trail = trail_of.find(flow.id);
+               trail != trail_of.end() && !views_.same_point) {
       const auto views = views_of(flow, trail->second, input);
       note(*views);
       flow.views = views;

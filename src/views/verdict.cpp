@@ -44,6 +44,22 @@ std::optional<std::uint8_t> ending_flag(Label label) {
   }
 }
 
+/// Labels whose reason may be that the request never arrived.
+bool waits_for_answer(Label label) {
+  switch (label) {
+    case Label::request_not_acked:
+    case Label::idle_conn_blackholed:
+    case Label::pmtu_blackhole:
+    case Label::request_incomplete:
+    case Label::client_timeout:
+    case Label::no_response:
+    case Label::closed_without_response:
+      return true;
+    default:
+      return false;
+  }
+}
+
 /// What was measured, without what was concluded from it before it was known who sent it.
 void keep_measured(Finding& finding) {
   const std::size_t end = std::min(finding.detail.find("; "), finding.detail.find(": "));
@@ -122,8 +138,10 @@ std::optional<Revision> Verdicts::revise(ExchangeReport& exchange) const {
     exchange.retry = Retry::safe;
     return Revision{report_.id, exchange.index, false};
   }
-  // What a kernel without a socket threw away was there and yet was not delivered.
-  if (!facts->arrived || !facts->acknowledged) return std::nullopt;
+  if (!facts->arrived) return std::nullopt;
+  // What a kernel without a socket threw away was there and yet was not delivered. Silence proves
+  // nothing: answers may leave where that capture does not look.
+  if (!facts->acknowledged && !waits_for_answer(exchange.label)) return std::nullopt;
   if (!facts->answer.all.empty()) {
     exchange.retry = Retry::do_not;
   } else if (exchange.retry == Retry::safe) {
@@ -151,36 +169,29 @@ bool Verdicts::forged_at_server(Finding& finding) {
   return false;
 }
 
-namespace {
-
-/// Labels whose reason may be that the request never arrived.
-bool waits_for_answer(Label label) {
-  switch (label) {
-    case Label::request_not_acked:
-    case Label::idle_conn_blackholed:
-    case Label::pmtu_blackhole:
-    case Label::request_incomplete:
-    case Label::client_timeout:
-    case Label::no_response:
-    case Label::closed_without_response:
-      return true;
-    default:
-      return false;
-  }
-}
-
-}  // namespace
-
 /// True: the request did not arrive, and that is the whole story.
 bool Verdicts::about_request(Finding& finding, const RequestFacts& facts) {
   const Fates& request = facts.request;
   if (facts.arrived || request.all.empty()) return false;
+  if (flow_.ways[0].receiver_blind) {
+    say(finding,
+        "The server's capture has nothing of what the client sent, though the server acknowledges "
+        "it: it shows one direction only, and does not tell whether the request arrived.");
+    return true;
+  }
   const std::size_t gone = request.lost.size() + request.in_part;
   if (gone == request.all.size()) {
     const bool none = request.none_arrived();
     say(finding, fmt::format("The request left the client ({}) and {} reached the server: it was "
                              "lost between the two points.",
                              names(request.all), none ? "none of it" : "only a part of it"));
+    blame(finding, Party::network, Confidence::high);
+    return true;
+  }
+  if (!request.lost.empty() && request.lost.back() == request.all.back()) {
+    say(finding, fmt::format("The rest of the request left the client ({}) and was lost between "
+                             "the two points.",
+                             names(request.lost)));
     blame(finding, Party::network, Confidence::high);
     return true;
   }
@@ -196,6 +207,43 @@ bool Verdicts::about_request(Finding& finding, const RequestFacts& facts) {
     return true;
   }
   return false;
+}
+
+/// When the client closed; else when it was last heard in what the finding shows.
+Timestamp Verdicts::left_at(const Finding& finding) const {
+  Timestamp last{};
+  for (const Evidence& row : finding.evidence) {
+    if (row.from != Side::client) continue;
+    const bool closes = row.what.starts_with("client FIN") || row.what.starts_with("client RST");
+    if (closes) return row.packet.time;
+    last = std::max(last, row.packet.time);
+  }
+  return last;
+}
+
+/// Of what the server sent behind a packet of its capture, and before the client left.
+Fates Verdicts::sent_before(Timestamp left, const PacketRef& behind,
+                            bool (*wanted)(const Seen&)) const {
+  return fates_of(flow_, Side::server, [&](const Seen& seen, const Stretch&) {
+    return wanted(seen) && seen.packet.number > behind.number &&
+           shifted(seen.packet.time, -flow_.ahead) < left;
+  });
+}
+
+/// The client left what had stopped coming: the last that the server had sent never arrived.
+bool Verdicts::about_leaving(Finding& finding, const RequestFacts& facts) {
+  const bool upload = finding.label == Label::request_incomplete;
+  const Fates sent =
+      sent_before(left_at(finding), upload ? facts.request.first_there : facts.arrived,
+                  [](const Seen& seen) { return !seen.is_rst(); });
+  constexpr std::size_t kNoChance = 2;
+  if (sent.lost.size() < kNoChance || sent.lost.back() != sent.all.back()) return false;
+  show(finding, sent.lost.front(), Side::server, "leaves the server, lost on the way");
+  say(finding, fmt::format("Before the client left, {} of what the server sent got lost on the way "
+                           "back, the last of it too ({}).",
+                           base::count(sent.lost.size(), "packet"), names(sent.lost)));
+  blame(finding, Party::network, Confidence::high);
+  return true;
 }
 
 /// The request was there; where is its answer?
@@ -220,6 +268,29 @@ bool Verdicts::about_answer(Finding& finding, const RequestFacts& facts) {
                              "back.",
                              there, names(answer.all)));
     blame(finding, Party::network, Confidence::high);
+    return true;
+  }
+  if (flow_.ways[1].sender_blind || incomplete(flow_, Side::server)) {
+    say(finding, there +
+                     "; packets that the client got from the server are not in the server's "
+                     "capture, so whether an answer left it is not known.");
+    return true;
+  }
+  const Fates ends = sent_before(left_at(finding), facts.arrived, [](const Seen& seen) {
+    return seen.is_rst() || seen.flags.has(TcpFlags::fin);
+  });
+  if (ends.none_arrived()) {
+    show(finding, ends.all.front(), Side::server,
+         "the server ends the connection, lost on the way");
+    say(finding, fmt::format("{}; the server ended the connection without an answer ({}), which "
+                             "was lost on the way back.",
+                             there, names(ends.all)));
+    blame(finding, Party::server_app, Confidence::medium,
+          "the connection was ended for what the network had done to it");
+    finding.remedy =
+        std::string{info(Label::closed_without_response).remedy} +
+        " Network: what the server sent to end the connection did not reach the client, which had "
+        "to wait for its own limit.";
     return true;
   }
   const bool unacked = finding.label == Label::request_not_acked ||
@@ -293,11 +364,14 @@ void Verdicts::about(Finding& finding, ExchangeReport& exchange) {
   const auto facts = reset ? std::nullopt : measure(flow_, report_, exchange);
   if (facts && !exchange.response && waits_for_answer(finding.label)) {
     about_request(finding, *facts) || forged_at_server(finding) ||
+        (finding.label == Label::request_incomplete && about_leaving(finding, *facts)) ||
         (facts->arrived && finding.label != Label::request_incomplete &&
          about_answer(finding, *facts));
   } else if (facts &&
              (finding.label == Label::late_response || finding.label == Label::slow_response)) {
     about_time(finding, exchange, *facts);
+  } else if (facts && facts->arrived && finding.label == Label::response_aborted_by_client) {
+    about_leaving(finding, *facts);
   } else if (facts && facts->arrived && finding.label == Label::response_stalled) {
     if (!about_answer(finding, *facts) && !facts->answer.all.empty())
       say(finding, "All of the answer that left the server arrived.");

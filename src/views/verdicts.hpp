@@ -32,6 +32,9 @@ class Verdicts {
   void tell_request(Finding& finding, const ExchangeReport* exchange) const;
   bool forged_at_server(Finding& finding);
   bool about_request(Finding& finding, const RequestFacts& facts);
+  Timestamp left_at(const Finding& finding) const;
+  Fates sent_before(Timestamp left, const PacketRef& behind, bool (*wanted)(const Seen&)) const;
+  bool about_leaving(Finding& finding, const RequestFacts& facts);
   bool about_answer(Finding& finding, const RequestFacts& facts);
   void about_time(Finding& finding, const ExchangeReport& exchange, const RequestFacts& facts);
   bool about_connect(Finding& finding);
