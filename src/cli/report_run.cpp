@@ -17,6 +17,7 @@
 #include "cli/progress.hpp"
 #include "cli/suggest.hpp"
 #include "httpdiag/config.hpp"
+#include "report/views.hpp"
 
 namespace httpdiag::cli {
 namespace {
@@ -171,8 +172,7 @@ void tell(spdlog::logger& log, const std::string& path, const CaptureSummary& in
     log.warn("{}: {}{}", shown, result.ledger.packets == 0 ? "holds no packet" : "holds no TCP",
              skipped.empty() ? "" : " (" + skipped + ")");
   }
-  if (result.views &&
-      (result.views->unrelated || result.views->swapped || result.views->same_point)) {
+  if (result.views && report::apart(*result.views)) {
     log.warn(result.views->swapped      ? "--client and --server seem to be the wrong way round"
              : result.views->same_point ? "both captures were taken at one point"
                                         : "no connection is in both captures");

@@ -72,20 +72,6 @@ void write_row(report::JsonOut& json, const OverviewRow& row, const Overview& ov
 
 }  // namespace
 
-std::uint64_t Overview::size_of(Whole whole) const {
-  switch (whole) {
-    case Whole::exchanges:
-      return exchanges;
-    case Whole::flows:
-      return flows;
-    case Whole::deliveries:
-      return deliveries;
-    case Whole::none:
-      return captures.size();
-  }
-  return 0;
-}
-
 Overview overview_of(std::vector<Profile> captures) {
   Overview result;
   std::map<Row, OverviewRow> rows;
@@ -108,10 +94,8 @@ Overview overview_of(std::vector<Profile> captures) {
 }
 
 std::string text(const Overview& overview) {
-  std::string out = fmt::format(
-      "{}: {} on {}, {}.\n", base::count(overview.captures.size(), "capture"),
-      base::count(overview.exchanges, "request"), base::count(overview.flows, "connection"),
-      overview.deliveries == 1 ? "1 delivery" : fmt::format("{} deliveries", overview.deliveries));
+  std::string out =
+      fmt::format("{}: {}.\n", base::count(overview.captures.size(), "capture"), words(overview));
   for (const std::string& note : overview.notes) out += "Note: " + printable(note) + "\n";
   out += "\n";
   for (const OverviewRow& row : overview.rows) out += row_text(row, overview);

@@ -18,13 +18,13 @@ struct OverviewRow {
   std::uint64_t most = 0;      // there
 };
 
-struct Overview {
+/// Its sizes are sums over the captures.
+struct Overview : Sizes {
   std::vector<Profile> captures;  // in the order in which they were given
-  std::uint64_t flows = 0, exchanges = 0, deliveries = 0;
   std::vector<OverviewRow> rows;  // worst first, then most frequent
   std::vector<std::string> notes;
 
-  std::uint64_t size_of(Whole whole) const;
+  std::uint64_t size_of(Whole whole) const { return Sizes::size_of(whole, captures.size()); }
 };
 
 Overview overview_of(std::vector<Profile> captures);

@@ -14,10 +14,7 @@ namespace {
 using report::printable;
 
 std::string profile_line(std::string_view head, const Profile& profile) {
-  return fmt::format(
-      "{:<7} {}: {} on {}, {}\n", head, printable(profile.name),
-      base::count(profile.exchanges, "request"), base::count(profile.flows, "connection"),
-      profile.deliveries == 1 ? "1 delivery" : fmt::format("{} deliveries", profile.deliveries));
+  return fmt::format("{:<7} {}: {}\n", head, printable(profile.name), words(profile));
 }
 
 std::string change_line(const Change& change) {

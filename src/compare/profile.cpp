@@ -6,6 +6,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "base/text.hpp"
 #include "httpdiag/analysis.hpp"
 #include "httpdiag/error.hpp"
 #include "report/render.hpp"
@@ -151,7 +152,7 @@ std::string_view name(Whole whole) {
   return {};
 }
 
-std::uint64_t Profile::size_of(Whole whole) const {
+std::uint64_t Sizes::size_of(Whole whole, std::uint64_t captures) const {
   switch (whole) {
     case Whole::exchanges:
       return exchanges;
@@ -160,9 +161,16 @@ std::uint64_t Profile::size_of(Whole whole) const {
     case Whole::deliveries:
       return deliveries;
     case Whole::none:
-      return 1;
+      return captures;
   }
   return 0;
+}
+
+std::string words(const Sizes& sizes) {
+  return fmt::format(
+      "{} on {}, {}", base::count(sizes.exchanges, "request"),
+      base::count(sizes.flows, "connection"),
+      sizes.deliveries == 1 ? "1 delivery" : fmt::format("{} deliveries", sizes.deliveries));
 }
 
 Profile load_profile(const std::string& path, const Settings& settings) {

@@ -27,16 +27,24 @@ struct Entry {
   Severity severity = Severity::ok;
 };
 
-struct Profile {
+/// What counts are a part of.
+struct Sizes {
+  std::uint64_t flows = 0, exchanges = 0, deliveries = 0;
+
+  /// `captures`: for what is no part of any of these.
+  std::uint64_t size_of(Whole whole, std::uint64_t captures) const;
+};
+std::string words(const Sizes& sizes);  // "5 requests on 2 connections, 1 delivery"
+
+struct Profile : Sizes {
   std::string name;  // of the file
   std::string tool;  // version that made the report
-  std::uint64_t flows = 0, exchanges = 0, deliveries = 0;
   std::map<Row, Entry> rows;
   std::string settings;  // as JSON, to be compared
   std::uint64_t omitted_causes = 0;
   bool damaged = false;
 
-  std::uint64_t size_of(Whole whole) const;
+  std::uint64_t size_of(Whole whole) const { return Sizes::size_of(whole, 1); }
 };
 
 /// From a JSON or NDJSON report of ours, or from a capture, which is analysed. Throws Error.

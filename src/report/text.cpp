@@ -262,9 +262,8 @@ class TextWriter final : public Writer {
           return info(finding.label).scope != Scope::capture &&
                  finding.severity >= Severity::warning;
         });
-    const bool apart = report.views && (report.views->unrelated || report.views->swapped ||
-                                        report.views->same_point);
-    if (report.flows != 0 && !something && !apart) {
+    const bool compared = !report.views || !apart(*report.views);
+    if (report.flows != 0 && !something && compared) {
       page_.line(0, Ink::green,
                  report.findings.empty() ? "Nothing to do."
                                          : "Nothing to do about what the capture shows.");

@@ -92,7 +92,7 @@ void beware(Page& page, const std::string& text) {
 
 void show_views(Page& page, const Views& views) {
   page.wrapped(0, Ink::bold, "Both ends", kHang, flows_text(views));
-  if (views.unrelated || views.swapped || views.same_point) return;
+  if (apart(views)) return;
   const auto& [forth, back] = views.ways;
   page.wrapped(0, Ink::bold, "Lost", kHang,
                fmt::format("between the two points, packets towards the server: {}; towards the "
