@@ -40,6 +40,25 @@ if(NOT llhttp_ORIGIN)
     target_include_directories(llhttp_from_sources SYSTEM PUBLIC "${LLHTTP_INCLUDE_DIR}")
     # Generated code: worth optimising even where ours is built for debugging.
     target_compile_options(llhttp_from_sources PRIVATE -O2 -fPIE)
+    # Its code for SSE 4.2 is a matter of the compiler's flags: a second copy of the state machine,
+    # of which one symbol is left visible, for processors that have it (src/http/parser.cpp).
+    if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$" AND CMAKE_OBJCOPY)
+      set(entry llhttp__internal_execute_sse42)
+      add_library(llhttp_sse42_whole OBJECT "${LLHTTP_SOURCE_DIR}/llhttp.c")
+      target_include_directories(llhttp_sse42_whole SYSTEM PRIVATE "${LLHTTP_INCLUDE_DIR}")
+      target_compile_options(llhttp_sse42_whole PRIVATE -O2 -fPIE -msse4.2)
+      target_compile_definitions(llhttp_sse42_whole PRIVATE llhttp__internal_execute=${entry})
+      set_target_properties(llhttp_sse42_whole PROPERTIES INTERPROCEDURAL_OPTIMIZATION OFF)
+      set(object "${CMAKE_CURRENT_BINARY_DIR}/llhttp_sse42.o")
+      add_custom_command(
+        OUTPUT "${object}"
+        COMMAND "${CMAKE_OBJCOPY}" --keep-global-symbol=${entry}
+                $<TARGET_OBJECTS:llhttp_sse42_whole> "${object}"
+        DEPENDS llhttp_sse42_whole $<TARGET_OBJECTS:llhttp_sse42_whole>
+        VERBATIM)
+      set_source_files_properties("${object}" PROPERTIES EXTERNAL_OBJECT ON GENERATED ON)
+      target_sources(llhttp_from_sources PRIVATE "${object}")
+    endif()
     add_library(llhttp::llhttp ALIAS llhttp_from_sources)
     set(llhttp_ORIGIN "sources in ${LLHTTP_SOURCE_DIR}")
   endif()

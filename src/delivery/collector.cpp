@@ -223,12 +223,13 @@ void Collector::Impl::on_acknowledged(const Arrival& arrival) {
   // To one endpoint mostly one sender writes; telling it from each body again is too dear here.
   const bool known = request.markers == 0 && arrival.entry != nullptr && arrival.entry->profile;
   const AckProfile& profile = known ? *arrival.entry->profile : ack_profile(request, limits());
-  Keys keys =
-      reader_.all_keys(arrival.endpoint, arrival.judged.target, request, profile, Texts::left_out);
+  Keys keys = reader_.all_keys(arrival.endpoint, arrival.plain, arrival.judged.target, request,
+                               profile, Texts::left_out);
   if (repeating(keys)) return;
   if (Group* group = find_group(keys)) return take_single(*group, arrival.attempt);
   if (const auto earlier = add_keys(keys, arrival.attempt)) {
-    keys = reader_.all_keys(arrival.endpoint, arrival.judged.target, request, profile);
+    keys =
+        reader_.all_keys(arrival.endpoint, arrival.plain, arrival.judged.target, request, profile);
     Group& group = groups_.at(new_group(arrival, profile, keys));
     take_single(group, *earlier);
     take_single(group, arrival.attempt);
@@ -244,7 +245,8 @@ bool Collector::Impl::repeat_of_remembered(const Arrival& arrival) {
   const Attempt before = remembered_.attempt(*entry);
   const Message& request = arrival.judged.exchange.request;
   const AckProfile& profile = ack_profile(request, limits());
-  const Keys keys = reader_.all_keys(arrival.endpoint, arrival.judged.target, request, profile);
+  const Keys keys =
+      reader_.all_keys(arrival.endpoint, arrival.plain, arrival.judged.target, request, profile);
   Group& group = groups_.at(new_group(arrival, profile, keys));
   take_single(group, before);
   take_single(group, arrival.attempt);
@@ -311,7 +313,8 @@ void Collector::Impl::on_other(const Arrival& arrival) {
     if (request.markers == 0 && arrival.entry != nullptr) arrival.entry->profile = &profile;
     if (request.delivery_id().empty()) look_back(arrival, profile);
   }
-  Keys keys = reader_.all_keys(arrival.endpoint, arrival.judged.target, request, profile);
+  Keys keys =
+      reader_.all_keys(arrival.endpoint, arrival.plain, arrival.judged.target, request, profile);
   leave_out_repeating(keys);
   if (Group* group = find_group(keys)) {
     register_keys(group->id, keys);

@@ -2,8 +2,6 @@
 #include "delivery/keys.hpp"
 
 #include <algorithm>
-#include <array>
-#include <span>
 
 #include "base/content_coding.hpp"
 #include "base/fields.hpp"
@@ -18,8 +16,7 @@ constexpr std::size_t kMaxShownValue = 64;
 
 template <typename... Parts>
 std::uint64_t mix(Parts... parts) {
-  const std::array<std::uint64_t, sizeof...(parts)> all{static_cast<std::uint64_t>(parts)...};
-  const std::uint64_t hash = base::hash64(std::as_bytes(std::span{all}));
+  const std::uint64_t hash = base::mix64(static_cast<std::uint64_t>(parts)...);
   return hash != 0 ? hash : 1;  // 0 means "none"
 }
 
@@ -33,35 +30,46 @@ std::string shown(std::string_view text) { return std::string{text.substr(0, kMa
 
 /// Every occurrence counts: a batch is known by all of its events.
 KeyReader::FieldKey KeyReader::key_of(const Classified& fields, std::uint8_t wanted,
-                                      std::uint8_t deepest) const {
+                                      std::uint8_t deepest) {
   FieldKey key;
   for (const ClassifiedField& field : fields) {
     if (!field.found.is(wanted) || field.at->depth > deepest || !has_value(*field.at)) continue;
     key.hash = mix(key.hash, field.found.lower_hash, base::hash64(field.at->value));
-    if (texts_ == Texts::left_out) continue;
-    if (key.name.find(field.at->name) == std::string::npos) {
-      key.name += (key.name.empty() ? "" : "+") + shown(field.at->name);
-    }
-    if (key.value.empty()) key.value = shown(field.at->value);
   }
+  if (key.hash != 0) key.wanted = wanted, key.deepest = deepest;
   return key;
 }
 
-KeyReader::FieldKey KeyReader::field_key(const Classified& fields,
-                                         const AckProfile& profile) const {
+/// What a key was made of, for people.
+void KeyReader::describe(const FieldKey& key, const Classified& fields, Keys& keys) {
+  for (const ClassifiedField& field : fields) {
+    if (!field.found.is(key.wanted) || field.at->depth > key.deepest || !has_value(*field.at))
+      continue;
+    if (keys.name.find(field.at->name) == std::string::npos) {
+      keys.name += (keys.name.empty() ? "" : "+") + shown(field.at->name);
+    }
+    if (keys.value.empty()) keys.value = shown(field.at->value);
+  }
+}
+
+KeyReader::FieldKey KeyReader::field_key(const Classified& fields, const AckProfile& profile) {
   constexpr std::uint8_t kTop = 1, kDeep = 4;
+  std::uint8_t any = 0;
+  for (const ClassifiedField& field : fields) any |= field.found.bits;
   FieldKey key;
-  if (!profile.id_fields.empty()) {
+  if ((any & FieldClass::own_id) != 0) {
     const bool deep = profile.id_fields.size() > 1 || profile.wants == Wants::own;
     key = key_of(fields, FieldClass::own_id, deep ? kDeep : kTop);
     key.event = true;
     if (key.hash != 0) return key;
   }
-  key = key_of(fields, FieldClass::event, kDeep);
-  key.event = true;
-  if (key.hash != 0) return key;
+  if ((any & FieldClass::event) != 0) {
+    key = key_of(fields, FieldClass::event, kDeep);
+    key.event = true;
+    if (key.hash != 0) return key;
+  }
+  if ((any & FieldClass::thing) == 0 || (any & FieldClass::telling) == 0) return {};
   key = key_of(fields, FieldClass::thing, kDeep);
-  key.event = false;
   if (key.hash == 0) return key;
   bool told = false;  // what happened to it; a mere question about it is no callback
   for (const ClassifiedField& field : fields) {
@@ -104,7 +112,10 @@ void KeyReader::classify(const base::Fields& fields, const AckProfile& profile, 
 }
 
 std::string_view path_of(std::string_view target) {
-  return target.substr(0, target.find_first_of("?#"));
+  // Targets are short: a loop is sooner done than a search for a set of characters.
+  const auto end =
+      std::find_if(target.begin(), target.end(), [](char c) { return c == '?' || c == '#'; });
+  return target.substr(0, static_cast<std::size_t>(end - target.begin()));
 }
 
 std::string_view query_of(std::string_view target) {
@@ -131,7 +142,6 @@ std::uint64_t plain_key(std::uint64_t endpoint, std::string_view target, const M
 
 Keys KeyReader::body_keys(std::uint64_t endpoint, std::string_view query, const Body& body,
                           const AckProfile& profile, Texts texts) {
-  texts_ = texts;
   Keys keys;
   std::string decoded;
   std::string_view text = body.text;
@@ -147,13 +157,13 @@ Keys KeyReader::body_keys(std::uint64_t endpoint, std::string_view query, const 
   base::read_form(query, query_);
   classify(query_, profile, asked_);
   FieldKey field = field_key(in_body_, profile);
+  const Classified& source = field.hash != 0 ? in_body_ : asked_;
   if (field.hash == 0) field = field_key(asked_, profile);
   if (field.hash != 0) {
     keys.cascade.add(
         {KeyKind::field, mix(endpoint, static_cast<std::uint64_t>(KeyKind::field), field.hash)});
     keys.event = field.event;
-    keys.name = std::move(field.name);
-    keys.value = std::move(field.value);
+    if (texts == Texts::wanted) describe(field, source, keys);
     return keys;  // bodies that are the same but for what changes have these fields too
   }
   if (const std::uint64_t canonical = canonical_hash(body_); canonical != 0) {
@@ -163,9 +173,8 @@ Keys KeyReader::body_keys(std::uint64_t endpoint, std::string_view query, const 
   return keys;
 }
 
-Keys KeyReader::all_keys(std::uint64_t endpoint, std::string_view target, const Message& request,
-                         const AckProfile& profile, Texts texts) {
-  const std::uint64_t plain = plain_key(endpoint, target, request);
+Keys KeyReader::all_keys(std::uint64_t endpoint, std::uint64_t plain, std::string_view target,
+                         const Message& request, const AckProfile& profile, Texts texts) {
   if (!request.delivery_id().empty()) {
     Keys keys;
     keys.cascade.add({KeyKind::header, plain});

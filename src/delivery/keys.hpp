@@ -66,10 +66,10 @@ enum class Texts : bool { left_out, wanted };
 /// Looks into bodies, with memory of its own for what it meets again and again.
 class KeyReader {
  public:
-  /// All keys. A header alone, where the sender gave an id in one: what has another id is another
-  /// delivery whatever its body.
-  Keys all_keys(std::uint64_t endpoint, std::string_view target, const Message& request,
-                const AckProfile& profile, Texts texts = Texts::wanted);
+  /// All keys, of which `plain` is known. A header alone, where the sender gave an id in one: what
+  /// has another id is another delivery whatever its body.
+  Keys all_keys(std::uint64_t endpoint, std::uint64_t plain, std::string_view target,
+                const Message& request, const AckProfile& profile, Texts texts = Texts::wanted);
   /// Those from inside a body, for one that is looked at again.
   Keys body_keys(std::uint64_t endpoint, std::string_view query, const Body& body,
                  const AckProfile& profile, Texts texts = Texts::wanted);
@@ -78,7 +78,7 @@ class KeyReader {
   struct FieldKey {
     std::uint64_t hash = 0;
     bool event = false;
-    std::string name, value;
+    std::uint8_t wanted = 0, deepest = 0;  // the classes of its fields, and how deep they may lie
   };
   struct ClassifiedField {
     const base::Field* at;
@@ -87,14 +87,14 @@ class KeyReader {
   using Classified = std::vector<ClassifiedField>;
 
   void classify(const base::Fields& fields, const AckProfile& profile, Classified& out);
-  FieldKey key_of(const Classified& fields, std::uint8_t wanted, std::uint8_t deepest) const;
-  FieldKey field_key(const Classified& fields, const AckProfile& profile) const;
+  static FieldKey key_of(const Classified& fields, std::uint8_t wanted, std::uint8_t deepest);
+  static FieldKey field_key(const Classified& fields, const AckProfile& profile);
+  static void describe(const FieldKey& key, const Classified& fields, Keys& keys);
   std::uint64_t canonical_hash(const base::Fields& body) const;
 
   FieldClasses classes_;
   base::Fields body_, query_;  // of the message at hand
   Classified in_body_, asked_;
-  Texts texts_ = Texts::wanted;
 };
 
 /// A GET that is a callback all the same: everything is in its query, signed.

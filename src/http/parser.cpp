@@ -11,6 +11,12 @@
 #include "http/message_builder.hpp"
 #include "httpdiag/error.hpp"
 
+#ifdef HTTPDIAG_LLHTTP_SSE42
+// llhttp's state machine once more, compiled for SSE 4.2 (cmake/Findllhttp.cmake).
+extern "C" int llhttp__internal_execute_sse42(llhttp__internal_t*, const char* begin,
+                                              const char* end);
+#endif
+
 namespace httpdiag::http {
 
 // llhttp's part comes first, so that a callback finds the rest by its address.
@@ -138,6 +144,17 @@ llhttp_t fresh(Kind kind, Strictness strictness) {
   return parser;
 }
 
+llhttp_errno_t execute(llhttp_t& parser, std::string_view bytes) {
+#ifdef HTTPDIAG_LLHTTP_SSE42
+  static const bool kHasSse42 = __builtin_cpu_supports("sse4.2") != 0;
+  if (kHasSse42) {
+    return static_cast<llhttp_errno_t>(
+        llhttp__internal_execute_sse42(&parser, bytes.data(), bytes.data() + bytes.size()));
+  }
+#endif
+  return llhttp_execute(&parser, bytes.data(), bytes.size());
+}
+
 /// What llhttp makes of new parsers, to be copied: one is begun for every message.
 struct Blanks {
   llhttp_t request = fresh(Kind::request, Strictness::strict);
@@ -167,7 +184,7 @@ void Parser::begin(Kind kind, Strictness strictness, MessageBuilder& builder) {
 
 Parser::Result Parser::feed(std::string_view bytes) {
   llhttp_t& parser = state_->parser;
-  const llhttp_errno_t error = llhttp_execute(&parser, bytes.data(), bytes.size());
+  const llhttp_errno_t error = execute(parser, bytes);
   builder(&parser).on_input_end();
   if (error == HPE_OK) return {Outcome::more, bytes.size()};
   const char* at = llhttp_get_error_pos(&parser);

@@ -25,10 +25,15 @@ Message post(std::string body) {
   return message;
 }
 
+Keys keys_of(const Message& request, const AckProfile& profile, std::string_view target = "/n") {
+  const std::uint64_t endpoint = endpoint_hash("POST", "h", target);
+  return KeyReader{}.all_keys(endpoint, plain_key(endpoint, target, request), target, request,
+                              profile);
+}
+
 Keys keys_of(const std::string& body, std::string_view profile = "generic-2xx",
              std::string_view target = "/n") {
-  return KeyReader{}.all_keys(endpoint_hash("POST", "h", target), target, post(body),
-                              *find_ack_profile(profile));
+  return keys_of(post(body), *find_ack_profile(profile), target);
 }
 
 /// They share a key; the strongest one that both have decides.
@@ -95,24 +100,24 @@ TEST(DeliveryKeys, AHeaderOfTheSendersOutranksTheBody) {
   set_id(one, "72d3162e");
   set_id(other, "99d3162e");
   const AckProfile& github = *find_ack_profile("github");
-  const Keys first = KeyReader{}.all_keys(1, "/n", one, github);
-  EXPECT_FALSE(same(first, KeyReader{}.all_keys(1, "/n", other, github)));
+  const Keys first = keys_of(one, github);
+  EXPECT_FALSE(same(first, keys_of(other, github)));
   set_id(other, "72d3162e");
   other.body_head = "else";
   other.digest = 5;
-  EXPECT_TRUE(same(first, KeyReader{}.all_keys(1, "/n", other, github)));
+  EXPECT_TRUE(same(first, keys_of(other, github)));
   EXPECT_EQ(first.name, "x-github-delivery");
 }
 
 TEST(DeliveryKeys, ABodyThatWasSeenInPartHasNoDigest) {
   Message cut = post("notify_id=n1&a=1");
   cut.has_gap = true;
-  const Keys keys = KeyReader{}.all_keys(1, "/n", cut, generic_profile());
+  const Keys keys = keys_of(cut, generic_profile());
   ASSERT_EQ(keys.cascade.size(), 1u);
   EXPECT_EQ(keys.cascade[0].kind, KeyKind::field);
   cut.state = MessageState::incomplete;
   cut.body_head = "order=1&sign=a";
-  EXPECT_TRUE(KeyReader{}.all_keys(1, "/n", cut, generic_profile()).cascade.empty());
+  EXPECT_TRUE(keys_of(cut, generic_profile()).cascade.empty());
 }
 
 TEST(DeliveryKeys, WhichGetIsACallback) {

@@ -62,7 +62,8 @@ def type_of(text):
         depth += (c == "(") - (c == ")")
         if c == "," and depth == 0:
             name, kind = inner[start:i].strip().split(" ", 1)
-            members[name] = type_of(kind)
+            assert re.fullmatch(r'"\w+"', name), f"{name}: a word of SQL's, unless it is in quotes"
+            members[name.strip('"')] = type_of(kind)
             start = i + 1
     return members
 
