@@ -99,8 +99,8 @@ struct SideTrouble {
   std::uint8_t ttl_before_rst = 0;  // of the last segment in front of it; 0: there was none
   bool rst_ip_id_astray = false;    // this side's IPv4 ids count up, and its own is no next one
   PacketRef first_rst;
-  PacketRef after_rst;    // this side's first new payload behind it, or a SYN-ACK that no SYN asked
-                          // for again
+  PacketRef after_rst;    // this side's first segment behind it that cannot have been overtaken by
+                          // it, or a SYN-ACK that no SYN asked for again
   PacketRef stepped_rst;  // a RST beyond its number, though nothing was sent in between
 
   // Loss recovery. "Head" is the first byte not yet acknowledged.

@@ -7,6 +7,7 @@
 
 #include "base/text.hpp"
 #include "rules/one_way.hpp"
+#include "rules/rst_origin.hpp"
 #include "rules/syn_schedules.hpp"
 
 namespace httpdiag::rules {
@@ -114,22 +115,6 @@ FlowFacts measure(const FlowRecord& flow, EndCause cause, Timestamp until,
     facts.unused_for = std::max(end - flow.handshake_ack.time, Duration{0});
   }
   return facts;
-}
-
-bool unlike_others(const FlowRecord& flow, Side side, std::uint8_t rst_ttl,
-                   const Thresholds& limits) {
-  const SideRecord& own = flow.side(side);
-  if (own.ttl == 0) return false;
-  // A SYN proxy has a TTL of its own in the first packet, so the later ones count as well.
-  const auto differs = [&](std::uint8_t ttl) {
-    return ttl == 0 || std::abs(int{rst_ttl} - int{ttl}) >= limits.rst_ttl_delta;
-  };
-  return differs(own.ttl) && differs(own.trouble().ttl_before_rst) && differs(own.last_ttl);
-}
-
-bool reset_from_elsewhere(const FlowRecord& flow, Side side, const Thresholds& limits) {
-  const SideTrouble& trouble = flow.side(side).trouble();
-  return trouble.rst && unlike_others(flow, side, trouble.rst_ttl, limits);
 }
 
 bool harmless_error(const Message& message) {

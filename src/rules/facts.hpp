@@ -134,19 +134,12 @@ struct ExchangeFacts {
   std::optional<Duration> half_closed_age{};
   std::optional<Duration>
       server_idle{};                 // server's last payload to its FIN: its keep-alive timeout
-  bool rst_from_elsewhere = false;   // TTL of the server's RST unlike that of its other packets
+  bool rst_from_elsewhere = false;   // the server's RST; see rst_origin.hpp
   bool crossed = false;              // FIN and request crossed
   Duration server_window_closed{0};  // since the request began: the server's window was 0
 
   std::optional<Duration> matched_timeout{};  // known client limit that `after_request` matches
 };
-
-/// A RST in the name of `side` with this TTL would be unlike its other packets.
-bool unlike_others(const FlowRecord& flow, Side side, std::uint8_t rst_ttl,
-                   const Thresholds& limits);
-/// The RST in the name of `side` has a TTL unlike its other packets: another device sent it.
-/// A load balancer may do so by right.
-bool reset_from_elsewhere(const FlowRecord& flow, Side side, const Thresholds& limits);
 
 ExchangeFacts measure(const Exchange& exchange, const FlowFacts& flow, const Thresholds& limits);
 

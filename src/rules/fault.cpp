@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "rules/rst_origin.hpp"
 #include "rules/vantage.hpp"
 
 namespace httpdiag::rules {
@@ -183,10 +184,79 @@ void attribute_to_path(Finding& finding, const FlowFacts& facts, Side end) {
                                     "send it?");
 }
 
+/// Labels that tell of an end, which a RST may have been.
+bool about_an_end(Label label) {
+  switch (label) {
+    using enum Label;
+    case reset_after_handshake:
+    case handshake_client_reset:
+    case reset_without_response:
+    case idle_conn_reset:
+    case request_incomplete:
+    case client_timeout:
+    case late_response:
+    case response_truncated_rst:
+    case response_aborted_by_client:
+      return true;
+    default:
+      return false;
+  }
+}
+
+struct DeviceReset {
+  Side side;  // in whose name
+  RstSigns signs;
+  Confidence sure;
+};
+
+/// The first RST within what the finding tells of, if a device sent it. What came behind it, the
+/// other end's own RST too, is its consequence.
+std::optional<DeviceReset> reset_by_device(const Finding& finding, const FlowFacts& facts,
+                                           const Thresholds& limits) {
+  if (!about_an_end(finding.label) || finding.evidence.empty()) return std::nullopt;
+  const PacketNumber from = finding.evidence.front().packet.number;
+  const PacketNumber to = finding.evidence.back().packet.number;
+  std::optional<DeviceReset> found;
+  for (const Side side : {Side::client, Side::server}) {
+    const SideRecord& own = facts.flow.side(side);
+    const PacketRef& rst = own.trouble().first_rst;
+    if (!rst || rst.number < from || rst.number > to) continue;
+    if (found && facts.flow.side(found->side).trouble().first_rst.number < rst.number) continue;
+    const RstSigns signs = rst_signs(facts.flow, side, limits);
+    const auto sure = sent_by_device(signs, own);
+    if (sure && *sure >= Confidence::medium) found = {side, signs, *sure};
+  }
+  return found;
+}
+
+void attribute_to_device(Finding& finding, const FlowFacts& facts, const DeviceReset& reset) {
+  const SideRecord& own = facts.flow.side(reset.side);
+  const PacketRef& rst = own.trouble().first_rst;
+  finding.fault = {Party::network, reset.sure,
+                   "a load balancer or NAT in front of the host, which may do so by right"};
+  finding.detail +=
+      fmt::format(" The RST in the {}'s name was probably sent by a device between the hosts: {}.",
+                  words(reset.side), reasons(reset.signs, own, reset.side));
+  const auto same = [&](const Evidence& each) { return each.packet.number == rst.number; };
+  if (std::none_of(finding.evidence.begin(), finding.evidence.end(), same)) {
+    const auto behind = std::upper_bound(
+        finding.evidence.begin(), finding.evidence.end(), rst.number,
+        [](PacketNumber number, const Evidence& each) { return number < each.packet.number; });
+    finding.evidence.insert(
+        behind, {rst, reset.side, fmt::format("RST with the {}'s address", words(reset.side))});
+  }
+  finding.settle.reset();
+  if (facts.vantage.at(VantagePoint::loopback) || facts.vantage.at(place_of(reset.side))) return;
+  finding.settle = capture_at(reset.side, facts.flow,
+                              "does the RST leave that host, or does a device in between send it?");
+}
+
 }  // namespace
 
 void attribute(Finding& finding, const FlowFacts& facts, const Thresholds& limits) {
   if (info(finding.label).phase == Phase::own) return;  // its author has decided
+  if (const auto reset = reset_by_device(finding, facts, limits))
+    return attribute_to_device(finding, facts, *reset);
   if (has_fact(finding, "answer_unseen"))
     finding.settle = capture_at(Side::server, facts.flow, "when does the answer leave that host?");
   if (const auto lost = unconfirmed(finding, facts))

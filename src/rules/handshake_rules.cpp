@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "rules/finding_builder.hpp"
+#include "rules/rst_origin.hpp"
 #include "rules/rule_lists.hpp"
 
 namespace httpdiag::rules {

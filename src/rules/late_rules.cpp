@@ -5,6 +5,7 @@
 
 #include "base/text.hpp"
 #include "rules/finding_builder.hpp"
+#include "rules/rst_origin.hpp"
 #include "rules/rule_lists.hpp"
 #include "rules/waiting.hpp"
 
@@ -20,6 +21,7 @@ struct Leaving {
   bool drawn_only = false;  // only the RST that the response drew: it does not say when
   bool at_once = false;     // behind its own request, at a place where that says nothing
   bool held_up = false;     // likewise, by a FIN that had waited for what was lost of the request
+  bool by_device = false;   // a RST that was not the client's had ended the server's side of it
 };
 
 /// None: it did not leave without the response, or what was lost on the way is the story.
@@ -46,12 +48,20 @@ std::optional<Leaving> leaving_of(const ExchangeFacts& facts, const Thresholds& 
   // A FIN queues behind what is not acknowledged (taxonomy 2.2).
   leaving.held_up = !leaving.drawn_only && leaving.waited < limits.half_close_behind &&
                     x.longest_stall >= limits.loss_stall;
+  leaving.by_device =
+      client.rst == client.first_rst && reset_from_elsewhere(flow, Side::client, limits);
   leaving.matched = match_timeout(leaving.waited, limits, limits.known_timeouts);
   return leaving;
 }
 
 std::string words(const Leaving& leaving, std::string_view status) {
   const std::string waited = base::duration(leaving.waited), took = base::duration(leaving.took);
+  if (leaving.by_device) {
+    return fmt::format(
+        "The server's {} came after {}; a RST in the client's name ended the connection, and the "
+        "client never had it.",
+        status, took);
+  }
   if (leaving.held_up) {
     return fmt::format(
         "The client had closed by the time that its request was through; the "
@@ -76,6 +86,13 @@ std::string words(const Leaving& leaving, std::string_view status) {
         "and nobody read it.",
         waited, limit_text(leaving.matched), status, base::duration(leaving.took - leaving.waited),
         took);
+  }
+  constexpr Duration kOnItsWay = std::chrono::seconds{1};
+  if (leaving.waited - leaving.took > kOnItsWay) {
+    return fmt::format(
+        "The server's {} was sent after {}; the client gave up after {}{} without having had a "
+        "byte of it.",
+        status, took, waited, limit_text(leaving.matched));
   }
   return fmt::format(
       "The client gave up after {}{}, when the server's {} was on its way; nobody "

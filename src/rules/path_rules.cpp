@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "rules/finding_builder.hpp"
 #include "rules/icmp_words.hpp"
+#include "rules/rst_origin.hpp"
 #include "rules/rule_lists.hpp"
 
 namespace httpdiag::rules {
@@ -234,66 +235,18 @@ std::optional<Finding> delayed_ack_stall(const ExchangeFacts& facts, const Thres
   return std::nullopt;
 }
 
-namespace {
-
-/// What speaks for another sender of a side's RST.
-struct Signs {
-  bool ttl = false;
-  bool ip_id = false;
-  bool went_on = false;
-  bool stepped = false;
-  int count() const { return int{ttl} + int{ip_id} + int{went_on} + int{stepped}; }
-};
-
-Signs signs_of(const FlowRecord& flow, Side side, const Thresholds& limits) {
-  const SideTrouble& trouble = flow.side(side).trouble();
-  if (!trouble.first_rst) return {};
-  return {.ttl = unlike_others(flow, side, trouble.first_rst_ttl, limits),
-          .ip_id = trouble.rst_ip_id_astray,
-          .went_on = static_cast<bool>(trouble.after_rst),
-          .stepped = static_cast<bool>(trouble.stepped_rst)};
-}
-
-/// Nothing but its SYN-ACK is there to compare with, which a SYN proxy may have sent.
-bool handshake_alone(const SideRecord& own) { return own.packets <= own.trouble().rsts + own.syns; }
-
-Confidence how_sure(const Signs& signs, const SideRecord& own) {
-  if (signs.count() >= 2) return Confidence::high;
-  if (signs.ip_id || (signs.ttl && handshake_alone(own))) return Confidence::low;
-  return Confidence::medium;
-}
-
-std::string reasons(const Signs& signs, const SideRecord& own, Side side) {
-  const SideTrouble& trouble = own.trouble();
-  std::vector<std::string> all;
-  if (signs.ttl) {
-    all.push_back(fmt::format("its TTL is {}, that of the {}'s other packets {}",
-                              trouble.first_rst_ttl, words(side), own.last_ttl));
-  }
-  if (signs.ip_id)
-    all.push_back(fmt::format("its IP id {} does not follow from the {}'s, which count up",
-                              trouble.first_rst_ip_id, words(side)));
-  if (signs.went_on)
-    all.push_back(fmt::format("the {} went on behind it as if nothing had happened", words(side)));
-  if (signs.stepped) all.push_back("another one with a higher number came with it");
-  std::string text;
-  for (const std::string& reason : all) text += (text.empty() ? "" : "; ") + reason;
-  return text;
-}
-
-}  // namespace
-
 std::optional<Finding> rst_injection_suspect(const FlowFacts& facts, const Thresholds& limits) {
   const FlowRecord& flow = facts.flow;
   if (!flow.c().trouble().first_rst && !flow.s().trouble().first_rst) return std::nullopt;
-  const Signs of_client = signs_of(flow, Side::client, limits);
-  const Signs of_server = signs_of(flow, Side::server, limits);
+  const RstSigns of_client = rst_signs(flow, Side::client, limits);
+  const RstSigns of_server = rst_signs(flow, Side::server, limits);
   const Side side = of_client.count() > of_server.count() ? Side::client : Side::server;
-  const Signs& signs = side == Side::client ? of_client : of_server;
-  if (signs.count() == 0) return std::nullopt;
+  const RstSigns& signs = side == Side::client ? of_client : of_server;
   const SideRecord& own = flow.side(side);
   const SideTrouble& trouble = own.trouble();
-  const Confidence sure = how_sure(signs, own);
+  const auto sure = sent_by_device(signs, own);
+  if (!sure) return std::nullopt;
+  const bool handshake_alone = own.packets <= trouble.rsts + own.syns;
   FindingBuilder finding{
       Label::rst_injection_suspect,
       fmt::format("The RST in the {}'s name was probably sent by a device between the hosts, not "
@@ -302,13 +255,13 @@ std::optional<Finding> rst_injection_suspect(const FlowFacts& facts, const Thres
   finding.evidence(trouble.first_rst, side, fmt::format("RST with the {}'s address", words(side)))
       .evidence(own.syn, side, side == Side::client ? "SYN" : "SYN-ACK")
       .evidence(trouble.stepped_rst, side, "another RST, further on")
-      .evidence(trouble.after_rst, side, fmt::format("the {} goes on", words(side)))
-      .severity(sure == Confidence::low ? Severity::info : Severity::warning)
-      .fault(Party::network, sure,
-             handshake_alone(own) ? "a load balancer or SYN proxy answered the SYN in the host's "
-                                    "name, and the RST is the host's"
-                                  : "a load balancer or NAT in front of the host, which may do so "
-                                    "by right")
+      .evidence(trouble.after_rst, side, fmt::format("the {} is still there", words(side)))
+      .severity(*sure == Confidence::low ? Severity::info : Severity::warning)
+      .fault(Party::network, *sure,
+             handshake_alone ? "a load balancer or SYN proxy answered the SYN in the host's "
+                               "name, and the RST is the host's"
+                             : "a load balancer or NAT in front of the host, which may do so "
+                               "by right")
       .fact("side", std::string{words(side)})
       .fact("rst_ttl", std::int64_t{trouble.first_rst_ttl})
       .fact("usual_ttl", std::int64_t{own.last_ttl})

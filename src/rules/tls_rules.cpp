@@ -7,6 +7,7 @@
 
 #include "base/text.hpp"
 #include "rules/finding_builder.hpp"
+#include "rules/rst_origin.hpp"
 #include "rules/rule_lists.hpp"
 #include "rules/tls_words.hpp"
 

@@ -4,6 +4,7 @@
 
 #include "base/text.hpp"
 #include "rules/finding_builder.hpp"
+#include "rules/rst_origin.hpp"
 #include "rules/rule_lists.hpp"
 #include "rules/waiting.hpp"
 
@@ -208,11 +209,16 @@ std::optional<Finding> client_timeout(const ExchangeFacts& facts, const Threshol
   const Confidence confidence =
       rst || facts.matched_timeout ? Confidence::high : Confidence::medium;
   const std::uint32_t probes = facts.flow.flow.c().trouble().unanswered_keepalives;
+  const bool by_device = rst && reset_from_elsewhere(facts.flow.flow, Side::client, limits);
   FindingBuilder finding{
       Label::client_timeout,
-      fmt::format("The request was {}; after {} without an answer the client gave up{}.",
-                  acked_text(facts), base::duration(facts.after_request),
-                  limit_text(facts.matched_timeout))};
+      by_device
+          ? fmt::format("The request was {}; after {} without an answer a RST in the client's name "
+                        "ended the connection.",
+                        acked_text(facts), base::duration(facts.after_request))
+          : fmt::format("The request was {}; after {} without an answer the client gave up{}.",
+                        acked_text(facts), base::duration(facts.after_request),
+                        limit_text(facts.matched_timeout))};
   request_and_ack(finding, facts)
       .evidence(facts.close)
       .fact("waited_us", std::optional{facts.after_request})

@@ -269,7 +269,7 @@ void Flow::on_syn(Context& context, const Segment& segment, Side from) {
   // Nothing asked for it again, so whoever sent it had not refused the SYN (Windows repeats a
   // refused one).
   const bool asked_again = record.c().syns >= 2;
-  if (has_ack && from == Side::server && !asked_again) note_after_rst(segment, from, 0);
+  if (has_ack && from == Side::server && !asked_again) note_after_rst(segment, from, true);
   if (!own.isn_known) {
     own.isn = segment.seq;
     own.isn_known = true;
@@ -315,7 +315,10 @@ void Flow::on_syn(Context& context, const Segment& segment, Side from) {
 bool Flow::on_ack(Context& context, const Segment& segment, Side from) {
   const Side tape = other(from);
   SideRecord& own = record.side(from);
-  if (own.trouble_ptr && own.trouble_ptr->rst) note(Oddity::data_after_rst);
+  if (own.trouble_ptr && own.trouble_ptr->first_rst) {
+    if (own.trouble_ptr->rst) note(Oddity::data_after_rst);
+    note_after_rst(segment, from, false);
+  }
   if (!segment.flags.has(TcpFlags::ack)) return true;
 
   const bool opening = record.c().syn && !record.s().syn && !record.has(Oddity::synack_missing);

@@ -157,7 +157,7 @@ class Flow {
   void on_rst(Context& context, const Segment& segment, Side from);
   void note_rst_sender(const Segment& segment, Side from);
   void note_stepped_rst(const Segment& segment, Side from);
-  void note_after_rst(const Segment& segment, Side from, Offset begin);
+  void note_after_rst(const Segment& segment, Side from, bool news);
   bool rst_is_effective(const Segment& segment, Side from) const;
   void remember_early_rst(const Segment& segment, Side from);
   void retry_early_rst(Context& context, const Segment& segment, Side from);

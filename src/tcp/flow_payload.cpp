@@ -50,7 +50,8 @@ void Flow::on_payload(Context& context, const Segment& segment, Side from, std::
     return;
   }
   if (own.trouble_ptr && own.trouble_ptr->first_rst) {
-    note_after_rst(segment, from, static_cast<Offset>(std::max<std::int64_t>(offset, 0)));
+    const bool news = offset >= static_cast<std::int64_t>(own.trouble_ptr->rst_seq);
+    note_after_rst(segment, from, news);
   }
   if (end <= own.next) {
     on_old_payload(context, segment, from, offset, content);

@@ -42,7 +42,12 @@ void Flow::on_rst(Context& context, const Segment& segment, Side from) {
     remember_early_rst(segment, from);
     return;
   }
-  if (rare.rst) return;
+  if (rare.rst) {
+    // With the TTL that the first one lacked: the socket was there all the time.
+    if (segment.ttl != rare.first_rst_ttl && segment.ttl == record.side(from).last_ttl)
+      note_after_rst(segment, from, false);
+    return;
+  }
   const Side peer = other(from);
   rare.rst = segment.packet;
   rare.rst_ttl = segment.ttl;
@@ -96,13 +101,23 @@ void Flow::note_stepped_rst(const Segment& segment, Side from) {
   if (at > number && at - number < kFarthest) rare.stepped_rst = segment.packet;
 }
 
-void Flow::note_after_rst(const Segment& segment, Side from, Offset begin) {
+void Flow::note_after_rst(const Segment& segment, Side from, bool news) {
   SideRecord& own = record.side(from);
   if (!own.trouble_ptr) return;
   SideTrouble& rare = *own.trouble_ptr;
-  if (!rare.first_rst || rare.after_rst || begin < rare.rst_seq) return;
+  if (!rare.first_rst || rare.after_rst) return;
   constexpr Duration kReordering = std::chrono::milliseconds{3};
-  if (segment.packet.time - rare.first_rst.time > kReordering) rare.after_rst = segment.packet;
+  // What is no news may have been overtaken on its way; by more than a round trip hardly.
+  constexpr Duration kUnknownRoundTrip = std::chrono::milliseconds{200};
+  Duration detour = kUnknownRoundTrip;
+  if (news) {
+    // Of one sender all packets go one way: where the RST alone came another, none overtook.
+    const bool came_alone = segment.ttl == rare.ttl_before_rst && segment.ttl != rare.first_rst_ttl;
+    detour = came_alone ? Duration{0} : kReordering;
+  } else if (record.rtt > Duration{0}) {
+    detour = std::max(record.rtt, kReordering);
+  }
+  if (segment.packet.time - rare.first_rst.time > detour) rare.after_rst = segment.packet;
 }
 
 // A RST may be recorded a moment before the last data of its sender.
