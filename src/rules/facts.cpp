@@ -204,9 +204,11 @@ void measure_delivery(ExchangeFacts& facts) {
   const Offset by_rst =
       server_trouble.rst && server_trouble.rst_has_ack ? server_trouble.rst_ack : 0;
   const Offset best = std::max({plain, by_fin, by_rst});
+  facts.rst_from_elsewhere = reset_from_elsewhere(flow, Side::server, facts.limits);
+  // A request inside the SYN (RFC 7413) is counted by the RST that refuses it; nobody took it.
+  if (facts.flow.handshake == Handshake::refused) return;
   facts.request_acked = best >= facts.q1 || static_cast<bool>(facts.exchange.acked_by);
   facts.request_part_acked = best > facts.q0;
-  facts.rst_from_elsewhere = reset_from_elsewhere(flow, Side::server, facts.limits);
   facts.acked_by_rst = by_rst >= facts.q1 && plain < facts.q1 && by_rst > 0;
   // The head is the first unacknowledged byte: this request's if it starts at or before it.
   if (client.acked < facts.q1 && client.acked >= facts.q0) {

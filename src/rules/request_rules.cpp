@@ -115,6 +115,65 @@ std::optional<Finding> early_response(const ExchangeFacts& facts, const Threshol
   return finding.build();
 }
 
+namespace {
+
+/// What the last bytes of a request had waited for when the client's end of it followed at once. A
+/// FIN queues behind what is not acknowledged, or finds no room (taxonomy 2.2): the client may have
+/// given up long before, and never have stopped sending.
+struct Hold {
+  enum By : std::uint8_t { nothing, loss, window, unseen } by = nothing;
+  Duration time{0};
+};
+
+Hold what_held_it(const ExchangeFacts& facts, const Thresholds& limits) {
+  if (!by_client(facts.close.closer)) return {};
+  const Exchange& x = facts.exchange;
+  const Timestamp left = facts.close.packet.time;
+  const auto right_behind = [&](Timestamp end) {
+    return left >= end && left - end < limits.half_close_behind;
+  };
+  const Duration took = left - x.request.first.time;
+  if (facts.server_window_closed >= std::max(limits.zero_window_min, took / 2))
+    return {Hold::window, facts.server_window_closed};
+  const bool by_fin = facts.close.closer == Closer::client_fin;
+  const bool at_once =
+      right_behind(x.request.last.time) || (x.stall_end && right_behind(x.stall_end.time));
+  if (by_fin && at_once && x.longest_stall >= limits.loss_stall)
+    return {Hold::loss, x.longest_stall};
+  // Lost in front of the capture point, what is sent again is not seen as such.
+  const bool paused = x.request.pause_end && x.request.pause() >= limits.request_stall &&
+                      right_behind(x.request.pause_end.time);
+  if (paused && !facts.flow.vantage.at(VantagePoint::client))
+    return {Hold::unseen, x.request.pause()};
+  return {};
+}
+
+std::string words(const Hold& hold) {
+  const std::string time = base::duration(hold.time);
+  switch (hold.by) {
+    case Hold::nothing:
+      break;
+    case Hold::loss:
+      return fmt::format(
+          ", after {} in which nothing was acknowledged; a FIN waits for that, so the client may "
+          "have given up before",
+          time);
+    case Hold::window:
+      return fmt::format(
+          ", after {} in which the server took nothing; a FIN waits for that, so the client may "
+          "have given up before",
+          time);
+    case Hold::unseen:
+      return fmt::format(
+          ", right behind a pause of {} in which nothing came; what was lost on its way to here "
+          "would look the same, and the client may have given up before",
+          time);
+  }
+  return {};
+}
+
+}  // namespace
+
 std::optional<Finding> request_incomplete(const ExchangeFacts& facts, const Thresholds& limits) {
   const Message& request = facts.exchange.request;
   if (facts.request_complete) {
@@ -181,12 +240,20 @@ std::optional<Finding> request_incomplete(const ExchangeFacts& facts, const Thre
   const bool hole = tape.lost_bytes > 0 && tape.beyond_head;
   if (hole)
     fault = {Party::network, Confidence::medium, "the client stopped sending what was lost"};
-  // A FIN queues behind what is not acknowledged (taxonomy 2.2): nobody stopped sending.
-  const bool held_up = facts.close.closer == Closer::client_fin &&
-                       facts.after_request < limits.half_close_behind &&
-                       facts.exchange.longest_stall >= limits.loss_stall;
-  if (held_up) {
-    fault = {Party::network, Confidence::medium, "the client closed for a reason of its own"};
+  const Hold hold = what_held_it(facts, limits);
+  switch (hold.by) {
+    case Hold::nothing:
+      break;
+    case Hold::loss:
+      fault = {Party::network, Confidence::medium, "the client closed for a reason of its own"};
+      break;
+    case Hold::window:
+      fault = {Party::server_app, Confidence::medium, "the client's own limit is too short for it"};
+      break;
+    case Hold::unseen:
+      fault = {Party::unknown, Confidence::low,
+               "the client paused by itself, and then closed for a reason of its own"};
+      break;
   }
   if (unacked) fault = {Party::network, Confidence::medium, "the server host stopped receiving"};
   if (window_closed) fault = {Party::server_app, Confidence::medium, {}};
@@ -198,22 +265,20 @@ std::optional<Finding> request_incomplete(const ExchangeFacts& facts, const Thre
       stalled ? fmt::format("nothing more came for {}", base::duration(facts.silence))
               : fmt::format("{} {} later", words(facts.close.closer),
                             base::duration(facts.after_request));
+  std::string why = words(hold);
+  if (hole) {
+    why = fmt::format(", though bytes behind the {} that are missing were sent", tape.lost_bytes);
+  } else if (unacked) {
+    why = ", the last bytes were retransmitted in vain";
+  }
   FindingBuilder finding{
       Label::request_incomplete,
       broken_off ? fmt::format("In the middle of the request {}; {} were seen, the last of them "
                                "sent before the client knew.",
                                words(facts.close.closer), seen)
-                 : fmt::format("The request stopped after {}; {}{}.", seen, end,
-                               hole      ? fmt::format(", though bytes behind the {} that are "
-                                                            "missing were sent",
-                                                       tape.lost_bytes)
-                               : unacked ? ", the last bytes were retransmitted in vain"
-                               : held_up ? fmt::format(", after {} in which nothing was "
-                                                       "acknowledged; a FIN waits for that, so "
-                                                       "the client may have given up before",
-                                                       base::duration(facts.exchange.longest_stall))
-                                         : "")};
-  if (held_up) finding.fact("request_delay_us", std::optional{facts.exchange.longest_stall});
+                 : fmt::format("The request stopped after {}; {}{}.", seen, end, why)};
+  if (hold.by == Hold::loss) finding.fact("request_delay_us", std::optional{hold.time});
+  if (hold.by == Hold::window) finding.fact("zero_window_us", std::optional{hold.time});
   if (hole) {
     finding.evidence(tape.beyond_head, Side::server, "selective ACK: bytes in front are missing")
         .fact("lost_bytes", static_cast<std::int64_t>(tape.lost_bytes));

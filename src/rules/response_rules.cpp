@@ -28,6 +28,23 @@ std::string received(const Message& response) {
   return "after " + base::count(response.body_bytes, "body byte");
 }
 
+/// Both FINs are proven by numbers alone: which of them came first, and with it who ended the
+/// response, cannot be told.
+bool order_of_ends_unseen(const ExchangeFacts& facts) {
+  const SideRecord& client = facts.flow.flow.c();
+  const SideRecord& server = facts.flow.flow.s();
+  const bool server_may_have_closed = server.fin_unseen || server.trouble().told > server.next;
+  return client.fin_unseen && !client.trouble().rst && server_may_have_closed;
+}
+
+/// Short of what was announced, and all that was sent after it is one number, which was its end.
+bool ended_by_either(const ExchangeFacts& facts) {
+  const Message& response = *facts.exchange.response;
+  const SideRecord& server = facts.flow.flow.s();
+  return order_of_ends_unseen(facts) && (response.content_length || response.chunked) &&
+         !response.has_gap && server.trouble().told <= server.next + 1;
+}
+
 FindingBuilder& request_and_response(FindingBuilder& finding, const ExchangeFacts& facts) {
   const Exchange& x = facts.exchange;
   finding.evidence(x.request.first, Side::client, words_for_request_evidence(x))
@@ -107,9 +124,29 @@ std::optional<Finding> response_malformed_note(const ExchangeFacts& facts,
       .build();
 }
 
+namespace {
+
+Finding ended_unseen(const ExchangeFacts& facts) {
+  const SideRecord& client = facts.flow.flow.c();
+  FindingBuilder finding{
+      Label::response_truncated_fin,
+      fmt::format("The connection was closed {}. Both sides did, by their numbers, but neither FIN "
+                  "is in the capture: who was first cannot be told.",
+                  received(*facts.exchange.response))};
+  request_and_response(finding, facts)
+      .evidence(Closing{Closer::client_fin, client.fin, true})
+      .fault(Party::unknown, Confidence::low)
+      .seen_as("Client: premature end of body, IncompleteRead, unexpected EOF, curl 18.");
+  return finding.build();
+}
+
+}  // namespace
+
 std::optional<Finding> response_truncated_fin(const ExchangeFacts& facts,
                                               const Thresholds& limits) {
-  if (!cut(facts) || facts.close_after_response.closer != Closer::server_fin) return std::nullopt;
+  if (!cut(facts)) return std::nullopt;
+  if (ended_by_either(facts)) return ended_unseen(facts);
+  if (facts.close_after_response.closer != Closer::server_fin) return std::nullopt;
   FindingBuilder finding{Label::response_truncated_fin,
                          fmt::format("The server closed {}.", received(*facts.exchange.response))};
   request_and_response(finding, facts)
@@ -205,7 +242,8 @@ bool left_a_silent_server(const ExchangeFacts& facts, Duration since_request) {
 /// although the rest was sent and drew a RST.
 bool left_in_the_middle(const ExchangeFacts& facts) {
   if (cut(facts)) {
-    return by_client(facts.close_after_response.closer) && !end_may_be_unseen(facts);
+    return by_client(facts.close_after_response.closer) && !end_may_be_unseen(facts) &&
+           !order_of_ends_unseen(facts);
   }
   if (!facts.answered || facts.flow.client_unheard) return false;
   const Message& response = *facts.exchange.response;
@@ -220,8 +258,9 @@ std::optional<Finding> response_aborted_by_client(const ExchangeFacts& facts,
   if (!left_in_the_middle(facts)) return std::nullopt;
   const FlowRecord& flow = facts.flow.flow;
   const Message& response = *facts.exchange.response;
-  const bool by_fin = flow.c().fin && !flow.c().fin_unseen;
-  const PacketRef left = by_fin ? flow.c().fin : flow.c().trouble().rst;
+  const PacketRef rst = flow.c().trouble().rst;
+  const bool by_fin = flow.c().fin && !(flow.c().fin_unseen && rst);
+  const PacketRef left = by_fin ? flow.c().fin : rst;
   const Duration since_request =
       std::max(left.time - facts.exchange.request.last.time, Duration{0});
   const auto matched = match_timeout(since_request, limits, limits.known_timeouts);
@@ -240,9 +279,9 @@ std::optional<Finding> response_aborted_by_client(const ExchangeFacts& facts,
               ? fmt::format("; the server had sent nothing for {}", base::duration(facts.silence))
               : "")};
   request_and_response(finding, facts)
-      .evidence(left, Side::client, by_fin ? "client FIN" : "client RST")
-      .evidence(by_fin ? flow.c().trouble().rst : PacketRef{}, Side::client,
-                "client RST: the socket is gone")
+      .evidence(by_fin ? Closing{Closer::client_fin, left, flow.c().fin_unseen}
+                       : Closing{Closer::client_rst, left, false})
+      .evidence(by_fin ? rst : PacketRef{}, Side::client, "client RST: the socket is gone")
       .fact("since_request_us", std::optional{since_request})
       .fact("matched_timeout_us", matched)
       .fault(Party::client_app, matched ? Confidence::medium : Confidence::high,

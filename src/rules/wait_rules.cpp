@@ -126,6 +126,8 @@ namespace {
 
 /// What the RST says about the request.
 std::string_view received_text(const ExchangeFacts& facts) {
+  if (facts.flow.handshake == Handshake::refused)
+    return "; it came with the SYN, which was refused, so no application has it";
   if (facts.reset_first) return "; an answer came behind it, to a connection that was gone";
   if (facts.crossed_rst) return "; the two crossed, so the request was never taken";
   if (facts.request_acked) return "; the request had reached it";
@@ -138,7 +140,10 @@ std::string_view received_text(const ExchangeFacts& facts) {
 
 void blame_reset(FindingBuilder& finding, const ExchangeFacts& facts) {
   const bool live_socket = facts.flow.flow.s().trouble().rst_has_ack;
-  if (facts.rst_from_elsewhere) {
+  if (facts.flow.handshake == Handshake::refused) {
+    finding.fault(Party::server_host, Confidence::high,
+                  "a firewall rejected it in the server's name");
+  } else if (facts.rst_from_elsewhere) {
     finding.fault(Party::network, Confidence::medium,
                   "the RST has a TTL unlike the server's packets, but a load balancer in front of "
                   "it is legitimate");
