@@ -176,6 +176,8 @@ struct Circumstances {
   bool previous_said_close = false;    // an earlier response or request on this flow said close
   PacketRef close_token_in;            // where
   bool close_token_in_flight = false;  // this request's ACK number did not yet cover that response
+  std::uint32_t announced_keep_alive_s = 0;  // Keep-Alive: timeout=N of the last response before
+                                             // this request; 0 = it had none
   bool response_missing =
       false;               // the peer acknowledged response bytes that the capture does not have
   PacketRef response_gap;  // packet that proves it

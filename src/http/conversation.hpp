@@ -92,12 +92,13 @@ struct alignas(64) Conversation {
   std::uint32_t requests = 0;
   std::uint16_t unsolicited_status = 0;
   std::array<Mode, 2> mode{Mode::between, Mode::between};
-  std::array<bool, 2> gap{};  // why `skipping`: bytes are not in the capture
-  bool client_gap = false;    // a request may have been lost since the last one
-  Opaque opaque = Opaque::no;
-  bool server_spoke = false;
+  std::array<bool, 2> gap{};    // why `skipping`: bytes are not in the capture
+  bool client_gap : 1 = false;  // a request may have been lost since the last one
+  bool server_spoke : 1 = false;
+  Opaque opaque : 2 = Opaque::no;
   std::uint8_t preamble = 0;  // bytes read of a binary PROXY header's fixed part, or kNoPreamble
   std::uint16_t preamble_left = 0;  // of its variable part
+  std::uint16_t keep_alive_s = 0;   // as the last answer announced it; 0: it did not
 
   static constexpr std::uint8_t kNoPreamble = 255;
 };

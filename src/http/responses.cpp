@@ -2,6 +2,7 @@
 // The server's side: which request a response answers, if any. Order decides,
 // except where the response's own ACK number contradicts it (taxonomy 2.1).
 #include <algorithm>
+#include <limits>
 
 #include "http/pairer_impl.hpp"
 #include "http/start_line.hpp"
@@ -143,16 +144,30 @@ Open* Pairer::Impl::waiting(const Conversation& c) const {
   return nullptr;
 }
 
+namespace {
+
+/// Where a request that is being read may end at the latest, as far as its head says.
+Offset latest_end(const Message& request) {
+  const bool sized = request.head_complete && request.content_length && !request.chunked &&
+                     *request.content_length >= request.body_bytes;
+  if (!sized) return std::numeric_limits<Offset>::max();
+  const std::uint64_t rest = *request.content_length - request.body_bytes;
+  return request.end + std::min(rest, std::numeric_limits<Offset>::max() - request.end);
+}
+
+}  // namespace
+
 // Bytes of both sides are missing here, or come late: a request may be among the client's, and this
 // be its answer, or that of one which is held back behind them. Which, the client's tape will tell.
 bool Pairer::Impl::answers_the_unseen(const Conversation& c, const Input& in) const {
   if (c.work == nullptr || !c.work->missing || c.work->missing.cut) return false;
   const Open* open = waiting(c);
-  if (open != nullptr && open->x.request.state == MessageState::incomplete)
-    return false;  // its own
   const SideRecord& client = in.flow.c();
   const Offset acked =
       client.fin ? std::min(in.chunk.peer_acked, client.fin_offset) : in.chunk.peer_acked;
+  if (open != nullptr && open->x.request.state == MessageState::incomplete &&
+      acked <= latest_end(open->x.request))
+    return false;  // its own
   return acked > client.delivered;
 }
 
@@ -180,7 +195,8 @@ Role Pairer::Impl::role_without_request(const Conversation& c, const Input& in,
   if (refused == nullptr && in.chunk.peer_acked > in.flow.c().delivered) return Role::early;
   if (answers_the_unseen(c, in)) return Role::early;
   const bool request_lost = refused != nullptr ? refused->behind_client_gap : c.client_gap;
-  const bool before_capture = in.flow.has(Oddity::midstream) &&
+  // A SYN that was not recorded may have brought it (RFC 7413).
+  const bool before_capture = (in.flow.has(Oddity::midstream) || !in.flow.c().syn) &&
                               (c.requests == 0 || (refused != nullptr && refused->x.index == 1));
   return request_lost || before_capture ? Role::ignored : Role::unsolicited;
 }

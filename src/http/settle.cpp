@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What leaves the queue, when, and with which facts about the flow.
+#include <algorithm>
+#include <limits>
+
 #include "http/pairer_impl.hpp"
 
 namespace httpdiag::http {
@@ -61,6 +64,11 @@ void Pairer::Impl::complete_facts(const FlowRecord& flow, Conversation& c, Open&
   Exchange& x = open.x;
   if (!x.pipelined) x.pipelined_behind = {};
   if (flow.c().trouble_ptr || flow.s().trouble_ptr) note_stalls(x, flow, next);
+  x.announced_keep_alive_s = c.keep_alive_s;
+  constexpr std::uint32_t kMost = std::numeric_limits<decltype(c.keep_alive_s)>::max();
+  const bool read = x.response && x.response->head_complete;
+  c.keep_alive_s =
+      static_cast<std::uint16_t>(read ? std::min(x.response->keep_alive_timeout_s, kMost) : 0);
   if (c.close_token_in) {
     x.previous_said_close = true;
     x.close_token_in = c.close_token_in;

@@ -156,6 +156,31 @@ void blame_reset(FindingBuilder& finding, const ExchangeFacts& facts) {
   }
 }
 
+/// The last answer said how long the server keeps an idle connection (Keep-Alive: timeout=N), and
+/// the request came later than that. A server that has just closed answers with RST, also for bytes
+/// that its kernel had taken.
+bool outlived_announced_time(const ExchangeFacts& facts) {
+  const Duration announced = std::chrono::seconds{facts.exchange.announced_keep_alive_s};
+  return announced > Duration{0} && facts.idle && *facts.idle >= announced &&
+         !facts.rst_from_elsewhere;
+}
+
+void tell_of_announced_time(FindingBuilder& finding, const ExchangeFacts& facts) {
+  const std::uint32_t announced = facts.exchange.announced_keep_alive_s;
+  finding
+      .also(fmt::format("The connection had been idle for {}, and the server had announced to keep "
+                        "it for {} s (Keep-Alive: timeout={}): it was probably closing it.",
+                        base::duration(*facts.idle), announced, announced))
+      .evidence(facts.exchange.active_before, std::nullopt, "last activity before the pause")
+      .fact("announced_keep_alive_us", std::optional<Duration>{std::chrono::seconds{announced}})
+      .fault(Party::none, Confidence::medium, "the server's process failed at that moment")
+      .remedy(
+          fmt::format("Keep idle connections on the client for a second or two less than the {} s "
+                      "that the server announces, or let the server keep them longer (Node.js: "
+                      "keepAliveTimeout).",
+                      announced));
+}
+
 }  // namespace
 
 std::optional<Finding> reset_without_response(const ExchangeFacts& facts,
@@ -199,6 +224,7 @@ std::optional<Finding> reset_without_response(const ExchangeFacts& facts,
     finding.evidence(facts.exchange.response->first, Side::server, "answer, too late");
   }
   blame_reset(finding, facts);
+  if (outlived_announced_time(facts)) tell_of_announced_time(finding, facts);
   return finding.build();
 }
 

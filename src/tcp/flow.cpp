@@ -323,16 +323,21 @@ bool Flow::on_ack(Context& context, const Segment& segment, Side from) {
 
   const bool opening = record.c().syn && !record.s().syn && !record.has(Oddity::synack_missing);
   if (opening && from == Side::server) {
-    // An answer to the SYN that is no SYN-ACK. Believe it only if it acknowledges the SYN
-    // and brings payload; a lone ACK or FIN is a leftover of another connection.
+    // An answer to the SYN that is no SYN-ACK. Believe it only if it acknowledges the SYN, and what
+    // may have been sent behind it, and brings payload; a lone ACK or FIN is a leftover of another
+    // connection.
     const std::int64_t acked = half(tape).space.offset(segment.ack, 0);
-    if (acked < 0 || acked > static_cast<std::int64_t>(record.c().next) ||
-        segment.payload_length == 0) {
+    const std::int64_t most = static_cast<std::int64_t>(record.c().next) + kHandshakeWindow;
+    if (acked < 0 || acked > most || segment.payload_length == 0) {
       note(Oddity::challenged);
       if (!trouble().challenge_ack) trouble().challenge_ack = segment.packet;
       return false;
     }
     note(Oddity::synack_missing);
+    if (record.has(Oddity::challenged) && trouble().challenges == 0) {  // that was its first ACK
+      record.oddities &= static_cast<std::uint16_t>(~static_cast<unsigned>(Oddity::challenged));
+      trouble().challenge_ack = {};
+    }
   }
   if (!half(tape).base_known) {
     set_base(tape, segment.ack);
