@@ -44,6 +44,8 @@ class ReadPlaces final : public PacketPlaces {
   PacketNumber packets_ = 0;
 };
 
+constexpr std::string_view kDamaged = "the state of the shard is damaged";
+
 [[noreturn]] void refuse(const ShardState& state, std::string_view what) {
   throw Error{fmt::format("{}: {}", state.name, what)};
 }
@@ -108,8 +110,13 @@ Player::Player(std::vector<ShardState> states, const Settings& settings)
     : states_{std::move(states)} {
   std::ranges::stable_sort(states_, {}, [](const ShardState& each) { return each.shard.index; });
   check_whole(states_);
-  read_input(states_.front());
-  const std::string bytes = inflated(states_.front().input.at(0));
+  std::string bytes;
+  try {
+    read_input(states_.front());
+    bytes = inflated(states_.front().input.at(0));
+  } catch (const Damaged&) {
+    refuse(states_.front(), kDamaged);
+  }
   if (fingerprint(settings, bytes) != states_.front().fingerprint)
     refuse(states_.front(),
            "was made with other settings: give merge the same --config, --vantage, --profile and "
@@ -154,12 +161,17 @@ void Player::play(Sinks sinks, const Stage& stage) {
   const auto wind = [&](std::size_t i) {
     if (tapes[i].next()) queue.emplace(tapes[i].tick(), i);
   };
-  for (std::size_t i = 0; i < tapes.size(); ++i) wind(i);
-  while (!queue.empty()) {
-    const std::size_t i = queue.top().second;
-    queue.pop();
-    hand_on(tapes[i], sinks, stage);
-    wind(i);
+  std::size_t at = 0;
+  try {
+    for (; at < tapes.size(); ++at) wind(at);
+    while (!queue.empty()) {
+      at = queue.top().second;
+      queue.pop();
+      hand_on(tapes[at], sinks, stage);
+      wind(at);
+    }
+  } catch (const Damaged&) {
+    refuse(states_[at], kDamaged);
   }
 }
 
