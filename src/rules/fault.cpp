@@ -5,13 +5,13 @@
 
 #include <algorithm>
 
+#include "rules/finding_builder.hpp"
 #include "rules/vantage.hpp"
 
 namespace httpdiag::rules {
 
 namespace {
 
-std::string_view words(Side side) { return side == Side::client ? "client" : "server"; }
 VantagePoint place_of(Side side) {
   return side == Side::client ? VantagePoint::client : VantagePoint::server;
 }
