@@ -91,6 +91,7 @@ bool Verdicts::about_reset(Finding& finding, const ExchangeReport* exchange) {
       blame(finding, Party::network, Confidence::high);
       return true;
     }
+    if (exchange != nullptr && about_lost_fin(finding, *exchange, rst->sent)) return true;
     const bool suspected = finding.fault.party == Party::network;
     blame(finding, suspected ? Party::server_host : finding.fault.party, Confidence::high,
           finding.label == Label::connect_refused
@@ -108,6 +109,28 @@ bool Verdicts::about_reset(Finding& finding, const ExchangeReport* exchange) {
   blame(finding, Party::network, doubtful ? Confidence::medium : Confidence::high,
         doubtful ? "it is among the packets that the server's capture lacks" : "");
   tell_request(finding, exchange);
+  return true;
+}
+
+/// The server had closed before, and the client could not know: it used what it thought was open.
+bool Verdicts::about_lost_fin(Finding& finding, const ExchangeReport& exchange,
+                              const PacketRef& rst) {
+  const auto facts = measure(flow_, report_, exchange);
+  if (!facts || !facts->arrived) return false;
+  const Fates fins = fates_of(flow_, Side::server, [&](const Seen& seen, const Stretch&) {
+    return seen.flags.has(TcpFlags::fin) && seen.packet.number < facts->arrived.number;
+  });
+  if (!fins.none_arrived() || rst.number < facts->arrived.number) return false;
+  keep_measured(finding);
+  show(finding, fins.all.front(), Side::server, "leaves the server: FIN, lost on the way");
+  say(finding, fmt::format("The server had closed before the request arrived ({} left it, {}), and "
+                           "{} lost on the way: the client could not know. The RST (packet {}) is "
+                           "the answer of a host that has no such connection any more.",
+                           base::count(fins.all.size(), "FIN"), names(fins.all),
+                           fins.all.size() == 1 ? "it was" : "all of them were", name(rst)));
+  constexpr std::size_t kNoChance = 2;
+  blame(finding, Party::network,
+        fins.all.size() < kNoChance ? Confidence::medium : Confidence::high);
   return true;
 }
 
@@ -139,6 +162,8 @@ std::optional<Revision> Verdicts::revise(ExchangeReport& exchange) const {
     return Revision{report_.id, exchange.index, false};
   }
   if (!facts->arrived) return std::nullopt;
+  // An answer that left proves that it was there; that it passed a point on the way does not.
+  if (flow_.on_the_way[index(Side::server)] && facts->answer.all.empty()) return std::nullopt;
   // What a kernel without a socket threw away was there and yet was not delivered. Silence proves
   // nothing: answers may leave where that capture does not look.
   if (!facts->acknowledged && !waits_for_answer(exchange.label)) return std::nullopt;
@@ -357,8 +382,7 @@ void Verdicts::about_time(Finding& finding, const ExchangeReport& exchange,
   }
 }
 
-void Verdicts::about(Finding& finding, ExchangeReport& exchange) {
-  if (info(finding.label).phase == Phase::own) return;
+void Verdicts::raise(Finding& finding, ExchangeReport& exchange) {
   const bool reset = about_reset(finding, &exchange);
   if (!reset && finding.label == Label::loss_recovery_delay) about_loss(finding);
   const auto facts = reset ? std::nullopt : measure(flow_, report_, exchange);
@@ -376,52 +400,6 @@ void Verdicts::about(Finding& finding, ExchangeReport& exchange) {
     if (!about_answer(finding, *facts) && !facts->answer.all.empty())
       say(finding, "All of the answer that left the server arrived.");
   }
-  finish(finding);
-}
-
-void Verdicts::about(Finding& finding) {
-  if (info(finding.label).phase == Phase::own) return;
-  const bool told =
-      about_reset(finding, nullptr) || about_connect(finding) || about_probes(finding);
-  if (!told && finding.label == Label::loss_recovery_delay) about_loss(finding);
-  finish(finding);
-}
-
-/// Marks what got lost, and puts the packets of both ends in the order of their time.
-void Verdicts::finish(Finding& finding) const {
-  for (const Side side : {Side::client, Side::server}) {
-    const Way& way = flow_.ways[index(side)];
-    const Trail& sender = side == Side::client ? flow_.client : flow_.server;
-    for (Evidence& row : finding.evidence) {
-      if (row.from != side || row.what.ends_with("lost on the way")) continue;
-      for (std::size_t i = 0; i < way.sent.size(); ++i) {
-        if (sender.seen[way.sent[i].seen].packet.number != row.packet.number) continue;
-        if (way.fates[i] == Fate::lost) row.what += ", lost on the way";
-      }
-    }
-  }
-  std::stable_sort(
-      finding.evidence.begin(), finding.evidence.end(),
-      [](const Evidence& a, const Evidence& b) { return a.packet.time < b.packet.time; });
-  if (flow_.there && finding.settle && finding.settle->at == Side::server) finding.settle.reset();
-}
-
-std::vector<Revision> raise(FlowReport& report, const Joined& flow, const CaptureSummary& input,
-                            const Limits& limits) {
-  // Each look at an exchange goes through all packets of its flow.
-  constexpr std::size_t kMostWork = std::size_t{1} << 27;
-  const std::size_t looks = kMostWork / (flow.client.seen.size() + flow.server.seen.size() + 1);
-  Verdicts verdicts{report, flow, input, limits};
-  std::vector<Revision> revisions;
-  std::size_t looked = 0;
-  for (ExchangeReport& exchange : report.exchanges) {
-    if (exchange.findings.empty()) continue;
-    if (++looked > looks) break;
-    for (Finding& finding : exchange.findings) verdicts.about(finding, exchange);
-    if (const auto revision = verdicts.revise(exchange)) revisions.push_back(*revision);
-  }
-  for (Finding& finding : report.findings) verdicts.about(finding);
-  return revisions;
 }
 
 }  // namespace httpdiag::views
