@@ -422,6 +422,15 @@ Report Joiner::Impl::join(Report client, const Report& server, const CaptureSumm
     }
     flows_.on_flow_report(flow);
   }
+  std::vector<Finding> breaks = breaks_of(client, Side::client, input, 0, {});
+  const Duration ahead =
+      views_.clock && server.last ? drifted(*views_.clock, server.last->time) : Duration{};
+  for (Finding& each : breaks_of(server, Side::server, input, client.ledger.packets, ahead))
+    breaks.push_back(std::move(each));
+  std::erase_if(client.findings, [](const Finding& finding) {
+    return finding.label == Label::capture_file_truncated;
+  });
+  client.findings.insert(client.findings.begin(), breaks.begin(), breaks.end());
   client.headline = headline(client.headline, input);
   client.views = std::move(views_);
   return client;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "views/whole.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "views/clock.hpp"
@@ -36,6 +38,11 @@ const Seen* first_payload(const Trail& trail) {
     return seen.from == Side::client && seen.content != 0;
   });
   return first == trail.seen.end() ? nullptr : &*first;
+}
+
+void replace(std::string& text, std::string_view what, const std::string& by) {
+  if (const std::size_t at = text.find(what); at != std::string::npos)
+    text.replace(at, what.size(), by);
 }
 
 }  // namespace
@@ -86,6 +93,24 @@ Blindness blindness_of(const std::vector<Trail>& client, const std::vector<Trail
   }
   blind.mute_server = !holds[0][index(Side::server)].any && !holds[1][index(Side::server)].any;
   return blind;
+}
+
+std::vector<Finding> breaks_of(const Report& report, Side side, const CaptureSummary& input,
+                               PacketNumber before, Duration ahead) {
+  std::vector<Finding> breaks;
+  for (Finding finding : report.findings) {
+    if (finding.label != Label::capture_file_truncated) continue;
+    replace(finding.detail, "The file ",
+            fmt::format("The {}'s capture ", side == Side::client ? "client" : "server"));
+    for (Evidence& row : finding.evidence) {
+      const std::string alone = fmt::format("packet {} ", row.packet.number);
+      row.packet = {before + row.packet.number, shifted(row.packet.time, -ahead)};
+      replace(finding.detail, alone,
+              fmt::format("packet {} ", packet_name(&input, row.packet.number)));
+    }
+    breaks.push_back(std::move(finding));
+  }
+  return breaks;
 }
 
 // Only where it is so short that the clocks cannot have gone apart meanwhile.

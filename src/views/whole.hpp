@@ -53,6 +53,11 @@ class Nearness {
   Votes by_time_, by_ttl_;
 };
 
+/// That a capture breaks off, as one of two says it: by its end, with packets by their names.
+/// `before`: packets in front of it in the common order; `ahead`: of its clock.
+std::vector<Finding> breaks_of(const Report& report, Side side, const CaptureSummary& input,
+                               PacketNumber before, Duration ahead);
+
 void add(Crossing& total, const Crossing& way);
 
 }  // namespace httpdiag::views

@@ -349,6 +349,20 @@ TEST_P(OneDirection, AtTheServerProvesNothingOfTheOther) {
 INSTANTIATE_TEST_SUITE_P(Scenarios, OneDirection, testing::ValuesIn(stems(files("pairs", ".txt"))),
                          [](const auto& param) { return test_name(param.param); });
 
+// Which of the two, and up to which packet of it.
+TEST(BrokenOff, ACaptureIsNamedByItsEnd) {
+  const std::string pair = "pairs/answer-lost.";
+  const MemoryFile client{read_file(pair + "client.pcap").substr(0, 1000)};
+  const MemoryFile server{read_file(pair + "server.pcap").substr(0, 1500)};
+  std::string said;
+  for (const Finding& each : Both{client.path(), server.path()}.report.findings)
+    said += each.detail + '\n';
+  EXPECT_NE(said.find("The client's capture breaks off"), std::string::npos) << said;
+  EXPECT_NE(said.find("everything up to packet client:9 of"), std::string::npos) << said;
+  EXPECT_NE(said.find("The server's capture breaks off"), std::string::npos) << said;
+  EXPECT_NE(said.find("everything up to packet server:13 of"), std::string::npos) << said;
+}
+
 TEST(OnePoint, IsNoticed) {
   for (const char* name :
        {"request-on-half-closed", "closed-without-response", "capture-one-way"}) {
