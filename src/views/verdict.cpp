@@ -60,6 +60,11 @@ bool waits_for_answer(Label label) {
   }
 }
 
+/// One packet may be several things: "last request byte seen, client FIN".
+bool tells(const Evidence& row, std::string_view what) {
+  return row.what.find(what) != std::string::npos;
+}
+
 /// What was measured, without what was concluded from it before it was known who sent it.
 void keep_measured(Finding& finding) {
   const std::size_t end = std::min(finding.detail.find("; "), finding.detail.find(": "));
@@ -239,8 +244,7 @@ Timestamp Verdicts::left_at(const Finding& finding) const {
   Timestamp last{};
   for (const Evidence& row : finding.evidence) {
     if (row.from != Side::client) continue;
-    const bool closes = row.what.starts_with("client FIN") || row.what.starts_with("client RST");
-    if (closes) return row.packet.time;
+    if (tells(row, "client FIN") || tells(row, "client RST")) return row.packet.time;
     last = std::max(last, row.packet.time);
   }
   return last;
@@ -268,6 +272,36 @@ bool Verdicts::about_leaving(Finding& finding, const RequestFacts& facts) {
                            "back, the last of it too ({}).",
                            base::count(sent.lost.size(), "packet"), names(sent.lost)));
   blame(finding, Party::network, Confidence::high);
+  return true;
+}
+
+/// The FIN came when a stall had ended in which nothing got through: it waits behind what is not
+/// acknowledged (RFC 9293 §3.6), so that the client may have closed in the middle of that.
+bool Verdicts::about_late_fin(Finding& finding) {
+  constexpr std::size_t kNoChance = 2;
+  const auto fin = std::find_if(
+      finding.evidence.begin(), finding.evidence.end(),
+      [](const Evidence& row) { return row.from == Side::client && tells(row, "client FIN"); });
+  if (fin == finding.evidence.end()) return false;
+  const auto stall = stall_before(flow_, fin->packet);
+  if (!stall) return false;
+  const Fates forth = fates_of(flow_, Side::client, [&](const Seen& seen, const Stretch&) {
+    return seen.length > 0 && seen.packet.time > stall->begin && seen.packet.time < stall->end;
+  });
+  const Fates back = fates_of(flow_, Side::server, [&](const Seen& seen, const Stretch&) {
+    return !seen.is_rst() && stall->has(shifted(seen.packet.time, -flow_.ahead));
+  });
+  const std::vector<PacketRef>& lost =
+      forth.lost.size() >= back.lost.size() ? forth.lost : back.lost;
+  if (lost.size() < kNoChance) return false;
+  say(finding,
+      fmt::format("Before that nothing got through for {}: {} got lost on the way {} ({}). A "
+                  "FIN waits behind what is not acknowledged, so the client may have "
+                  "closed long before.",
+                  base::duration(between(stall->begin, stall->end)),
+                  base::count(lost.size(), "packet"),
+                  &lost == &forth.lost ? "to the server" : "back", names(lost)));
+  blame(finding, Party::network, Confidence::medium, "the client had closed for another reason");
   return true;
 }
 
@@ -387,7 +421,8 @@ void Verdicts::raise(Finding& finding, ExchangeReport& exchange) {
   if (!reset && finding.label == Label::loss_recovery_delay) about_loss(finding);
   const auto facts = reset ? std::nullopt : measure(flow_, report_, exchange);
   if (facts && !exchange.response && waits_for_answer(finding.label)) {
-    about_request(finding, *facts) || forged_at_server(finding) ||
+    (finding.label == Label::request_incomplete && about_late_fin(finding)) ||
+        about_request(finding, *facts) || forged_at_server(finding) ||
         (finding.label == Label::request_incomplete && about_leaving(finding, *facts)) ||
         (facts->arrived && finding.label != Label::request_incomplete &&
          about_answer(finding, *facts));
