@@ -50,6 +50,16 @@ constexpr std::string_view kDamaged = "the state of the shard is damaged";
   throw Error{fmt::format("{}: {}", state.name, what)};
 }
 
+/// What the rules rest on, and no tracker leaves out: when each of the first SYNs was sent.
+void expect_syn_times(const FlowRecord& flow) {
+  const SideRecord& client = flow.c();
+  if (!client.syn || client.syns < 2) return;
+  const std::size_t kept = std::min<std::size_t>(client.syns, kMaxSynTimes);
+  const std::span times{client.trouble().syn_times.data(), kept};
+  if (!std::ranges::all_of(times, [](const PacketRef& syn) { return static_cast<bool>(syn); }))
+    throw Damaged{};
+}
+
 /// In order of their numbers, each once and all of one capture.
 void check_whole(const std::vector<ShardState>& states) {
   const ShardState& first = states.front();
@@ -177,6 +187,7 @@ void Player::play(Sinks sinks, const Stage& stage) {
 
 /// What the rules noted of the flow, when its record was another copy.
 void Player::attach(FlowRecord& flow) {
+  expect_syn_times(flow);
   const auto slot = slots_.find(flow.id);
   flow.rules_slot = slot == slots_.end() ? 0 : slot->second;
 }

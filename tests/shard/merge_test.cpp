@@ -320,6 +320,42 @@ TEST_F(Merge, ReadsForgedStatesWithoutHarm) {
   EXPECT_GT(deaf.heard, 0u);
 }
 
+/// As one shard that was told of `flow` alone.
+std::string complaint_about(const ShardState& original, const FlowRecord& flow) {
+  shard::Encoder encoder;
+  encoder.number(1);
+  encoder.number(static_cast<std::uint64_t>(shard::Event::flow));
+  encoder(flow, EndCause::capture_over, Timestamp{}, std::string{});
+  std::vector<ShardState> states(1);
+  states[0].name = "forged.json";
+  states[0].shard = original.shard;
+  states[0].fingerprint = original.fingerprint;
+  for (std::size_t block = 0; block < original.input.size(); ++block)
+    states[0].input.add(original.input.at(block));
+  states[0].events.add(shard::deflated(encoder.take()));
+  try {
+    Deaf deaf;
+    shard::Player player{std::move(states), {}};
+    player.play({deaf, deaf, deaf, deaf}, {[](PacketRef) {}, [] {}});
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "none";
+}
+
+// The rules take for granted what the tracker always writes.
+TEST_F(Merge, RefusesASynThatWasRepeatedAtNoTime) {
+  parts({"pcaps/connect-abandoned.pcap"}, 1);
+  const ShardState original = load_shard(part(0)).value();
+  FlowRecord flow;
+  flow.id = FlowId{1};
+  flow.sides[0].syn = {1, Timestamp{}};
+  flow.sides[0].syns = 1;
+  EXPECT_EQ(complaint_about(original, flow), "none");
+  flow.sides[0].syns = 3;
+  EXPECT_EQ(complaint_about(original, flow), "forged.json: the state of the shard is damaged");
+}
+
 TEST(Shards, DivideAllFlowsAndTakeBothDirectionsAlike) {
   FlowRecord flow;
   std::array<unsigned, 5> sizes{};
