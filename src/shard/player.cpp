@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <queue>
 
+#include "base/check_scope.hpp"
 #include "shard/blocks.hpp"
 #include "shard/fields.hpp"
 #include "shard/fingerprint.hpp"
@@ -172,6 +173,7 @@ void Player::play(Sinks sinks, const Stage& stage) {
     if (tapes[i].next()) queue.emplace(tapes[i].tick(), i);
   };
   std::size_t at = 0;
+  const base::CheckScope scope;
   try {
     for (; at < tapes.size(); ++at) wind(at);
     while (!queue.empty()) {
@@ -181,6 +183,8 @@ void Player::play(Sinks sinks, const Stage& stage) {
       wind(at);
     }
   } catch (const Damaged&) {
+    refuse(states_[at], kDamaged);
+  } catch (const base::FailedCheck&) {
     refuse(states_[at], kDamaged);
   }
 }
