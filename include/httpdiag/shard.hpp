@@ -42,6 +42,7 @@ class StateBlocks {
 struct ShardState {
   Shard shard;
   std::string name;         // of the report that it was read from
+  std::string tool;         // version that made it
   std::string fingerprint;  // of the capture and the settings: equal where shards belong together
   std::vector<std::string> filters;  // of packets, as they were given
   StateBlocks input;                 // what is known of the capture as a whole

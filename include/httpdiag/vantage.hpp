@@ -35,6 +35,8 @@ struct Vantage {
   Confidence confidence = Confidence::low;
   std::vector<std::string> because;  // a sentence for each kind of evidence
   bool given = false;                // by the user
+  // Nearly all of its connections tell another place than the one given: in the middle.
+  bool given_on_the_way = false;
 };
 
 }  // namespace httpdiag

@@ -28,8 +28,10 @@ struct ClockRelation {
 
 /// What one side sent, and what the other end got of it.
 struct Crossing {
-  std::uint64_t sent = 0;          // packets in the capture of their sender's end
-  std::uint64_t lost = 0;          // of these: in whole or in part, on the way
+  std::uint64_t sent = 0;  // packets in the capture of their sender's end
+  // Of these: in whole or in part, on the way. Not ACKs without payload: one that its receiver's
+  // capture missed looks the same.
+  std::uint64_t lost = 0;
   std::uint64_t lost_bytes = 0;    // of payload
   std::uint64_t not_recorded = 0;  // acknowledged, but not in the capture of the receiver's end
   std::uint64_t unknown = 0;       // nobody knows: that capture did not run then
@@ -91,6 +93,9 @@ struct Views {
   bool unrelated = false;          // no flow is in both
   bool swapped = false;            // the client's capture was taken nearer to the server
   bool same_point = false;         // both were taken at one point: no packet took any time
+  // Of each capture, by the side that it was given for: its packets tell that it was taken between
+  // the two ends.
+  std::array<bool, 2> on_the_way{};
   std::array<std::uint64_t, 2> packets{}, flows{};  // of each capture
   std::array<Crossing, 2> ways;                     // by sending side, of all joined flows
   std::vector<Revision> revisions;  // of attempts that the client's capture alone could not settle

@@ -28,14 +28,9 @@ class Reader {
   Reader(std::string_view text, const std::string& name) : document_{text, name} {}
 
   Expectation read() {
-    Json root;
-    try {
-      root = Json::parse(document_.text());
-    } catch (const Json::parse_error& error) {
-      document_.fail_at(error.byte == 0 ? 0 : error.byte - 1, "is no JSON here");
-    }
+    const auto root = document_.parse<Json>();
     expect_object(root, {});
-    document_.expect(root.contains("schema") && root["schema"] == kSchema, {"schema"},
+    document_.expect(root.contains("schema") && root.at("schema") == kSchema, {"schema"},
                      fmt::format("the schema is \"{}\"", kSchema));
     for (const auto& [key, value] : root.items()) read_part(key, value, {key});
     return std::move(expected_);
@@ -56,6 +51,10 @@ class Reader {
       read_deliveries(value, path);
     } else if (key == "must_not") {
       expected_.must_not = labels(value, path);
+      // Only a capture in which nothing at all goes well could hold it, and nobody means that.
+      document_.expect(!expected_.must_not.contains("ok"), path,
+                       "\"ok\" is what nothing is wrong with: say in \"labels\" what is expected "
+                       "instead");
     } else if (key == "timing") {
       read_timing(value, path);
     } else if (key == "tolerate") {

@@ -25,8 +25,9 @@ std::string line(const Difference& difference) {
                                difference.detail.empty() ? "" : " (" + difference.detail + ")"));
 }
 
-bool is_failure(Status status) {
-  return status == Status::differs || status == Status::no_capture || status == Status::unreadable;
+bool is_failure(Status status, const PrintOptions& options) {
+  return status == Status::differs || status == Status::no_capture ||
+         status == Status::unreadable || (options.require && status == Status::no_expectation);
 }
 
 std::string_view status_words(Status status) {
@@ -64,9 +65,9 @@ std::string reason(const Result& result) {
 }
 
 std::string summary(const Totals& totals) {
-  std::string text =
-      fmt::format("{} checked: {} hold, {} differ", base::count(totals.checked, "capture"),
-                  totals.hold, totals.differ);
+  std::string text = fmt::format("{} checked: {} {}, {} {}", base::count(totals.checked, "capture"),
+                                 totals.hold, totals.hold == 1 ? "holds" : "hold", totals.differ,
+                                 totals.differ == 1 ? "differs" : "differ");
   const auto add = [&](std::uint64_t count, std::string_view what) {
     if (count != 0) text += fmt::format(", {} {}", count, what);
   };
@@ -80,7 +81,7 @@ std::string summary(const Totals& totals) {
 std::string text(const std::vector<Result>& results, const PrintOptions& options) {
   std::string out;
   for (const Result& result : results) {
-    if (options.quiet && !is_failure(result.status)) continue;
+    if (options.quiet && !is_failure(result.status, options)) continue;
     out +=
         fmt::format("{:<14}  {}\n", status_words(result.status), printable(result.subject.name()));
     if (result.status == Status::unreadable) out += "    " + reason(result) + "\n";
@@ -113,30 +114,41 @@ std::string xml(std::string_view text) {
   return out;
 }
 
-std::string junit(const std::vector<Result>& results) {
+std::string junit_case(const Result& result, const PrintOptions& options) {
+  std::string out = fmt::format("<testcase classname=\"httpdiag.check\" name=\"{}\"",
+                                xml(printable(result.subject.name())));
+  const std::string why = xml(reason(result));
+  if (result.status == Status::unreadable) {
+    out += fmt::format("><error message=\"{}\"/></testcase>\n", why);
+  } else if (is_failure(result.status, options)) {
+    out += fmt::format("><failure message=\"{}\">", why);
+    for (const Difference& difference : result.differences) out += "\n" + xml(line(difference));
+    out += "</failure></testcase>\n";
+  } else if (result.status == Status::no_expectation) {
+    out += fmt::format("><skipped message=\"{}\"/></testcase>\n", why);
+  } else {
+    out += "/>\n";
+  }
+  return out;
+}
+
+std::string junit(const std::vector<Result>& results, const PrintOptions& options) {
   const Totals totals = totals_of(results);
-  const std::string counts = fmt::format(
-      "tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\"", results.size(),
-      totals.differ + totals.without_capture, totals.unreadable, totals.without_expectation);
+  const std::uint64_t required = options.require ? totals.without_expectation : 0;
+  const std::uint64_t nothing = nothing_checked(totals) ? 1 : 0;
+  const std::string counts =
+      fmt::format("tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\"",
+                  results.size() + nothing, totals.differ + totals.without_capture + required,
+                  totals.unreadable + nothing, totals.without_expectation - required);
   std::string out = fmt::format(
       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites {0}>\n"
       "<testsuite name=\"httpdiag check\" {0}>\n",
       counts);
-  for (const Result& result : results) {
-    out += fmt::format("<testcase classname=\"httpdiag.check\" name=\"{}\"",
-                       xml(printable(result.subject.name())));
-    const std::string why = xml(reason(result));
-    if (result.status == Status::no_expectation) {
-      out += fmt::format("><skipped message=\"{}\"/></testcase>\n", why);
-    } else if (result.status == Status::unreadable) {
-      out += fmt::format("><error message=\"{}\"/></testcase>\n", why);
-    } else if (is_failure(result.status)) {
-      out += fmt::format("><failure message=\"{}\">", why);
-      for (const Difference& difference : result.differences) out += "\n" + xml(line(difference));
-      out += "</failure></testcase>\n";
-    } else {
-      out += "/>\n";
-    }
+  for (const Result& result : results) out += junit_case(result, options);
+  if (nothing != 0) {
+    out += fmt::format(
+        "<testcase classname=\"httpdiag.check\" name=\"all\"><error message=\"{}\"/></testcase>\n",
+        kNothingChecked);
   }
   return out + "</testsuite>\n</testsuites>\n";
 }
@@ -154,7 +166,7 @@ void write_differences(report::JsonOut& json, const std::vector<Difference>& dif
   json.end();
 }
 
-std::string json(const std::vector<Result>& results) {
+std::string json(const std::vector<Result>& results, const PrintOptions& options) {
   const Totals totals = totals_of(results);
   report::JsonOut json;
   json.object().field("schema", "httpdiag.check/1");
@@ -164,7 +176,9 @@ std::string json(const std::vector<Result>& results) {
   json.field("hold", totals.hold).field("differ", totals.differ).field("written", totals.written);
   json.field("without_expectation", totals.without_expectation);
   json.field("without_capture", totals.without_capture);
-  json.field("unreadable", totals.unreadable).end();
+  json.field("unreadable", totals.unreadable).end().line_break();
+  json.field("verdict", name(verdict_of(totals, options.require))).key("error");
+  nothing_checked(totals) ? json.value(kNothingChecked) : json.value(nullptr);
   json.line_break().key("results").array();
   for (const Result& result : results) {
     json.line_break().object();
@@ -172,6 +186,7 @@ std::string json(const std::vector<Result>& results) {
     result.subject.capture.empty() ? json.value(nullptr) : json.value(result.subject.capture);
     json.field("expectation", result.subject.expectation);
     json.field("status", name(result.status));
+    json.field("failure", is_failure(result.status, options));
     if (!result.error.empty()) json.field("error", result.error);
     write_differences(json, result.differences);
     json.end();
@@ -193,21 +208,33 @@ std::string escape_command(std::string_view text, bool property) {
   return out;
 }
 
-std::string github(const std::vector<Result>& results) {
+/// One workflow command, at a place of a file: ",line=3,col=7".
+std::string annotation(std::string_view level, const std::string& file, std::string_view place,
+                       std::string_view message) {
+  return fmt::format("::{} file={}{},title=httpdiag check::{}\n", level,
+                     escape_command(printable(file), true), place, escape_command(message, false));
+}
+
+std::string github(const std::vector<Result>& results, const PrintOptions& options) {
   std::string out;
-  const auto say = [&](std::string_view level, const Result& result, std::string_view message) {
-    out += fmt::format("::{} file={},title=httpdiag check::{}\n", level,
-                       escape_command(printable(result.subject.name()), true),
-                       escape_command(message, false));
-  };
   for (const Result& result : results) {
-    if (result.status == Status::no_expectation) say("warning", result, reason(result));
-    if (result.status == Status::no_capture || result.status == Status::unreadable)
-      say("error", result, reason(result));
+    const std::string& name = result.subject.name();
+    const std::string_view level = is_failure(result.status, options) ? "error" : "warning";
+    if (result.line != 0) {  // where it can be mended, and is shown
+      out += annotation(level, result.subject.expectation,
+                        fmt::format(",line={},col={}", result.line, result.column), reason(result));
+    } else if (result.status == Status::no_expectation || result.status == Status::no_capture ||
+               result.status == Status::unreadable) {
+      out += annotation(level, name, {}, reason(result));
+    }
     if (result.status != Status::differs) continue;
-    for (const Difference& difference : result.differences) say("error", result, line(difference));
+    for (const Difference& difference : result.differences)
+      out += annotation(level, name, {}, line(difference));
   }
-  return out + summary(totals_of(results));
+  const Totals totals = totals_of(results);
+  if (nothing_checked(totals))
+    out += fmt::format("::error title=httpdiag check::{}\n", kNothingChecked);
+  return out + summary(totals);
 }
 
 }  // namespace
@@ -215,11 +242,11 @@ std::string github(const std::vector<Result>& results) {
 std::string print(const std::vector<Result>& results, Format format, const PrintOptions& options) {
   switch (format) {
     case Format::junit:
-      return junit(results);
+      return junit(results, options);
     case Format::json:
-      return json(results);
+      return json(results, options);
     case Format::github:
-      return github(results);
+      return github(results, options);
     case Format::text:
       break;
   }

@@ -18,7 +18,8 @@ enum class Format : std::uint8_t {
 };
 
 struct PrintOptions {
-  bool quiet = false;  // text: only what does not hold
+  bool quiet = false;    // text: only what does not hold
+  bool require = false;  // a capture without expectation is a failure
 };
 
 std::string print(const std::vector<Result>& results, Format format, const PrintOptions& options);

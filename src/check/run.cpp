@@ -6,6 +6,7 @@
 #include <fstream>
 #include <thread>
 
+#include "config/document.hpp"
 #include "httpdiag/error.hpp"
 
 namespace httpdiag::check {
@@ -87,6 +88,11 @@ std::vector<Result> run(const std::vector<Case>& cases, const RunOptions& option
     for (std::size_t i; (i = next++) < results.size();) {
       try {
         check_one(results[i], options);
+      } catch (const config::PlacedError& error) {
+        results[i].status = Status::unreadable;
+        results[i].error = error.what();
+        results[i].line = error.place.line;
+        results[i].column = error.place.column;
       } catch (const std::exception& error) {
         results[i].status = Status::unreadable;
         results[i].error = error.what();
@@ -115,6 +121,25 @@ Totals totals_of(const std::vector<Result>& results) {
   }
   totals.checked = totals.hold + totals.differ + totals.written;
   return totals;
+}
+
+std::string_view name(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::holds:
+      return "holds";
+    case Verdict::differs:
+      return "differs";
+    case Verdict::failed:
+      return "failed";
+  }
+  return {};
+}
+
+Verdict verdict_of(const Totals& totals, bool require) {
+  if (totals.unreadable != 0) return Verdict::failed;
+  if (totals.differ != 0 || totals.without_capture != 0) return Verdict::differs;
+  if (require && totals.without_expectation != 0) return Verdict::differs;
+  return nothing_checked(totals) ? Verdict::failed : Verdict::holds;
 }
 
 }  // namespace httpdiag::check

@@ -28,6 +28,9 @@ struct Result {
   Status status = Status::holds;
   std::vector<Difference> differences{};  // also those that an update has settled
   std::string error{};                    // where unreadable
+  // Of an expectation that is not understood: which line and column of it, from 1; 0: it is not
+  // that.
+  std::size_t line = 0, column = 0;
 };
 
 struct RunOptions {
@@ -44,5 +47,16 @@ struct Totals {
   std::uint64_t without_expectation = 0, without_capture = 0, unreadable = 0;
 };
 Totals totals_of(const std::vector<Result>& results);
+
+/// What a run comes to. `require`: a capture without expectation is a failure.
+enum class Verdict : std::uint8_t { holds, differs, failed };
+std::string_view name(Verdict verdict);  // "holds"
+Verdict verdict_of(const Totals& totals, bool require);
+/// Without anything that was checked there is no verdict to be glad of.
+inline constexpr std::string_view kNothingChecked =
+    "nothing was checked: no capture with an expectation";
+inline bool nothing_checked(const Totals& totals) {
+  return totals.checked + totals.unreadable + totals.without_capture == 0;
+}
 
 }  // namespace httpdiag::check

@@ -55,17 +55,20 @@ Exit check_captures(const Options& options, Console console) {
   const auto output = options.output.empty() ? stream_output(console.out)
                                              : file_output(options.output, {}, console.out);
   const std::vector<check::Result> results = check::run(cases, how);
-  output->write(check::print(results, kFormats.at(options.format), {.quiet = options.quiet}));
+  output->write(check::print(results, kFormats.at(options.format),
+                             {.quiet = options.quiet, .require = options.require}));
   output->commit();
   const check::Totals totals = check::totals_of(results);
-  if (totals.unreadable != 0) return Exit::failed;
-  if (totals.differ != 0 || totals.without_capture != 0) return Exit::findings;
-  if (options.require && totals.without_expectation != 0) return Exit::findings;
-  if (totals.checked == 0) {
-    console.err << "httpdiag: nothing was checked: no capture with an expectation\n";
-    return Exit::failed;
+  if (check::nothing_checked(totals)) console.err << "httpdiag: " << check::kNothingChecked << '\n';
+  switch (check::verdict_of(totals, options.require)) {
+    case check::Verdict::holds:
+      return Exit::clean;
+    case check::Verdict::differs:
+      return Exit::findings;
+    case check::Verdict::failed:
+      break;
   }
-  return Exit::clean;
+  return Exit::failed;
 }
 
 }  // namespace

@@ -127,12 +127,21 @@ int parse_and_run(int argc, const char* const* argv, Console console) {
   return static_cast<int>(status);
 }
 
+/// A run that begins knows the built-in labels alone, and leaves no others behind.
+class OwnLabelsOfThisRun {
+ public:
+  OwnLabelsOfThisRun() { forget_own_labels(); }
+  ~OwnLabelsOfThisRun() { forget_own_labels(); }
+  OwnLabelsOfThisRun(const OwnLabelsOfThisRun&) = delete;
+  OwnLabelsOfThisRun& operator=(const OwnLabelsOfThisRun&) = delete;
+};
+
 }  // namespace
 
 int run(int argc, const char* const* argv, Console console) {
+  const OwnLabelsOfThisRun labels;
   try {
     errno = 0;
-    forget_own_labels();
     return parse_and_run(argc, argv, console);
   } catch (const ReaderGone&) {
     return static_cast<int>(Exit::clean);

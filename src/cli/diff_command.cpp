@@ -20,7 +20,9 @@ constexpr const char* kExamples =
     "Rates are of requests, of connections or of deliveries. MORE and FEWER are\n"
     "beyond chance (Fisher's exact test at 5 %); what is not is SAME.\n\n"
     "Exit status: 0 done; 1 with --fail-on-new if something got worse: a warning, an\n"
-    "error or a failed delivery that is NEW or MORE; 2 one of the two cannot be read.";
+    "error or a failed delivery that is NEW or MORE; 2 one of the two cannot be read, or,\n"
+    "with --fail-on-new, they cannot be compared: one holds no connection, or AFTER no\n"
+    "request or delivery where BEFORE had some.";
 
 struct Options {
   std::string before, after;
@@ -43,7 +45,9 @@ Exit diff(const Options& options, Console console) {
   output->write(options.format == "json" ? compare::json(before, after, changes)
                                          : compare::text(before, after, changes));
   output->commit();
-  return options.fail_on_new && changes.worse ? Exit::findings : Exit::clean;
+  if (!options.fail_on_new) return Exit::clean;
+  if (changes.worse) return Exit::findings;
+  return changes.incomparable.empty() ? Exit::clean : Exit::failed;
 }
 
 }  // namespace

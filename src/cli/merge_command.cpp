@@ -7,12 +7,14 @@
 #include <string>
 #include <vector>
 
+#include "base/text.hpp"
 #include "cli/commands.hpp"
 #include "cli/output.hpp"
 #include "cli/report_run.hpp"
 #include "compare/overview.hpp"
 #include "httpdiag/error.hpp"
 #include "httpdiag/shard.hpp"
+#include "report/version.hpp"
 
 namespace httpdiag::cli {
 namespace {
@@ -42,6 +44,15 @@ void refuse_packet_filters(const FilterOptions& filters) {
   }
 }
 
+/// What a shard keeps is for the rules of the version that made it.
+void expect_this_version(const ShardState& state) {
+  if (state.tool == report::kToolVersion) return;
+  throw Error{fmt::format(
+      "{}: is of httpdiag {}, this is {}: shards are merged by the version that "
+      "made them",
+      state.name, base::escape_for_terminal(base::shorten(state.tool, 40)), report::kToolVersion)};
+}
+
 /// Reports of different captures: no report of theirs can be told from them.
 Exit show_overview(const Options& options, Console console) {
   std::vector<compare::Profile> profiles;
@@ -63,6 +74,7 @@ Exit merge(const Options& options, Console console) {
   std::string of_none;
   for (const std::string& path : options.reports) {
     if (auto state = load_shard(path)) {
+      expect_this_version(*state);
       states.push_back(std::move(*state));
     } else {
       of_none = path;

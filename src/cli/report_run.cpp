@@ -177,6 +177,11 @@ void tell(spdlog::logger& log, const std::string& path, const CaptureSummary& in
              : result.views->same_point ? "both captures were taken at one point"
                                         : "no connection is in both captures");
   }
+  for (const Side side : {Side::client, Side::server}) {
+    if (!result.views || !result.views->on_the_way[index(side)]) continue;
+    const std::string_view end = side == Side::client ? "client" : "server";
+    log.warn("what --{0} names was taken on the way, not at the {0}", end);
+  }
   log.info("{}: {}, {}, {}", shown, base::count(result.ledger.packets, "packet"),
            base::count(result.flows, "flow"), base::count(result.exchanges, "exchange"));
 }

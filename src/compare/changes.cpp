@@ -32,6 +32,27 @@ bool about_capture(const std::string& label) {
   return rule != nullptr && rule->phase == Phase::capture;
 }
 
+bool is_empty(const Profile& profile) { return profile.flows + profile.exchanges == 0; }
+
+/// Whether what `row` counts could have come up in both. Where there were no requests before, a
+/// failing one is new all the same.
+bool is_measured(const Row& row, const Profile& before, const Profile& after) {
+  if (row.whole == Whole::none && about_capture(row.label)) return true;
+  return !is_empty(before) && !is_empty(after) && after.size_of(row.whole) != 0;
+}
+
+/// Silence about requests, where there are none, is no sign that they went well.
+std::string why_incomparable(const Profile& before, const Profile& after) {
+  for (const Profile* each : {&before, &after}) {
+    if (is_empty(*each)) return fmt::format("{} holds no connection", each->name);
+  }
+  if (before.exchanges != 0 && after.exchanges == 0)
+    return fmt::format("{} holds no request that can be judged", after.name);
+  if (before.deliveries != 0 && after.deliveries == 0)
+    return fmt::format("{} holds no delivery", after.name);
+  return {};
+}
+
 Kind kind_of(const Change& change) {
   if (change.before == 0) return Kind::fresh;
   if (change.after == 0) return Kind::gone;
@@ -61,7 +82,7 @@ Change change_of(const Row& row, const Entry& before, const Entry& after, const 
     change.beyond_chance =
         differs_beyond_chance(change.before, change.before_of, change.after, change.after_of);
   }
-  change.kind = kind_of(change);
+  change.kind = is_measured(row, a, b) ? kind_of(change) : Kind::unmeasured;
   change.worse = (change.kind == Kind::fresh || change.kind == Kind::more) &&
                  change.severity >= Severity::warning && !about_capture(row.label);
   return change;
@@ -87,8 +108,6 @@ std::vector<std::string> notes_on(const Profile& a, const Profile& b, bool by_se
     if (each->omitted_causes != 0)
       notes.push_back(fmt::format("{} lacks {} beyond limits.max_causes.", each->name,
                                   base::count(each->omitted_causes, "cause")));
-    if (each->exchanges + each->flows == 0)
-      notes.push_back(fmt::format("{} holds no connection.", each->name));
   }
   const std::set<std::string> before = servers_of(a), after = servers_of(b);
   const bool common =
@@ -106,6 +125,8 @@ std::string_view name(Kind kind) {
       return "new";
     case Kind::more:
       return "more";
+    case Kind::unmeasured:
+      return "unmeasured";
     case Kind::fewer:
       return "fewer";
     case Kind::gone:
@@ -159,6 +180,7 @@ Changes changes_between(const Profile& before, const Profile& after, bool by_ser
     return std::tuple{each.kind, -static_cast<int>(each.severity)};
   });
   changes.notes = notes_on(before, after, by_server);
+  changes.incomparable = why_incomparable(before, after);
   return changes;
 }
 

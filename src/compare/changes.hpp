@@ -9,7 +9,8 @@
 
 namespace httpdiag::compare {
 
-enum class Kind : std::uint8_t { fresh, more, fewer, gone, same };
+/// `unmeasured`: there is nothing of which it could be a part, so that its absence says nothing.
+enum class Kind : std::uint8_t { fresh, more, unmeasured, fewer, gone, same };
 std::string_view name(Kind kind);  // "new", "more", ...
 
 struct Change {
@@ -25,6 +26,8 @@ struct Changes {
   std::vector<Change> list;        // worst first
   std::vector<std::string> notes;  // what makes the two hard to compare
   bool worse = false;
+  // Why it cannot be told whether something got worse; empty: it can.
+  std::string incomparable;
 };
 
 /// Fisher's exact test, two-sided at 5 %, of `a` out of `all_a` against `b` out of `all_b`.

@@ -25,7 +25,7 @@ std::string change_line(const Change& change) {
   if (change.row.whole == Whole::none) return line + "\n";
   line += fmt::format("\n       {} -> {} of the {}", share(change.before, change.before_of),
                       share(change.after, change.after_of), unit(change.row.whole));
-  if (change.kind == Kind::same) return line + "\n";
+  if (change.kind == Kind::same || change.kind == Kind::unmeasured) return line + "\n";
   if (!change.beyond_chance) line += "; may be chance";
   return line + "\n";
 }
@@ -72,8 +72,13 @@ std::string text(const Profile& before, const Profile& after, const Changes& cha
   for (const std::string& note : changes.notes) out += "Note    " + printable(note) + "\n";
   out += "\n";
   for (const Change& change : changes.list) out += change_line(change);
+  if (changes.worse) return out + "\nWorse than before.\n";
+  if (!changes.incomparable.empty()) {
+    return out + fmt::format("{}Cannot be compared: {}.\n", changes.list.empty() ? "" : "\n",
+                             printable(changes.incomparable));
+  }
   if (changes.list.empty()) out += "Nothing went wrong in either.\n";
-  return out + (changes.worse ? "\nWorse than before.\n" : "\nNothing got worse.\n");
+  return out + "\nNothing got worse.\n";
 }
 
 std::string json(const Profile& before, const Profile& after, const Changes& changes) {
@@ -83,7 +88,8 @@ std::string json(const Profile& before, const Profile& after, const Changes& cha
   json.field("version", report::kToolVersion).end();
   write_capture(json.line_break().key("before"), before);
   write_capture(json.line_break().key("after"), after);
-  json.line_break().field("worse", changes.worse);
+  json.line_break().field("worse", changes.worse).key("incomparable");
+  changes.incomparable.empty() ? json.value(nullptr) : json.value(changes.incomparable);
   json.key("notes").array();
   for (const std::string& note : changes.notes) json.value(note);
   json.end().line_break().key("changes").array();

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.hpp"
+#include "compare/member.hpp"
 #include "httpdiag/analysis.hpp"
 #include "httpdiag/error.hpp"
 #include "report/render.hpp"
@@ -28,11 +29,11 @@ Severity severity_of(const std::string& text) {
 }
 
 /// IPv6 in brackets, as in RFC 3986 §3.2.2.
-std::string endpoint_text(const Json& server) {
-  const auto& ip = server.at("ip").get_ref<const std::string&>();
+std::string endpoint_text(const Member& server) {
+  const std::string& ip = server.at("ip").text();
   const bool v6 = ip.find(':') != ip.npos;
   return fmt::format("{}{}{}:{}", v6 ? "[" : "", ip, v6 ? "]" : "",
-                     server.at("port").get<std::uint32_t>());
+                     server.at("port").count(0xffff));
 }
 
 void add(Profile& profile, Row row, std::uint64_t count, Severity severity) {
@@ -52,38 +53,51 @@ Severity severity_of_verdict(const std::string& verdict) {
   return Severity::ok;
 }
 
-Profile profile_of(const Json& report) {
-  Profile profile;
-  profile.tool = report.at("tool").at("version").get<std::string>();
-  const Json& summary = report.at("summary");
-  profile.flows = summary.at("flows").get<std::uint64_t>();
-  profile.exchanges = summary.at("exchanges").get<std::uint64_t>();
-  profile.deliveries = summary.at("deliveries").get<std::uint64_t>();
-  profile.settings = report.at("settings").dump(-1, ' ', false, Json::error_handler_t::replace);
-  profile.omitted_causes = report.at("omitted").at("causes").get<std::uint64_t>();
-  profile.damaged = !report.at("input").at("damage").is_null();
-  for (const Json& cause : report.at("causes")) {
-    const bool of_flow =
-        cause.at("example").get_ref<const std::string&>().find('.') == std::string::npos;
+void add_causes(Profile& profile, const Member& causes) {
+  for (const Member& cause : causes.elements()) {
+    const bool of_flow = cause.at("example").text().find('.') == std::string::npos;
     add(profile,
-        {of_flow ? Whole::flows : Whole::exchanges, cause.at("label").get<std::string>(),
+        {of_flow ? Whole::flows : Whole::exchanges, cause.at("label").text(),
          endpoint_text(cause.at("server"))},
-        cause.at("count").get<std::uint64_t>(), severity_of(cause.at("severity")));
+        cause.at("count").count(), severity_of(cause.at("severity").text()));
   }
-  for (const Json& finding : report.at("findings")) {
-    add(profile, {Whole::none, finding.at("label").get<std::string>(), {}}, 1,
-        severity_of(finding.at("severity")));
+}
+
+Profile profile_of(const Json& json, const std::string& path) {
+  const Member report{json, path};
+  const Member schema = report.at("schema");
+  if (schema.text() != kSchema) schema.refuse(fmt::format("is not \"{}\"", kSchema));
+  Profile profile;
+  profile.tool = report.at("tool").at("version").text();
+  const Member summary = report.at("summary");
+  profile.flows = summary.at("flows").count();
+  profile.exchanges = summary.at("exchanges").count();
+  profile.deliveries = summary.at("deliveries").count();
+  profile.settings =
+      report.at("settings").json().dump(-1, ' ', false, Json::error_handler_t::replace);
+  profile.omitted_causes = report.at("omitted").at("causes").count();
+  profile.damaged = !report.at("input").at("damage").is_null();
+  add_causes(profile, report.at("causes"));
+  for (const Member& finding : report.at("findings").elements()) {
+    add(profile, {Whole::none, finding.at("label").text(), {}}, 1,
+        severity_of(finding.at("severity").text()));
   }
-  for (const auto& [verdict, count] : summary.at("delivery_verdicts").items()) {
-    add(profile, {Whole::deliveries, verdict, {}}, count.get<std::uint64_t>(),
-        severity_of_verdict(verdict));
+  for (const auto& [verdict, count] : summary.at("delivery_verdicts").members()) {
+    add(profile, {Whole::deliveries, verdict, {}}, count.count(), severity_of_verdict(verdict));
   }
   return profile;
 }
 
+constexpr int kMostDepth = 64;  // of nested objects and lists; ours have fewer than ten
+
+void expect_shallow(int depth, const std::string& path) {
+  if (depth > kMostDepth) throw Error{path + ": is no report of httpdiag: it is nested too deeply"};
+}
+
 /// Without its flows, which may be many and are not needed.
-Json parse_without_flows(std::istream& in) {
-  return Json::parse(in, [](int depth, Json::parse_event_t event, Json& parsed) {
+Json parse_without_flows(std::istream& in, const std::string& path) {
+  return Json::parse(in, [&](int depth, Json::parse_event_t event, Json& parsed) {
+    expect_shallow(depth, path);
     return !(depth == 1 && event == Json::parse_event_t::key && parsed == "flows");
   });
 }
@@ -96,17 +110,20 @@ Profile read_report(const std::string& path, std::istream& in) {
     if (std::getline(in, line) && (line.starts_with(kFlowLine) || line.starts_with(kSummaryLine))) {
       while (!line.starts_with(kSummaryLine) && std::getline(in, line)) {
       }
-      report = Json::parse(line);
+      report = Json::parse(line, [&](int depth, Json::parse_event_t, Json&) {
+        expect_shallow(depth, path);
+        return true;
+      });
     } else {
       in.clear();
       in.seekg(begin);
-      report = parse_without_flows(in);
+      report = parse_without_flows(in, path);
     }
-    if (report.at("schema") != kSchema)
-      throw Error{fmt::format("{}: is no report of schema {}", path, kSchema)};
-    return profile_of(report);
-  } catch (const Json::exception& error) {
-    throw Error{fmt::format("{}: is no report of schema {}: {}", path, kSchema, error.what())};
+    return profile_of(report, path);
+  } catch (const Json::parse_error& error) {
+    throw Error{fmt::format("{}: is no JSON at byte {}", path, error.byte)};
+  } catch (const Json::exception&) {
+    throw Error{path + ": is no JSON that can be read: a number in it is too large"};
   }
 }
 
@@ -133,7 +150,7 @@ Profile analyse(const std::string& path, const Settings& settings) {
   report::Options options;
   options.input = &source->summary();
   report::make_json_writer(options, out)->finish(report);
-  return profile_of(Json::parse(out.text));
+  return profile_of(Json::parse(out.text), path);
 }
 
 }  // namespace

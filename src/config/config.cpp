@@ -33,12 +33,7 @@ class Reader {
   Reader(std::string_view text, const std::string& name) : document_{text, name} {}
 
   Settings read() {
-    Json root;
-    try {
-      root = Json::parse(document_.text());
-    } catch (const Json::parse_error& error) {
-      document_.fail_at(error.byte == 0 ? 0 : error.byte - 1, "is no JSON here");
-    }
+    const auto root = document_.parse<Json>();
     document_.expect(root.is_object(), {}, "a configuration is an object: {\"settings\": {...}}");
     for (const auto& [key, value] : root.items()) {
       const Path path{key};

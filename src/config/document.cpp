@@ -4,12 +4,22 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
-#include "httpdiag/error.hpp"
 
 namespace httpdiag::config {
 
-void Document::fail(Place at, const std::string& what) const {
-  throw Error{fmt::format("{}:{}:{}: {}", name_, at.line, at.column, what)};
+PlacedError::PlacedError(const std::string& name, Place at, std::string why)
+    : Error{fmt::format("{}:{}:{}: {}", name, at.line, at.column, why)},
+      place{at},
+      reason{std::move(why)} {}
+
+void Document::fail(Place at, const std::string& what) const { throw PlacedError{name_, at, what}; }
+
+void Document::refuse_repeated() const {
+  const auto at = repeated_member(text_);
+  if (!at) return;
+  const std::size_t end = text_.find('"', *at + 1);
+  fail_at(*at, fmt::format("\"{}\" is in this object twice",
+                           shown(text_.substr(*at + 1, end - *at - 1))));
 }
 
 void Document::fail(const Path& path, const std::string& what) const {

@@ -7,8 +7,17 @@
 #include <vector>
 
 #include "config/place.hpp"
+#include "httpdiag/error.hpp"
 
 namespace httpdiag::config {
+
+/// "NAME:LINE:COLUMN: what", for who shows it at the place.
+class PlacedError : public Error {
+ public:
+  PlacedError(const std::string& name, Place place, std::string reason);
+  Place place;
+  std::string reason;
+};
 
 /// Borrows the text and its name.
 class Document {
@@ -16,7 +25,19 @@ class Document {
   Document(std::string_view text, const std::string& name) : text_{text}, name_{name} {}
 
   std::string_view text() const { return text_; }
-  /// Throws Error "NAME:LINE:COLUMN: what".
+  /// As JSON. A member that is there twice is refused, since only one of the two would count.
+  template <typename Json>
+  Json parse() const {
+    Json root;
+    try {
+      root = Json::parse(text_);
+    } catch (const typename Json::parse_error& error) {
+      fail_at(error.byte == 0 ? 0 : error.byte - 1, "is no JSON here");
+    }
+    refuse_repeated();
+    return root;
+  }
+  /// Throws PlacedError.
   [[noreturn]] void fail(const Path& path, const std::string& what) const;
   [[noreturn]] void fail_at(std::size_t offset, const std::string& what) const;
   void expect(bool holds, const Path& path, const std::string& what) const {
@@ -25,6 +46,7 @@ class Document {
 
  private:
   [[noreturn]] void fail(Place at, const std::string& what) const;
+  void refuse_repeated() const;
 
   std::string_view text_;
   const std::string& name_;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 namespace httpdiag::config {
 
@@ -10,7 +11,8 @@ namespace {
 
 /// `quoted` is a JSON string, with its quotation marks.
 std::string unescaped(std::string_view quoted) {
-  if (quoted.find('\\') == std::string_view::npos) return {};
+  if (quoted.find('\\') == std::string_view::npos)
+    return std::string{quoted.substr(1, quoted.size() - 2)};
   return nlohmann::json::parse(quoted).get<std::string>();
 }
 
@@ -92,6 +94,31 @@ class Walker {
 };
 
 }  // namespace
+
+std::optional<std::size_t> repeated_member(std::string_view json) {
+  struct Level {
+    bool object = false, at_name = false;
+    std::set<std::string> names;
+  };
+  std::vector<Level> levels;
+  for (std::size_t at = 0; at < json.size(); ++at) {
+    const char c = json[at];
+    if (c == '{' || c == '[') levels.push_back({c == '{', true, {}});
+    if (levels.empty()) continue;
+    Level& level = levels.back();
+    if (c == ',') level.at_name = true;
+    if (c == '}' || c == ']') levels.pop_back();
+    if (c != '"') continue;
+    const std::size_t begin = at;
+    for (++at; at < json.size() && json[at] != '"'; ++at) {
+      if (json[at] == '\\') ++at;
+    }
+    if (!level.object || !level.at_name) continue;
+    level.at_name = false;
+    if (!level.names.insert(unescaped(json.substr(begin, at + 1 - begin))).second) return begin;
+  }
+  return std::nullopt;
+}
 
 Place place_of(std::string_view text, std::size_t offset) {
   const std::string_view before = text.substr(0, offset);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -16,6 +17,10 @@ using Path = std::vector<std::variant<std::string, std::size_t>>;
 struct Place {
   std::size_t line = 1, column = 1;  // from 1; columns are bytes
 };
+
+/// The offset of the first member name that its object has had before. JSON leaves open which of
+/// the two counts (RFC 8259 §4). `json` is valid.
+std::optional<std::size_t> repeated_member(std::string_view json);
 
 /// The place of byte `offset`.
 Place place_of(std::string_view text, std::size_t offset);

@@ -69,6 +69,7 @@ void write_views(JsonOut& json, const Views& views) {
     json.key(side == Side::client ? "client_capture" : "server_capture").object();
     json.field("packets", views.packets[index(side)]);
     json.field("flows", views.flows[index(side)]);
+    json.field("on_the_way", views.on_the_way[index(side)]);
     json.end();
   }
   write_clock(json, views.clock);

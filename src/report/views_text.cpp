@@ -92,6 +92,13 @@ void beware(Page& page, const std::string& text) {
 
 void show_views(Page& page, const Views& views) {
   page.wrapped(0, Ink::bold, "Both ends", kHang, flows_text(views));
+  for (const Side side : {Side::client, Side::server}) {
+    if (!views.on_the_way[index(side)]) continue;
+    const std::string_view end = side == Side::client ? "client" : "server";
+    beware(page, fmt::format("The {0}'s capture was taken on the way, as its packets tell, not at "
+                             "the {0}: what happened between that point and the {0} is not seen.",
+                             end));
+  }
   if (apart(views)) return;
   const auto& [forth, back] = views.ways;
   page.wrapped(0, Ink::bold, "Lost", kHang,

@@ -126,7 +126,7 @@ std::optional<Finding> flow_one_way(const FlowFacts& facts, const Thresholds& li
       Label::capture_one_way,
       fmt::format("Only what the {} sent is in the capture; nothing can be concluded from the "
                   "other side's silence.",
-                  seen == Side::client ? "client" : "server")}
+                  words(seen))}
       .evidence(facts.flow.first, seen, "first packet")
       .evidence(facts.flow.last, seen, "last packet")
       .fact("packets", std::int64_t{facts.flow.side(seen).packets})

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "rules/finding_builder.hpp"
 #include "rules/rst_origin.hpp"
 #include "rules/vantage.hpp"
 
@@ -12,7 +13,6 @@ namespace httpdiag::rules {
 
 namespace {
 
-std::string_view words(Side side) { return side == Side::client ? "client" : "server"; }
 VantagePoint place_of(Side side) {
   return side == Side::client ? VantagePoint::client : VantagePoint::server;
 }

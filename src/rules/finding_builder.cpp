@@ -42,7 +42,7 @@ FindingBuilder& FindingBuilder::evidence(PacketRef packet, std::optional<Side> f
 
 FindingBuilder& FindingBuilder::evidence(const Closing& closing) {
   const Side side = by_client(closing.closer) ? Side::client : Side::server;
-  const std::string_view who = side == Side::client ? "client" : "server";
+  const std::string_view who = words(side);
   if (closing.unseen) {
     return evidence(closing.packet, other(side),
                     fmt::format("ACK of a {} FIN that is not in the capture", who));

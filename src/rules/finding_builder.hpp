@@ -42,6 +42,7 @@ class FindingBuilder {
   bool evidence_needed_ = true;
 };
 
+inline std::string_view words(Side side) { return side == Side::client ? "client" : "server"; }
 std::string_view words(Closer closer);  // "the client closed (FIN)"
 /// "POST /notify", cut to a length that fits a line; not escaped.
 std::string words(const Message& request);

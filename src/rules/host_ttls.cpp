@@ -1,22 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rules/host_ttls.hpp"
 
-#include "base/hash.hpp"
+#include "rules/ip_slot.hpp"
 
 namespace httpdiag::rules {
-
-std::size_t HostTtls::slot(const IpAddress& ip) {
-  return static_cast<std::size_t>(base::hash64(std::as_bytes(std::span{ip.bytes})) % kEntries);
-}
 
 void HostTtls::note(const FlowRecord& flow) {
   const SideRecord& server = flow.s();
   if (!server.syn || server.last_ttl == 0 || server.trouble().rst) return;
-  (*entries_)[slot(flow.server.ip)] = {.server = flow.server.ip, .ttl = server.last_ttl};
+  (*entries_)[ip_slot(flow.server.ip, kEntries)] = {.server = flow.server.ip,
+                                                    .ttl = server.last_ttl};
 }
 
 std::optional<std::uint8_t> HostTtls::of(const IpAddress& server) const {
-  const Entry& entry = (*entries_)[slot(server)];
+  const Entry& entry = (*entries_)[ip_slot(server, kEntries)];
   if (entry.ttl == 0 || entry.server != server) return std::nullopt;
   return entry.ttl;
 }

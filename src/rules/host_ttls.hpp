@@ -27,7 +27,6 @@ class HostTtls {
     std::uint8_t ttl = 0;  // 0: none
   };
   static constexpr std::size_t kEntries = 1024;
-  static std::size_t slot(const IpAddress& ip);
 
   std::unique_ptr<std::array<Entry, kEntries>> entries_;  // the latest of each slot
 };

@@ -15,8 +15,6 @@ namespace httpdiag::rules {
 
 namespace {
 
-std::string_view words(Side side) { return side == Side::client ? "client" : "server"; }
-
 /// The longest segment that `side` can put on the wire.
 std::uint32_t full_size(const FlowRecord& flow, Side side) {
   const std::uint32_t longest = flow.side(side).longest;

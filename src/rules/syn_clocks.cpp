@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rules/syn_clocks.hpp"
 
-#include "base/hash.hpp"
+#include "rules/ip_slot.hpp"
 
 namespace httpdiag::rules {
 
@@ -22,16 +22,12 @@ SynClocks::SynClocks()
     : entries_{std::make_unique<std::array<Entry, kEntries>>()},
       latest_{std::make_unique<std::array<std::uint64_t, kEntries>>()} {}
 
-std::size_t SynClocks::slot(const IpAddress& ip) {
-  return static_cast<std::size_t>(base::hash64(std::as_bytes(std::span{ip.bytes})) % kEntries);
-}
-
 void SynClocks::note(const FlowRecord& flow) {
   const bool answered =
       flow.syn_clock != 0 && flow.c().syns == 1 && handshake(flow) == Handshake::complete;
   const bool closed = flow.fin_clock != 0 && !flow.c().fin_unseen;
   if (!answered && !closed) return;
-  std::uint64_t& latest = (*latest_)[slot(flow.client.ip)];
+  std::uint64_t& latest = (*latest_)[ip_slot(flow.client.ip, kEntries)];
   (*entries_)[count_ % kEntries] = {.client = flow.client,
                                     .server = flow.server,
                                     .syn = answered ? flow.c().syn : PacketRef{},
@@ -44,7 +40,7 @@ void SynClocks::note(const FlowRecord& flow) {
 
 template <typename Visit>
 void SynClocks::each(const FlowRecord& flow, Visit visit) const {
-  std::uint64_t at = (*latest_)[slot(flow.client.ip)];
+  std::uint64_t at = (*latest_)[ip_slot(flow.client.ip, kEntries)];
   for (int i = 0; i < kFarthest && at != 0 && count_ - at < kEntries; ++i) {
     const Entry& entry = (*entries_)[(at - 1) % kEntries];
     const bool same = entry.client.ip == flow.client.ip && entry.server == flow.server;

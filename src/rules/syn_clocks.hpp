@@ -30,7 +30,6 @@ class SynClocks {
   };
   static constexpr std::size_t kEntries = 4096;
   static constexpr int kFarthest = 64;  // entries that one search looks at
-  static std::size_t slot(const IpAddress& ip);
   /// Calls `visit` with the entries for these two, the latest first, until it returns true.
   template <typename Visit>
   void each(const FlowRecord& flow, Visit visit) const;

@@ -49,9 +49,8 @@ std::optional<Finding> close_wait_lingering(const FlowFacts& facts, const Thresh
     const bool by_client = side == Side::client;
     FindingBuilder finding{
         Label::close_wait_lingering,
-        fmt::format("The {} closed; the {} left its socket open for {}{}{}.",
-                    by_client ? "server" : "client", by_client ? "client" : "server",
-                    linger->end ? "" : "at least ", base::duration(linger->length),
+        fmt::format("The {} closed; the {} left its socket open for {}{}{}.", words(other(side)),
+                    words(side), linger->end ? "" : "at least ", base::duration(linger->length),
                     by_client ? ": a pool that does not notice" : "")};
     finding.evidence(linger->fin, other(side), "FIN")
         .evidence(facts.flow.side(other(side)).acked_by, side, "ACK of the FIN: CLOSE_WAIT begins")
@@ -61,7 +60,7 @@ std::optional<Finding> close_wait_lingering(const FlowFacts& facts, const Thresh
         .fault(by_client ? Party::client_app : Party::server_app,
                by_client ? Confidence::medium : Confidence::high, "")
         .fact("lingered_us", std::optional{linger->length})
-        .fact("side", std::string{by_client ? "client" : "server"})
+        .fact("side", std::string{words(side)})
         .seen_as(fmt::format("{}: CLOSE_WAIT in ss and netstat. {}: FIN_WAIT_2.",
                              by_client ? "Client" : "Server", by_client ? "Server" : "Client"));
     return finding.build();
@@ -81,8 +80,8 @@ std::optional<Finding> fin_not_acked(const FlowFacts& facts, const Thresholds& l
     FindingBuilder finding{
         Label::fin_not_acked,
         fmt::format(
-            "The {} sent its FIN {} and nothing acknowledges it{}.",
-            side == Side::client ? "client" : "server", base::count(own.fins, "time"),
+            "The {} sent its FIN {} and nothing acknowledges it{}.", words(side),
+            base::count(own.fins, "time"),
             unacked > 0 ? fmt::format(", nor {} in front of it", base::bytes(unacked)) : "")};
     finding.evidence(own.fin, side, "FIN")
         .evidence(own.last, side, "last sign of life of the closing side")
@@ -90,7 +89,7 @@ std::optional<Finding> fin_not_acked(const FlowFacts& facts, const Thresholds& l
         .severity(unacked > 0 ? Severity::error : Severity::warning)
         .fact("fin_count", std::int64_t{own.fins})
         .fact("unacked_bytes", static_cast<std::int64_t>(unacked))
-        .fact("side", std::string{side == Side::client ? "client" : "server"})
+        .fact("side", std::string{words(side)})
         .fault(Party::network, Confidence::medium, "the other host is down or suspended")
         .seen_as("Closing side: FIN_WAIT_1 or LAST_ACK in ss. Other side: nothing.");
     return finding.build();
@@ -119,8 +118,7 @@ std::optional<Finding> unanswered_probes(const FlowFacts& facts, Side side,
   FindingBuilder finding{
       Label::keepalive_probe_failed,
       fmt::format("The {} sent {} {} apart and heard nothing{}; the {} had been silent for {}.",
-                  side == Side::client ? "client" : "server",
-                  base::count(trouble.unanswered_keepalives, "keep-alive probe"),
+                  words(side), base::count(trouble.unanswered_keepalives, "keep-alive probe"),
                   base::duration(interval), reset ? ", then reset the connection" : "",
                   side == Side::client ? "server" : "client",
                   base::duration(std::max(trouble.last_keepalive.time - heard.time, Duration{0})))};

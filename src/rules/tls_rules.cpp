@@ -17,8 +17,6 @@ namespace {
 
 constexpr std::uint8_t kCloseNotify = 0, kUserCanceled = 90;
 
-std::string_view words(Side side) { return side == Side::client ? "client" : "server"; }
-
 /// About certificates (RFC 8446 §6.2).
 bool about_certificate(std::uint8_t code) {
   return (code >= 41 && code <= 46) || code == 48 || code == 113 || code == 114 || code == 116;

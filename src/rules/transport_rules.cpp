@@ -12,8 +12,6 @@ namespace httpdiag::rules {
 
 namespace {
 
-std::string_view sender(Side side) { return side == Side::client ? "client" : "server"; }
-
 /// Ended stalls, and the one that never ended.
 Duration longest_stall(const FlowFacts& facts, Side side) {
   const SideRecord& record = facts.flow.side(side);
@@ -51,7 +49,7 @@ std::optional<Finding> flow_loss_recovery_delay(const FlowFacts& facts, const Th
   const Duration stall = longest_stall(facts, *worst);
   FindingBuilder finding{Label::loss_recovery_delay,
                          fmt::format("{} retransmitted by the {}; the longest stall was {}.",
-                                     base::count(trouble.retransmitted, "segment"), sender(*worst),
+                                     base::count(trouble.retransmitted, "segment"), words(*worst),
                                      base::duration(stall))};
   finding.evidence(trouble.stall_begin, *worst, "stall begins")
       .evidence(trouble.stall_end, std::nullopt, "progress again")
@@ -76,7 +74,7 @@ std::optional<Finding> exchange_loss_recovery_delay(const ExchangeFacts& facts,
       Label::loss_recovery_delay,
       fmt::format("{} of this exchange's {} went into recovering lost packets of the {}.",
                   base::duration(x.longest_stall), base::duration(std::max(total, x.longest_stall)),
-                  sender(x.stalled))};
+                  words(x.stalled))};
   finding.evidence(x.stall_begin, x.stalled, "stall begins")
       .evidence(x.stall_end, std::nullopt, "progress again")
       .fact("direction", std::string{x.stalled == Side::client ? "c2s" : "s2c"})
@@ -97,7 +95,7 @@ bool held_back(const ExchangeFacts& facts, const Thresholds& limits) {
 std::string still_closed(const ExchangeFacts& facts, Side receiver, Duration closed) {
   const SideTrouble& trouble = facts.flow.flow.side(receiver).trouble();
   return fmt::format("The {} announced a window of 0 and never opened it again; {} sent in {}.",
-                     sender(receiver), base::count(trouble.window_probes, "window probe"),
+                     words(receiver), base::count(trouble.window_probes, "window probe"),
                      base::duration(closed));
 }
 
@@ -147,7 +145,7 @@ std::optional<Finding> zero_window_stall(const ExchangeFacts& facts, const Thres
       .evidence(close)
       .fact("closed_us", std::optional{closed})
       .fact("window_probes", std::int64_t{trouble.window_probes})
-      .fact("receiver", std::string{sender(receiver)})
+      .fact("receiver", std::string{words(receiver)})
       .seen_as(
           "Sender: send blocks, EAGAIN or a write timeout. Receiver: the process does not read its "
           "socket.");
@@ -156,7 +154,7 @@ std::optional<Finding> zero_window_stall(const ExchangeFacts& facts, const Thres
   if (!slow_reader && in_vain >= limits.unacked_min_retransmits) {
     finding
         .fault(Party::network, Confidence::medium,
-               fmt::format("the {} host is gone", sender(receiver)))
+               fmt::format("the {} host is gone", words(receiver)))
         .fact("unanswered_probes", std::int64_t{in_vain});
   }
   return finding.build();
@@ -180,13 +178,13 @@ std::optional<Finding> flow_zero_window_stall(const FlowFacts& facts, const Thre
     FindingBuilder finding{Label::zero_window_stall,
                            fmt::format("The {} took nothing for {}: its receive window was 0 while "
                                        "the other side had more to send.",
-                                       sender(receiver), base::duration(closed))};
+                                       words(receiver), base::duration(closed))};
     finding.evidence(begin, receiver, "window 0")
         .evidence(trouble.window_probe, other(receiver), "window probe")
         .evidence(end, receiver, "window open again")
         .fault(receiver == Side::client ? Party::client_app : Party::server_app, Confidence::high,
                "")
-        .fact("receiver", std::string{sender(receiver)})
+        .fact("receiver", std::string{words(receiver)})
         .fact("closed_us", std::optional{closed});
     return finding.build();
   }

@@ -271,6 +271,7 @@ Vantage VantageCollector::finish(const CaptureSummary& input) const {
     vantage.confidence = Confidence::high;
     vantage.given = true;
     vantage.because.emplace_back("given by the user");
+    vantage.given_on_the_way = vantage.point != middle && majority() == middle;
     return vantage;
   }
   vantage.point = majority();

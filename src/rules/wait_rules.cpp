@@ -263,9 +263,9 @@ std::optional<Finding> client_timeout(const ExchangeFacts& facts, const Threshol
         .fault(Party::network, Confidence::medium, "the server host is gone");
   } else if (const PacketRef told = answer_that_never_came(facts)) {
     finding
-        .also(fmt::format("A number in packet {} says that an answer had been sent: it was lost on "
-                          "its way to here.",
-                          told.number))
+        .also(
+            "A number in a later packet of the server says that an answer had been sent: it was "
+            "lost on its way to here.")
         .evidence(told, Side::server, "its number tells of an answer that was not seen")
         .fact("answer_unseen", true)
         .remedy(std::string{info(Label::loss_recovery_delay).remedy})

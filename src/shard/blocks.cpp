@@ -31,12 +31,6 @@ std::string StateBlocks::at(std::size_t index) const {
 }
 
 namespace shard {
-namespace {
-
-[[noreturn]] void damaged() { throw Error{"the state of a shard is damaged"}; }
-
-}  // namespace
-
 std::string deflated(std::string_view bytes) {
   uLongf size = compressBound(bytes.size());
   std::string out(size, '\0');
@@ -61,7 +55,7 @@ std::string inflated(std::string_view bytes) {
     }
     if (result != Z_BUF_ERROR) break;
   }
-  damaged();
+  throw Damaged{};
 }
 
 }  // namespace shard

@@ -5,7 +5,15 @@
 #include <string>
 #include <string_view>
 
+#include "httpdiag/error.hpp"
+
 namespace httpdiag::shard {
+
+/// What was read is no state of a shard. Who knows the file names it.
+class Damaged : public Error {
+ public:
+  Damaged() : Error{"the state of a shard is damaged"} {}
+};
 
 /// An event is written whole into one block, which is begun anew beyond this size.
 inline constexpr std::size_t kBlockBytes = 256u << 10;

@@ -19,6 +19,7 @@
 
 #include "httpdiag/error.hpp"
 #include "httpdiag/packet.hpp"
+#include "shard/blocks.hpp"
 
 namespace httpdiag::shard {
 
@@ -161,7 +162,7 @@ class Decoder {
     }
     damaged();
   }
-  [[noreturn]] static void damaged() { throw Error{"the state of a shard is damaged"}; }
+  [[noreturn]] static void damaged() { throw Damaged{}; }
 
  private:
   void code(bool& value) { value = limited(1) != 0; }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <queue>
 
+#include "base/check_scope.hpp"
 #include "shard/blocks.hpp"
 #include "shard/fields.hpp"
 #include "shard/fingerprint.hpp"
@@ -44,8 +45,20 @@ class ReadPlaces final : public PacketPlaces {
   PacketNumber packets_ = 0;
 };
 
+constexpr std::string_view kDamaged = "the state of the shard is damaged";
+
 [[noreturn]] void refuse(const ShardState& state, std::string_view what) {
   throw Error{fmt::format("{}: {}", state.name, what)};
+}
+
+/// What the rules rest on, and no tracker leaves out: when each of the first SYNs was sent.
+void expect_syn_times(const FlowRecord& flow) {
+  const SideRecord& client = flow.c();
+  if (!client.syn || client.syns < 2) return;
+  const std::size_t kept = std::min<std::size_t>(client.syns, kMaxSynTimes);
+  const std::span times{client.trouble().syn_times.data(), kept};
+  if (!std::ranges::all_of(times, [](const PacketRef& syn) { return static_cast<bool>(syn); }))
+    throw Damaged{};
 }
 
 /// In order of their numbers, each once and all of one capture.
@@ -108,8 +121,13 @@ Player::Player(std::vector<ShardState> states, const Settings& settings)
     : states_{std::move(states)} {
   std::ranges::stable_sort(states_, {}, [](const ShardState& each) { return each.shard.index; });
   check_whole(states_);
-  read_input(states_.front());
-  const std::string bytes = inflated(states_.front().input.at(0));
+  std::string bytes;
+  try {
+    read_input(states_.front());
+    bytes = inflated(states_.front().input.at(0));
+  } catch (const Damaged&) {
+    refuse(states_.front(), kDamaged);
+  }
   if (fingerprint(settings, bytes) != states_.front().fingerprint)
     refuse(states_.front(),
            "was made with other settings: give merge the same --config, --vantage, --profile and "
@@ -154,17 +172,26 @@ void Player::play(Sinks sinks, const Stage& stage) {
   const auto wind = [&](std::size_t i) {
     if (tapes[i].next()) queue.emplace(tapes[i].tick(), i);
   };
-  for (std::size_t i = 0; i < tapes.size(); ++i) wind(i);
-  while (!queue.empty()) {
-    const std::size_t i = queue.top().second;
-    queue.pop();
-    hand_on(tapes[i], sinks, stage);
-    wind(i);
+  std::size_t at = 0;
+  const base::CheckScope scope;
+  try {
+    for (; at < tapes.size(); ++at) wind(at);
+    while (!queue.empty()) {
+      at = queue.top().second;
+      queue.pop();
+      hand_on(tapes[at], sinks, stage);
+      wind(at);
+    }
+  } catch (const Damaged&) {
+    refuse(states_[at], kDamaged);
+  } catch (const base::FailedCheck&) {
+    refuse(states_[at], kDamaged);
   }
 }
 
 /// What the rules noted of the flow, when its record was another copy.
 void Player::attach(FlowRecord& flow) {
+  expect_syn_times(flow);
   const auto slot = slots_.find(flow.id);
   flow.rules_slot = slot == slots_.end() ? 0 : slot->second;
 }

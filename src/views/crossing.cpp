@@ -281,6 +281,7 @@ void Comparison::judge() {
       ++count.unknown;
     } else {
       fate = lost_[i] == size ? Fate::lost : Fate::in_part;
+      if (sent(i).is_bare_ack()) continue;
       ++count.lost;
       count.lost_bytes += static_cast<std::uint64_t>(
           std::min<std::int64_t>(lost_[i], std::int64_t{sent(i).length}));
@@ -300,6 +301,29 @@ void note_delays(Way& way, const std::vector<Pair>& pairs, const Trail& sender,
   }
 }
 
+/// Of a direction that has nothing but repetitions, such as SYNs that nobody answers: what tells
+/// two of them apart is the IP id and, in the options, the timestamp.
+std::vector<Pair> repeated_pairs(const Trail& sender, const Trail& receiver, Side from) {
+  using Key = std::tuple<std::uint32_t, std::uint32_t, std::uint16_t, std::uint32_t>;
+  const auto by_key = [&](const Trail& trail) {
+    std::map<Key, Indices> all;
+    for (std::size_t i = 0; i < trail.seen.size(); ++i) {
+      const Seen& seen = trail.seen[i];
+      if (seen.from == from && seen.span() > 0)
+        all[{seen.seq, seen.length, seen.ip_id, seen.options}].push_back(i);
+    }
+    return all;
+  };
+  const auto sent = by_key(sender), got = by_key(receiver);
+  std::vector<Pair> pairs;
+  for (const auto& [key, ones] : sent) {
+    const auto there = got.find(key);
+    if (ones.size() == 1 && there != got.end() && there->second.size() == 1)
+      pairs.push_back({ones.front(), there->second.front()});
+  }
+  return pairs;
+}
+
 }  // namespace
 
 std::int64_t Way::position(std::uint32_t number, std::int64_t near) const {
@@ -308,7 +332,6 @@ std::int64_t Way::position(std::uint32_t number, std::int64_t near) const {
 }
 
 std::vector<Pair> pairs_of(const Trail& sender, const Trail& receiver, Side from) {
-  // What tells two transmissions of the same numbers apart: IP id, and timestamps in the options.
   using Key = std::tuple<std::uint32_t, std::uint32_t, std::uint32_t, std::uint8_t>;
   struct Ones {
     std::size_t sent = 0, got = 0, sent_at = 0, got_at = 0;
@@ -335,6 +358,7 @@ std::vector<Pair> pairs_of(const Trail& sender, const Trail& receiver, Side from
   for (const auto& [key, one] : ones) {
     if (one.sent == 1 && one.got == 1) pairs.push_back({one.sent_at, one.got_at});
   }
+  if (pairs.empty()) pairs = repeated_pairs(sender, receiver, from);
   std::sort(pairs.begin(), pairs.end(),
             [](const Pair& a, const Pair& b) { return a.sent < b.sent; });
   return pairs;

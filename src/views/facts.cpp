@@ -5,6 +5,8 @@
 #include <limits>
 #include <map>
 
+#include "views/clock.hpp"
+
 namespace httpdiag::views {
 
 namespace {
@@ -153,6 +155,44 @@ std::optional<RequestFacts> measure(const Joined& flow, const FlowReport& report
   }
   follow_answer(facts, flow, *place, answer_end);
   return facts;
+}
+
+std::optional<Span> stall_before(const Joined& flow, const PacketRef& fin) {
+  constexpr Duration kLong = std::chrono::milliseconds{500};
+  const Way& way = flow.ways[index(Side::client)];
+  Span stall{fin.time, fin.time};  // the longest time without anything new
+  std::optional<Timestamp> last, repeated;
+  std::int64_t most = 0;
+  for (const Stretch& each : way.sent) {
+    const Seen& seen = flow.client.seen[each.seen];
+    if (seen.packet.number > fin.number) break;
+    if (seen.is_rst() || each.end <= most) continue;
+    most = each.end;
+    const Timestamp now = seen.packet.time;
+    if (last && between(*last, now) > between(stall.begin, stall.end)) stall = {*last, now};
+    last = now;
+  }
+  for (const Stretch& each : way.sent) {
+    const Seen& seen = flow.client.seen[each.seen];
+    const Timestamp now = seen.packet.time;
+    if (!repeated && seen.length > 0 && now > stall.begin && now < stall.end) repeated = now;
+  }
+  if (!repeated) return std::nullopt;  // its application paused
+  // It is over when what was repeated is acknowledged. Earlier ACKs are for what went before.
+  std::int64_t acked = 0;
+  for (const Seen& seen : flow.client.seen) {
+    if (seen.from == Side::client || !seen.flags.has(TcpFlags::ack)) continue;
+    const std::int64_t at = way.position(seen.ack, acked);
+    if (at <= acked) continue;
+    acked = at;
+    if (seen.packet.time < *repeated) continue;
+    stall.end = std::min(stall.end, seen.packet.time);
+    const Duration length = between(stall.begin, stall.end);
+    const bool just_before =
+        seen.packet.time <= fin.time && between(stall.end, fin.time) <= length / 10;
+    return length >= kLong && just_before ? std::optional{stall} : std::nullopt;
+  }
+  return std::nullopt;
 }
 
 std::optional<Ending> ending_of(const Joined& flow, Side from, std::uint8_t flag,

@@ -37,6 +37,10 @@ struct RequestFacts {
 std::optional<RequestFacts> measure(const Joined& flow, const FlowReport& report,
                                     const ExchangeReport& exchange);
 
+/// In which the client had nothing acknowledged, whatever it repeated, and which ended just before
+/// `fin`. None: it had no such stall, or was not waiting.
+std::optional<Span> stall_before(const Joined& flow, const PacketRef& fin);
+
 /// A RST or FIN that `to` got, and whether it was sent.
 struct Ending {
   PacketRef packet;  // in the capture of the end that got it

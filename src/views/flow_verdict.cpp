@@ -49,18 +49,25 @@ bool Verdicts::about_connect(Finding& finding) {
     return true;
   }
   if (answers.all.empty()) {
-    say(finding, fmt::format("{} {}, and nothing left it in reply.", there, first));
-    blame(finding, Party::server_host, Confidence::high,
+    // A capture in which no server ever says a word may be of one direction only.
+    const bool mute = flow_.mute_server;
+    say(finding, mute ? fmt::format("{} {}; no packet of the server's is in its capture, of "
+                                    "whatever connection.",
+                                    there, first)
+                      : fmt::format("{} {}, and nothing left it in reply.", there, first));
+    blame(finding, Party::server_host, mute ? Confidence::medium : Confidence::high,
           "its answers leave by an interface that its capture does not see");
     return true;
   }
+  // What was repeated when the client's capture had ended changes nothing.
+  const bool all_lost =
+      !answers.lost.empty() && answers.lost.size() + answers.unknown == answers.all.size();
   show(finding, answers.all.front(), Side::server,
-       answers.none_arrived() ? "leaves the server: SYN-ACK, lost on the way"
-                              : "leaves the server: SYN-ACK");
-  if (answers.none_arrived()) {
+       all_lost ? "leaves the server: SYN-ACK, lost on the way" : "leaves the server: SYN-ACK");
+  if (all_lost) {
     say(finding, fmt::format("{} {} and it answered: {} left it ({}) and {} lost on the way back.",
-                             there, first, base::count(answers.all.size(), "SYN-ACK"),
-                             names(answers.all), answers.all.size() == 1 ? "was" : "were"));
+                             there, first, base::count(answers.lost.size(), "SYN-ACK"),
+                             names(answers.lost), answers.lost.size() == 1 ? "was" : "were"));
     blame(finding, Party::network, Confidence::high);
     return true;
   }

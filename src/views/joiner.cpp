@@ -13,6 +13,7 @@
 #include "views/crossing.hpp"
 #include "views/matcher.hpp"
 #include "views/verdict.hpp"
+#include "views/whole.hpp"
 
 namespace httpdiag::views {
 
@@ -45,32 +46,6 @@ class Labels final : public FlowReportSink {
   std::size_t most_;
 };
 
-Span span_of(const Report& report) {
-  return report.first && report.last ? Span{report.first->time, report.last->time}
-                                     : Span{Timestamp::max(), Timestamp::min()};
-}
-
-void add(Crossing& total, const Crossing& way) {
-  total.sent += way.sent;
-  total.lost += way.lost;
-  total.lost_bytes += way.lost_bytes;
-  total.not_recorded += way.not_recorded;
-  total.unknown += way.unknown;
-  total.not_sent += way.not_sent;
-  total.altered += way.altered;
-  if (way.least_delay && (!total.least_delay || *way.least_delay < *total.least_delay))
-    total.least_delay = way.least_delay;
-  if (way.most_delay && (!total.most_delay || *way.most_delay > *total.most_delay))
-    total.most_delay = way.most_delay;
-}
-
-Duration drifted(const ClockRelation& clock, Timestamp at) {
-  const double gained = static_cast<double>(clock.drift_ppb.value_or(0)) * 1e-9 *
-                        static_cast<double>(between(clock.at, at).count());
-  constexpr double kMost = 1e18;
-  return clock.offset + Duration{static_cast<Duration::rep>(std::clamp(gained, -kMost, kMost))};
-}
-
 /// The worked example, as both views tell it.
 void update(Cause& cause, const FlowReport& flow) {
   const auto exchange = std::find_if(
@@ -81,38 +56,21 @@ void update(Cause& cause, const FlowReport& flow) {
   if (cause.example_exchange != 0) cause.example.exchanges = {*exchange};
 }
 
-/// One file given twice, or two captures of one host: the fastest packets took no time at all.
-bool at_one_point(const std::optional<ClockRelation>& clock) {
-  constexpr std::uint64_t kEnough = 4;
-  if (!clock || !clock->steady || clock->pairs < kEnough) return false;
-  return clock->offset == Duration{0} && (!clock->both_ways || clock->uncertainty == Duration{0});
-}
-
-/// What a capture holds of a direction, in all of its flows together.
-struct Holds {
-  bool any = false;
-  bool more_than_resets = false;  // those may be a device's
-  bool acknowledging = false;     // who sends it has received something
-};
-
-std::array<Holds, 2> holds_of(const std::vector<Trail>& trails) {
-  std::array<Holds, 2> holds;
-  for (const Trail& trail : trails) {
-    for (const Seen& seen : trail.seen) {
-      Holds& own = holds[index(seen.from)];
-      own.any = true;
-      if (seen.is_rst()) continue;
-      own.more_than_resets = true;
-      own.acknowledging = own.acknowledging || seen.flags.has(TcpFlags::ack);
-    }
+/// The capture that would settle it is there.
+void take_settled(std::vector<Finding>& findings) {
+  for (Finding& finding : findings) {
+    if (finding.settle && finding.settle->at == Side::server) finding.settle.reset();
   }
-  return holds;
 }
 
-/// Who of two points is nearer to the client: what passes both and comes back takes longer there.
-struct Nearness {
-  std::uint64_t client = 0, server = 0;
-};
+/// What is no longer said of a flow is not counted either.
+void uncount(Report& report, const std::vector<Label>& before, const std::vector<Label>& now) {
+  for (const Label label : before) {
+    if (std::find(now.begin(), now.end(), label) != now.end()) continue;
+    std::uint64_t& count = report.annotations[static_cast<std::size_t>(label)];
+    count -= std::min<std::uint64_t>(count, 1);
+  }
+}
 
 }  // namespace
 
@@ -143,7 +101,6 @@ class Joiner::Impl {
   std::size_t index_of(const Trail& client) {
     return static_cast<std::size_t>(&client - trails(Side::client).data());
   }
-  void look_for_blindness();
   void carry_on(const std::vector<Match>& renamed);
   void look_at_pairs(const Match& match);
   void compare_nearness(const std::vector<Pair>& forth, const std::vector<Pair>& back,
@@ -169,29 +126,13 @@ class Joiner::Impl {
   Nearness nearness_;
   Views views_;
   PacketRef server_last_;
-  // By direction: captures that hold nothing of it, though it was there.
-  std::array<bool, 2> blind_sender_{}, blind_receiver_{};
+  Blindness blind_;
   std::unordered_map<std::size_t, Match> joined_, replaced_;  // by trail of the client
   std::unordered_map<std::size_t, Transit> transits_;
   std::unordered_map<std::size_t, std::pair<PacketRef, Endpoint>> renamed_;
   // Between whom joined flows were, as the client's capture knows them.
   std::set<std::pair<IpAddress, Endpoint>> known_;
 };
-
-/// As of a host with two network cards, or behind a filter that names one direction.
-void Joiner::Impl::look_for_blindness() {
-  const std::array<std::array<Holds, 2>, 2> holds{holds_of(trails(Side::client)),
-                                                  holds_of(trails(Side::server))};
-  for (const Side from : {Side::client, Side::server}) {
-    const Side to = other(from);
-    const auto& at_sender = holds[index(from)];
-    const auto& at_receiver = holds[index(to)];
-    blind_sender_[index(from)] =
-        !at_sender[index(from)].any && at_receiver[index(from)].more_than_resets;
-    blind_receiver_[index(from)] = at_sender[index(from)].any && !at_receiver[index(from)].any &&
-                                   at_receiver[index(to)].acknowledging;
-  }
-}
 
 /// One trail of a flow that had two names.
 void Joiner::Impl::carry_on(const std::vector<Match>& renamed) {
@@ -226,6 +167,7 @@ void Joiner::Impl::look_at_pairs(const Match& match) {
     auto& fastest = transit.fastest[index(from)];
     if (!fastest || way < *fastest) fastest = way;
     const bool forward = from == Side::client;
+    nearness_.on_ttl(from, (forward ? sent : got).ttl, (forward ? got : sent).ttl);
     clock_.on_pair(from, (forward ? sent : got).packet.time, (forward ? got : sent).packet.time);
   };
   for (const Pair& pair : forth) take(Side::client, client.seen[pair.sent], server.seen[pair.got]);
@@ -233,11 +175,9 @@ void Joiner::Impl::look_at_pairs(const Match& match) {
   compare_nearness(forth, back, client, server);
 }
 
-/// A packet there and the next one back: nearer to the client more time lies between the two. Only
-/// where that is so short that the clocks cannot have gone apart meanwhile.
+/// A packet there and the next one back: nearer to the client more time lies between the two.
 void Joiner::Impl::compare_nearness(const std::vector<Pair>& forth, const std::vector<Pair>& back,
                                     const Trail& client, const Trail& server) {
-  constexpr Duration kShort = std::chrono::seconds{1}, kNoise = std::chrono::microseconds{20};
   std::size_t next = 0;
   for (const Pair& there : forth) {
     const PacketRef& left = client.seen[there.sent].packet;
@@ -247,10 +187,7 @@ void Joiner::Impl::compare_nearness(const std::vector<Pair>& forth, const std::v
     const Duration here = between(left.time, client.seen[reply.got].packet.time);
     const Duration away =
         between(server.seen[there.got].packet.time, server.seen[reply.sent].packet.time);
-    if (here < Duration{0} || here > kShort || away < -kShort || away > kShort) continue;
-    const Duration margin = kNoise + here / 1000;
-    if (here - away > margin) ++nearness_.client;
-    if (away - here > margin) ++nearness_.server;
+    nearness_.on_round_trips(here, away);
   }
 }
 
@@ -291,11 +228,13 @@ std::shared_ptr<FlowViews> Joiner::Impl::lay_beside(FlowReport& report, const Tr
                cross(server, client, Side::server, transit[1], server_ran, client_ran)},
       .ahead = views_.clock ? drifted(*views_.clock, at) : transit[0].value_or(Duration{}),
       .server_last = server_last_,
-      .there = there};
+      .there = there,
+      .on_the_way = views_.on_the_way,
+      .mute_server = blind_.mute_server};
   for (const Side side : {Side::client, Side::server}) {
     Way& way = joined.ways[index(side)];
-    if (blind_sender_[index(side)]) blind_sender(way);
-    if (blind_receiver_[index(side)]) blind_receiver(way);
+    if (blind_.sender[index(side)]) blind_sender(way);
+    if (blind_.receiver[index(side)]) blind_receiver(way);
     forgive_renamed(joined, side);
   }
   if (const auto renamed = renamed_.find(index_of(client)); renamed != renamed_.end())
@@ -312,7 +251,8 @@ std::shared_ptr<FlowViews> Joiner::Impl::lay_beside(FlowReport& report, const Tr
     const Trail& sender = side == Side::client ? client : server;
     const Trail& receiver = side == Side::client ? server : client;
     for (std::size_t i = 0; i < way.sent.size() && views->lost.size() < kListed; ++i) {
-      if (way.fates[i] == Fate::lost || way.fates[i] == Fate::in_part)
+      const bool lost = way.fates[i] == Fate::lost || way.fates[i] == Fate::in_part;
+      if (lost && !sender.seen[way.sent[i].seen].is_bare_ack())
         views->lost.push_back({sender.seen[way.sent[i].seen].packet, side});
     }
     for (std::size_t i = 0; i < way.got.size() && views->forged.size() < kListed; ++i) {
@@ -426,7 +366,7 @@ Report Joiner::Impl::join(Report client, const Report& server, const CaptureSumm
   if (server.last) {
     server_last_ = {client.ledger.packets + server.last->number, server.last->time};
   }
-  look_for_blindness();
+  blind_ = blindness_of(trails(Side::client), trails(Side::server));
   const Matches matches = match(trails(Side::client), trails(Side::server));
   for (const Match& each : matches.joined) {
     joined_.emplace(each.client, each);
@@ -437,20 +377,28 @@ Report Joiner::Impl::join(Report client, const Report& server, const CaptureSumm
   }
   carry_on(matches.renamed);
   for (const Match& each : matches.joined) look_at_pairs(each);
-  for (const Match& each : matches.replaced) replaced_.emplace(each.client, each);
   views_.clock = clock_.relation();
+  for (const Match& each : matches.replaced) {
+    const bool one = plausibly_one(trails(Side::client)[each.client],
+                                   trails(Side::server)[each.server], views_.clock);
+    if (one) replaced_.emplace(each.client, each);
+  }
   views_.joined = matches.joined.size();
   views_.packets = {client.ledger.packets, server.ledger.packets};
   views_.flows = {client.flows, server.flows};
   views_.server_only =
-      server.flows - std::min<std::uint64_t>(server.flows, views_.joined + matches.renamed.size() +
-                                                               matches.replaced.size());
+      server.flows - std::min<std::uint64_t>(
+                         server.flows, views_.joined + matches.renamed.size() + replaced_.size());
   views_.not_compared = recorders_[0]->dropped() + recorders_[1]->dropped();
-  views_.unrelated = views_.joined + matches.replaced.size() == 0 && client.flows > 0;
-  views_.swapped = nearness_.server > 10 * nearness_.client;
+  views_.unrelated = views_.joined + replaced_.size() == 0 && client.flows > 0;
+  views_.swapped = nearness_.swapped();
   views_.same_point = at_one_point(views_.clock);
   if (views_.swapped || views_.same_point) views_.clock.reset();
+  views_.on_the_way = {client.vantage.given_on_the_way, server.vantage.given_on_the_way};
 
+  const bool at_server =
+      !views_.swapped && !views_.same_point && !views_.on_the_way[index(Side::server)];
+  if (at_server) take_settled(client.findings);
   std::unordered_map<FlowId, std::size_t> trail_of;
   for (std::size_t i = 0; i < trails(Side::client).size(); ++i)
     trail_of.emplace(trails(Side::client)[i].flow, i);
@@ -459,15 +407,30 @@ Report Joiner::Impl::join(Report client, const Report& server, const CaptureSumm
       doubt(flow);
     } else if (const auto trail = trail_of.find(flow.id);
                trail != trail_of.end() && !views_.same_point) {
+      const std::vector<Label> labels = flow.labels;
       const auto views = views_of(flow, trail->second, input);
       note(*views);
       flow.views = views;
+      uncount(client, labels, flow.labels);
+    }
+    if (at_server) {
+      take_settled(flow.findings);
+      for (ExchangeReport& exchange : flow.exchanges) take_settled(exchange.findings);
     }
     for (Cause& cause : client.causes) {
       if (cause.example_flow == flow.id) update(cause, flow);
     }
     flows_.on_flow_report(flow);
   }
+  std::vector<Finding> breaks = breaks_of(client, Side::client, input, 0, {});
+  const Duration ahead =
+      views_.clock && server.last ? drifted(*views_.clock, server.last->time) : Duration{};
+  for (Finding& each : breaks_of(server, Side::server, input, client.ledger.packets, ahead))
+    breaks.push_back(std::move(each));
+  std::erase_if(client.findings, [](const Finding& finding) {
+    return finding.label == Label::capture_file_truncated;
+  });
+  client.findings.insert(client.findings.begin(), breaks.begin(), breaks.end());
   client.headline = headline(client.headline, input);
   client.views = std::move(views_);
   return client;

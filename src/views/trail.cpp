@@ -22,6 +22,7 @@ Seen seen(const Segment& segment, PacketNumber before) {
             .ack = segment.flags.has(TcpFlags::ack) ? segment.ack : 0,
             .length = segment.payload_length,
             .ip_id = segment.ip_id,
+            .ttl = segment.ttl,
             .flags = segment.flags};
   if (!segment.options.empty()) seen.options = short_hash(segment.options);
   const auto payload = segment.payload;

@@ -23,10 +23,13 @@ struct Seen {
   std::uint32_t head = 0;     // a hash of the first bytes of payload; 0: too few are there
   std::uint32_t content = 0;  // a hash of the whole payload; 0: it is not there
   std::uint16_t ip_id = 0;
+  std::uint8_t ttl = 0;
   TcpFlags flags;
   Side from = Side::client;
 
   bool is_rst() const { return flags.has(TcpFlags::rst); }
+  /// No payload, SYN, FIN or RST: nobody answers it, so that its loss leaves no trace.
+  bool is_bare_ack() const { return span() == 0 && !is_rst(); }
   /// What it takes of its sender's sequence numbers (RFC 9293 §3.4).
   std::uint32_t span() const {
     if (is_rst()) return 0;

@@ -60,6 +60,11 @@ bool waits_for_answer(Label label) {
   }
 }
 
+/// One packet may be several things: "last request byte seen, client FIN".
+bool tells(const Evidence& row, std::string_view what) {
+  return row.what.find(what) != std::string::npos;
+}
+
 /// What was measured, without what was concluded from it before it was known who sent it.
 void keep_measured(Finding& finding) {
   const std::size_t end = std::min(finding.detail.find("; "), finding.detail.find(": "));
@@ -91,6 +96,7 @@ bool Verdicts::about_reset(Finding& finding, const ExchangeReport* exchange) {
       blame(finding, Party::network, Confidence::high);
       return true;
     }
+    if (exchange != nullptr && about_lost_fin(finding, *exchange, rst->sent)) return true;
     const bool suspected = finding.fault.party == Party::network;
     blame(finding, suspected ? Party::server_host : finding.fault.party, Confidence::high,
           finding.label == Label::connect_refused
@@ -108,6 +114,28 @@ bool Verdicts::about_reset(Finding& finding, const ExchangeReport* exchange) {
   blame(finding, Party::network, doubtful ? Confidence::medium : Confidence::high,
         doubtful ? "it is among the packets that the server's capture lacks" : "");
   tell_request(finding, exchange);
+  return true;
+}
+
+/// The server had closed before, and the client could not know: it used what it thought was open.
+bool Verdicts::about_lost_fin(Finding& finding, const ExchangeReport& exchange,
+                              const PacketRef& rst) {
+  const auto facts = measure(flow_, report_, exchange);
+  if (!facts || !facts->arrived) return false;
+  const Fates fins = fates_of(flow_, Side::server, [&](const Seen& seen, const Stretch&) {
+    return seen.flags.has(TcpFlags::fin) && seen.packet.number < facts->arrived.number;
+  });
+  if (!fins.none_arrived() || rst.number < facts->arrived.number) return false;
+  keep_measured(finding);
+  show(finding, fins.all.front(), Side::server, "leaves the server: FIN, lost on the way");
+  say(finding, fmt::format("The server had closed before the request arrived ({} left it, {}), and "
+                           "{} lost on the way: the client could not know. The RST (packet {}) is "
+                           "the answer of a host that has no such connection any more.",
+                           base::count(fins.all.size(), "FIN"), names(fins.all),
+                           fins.all.size() == 1 ? "it was" : "all of them were", name(rst)));
+  constexpr std::size_t kNoChance = 2;
+  blame(finding, Party::network,
+        fins.all.size() < kNoChance ? Confidence::medium : Confidence::high);
   return true;
 }
 
@@ -139,6 +167,8 @@ std::optional<Revision> Verdicts::revise(ExchangeReport& exchange) const {
     return Revision{report_.id, exchange.index, false};
   }
   if (!facts->arrived) return std::nullopt;
+  // An answer that left proves that it was there; that it passed a point on the way does not.
+  if (flow_.on_the_way[index(Side::server)] && facts->answer.all.empty()) return std::nullopt;
   // What a kernel without a socket threw away was there and yet was not delivered. Silence proves
   // nothing: answers may leave where that capture does not look.
   if (!facts->acknowledged && !waits_for_answer(exchange.label)) return std::nullopt;
@@ -214,8 +244,7 @@ Timestamp Verdicts::left_at(const Finding& finding) const {
   Timestamp last{};
   for (const Evidence& row : finding.evidence) {
     if (row.from != Side::client) continue;
-    const bool closes = row.what.starts_with("client FIN") || row.what.starts_with("client RST");
-    if (closes) return row.packet.time;
+    if (tells(row, "client FIN") || tells(row, "client RST")) return row.packet.time;
     last = std::max(last, row.packet.time);
   }
   return last;
@@ -243,6 +272,36 @@ bool Verdicts::about_leaving(Finding& finding, const RequestFacts& facts) {
                            "back, the last of it too ({}).",
                            base::count(sent.lost.size(), "packet"), names(sent.lost)));
   blame(finding, Party::network, Confidence::high);
+  return true;
+}
+
+/// The FIN came when a stall had ended in which nothing got through: it waits behind what is not
+/// acknowledged (RFC 9293 §3.6), so that the client may have closed in the middle of that.
+bool Verdicts::about_late_fin(Finding& finding) {
+  constexpr std::size_t kNoChance = 2;
+  const auto fin = std::find_if(
+      finding.evidence.begin(), finding.evidence.end(),
+      [](const Evidence& row) { return row.from == Side::client && tells(row, "client FIN"); });
+  if (fin == finding.evidence.end()) return false;
+  const auto stall = stall_before(flow_, fin->packet);
+  if (!stall) return false;
+  const Fates forth = fates_of(flow_, Side::client, [&](const Seen& seen, const Stretch&) {
+    return seen.length > 0 && seen.packet.time > stall->begin && seen.packet.time < stall->end;
+  });
+  const Fates back = fates_of(flow_, Side::server, [&](const Seen& seen, const Stretch&) {
+    return !seen.is_rst() && stall->has(shifted(seen.packet.time, -flow_.ahead));
+  });
+  const std::vector<PacketRef>& lost =
+      forth.lost.size() >= back.lost.size() ? forth.lost : back.lost;
+  if (lost.size() < kNoChance) return false;
+  say(finding,
+      fmt::format("Before that nothing got through for {}: {} got lost on the way {} ({}). A "
+                  "FIN waits behind what is not acknowledged, so the client may have "
+                  "closed long before.",
+                  base::duration(between(stall->begin, stall->end)),
+                  base::count(lost.size(), "packet"),
+                  &lost == &forth.lost ? "to the server" : "back", names(lost)));
+  blame(finding, Party::network, Confidence::medium, "the client had closed for another reason");
   return true;
 }
 
@@ -357,13 +416,13 @@ void Verdicts::about_time(Finding& finding, const ExchangeReport& exchange,
   }
 }
 
-void Verdicts::about(Finding& finding, ExchangeReport& exchange) {
-  if (info(finding.label).phase == Phase::own) return;
+void Verdicts::raise(Finding& finding, ExchangeReport& exchange) {
   const bool reset = about_reset(finding, &exchange);
   if (!reset && finding.label == Label::loss_recovery_delay) about_loss(finding);
   const auto facts = reset ? std::nullopt : measure(flow_, report_, exchange);
   if (facts && !exchange.response && waits_for_answer(finding.label)) {
-    about_request(finding, *facts) || forged_at_server(finding) ||
+    (finding.label == Label::request_incomplete && about_late_fin(finding)) ||
+        about_request(finding, *facts) || forged_at_server(finding) ||
         (finding.label == Label::request_incomplete && about_leaving(finding, *facts)) ||
         (facts->arrived && finding.label != Label::request_incomplete &&
          about_answer(finding, *facts));
@@ -376,52 +435,6 @@ void Verdicts::about(Finding& finding, ExchangeReport& exchange) {
     if (!about_answer(finding, *facts) && !facts->answer.all.empty())
       say(finding, "All of the answer that left the server arrived.");
   }
-  finish(finding);
-}
-
-void Verdicts::about(Finding& finding) {
-  if (info(finding.label).phase == Phase::own) return;
-  const bool told =
-      about_reset(finding, nullptr) || about_connect(finding) || about_probes(finding);
-  if (!told && finding.label == Label::loss_recovery_delay) about_loss(finding);
-  finish(finding);
-}
-
-/// Marks what got lost, and puts the packets of both ends in the order of their time.
-void Verdicts::finish(Finding& finding) const {
-  for (const Side side : {Side::client, Side::server}) {
-    const Way& way = flow_.ways[index(side)];
-    const Trail& sender = side == Side::client ? flow_.client : flow_.server;
-    for (Evidence& row : finding.evidence) {
-      if (row.from != side || row.what.ends_with("lost on the way")) continue;
-      for (std::size_t i = 0; i < way.sent.size(); ++i) {
-        if (sender.seen[way.sent[i].seen].packet.number != row.packet.number) continue;
-        if (way.fates[i] == Fate::lost) row.what += ", lost on the way";
-      }
-    }
-  }
-  std::stable_sort(
-      finding.evidence.begin(), finding.evidence.end(),
-      [](const Evidence& a, const Evidence& b) { return a.packet.time < b.packet.time; });
-  if (flow_.there && finding.settle && finding.settle->at == Side::server) finding.settle.reset();
-}
-
-std::vector<Revision> raise(FlowReport& report, const Joined& flow, const CaptureSummary& input,
-                            const Limits& limits) {
-  // Each look at an exchange goes through all packets of its flow.
-  constexpr std::size_t kMostWork = std::size_t{1} << 27;
-  const std::size_t looks = kMostWork / (flow.client.seen.size() + flow.server.seen.size() + 1);
-  Verdicts verdicts{report, flow, input, limits};
-  std::vector<Revision> revisions;
-  std::size_t looked = 0;
-  for (ExchangeReport& exchange : report.exchanges) {
-    if (exchange.findings.empty()) continue;
-    if (++looked > looks) break;
-    for (Finding& finding : exchange.findings) verdicts.about(finding, exchange);
-    if (const auto revision = verdicts.revise(exchange)) revisions.push_back(*revision);
-  }
-  for (Finding& finding : report.findings) verdicts.about(finding);
-  return revisions;
 }
 
 }  // namespace httpdiag::views

@@ -16,13 +16,17 @@ struct Joined {
   Duration ahead{};         // the server's clock at that time
   PacketRef server_last;    // of the server's whole capture
   bool there = true;        // the server's capture has the flow
+  // Of each capture: it was taken between the ends, not at one.
+  std::array<bool, 2> on_the_way{};
+  bool mute_server = false;  // no packet of a server is in either capture
   // From this packet on the server knows its client by another name.
   PacketRef renamed_in{};
   Endpoint renamed_client{};
 };
 
 /// Raises the faults of `report`, which is of the client's view, and adds the evidence of the other
-/// end. `input` tells where packets lie. Returns what became of its requests without an answer.
+/// end. An annotation that the other end refutes goes. `input` tells where packets lie. Returns
+/// what became of its requests without an answer.
 std::vector<Revision> raise(FlowReport& report, const Joined& flow, const CaptureSummary& input,
                             const Limits& limits);
 

@@ -24,6 +24,8 @@ class Verdicts {
 
   void about(Finding& finding, ExchangeReport& exchange);
   void about(Finding& finding);
+  /// The other capture shows that what the label of `finding` supposes is not so.
+  bool refuted(const Finding& finding) const;
   /// Of a request without an answer: what is proven of its arrival, also to whoever may retry it.
   std::optional<Revision> revise(ExchangeReport& exchange) const;
 
@@ -35,12 +37,16 @@ class Verdicts {
   Timestamp left_at(const Finding& finding) const;
   Fates sent_before(Timestamp left, const PacketRef& behind, bool (*wanted)(const Seen&)) const;
   bool about_leaving(Finding& finding, const RequestFacts& facts);
+  bool about_late_fin(Finding& finding);
   bool about_answer(Finding& finding, const RequestFacts& facts);
   void about_time(Finding& finding, const ExchangeReport& exchange, const RequestFacts& facts);
+  void raise(Finding& finding, ExchangeReport& exchange);
   bool about_connect(Finding& finding);
   bool about_probes(Finding& finding);
   void about_loss(Finding& finding);
   void finish(Finding& finding) const;
+  void hold_to_points(Finding& finding, const Finding& before) const;
+  bool about_lost_fin(Finding& finding, const ExchangeReport& exchange, const PacketRef& rst);
 
   std::string name(const PacketRef& packet) const { return packet_name(&input_, packet.number); }
   std::string names(const std::vector<PacketRef>& packets) const;

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/check_scope.hpp"
+
 namespace httpdiag {
 namespace {
 
@@ -14,6 +16,15 @@ TEST(Check, PassesQuietlyWhatHolds) {
 
 TEST(CheckDeathTest, SaysWhatDidNotHoldAndStops) {
   EXPECT_DEATH(HTTPDIAG_CHECK(1 + 1 == 3), "internal error: .*error_test.cpp:.*1 \\+ 1 == 3");
+}
+
+TEST(CheckDeathTest, ThrowsWhereTheInputIsToBlame) {
+  {
+    const base::CheckScope outer;
+    { const base::CheckScope inner; }
+    EXPECT_THROW(HTTPDIAG_CHECK(1 + 1 == 3), base::FailedCheck);
+  }
+  EXPECT_DEATH(HTTPDIAG_CHECK(1 + 1 == 3), "internal error");
 }
 
 }  // namespace

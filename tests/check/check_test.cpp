@@ -134,8 +134,26 @@ TEST(Expectation, ErrorsNameTheirPlace) {
   EXPECT_NE(complaint(head + "\"labels\": {\"1\": []}}"), "none");
   EXPECT_NE(complaint(head + "\"labels\": {\"1\": {\"with\": []}}}"), "none");
   EXPECT_NE(complaint(head + "\"timing\": {\"1\": {}}}"), "none");
+  EXPECT_EQ(complaint(head + "\"must_not\": [\"no-response\", \"ok\"]}"),
+            "x.expect.json:2:1: \"ok\" is what nothing is wrong with: say in \"labels\" what is "
+            "expected instead");
   EXPECT_NE(complaint("[]"), "none");
   EXPECT_NE(complaint(std::string(100000, '[')), "none");
+}
+
+TEST(Expectation, AMemberThatIsThereTwiceIsRefused) {
+  const std::string head = "{\"schema\": \"httpdiag.expect/1\",\n";
+  EXPECT_EQ(complaint(head + "\"labels\": {\"1\": \"ok\", \"2\": \"ok\",\n \"1\": \"ok\"}}"),
+            "x.expect.json:3:2: \"1\" is in this object twice");
+  EXPECT_EQ(complaint(head + "\"note\": \"a\", \"no\\u0074e\": \"b\"}"),
+            "x.expect.json:2:14: \"no\\\\u0074e\" is in this object twice");
+  EXPECT_EQ(complaint(head + "\"schema\": \"httpdiag.expect/1\"}"),
+            "x.expect.json:2:1: \"schema\" is in this object twice");
+  // The same name in another object, in a list or as a value is another thing.
+  EXPECT_EQ(complaint(head + R"("note": "note", "capture": [], "deliveries": {},
+      "labels": {"1.1": {"any_of": ["ok"], "with": []}, "1.2": {"any_of": ["ok"], "with": []}},
+      "timing": {"1.1": {"wait_us": 1}, "1.2": {"wait_us": 1}}})"),
+            "none");
 }
 
 TEST(Update, WritesWhatHolds) {
@@ -244,6 +262,58 @@ TEST_F(CheckFolder, CompressedCopiesShareAnExpectation) {
   EXPECT_EQ(find_cases({(folder_ / "below/c.expect.json").string()}).size(), 2u);
   put("below/c.pcap.gz.expect.json", "{}");
   EXPECT_NE(find_cases({folder_.string()})[3].expectation, cases[0].expectation);
+}
+
+Result result_of(const std::string& name, Status status) {
+  return {.subject = {name + ".pcap", name + ".expect.json", status != Status::no_expectation},
+          .status = status};
+}
+
+// Whatever fails the job is in what the job shows.
+TEST(Print, AnExpectationThatIsRequiredIsAFailureInEveryFormat) {
+  const std::vector<Result> results{result_of("a", Status::holds),
+                                    result_of("b", Status::no_expectation)};
+  const PrintOptions required{.quiet = true, .require = true}, quiet{.quiet = true};
+  EXPECT_EQ(verdict_of(totals_of(results), false), Verdict::holds);
+  EXPECT_EQ(verdict_of(totals_of(results), true), Verdict::differs);
+  EXPECT_EQ(print(results, Format::text, required),
+            "NO EXPECTATION  b.pcap\n"
+            "1 capture checked: 1 holds, 0 differ, 1 without expectation.\n");
+  EXPECT_EQ(print(results, Format::text, quiet).find("b.pcap"), std::string::npos);
+  const std::string xml = print(results, Format::junit, required);
+  EXPECT_NE(xml.find("tests=\"2\" failures=\"1\" errors=\"0\" skipped=\"0\""), std::string::npos);
+  EXPECT_NE(xml.find("name=\"b.pcap\"><failure message=\"no expectation"), std::string::npos)
+      << xml;
+  EXPECT_NE(print(results, Format::junit, quiet).find("<skipped"), std::string::npos);
+  EXPECT_TRUE(print(results, Format::github, required).starts_with("::error file=b.pcap,title="));
+  EXPECT_TRUE(print(results, Format::github, quiet).starts_with("::warning file=b.pcap,title="));
+  const std::string json = print(results, Format::json, required);
+  EXPECT_NE(json.find("\"verdict\":\"differs\""), std::string::npos) << json;
+  EXPECT_NE(json.find("\"status\":\"no-expectation\",\"failure\":true"), std::string::npos) << json;
+}
+
+TEST(Print, ThatNothingWasCheckedIsAnErrorInEveryFormat) {
+  for (const std::vector<Result>& results :
+       {std::vector<Result>{}, {result_of("b", Status::no_expectation)}}) {
+    EXPECT_EQ(verdict_of(totals_of(results), false), Verdict::failed);
+    const std::string xml = print(results, Format::junit, {});
+    EXPECT_NE(xml.find("errors=\"1\""), std::string::npos) << xml;
+    EXPECT_NE(xml.find("<error message=\"nothing was checked"), std::string::npos) << xml;
+    EXPECT_NE(print(results, Format::github, {}).find("::error title=httpdiag check::nothing was"),
+              std::string::npos);
+    const std::string json = print(results, Format::json, {});
+    EXPECT_NE(json.find("\"verdict\":\"failed\",\"error\":\"nothing was checked"),
+              std::string::npos)
+        << json;
+  }
+}
+
+TEST_F(CheckFolder, AMalformedExpectationIsNamedAtItsLine) {
+  put("a.expect.json", "{\"schema\": \"httpdiag.expect/1\",\n \"lables\": {}}");
+  const auto results = run_all();
+  const std::string place = (folder_ / "a.expect.json").string() + ",line=2,col=2,title=";
+  EXPECT_TRUE(print(results, Format::github, {}).starts_with("::error file=" + place))
+      << print(results, Format::github, {});
 }
 
 TEST(Print, EscapesForItsReader) {

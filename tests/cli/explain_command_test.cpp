@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // httpdiag rules and httpdiag explain: what they print, and how they refuse.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
@@ -10,6 +14,7 @@
 
 #include "cli/commands.hpp"
 #include "httpdiag/error.hpp"
+#include "httpdiag/own_rules.hpp"
 #include "httpdiag/symptoms.hpp"
 
 namespace httpdiag::cli {
@@ -67,6 +72,21 @@ TEST(RulesCommand, WritesJson) {
 
 TEST(RulesCommand, WritesTheDocument) {
   EXPECT_EQ(output({"rules", "--format", "markdown"}), rules_markdown());
+}
+
+// Labels of a configuration are those of the run that was given it.
+TEST(RulesCommand, LeavesNoOwnLabelsBehind) {
+  const std::string path = testing::TempDir() + "httpdiag-own-" + std::to_string(::getpid());
+  std::ofstream{path} << R"({"rules": [{"label": "own-slow", "title": "Slow", "text": "Slow.",
+                                        "when": ["response.wait > 2 s"]}]})";
+  const std::array argv{"httpdiag", "rules", "--config", path.c_str()};
+  std::ostringstream out, err;
+  EXPECT_EQ(run(static_cast<int>(argv.size()), argv.data(), {.out = out, .err = err}), 0)
+      << err.str();
+  EXPECT_TRUE(contains(out.str(), "own-slow"));
+  EXPECT_EQ(label_count(), kLabelCount);
+  EXPECT_EQ(find_rule("own-slow"), nullptr);
+  std::filesystem::remove(path);
 }
 
 TEST(ExplainCommand, ExplainsEveryLabelIn80Columns) {

@@ -7,7 +7,9 @@
 
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
+#include "cli/commands.hpp"
 #include "compare/print.hpp"
 #include "httpdiag/error.hpp"
 
@@ -82,6 +84,66 @@ TEST(Changes, ByLabelPutsServersTogether) {
   EXPECT_EQ(kinds(changes_between(before, after, true)), "no-response new\nno-response gone\n");
   EXPECT_EQ(changes_between(before, after, true).notes.size(), 1u);
   EXPECT_EQ(kinds(changes_between(before, after, false)), "no-response same\n");
+}
+
+// What could not be counted is neither gone nor fine.
+TEST(Changes, WhereNothingWasMeasuredNothingIsGone) {
+  const Profile before = profile(100, {{cause("no-response"), {5, Severity::error}},
+                                       {{Whole::none, "host-failing", {}}, {1, Severity::error}}});
+  Profile empty;
+  empty.name = "empty.pcap";
+  const Changes after_nothing = changes_between(before, empty, true);
+  EXPECT_EQ(kinds(after_nothing), "no-response unmeasured\nhost-failing unmeasured\n");
+  EXPECT_EQ(after_nothing.incomparable, "empty.pcap holds no connection");
+  EXPECT_EQ(text(before, empty, after_nothing).find("got worse"), std::string::npos);
+  EXPECT_NE(json(before, empty, after_nothing).find("\"incomparable\":\"empty.pcap"),
+            std::string::npos);
+  const Changes before_nothing = changes_between(empty, before, true);
+  EXPECT_EQ(kinds(before_nothing), "no-response unmeasured\nhost-failing unmeasured\n");
+  EXPECT_FALSE(before_nothing.worse);
+  EXPECT_EQ(before_nothing.incomparable, "empty.pcap holds no connection");
+  EXPECT_FALSE(changes_between(empty, empty, true).incomparable.empty());
+}
+
+TEST(Changes, RequestsAreNotMeasuredByConnectionsWithoutOne) {
+  const Profile before =
+      profile(100, {{cause("no-response"), {5, Severity::error}},
+                    {{Whole::flows, "connect-refused", {}}, {1, Severity::error}}});
+  const Profile mute = profile(0, {});
+  const Changes changes = changes_between(before, mute, true);
+  EXPECT_EQ(kinds(changes), "no-response unmeasured\nconnect-refused gone\n");
+  EXPECT_NE(changes.incomparable, "");
+  // The other way round: what fails now could not fail before.
+  EXPECT_TRUE(changes_between(mute, before, true).worse);
+  EXPECT_EQ(changes_between(mute, before, true).incomparable, "");
+}
+
+/// Exit status of httpdiag diff, and what it printed.
+std::pair<int, std::string> diff(const char* before, const char* after, bool gate) {
+  std::vector<const char*> argv{"httpdiag", "diff", before, after};
+  if (gate) argv.push_back("--fail-on-new");
+  std::ostringstream out, err;
+  const int status = cli::run(static_cast<int>(argv.size()), argv.data(), {.out = out, .err = err});
+  return {status, out.str()};
+}
+
+TEST(Diff, AFreshCaptureThatHoldsNothingPassesNoGate) {
+  const auto path = (std::filesystem::path{testing::TempDir()} /
+                     ("httpdiag-nothing-" + std::to_string(::getpid())))
+                        .string();
+  std::ofstream{path, std::ios::binary}
+      << std::string("\xd4\xc3\xb2\xa1\x02\x00\x04\x00\0\0\0\0\0\0\0\0\xff\xff\0\0\x01\0\0\0", 24);
+  const char* full = "pcaps/no-response.pcap";
+  for (const auto& [before, after] : {std::pair{full, path.c_str()}, {path.c_str(), full}}) {
+    const auto [status, text] = diff(before, after, true);
+    EXPECT_EQ(status, 2);
+    EXPECT_EQ(text.find("GONE"), std::string::npos) << text;
+    EXPECT_NE(text.find("Cannot be compared: " + path + " holds no connection."), std::string::npos)
+        << text;
+    EXPECT_EQ(diff(before, after, false).first, 0);
+  }
+  EXPECT_EQ(diff(full, full, true).first, 0);
+  std::filesystem::remove(path);
 }
 
 TEST(Profiles, OfACaptureAndOfItsReportsAreTheSame) {

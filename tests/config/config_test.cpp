@@ -114,7 +114,16 @@ struct Wrong {
   std::string_view condition, message;
 };
 
-class Conditions : public testing::TestWithParam<Wrong> {};
+/// What reads own rules leaves their labels behind, for the life of the process.
+class Conditions : public testing::TestWithParam<Wrong> {
+ protected:
+  ~Conditions() override { forget_own_labels(); }
+};
+
+class OwnRules : public testing::Test {
+ protected:
+  ~OwnRules() override { forget_own_labels(); }
+};
 
 TEST_P(Conditions, AreHeldToTheirFacts) {
   EXPECT_EQ(complaint(with("request.acked", GetParam().condition)), GetParam().message);
@@ -155,7 +164,7 @@ INSTANTIATE_TEST_SUITE_P(
             "with \"499.5\""},
         Wrong{"", "c.json:3:13: unknown fact \"\""}));
 
-TEST(OwnRules, AreRefusedAtTheirPlace) {
+TEST_F(OwnRules, AreRefusedAtTheirPlace) {
   EXPECT_EQ(
       complaint(with("own-slow-pay", "slow-pay")),
       "c.json:2:4: an own label is \"own-\" and more, in a-z, 0-9 and -, 40 characters at most");
@@ -170,7 +179,7 @@ TEST(OwnRules, AreRefusedAtTheirPlace) {
             "c.json:1:12: the rule has no \"title\"");
 }
 
-TEST(OwnRules, AppearLikeBuiltInLabels) {
+TEST_F(OwnRules, AppearLikeBuiltInLabels) {
   const Settings settings = read_config(with("request.acked", "response.wait > 2 s"), "c.json");
   ASSERT_EQ(settings.own_rules.size(), 1u);
   const RuleInfo* rule = find_rule("own-slow-pay");

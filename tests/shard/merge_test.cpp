@@ -5,8 +5,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "cli/commands.hpp"
@@ -194,6 +196,90 @@ TEST_F(Merge, SurvivesDamagedStates) {
   }
 }
 
+// A report that somebody wrote by hand: one line says which file, and what is wrong in it.
+TEST_F(Merge, NamesWhatIsWrongInAForeignReport) {
+  const auto complaint = [&](const std::string& text) {
+    std::ofstream{part(8), std::ios::binary} << text;
+    const Outcome outcome = run({"merge", part(8), part(8)});
+    EXPECT_EQ(outcome.status, 2) << text;
+    EXPECT_EQ(outcome.out, "") << text;
+    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+    EXPECT_EQ(outcome.err.find("json.exception"), std::string::npos) << outcome.err;
+    const std::string head = "httpdiag: " + part(8) + ": ";
+    EXPECT_TRUE(outcome.err.starts_with(head)) << outcome.err;
+    return outcome.err.substr(head.size(), outcome.err.size() - head.size() - 1);
+  };
+  EXPECT_EQ(complaint("{\"schema\":\"httpdiag.report/1\"}"),
+            "is no report of httpdiag: \"tool\" is missing");
+  EXPECT_EQ(complaint("{}"), "is no report of httpdiag: \"schema\" is missing");
+  EXPECT_EQ(complaint("{\"schema\":7}"), "is no report of httpdiag: \"schema\" is no text");
+  EXPECT_EQ(complaint("{\"schema\":\"x\"}"),
+            "is no report of httpdiag: \"schema\" is not \"httpdiag.report/1\"");
+  EXPECT_EQ(complaint("{\"a\":1e999}"), "is no JSON at byte 10");
+  EXPECT_EQ(complaint("{\"shard\":{}}"), "is no report of a shard: \"shard.index\" is missing");
+  EXPECT_EQ(complaint("{\"shard\":{\"index\":-1}}"),
+            "is no report of a shard: \"shard.index\" is of a wrong type");
+  EXPECT_EQ(complaint("{\"shard\":{\"index\":4097}}"),
+            "is no report of a shard: \"shard.index\" is greater than 4096");
+  EXPECT_EQ(complaint("{\"shard\":{\"index\":0,\"index\":1}}"),
+            "is no report of a shard: \"shard.index\" is there twice");
+  EXPECT_EQ(complaint("{\"shard\":{\"filters\":[[]]}}"),
+            "is no report of a shard: \"shard.filters\" is of a wrong type");
+  EXPECT_EQ(complaint("{\"shard\":{\"input\":[\"%\"]}}"),
+            "is no report of a shard: \"shard.input\" is damaged");
+  const std::string rest =
+      ",\"fingerprint\":\"\",\"filters\":[],\"input\":[\"\"]},"
+      "\"tool\":{\"version\":\"";
+  EXPECT_EQ(complaint("{\"shard\":{\"index\":1,\"count\":1" + rest + "1\"}}"),
+            "is no report of a shard: there is no shard 1 of 1");
+}
+
+// What a shard keeps is for the rules of its own version.
+TEST_F(Merge, RefusesShardsOfAnotherVersion) {
+  parts({"pcaps/no-response.pcap"}, 1);
+  std::string report = test::read_file(part(0));
+  const std::string version = "\"version\":\"";
+  report.insert(report.find(version) + version.size(), "9");
+  std::ofstream{part(1), std::ios::binary} << report;
+  const Outcome outcome = run({"merge", part(1)});
+  EXPECT_EQ(outcome.status, 2);
+  EXPECT_NE(outcome.err.find(part(1) + ": is of httpdiag 9"), std::string::npos) << outcome.err;
+  // Without any: it is none of ours.
+  const std::size_t tool = report.find("\"tool\"");
+  report.replace(tool, 6, "\"toot\"");
+  std::ofstream{part(1), std::ios::binary} << report;
+  EXPECT_NE(run({"merge", part(1)}).err.find("\"tool.version\" is missing"), std::string::npos);
+}
+
+// Every member of a report is checked where a table is made of several.
+TEST_F(Merge, SurvivesReportsWithMembersOfOtherTypes) {
+  EXPECT_EQ(run({"analyze", "pcaps/proxy-gave-up.pcap", "--format", "json", "-o", part(0)}).status,
+            0);
+  const auto whole = nlohmann::json::parse(test::read_file(part(0)));
+  unsigned refused = 0;
+  const auto try_with = [&](const nlohmann::json& changed) {
+    std::ofstream{part(1), std::ios::binary} << changed.dump();
+    const Outcome outcome = run({"merge", part(0), part(1)});
+    EXPECT_EQ(outcome.err.find("json.exception"), std::string::npos) << outcome.err;
+    EXPECT_TRUE(outcome.status == 0 || outcome.err.find(part(1)) != std::string::npos);
+    refused += outcome.status == 2;
+  };
+  const auto flat = whole.flatten();
+  for (const auto& [name, value] : flat.items()) {
+    if (name.starts_with("/flows/") || name.starts_with("/settings/")) continue;
+    for (const nlohmann::json& other : {nlohmann::json(-1), nlohmann::json::array({1}),
+                                        nlohmann::json("x"), nlohmann::json(~std::uint64_t{0})}) {
+      auto changed = whole;
+      changed[nlohmann::json::json_pointer{name}] = other;
+      try_with(changed);
+    }
+    auto without = whole;
+    without[nlohmann::json::json_pointer{name}.parent_pointer()] = nullptr;
+    try_with(without);
+  }
+  EXPECT_GT(refused, 20u);
+}
+
 /// Takes all in.
 class Deaf final : public ExchangeSink, public FlowSink, public TlsSink, public DnsSink {
  public:
@@ -232,6 +318,42 @@ TEST_F(Merge, ReadsForgedStatesWithoutHarm) {
   }
   EXPECT_GT(refused, events.size() / 20);
   EXPECT_GT(deaf.heard, 0u);
+}
+
+/// As one shard that was told of `flow` alone.
+std::string complaint_about(const ShardState& original, const FlowRecord& flow) {
+  shard::Encoder encoder;
+  encoder.number(1);
+  encoder.number(static_cast<std::uint64_t>(shard::Event::flow));
+  encoder(flow, EndCause::capture_over, Timestamp{}, std::string{});
+  std::vector<ShardState> states(1);
+  states[0].name = "forged.json";
+  states[0].shard = original.shard;
+  states[0].fingerprint = original.fingerprint;
+  for (std::size_t block = 0; block < original.input.size(); ++block)
+    states[0].input.add(original.input.at(block));
+  states[0].events.add(shard::deflated(encoder.take()));
+  try {
+    Deaf deaf;
+    shard::Player player{std::move(states), {}};
+    player.play({deaf, deaf, deaf, deaf}, {[](PacketRef) {}, [] {}});
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "none";
+}
+
+// The rules take for granted what the tracker always writes.
+TEST_F(Merge, RefusesASynThatWasRepeatedAtNoTime) {
+  parts({"pcaps/connect-abandoned.pcap"}, 1);
+  const ShardState original = load_shard(part(0)).value();
+  FlowRecord flow;
+  flow.id = FlowId{1};
+  flow.sides[0].syn = {1, Timestamp{}};
+  flow.sides[0].syns = 1;
+  EXPECT_EQ(complaint_about(original, flow), "none");
+  flow.sides[0].syns = 3;
+  EXPECT_EQ(complaint_about(original, flow), "forged.json: the state of the shard is damaged");
 }
 
 TEST(Shards, DivideAllFlowsAndTakeBothDirectionsAlike) {

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <regex>
 #include <sstream>
 
 #include "httpdiag/analysis.hpp"
@@ -65,6 +66,22 @@ std::optional<Place> place(const std::vector<FlowReport>& flows, const std::stri
     }
   }
   return std::nullopt;
+}
+
+/// Whether the report says a label of anything, or counts it.
+bool carried(const Both& both, Label label) {
+  const auto in = [&](const auto& judged) {
+    return judged.label == label || std::count(judged.labels.begin(), judged.labels.end(), label) ||
+           std::any_of(judged.findings.begin(), judged.findings.end(),
+                       [&](const Finding& finding) { return finding.label == label; });
+  };
+  const auto place = static_cast<std::size_t>(label);
+  return both.report.annotations[place] + both.report.flow_labels[place] +
+                 both.report.exchange_labels[place] !=
+             0 ||
+         std::any_of(both.flows.begin(), both.flows.end(), [&](const FlowReport& flow) {
+           return in(flow) || std::any_of(flow.exchanges.begin(), flow.exchanges.end(), in);
+         });
 }
 
 class Pairs : public testing::TestWithParam<std::string> {
@@ -159,6 +176,16 @@ void Pairs::check(const std::string& line, const Both& both) {
   } else if (what == "headline:") {
     std::getline(words >> std::ws, rest);
     EXPECT_NE(both.report.headline.find(rest), std::string::npos) << both.report.headline;
+  } else if (what == "on-the-way:") {
+    words >> rest;
+    EXPECT_EQ(views.on_the_way, (std::array{rest == "client", rest == "server"}));
+  } else if (what == "never:" || what == "noted:") {
+    while (words >> rest) {
+      if (rest.ends_with(',')) rest.pop_back();
+      const RuleInfo* rule = find_rule(rest);
+      ASSERT_NE(rule, nullptr) << rest;
+      EXPECT_EQ(carried(both, rule->label), what == "noted:") << rest;
+    }
   } else if (what == "worst:") {
     words >> rest;
     EXPECT_LE(both.report.worst, rest == "ok" ? Severity::ok : Severity::info);
@@ -189,6 +216,16 @@ TEST_P(Pairs, ProveWhatTheScenarioSays) {
   const Both both{file("client.pcap"), file("server.pcap")};
   ASSERT_TRUE(both.report.views);
   EXPECT_FALSE(both.report.views->swapped);
+  // A number alone is that of a packet of either capture.
+  const std::regex bare{"packets? [0-9]"};
+  for (const FlowReport& flow : both.flows) {
+    for (const Finding& each : flow.findings)
+      EXPECT_FALSE(std::regex_search(each.detail, bare)) << each.detail;
+    for (const ExchangeReport& exchange : flow.exchanges) {
+      for (const Finding& each : exchange.findings)
+        EXPECT_FALSE(std::regex_search(each.detail, bare)) << each.detail;
+    }
+  }
   std::istringstream text{read_file(file("txt"))};
   for (std::string line; std::getline(text, line);) {
     if (!line.starts_with("# ")) continue;
@@ -311,6 +348,20 @@ TEST_P(OneDirection, AtTheServerProvesNothingOfTheOther) {
 
 INSTANTIATE_TEST_SUITE_P(Scenarios, OneDirection, testing::ValuesIn(stems(files("pairs", ".txt"))),
                          [](const auto& param) { return test_name(param.param); });
+
+// Which of the two, and up to which packet of it.
+TEST(BrokenOff, ACaptureIsNamedByItsEnd) {
+  const std::string pair = "pairs/answer-lost.";
+  const MemoryFile client{read_file(pair + "client.pcap").substr(0, 1000)};
+  const MemoryFile server{read_file(pair + "server.pcap").substr(0, 1500)};
+  std::string said;
+  for (const Finding& each : Both{client.path(), server.path()}.report.findings)
+    said += each.detail + '\n';
+  EXPECT_NE(said.find("The client's capture breaks off"), std::string::npos) << said;
+  EXPECT_NE(said.find("everything up to packet client:9 of"), std::string::npos) << said;
+  EXPECT_NE(said.find("The server's capture breaks off"), std::string::npos) << said;
+  EXPECT_NE(said.find("everything up to packet server:13 of"), std::string::npos) << said;
+}
 
 TEST(OnePoint, IsNoticed) {
   for (const char* name :
