@@ -24,6 +24,12 @@ void Sorter::hold(const Packet& packet, std::uint32_t file, std::uint64_t holes)
   held_.insert(held_.begin() + static_cast<std::ptrdiff_t>(place), std::move(held));
 }
 
+bool Sorter::contradicts(const Held& late, const Held& before) const {
+  const bool apart =
+      by_interface_ && late.file == before.file && late.packet.device != before.packet.device;
+  return !apart && late.order.comes_behind(before.order);
+}
+
 /// In front of all that is younger. A time that contradicts the conversation, or lies further back
 /// than the window, is no late record but a clock that was set: then what was recorded before stays
 /// in front, and the clock begins anew.
@@ -33,7 +39,7 @@ std::size_t Sorter::place_for(const Held& late) {
   while (place > settled_) {
     const Held& before = held_[place - 1];
     if (before.packet.ref.time <= time) return place;
-    if (newest_ - time > sorting_.window || late.order.comes_behind(before.order)) {
+    if (newest_ - time > sorting_.window || contradicts(late, before)) {
       return settled_ = held_.size();
     }
     --place;

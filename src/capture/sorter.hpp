@@ -13,7 +13,10 @@ namespace httpdiag::capture {
 
 class Sorter {
  public:
-  explicit Sorter(Sorting sorting) : sorting_{std::move(sorting)} {}
+  /// `by_interface`: each interface was written down for itself, and their times alone tell how
+  /// they belong together.
+  Sorter(Sorting sorting, bool by_interface)
+      : sorting_{std::move(sorting)}, by_interface_{by_interface} {}
 
   struct Held {
     Packet packet;  // its number is that in the file; its bytes are our own
@@ -43,7 +46,10 @@ class Sorter {
 
   std::size_t place_for(const Held& late);
 
+  bool contradicts(const Held& late, const Held& before) const;
+
   Sorting sorting_;
+  bool by_interface_;
   std::deque<Held> held_;
   std::vector<std::vector<std::byte>> buffers_;
   std::size_t settled_ = 0;  // how many of held_ nothing may be put in front of

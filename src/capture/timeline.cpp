@@ -1,9 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "capture/timeline.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace httpdiag::capture {
+
+namespace {
+
+// Twice the time after which dumpcap has read an interface (CAP_READ_TIMEOUT 250 ms, its capture
+// loop in Wireshark's dumpcap.c).
+constexpr Duration kReadTimeouts = std::chrono::milliseconds{500};
+
+}  // namespace
 
 Timeline::Timeline(std::unique_ptr<Feed> feed)
     : feed_{std::move(feed)}, summary_{feed_->summary()}, many_{summary_.files.size() > 1} {
@@ -29,6 +39,12 @@ const Packet* Timeline::next() {
 std::span<const Packet> Timeline::next_packets() {
   if (sorter_) return sorted();
   const std::span<const Packet> batch = feed_->next();
+  if (!newest_ && !batch.empty() && has_several_interfaces()) {
+    sorting_.window = std::max(sorting_.window, kReadTimeouts);
+    begin_sorting(batch.front().ref.number - 1);
+    hold(batch);
+    return sorted();
+  }
   if (batch.empty() || in_order(batch)) {
     summary_.holes = feed_->holes();
     return many_ ? number(batch) : batch;
@@ -36,6 +52,14 @@ std::span<const Packet> Timeline::next_packets() {
   begin_sorting(batch.front().ref.number - 1);
   hold(batch);
   return sorted();
+}
+
+/// They are read one after the other, each some time of packets at once: what the next one recorded
+/// meanwhile comes late, from the first time on.
+bool Timeline::has_several_interfaces() const {
+  return sorting_.most_packets > 0 &&
+         std::any_of(summary_.files.begin(), summary_.files.end(),
+                     [](const CaptureFile& file) { return file.interfaces.size() > 1; });
 }
 
 /// No packet of them is late. One that lies further back than the window shows a clock that was
@@ -56,7 +80,7 @@ bool Timeline::in_order(std::span<const Packet> batch) {
 
 /// With one file `handed_on` packets have left already, under the numbers they have there.
 void Timeline::begin_sorting(PacketNumber handed_on) {
-  sorter_.emplace(sorting_);
+  sorter_.emplace(sorting_, has_several_interfaces());
   if (many_) return;
   auto places = std::make_unique<Places>(1);
   places->add_first(handed_on);

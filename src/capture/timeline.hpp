@@ -26,6 +26,7 @@ class Timeline final : public PacketSource {
   void add_not_read(std::vector<NotRead> files, std::uint64_t more);
 
  private:
+  bool has_several_interfaces() const;
   bool in_order(std::span<const Packet> batch);
   std::span<const Packet> number(std::span<const Packet> batch);
   void begin_sorting(PacketNumber handed_on);

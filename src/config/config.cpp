@@ -64,7 +64,9 @@ class Reader {
  private:
   void read_settings(const Json& object, const Path& path) {
     document_.expect(object.is_object(), path, "\"settings\" is an object of names and numbers");
-    for (const auto& [key, value] : object.items()) {
+    for (const auto& member : object.items()) {
+      const std::string& key = member.key();
+      const Json& value = member.value();
       const Path here = below(path, key);
       if (read_delivery_text(key, value, here)) continue;
       const auto table = setting_table();

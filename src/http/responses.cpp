@@ -196,8 +196,9 @@ Role Pairer::Impl::role_without_request(const Conversation& c, const Input& in,
   if (answers_the_unseen(c, in)) return Role::early;
   const bool request_lost = refused != nullptr ? refused->behind_client_gap : c.client_gap;
   // A SYN that was not recorded may have brought it (RFC 7413).
-  const bool before_capture = (in.flow.has(Oddity::midstream) || !in.flow.c().syn) &&
-                              (c.requests == 0 || (refused != nullptr && refused->x.index == 1));
+  const bool before_capture =
+      (in.flow.has(Oddity::midstream) || (in.flow.s().syn && !in.flow.c().syn)) &&
+      (c.requests == 0 || (refused != nullptr && refused->x.index == 1));
   return request_lost || before_capture ? Role::ignored : Role::unsolicited;
 }
 

@@ -410,6 +410,13 @@ std::optional<Finding> connection_unused(const FlowFacts& facts, const Threshold
       .evidence(facts.flow.handshake_ack, Side::client, "handshake complete")
       .evidence(facts.first_close)
       .fact("unused_us", facts.unused_for);
+  const FlowTrouble& rare = facts.flow.trouble();
+  if (rejected_by_rule(rare)) {  // the connect call, or the first one behind it, has failed
+    finding.severity(Severity::warning)
+        .fault(Party::network, Confidence::medium)
+        .seen_as(
+            "Client: no route to host (EHOSTUNREACH). Server: a connection that never opened.");
+  }
   return finding.build();
 }
 

@@ -256,7 +256,10 @@ void measure_reuse(ExchangeFacts& facts) {
   const Duration late = server.fin.time - facts.exchange.request.first.time;
   const bool long_after = late > std::max<Duration>(std::chrono::seconds{1}, 3 * flow.rtt) &&
                           flow.c().trouble().most_head_retransmits >= 2;
-  facts.crossed = fin_before_request && !long_after && !server.fin_unseen;
+  // Whose socket sends a FIN has not answered with RST for having none: that was somebody else.
+  const bool behind_rst = server.fin.number > server.trouble().rst.number &&
+                          static_cast<bool>(server.trouble().after_rst);
+  facts.crossed = fin_before_request && !long_after && !server.fin_unseen && !behind_rst;
 }
 
 void measure_window(ExchangeFacts& facts) {

@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "rules/finding_builder.hpp"
+#include "rules/icmp_words.hpp"
 #include "rules/rst_origin.hpp"
 #include "rules/vantage.hpp"
 
@@ -61,6 +63,7 @@ std::optional<Unconfirmed> unconfirmed(const Finding& finding, const FlowFacts& 
     return std::nullopt;                                     // they arrived in the end
   if (has_fact(finding, "lost_bytes")) return std::nullopt;  // lost in front of the capture point
   if (has_fact(finding, "answer_unseen")) return std::nullopt;  // likewise
+  if (has_fact(finding, "probes_unanswered")) return Unconfirmed{Side::client, "keep-alive probes"};
   switch (finding.label) {
     case Label::syn_retries_exhausted:
     case Label::connect_abandoned:
@@ -229,6 +232,16 @@ std::optional<DeviceReset> reset_by_device(const Finding& finding, const FlowFac
   return found;
 }
 
+/// In the order of the packets, once each.
+void add_evidence(Finding& finding, Evidence proof) {
+  const PacketNumber number = proof.packet.number;
+  const auto at = std::lower_bound(
+      finding.evidence.begin(), finding.evidence.end(), number,
+      [](const Evidence& each, PacketNumber wanted) { return each.packet.number < wanted; });
+  if (at != finding.evidence.end() && at->packet.number == number) return;
+  finding.evidence.insert(at, std::move(proof));
+}
+
 void attribute_to_device(Finding& finding, const FlowFacts& facts, const DeviceReset& reset) {
   const SideRecord& own = facts.flow.side(reset.side);
   const PacketRef& rst = own.trouble().first_rst;
@@ -237,24 +250,32 @@ void attribute_to_device(Finding& finding, const FlowFacts& facts, const DeviceR
   finding.detail +=
       fmt::format(" The RST in the {}'s name was probably sent by a device between the hosts: {}.",
                   words(reset.side), reasons(reset.signs, own, reset.side));
-  const auto same = [&](const Evidence& each) { return each.packet.number == rst.number; };
-  if (std::none_of(finding.evidence.begin(), finding.evidence.end(), same)) {
-    const auto behind = std::upper_bound(
-        finding.evidence.begin(), finding.evidence.end(), rst.number,
-        [](PacketNumber number, const Evidence& each) { return number < each.packet.number; });
-    finding.evidence.insert(
-        behind, {rst, reset.side, fmt::format("RST with the {}'s address", words(reset.side))});
-  }
+  add_evidence(finding,
+               {rst, reset.side, fmt::format("RST with the {}'s address", words(reset.side))});
   finding.settle.reset();
   if (facts.vantage.at(VantagePoint::loopback) || facts.vantage.at(place_of(reset.side))) return;
   finding.settle = capture_at(reset.side, facts.flow,
                               "does the RST leave that host, or does a device in between send it?");
 }
 
-}  // namespace
+/// What got lost did not get lost by chance, where a firewall says that it rejects it.
+void name_firewall(Finding& finding, const FlowFacts& facts) {
+  const FlowTrouble& rare = facts.flow.trouble();
+  if (finding.fault.party != Party::network || has_fact(finding, "icmp_type")) return;
+  if (!rejected_by_rule(rare) || finding.evidence.empty()) return;
+  if (rare.icmp.number < finding.evidence.front().packet.number) return;
+  const std::string reporter = to_string(rare.icmp_reporter);
+  finding.detail +=
+      fmt::format(" {} says that it rejects these packets: {}.", reporter, icmp_meaning(rare));
+  finding.remedy = fmt::format("Have the firewall at {} pass what belongs to connections to {}.",
+                               reporter, to_string(facts.flow.server));
+  finding.fault.confidence = std::max(finding.fault.confidence, Confidence::medium);
+  finding.fault.unless.clear();
+  finding.settle.reset();
+  add_evidence(finding, {rare.icmp, std::nullopt, icmp_evidence(rare)});
+}
 
-void attribute(Finding& finding, const FlowFacts& facts, const Thresholds& limits) {
-  if (info(finding.label).phase == Phase::own) return;  // its author has decided
+void attribute_party(Finding& finding, const FlowFacts& facts, const Thresholds& limits) {
   if (const auto reset = reset_by_device(finding, facts, limits))
     return attribute_to_device(finding, facts, *reset);
   if (has_fact(finding, "answer_unseen"))
@@ -273,6 +294,14 @@ void attribute(Finding& finding, const FlowFacts& facts, const Thresholds& limit
                                 "does an answer leave that host, or is it a proxy that waits for "
                                 "another one?");
   }
+}
+
+}  // namespace
+
+void attribute(Finding& finding, const FlowFacts& facts, const Thresholds& limits) {
+  if (info(finding.label).phase == Phase::own) return;  // its author has decided
+  attribute_party(finding, facts, limits);
+  name_firewall(finding, facts);
 }
 
 }  // namespace httpdiag::rules

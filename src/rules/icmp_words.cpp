@@ -76,6 +76,13 @@ std::string icmp_evidence(const FlowTrouble& trouble) {
   return fmt::format("ICMP {} from {}", icmp_meaning(trouble), to_string(trouble.icmp_reporter));
 }
 
+bool rejected_by_rule(const FlowTrouble& trouble) {
+  if (!trouble.icmp) return false;
+  if (trouble.icmp_v6) return trouble.icmp_type == 1 && trouble.icmp_code == 1;
+  const std::uint8_t code = trouble.icmp_code;
+  return trouble.icmp_type == 3 && (code == 9 || code == 10 || code == 13);
+}
+
 bool time_exceeded(const FlowTrouble& trouble) {
   return trouble.icmp && trouble.icmp_type == (trouble.icmp_v6 ? 3 : 11) && trouble.icmp_code == 0;
 }

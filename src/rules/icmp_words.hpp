@@ -11,6 +11,9 @@ namespace httpdiag::rules {
 
 std::string_view icmp_meaning(const FlowTrouble& trouble);  // "host unreachable"
 std::string icmp_evidence(const FlowTrouble& trouble);      // "ICMP host unreachable from 10.0.0.1"
+/// A firewall rejects the flow's packets by its rules, and says so (RFC 1812 §5.2.7.1, RFC 4443
+/// §3.1).
+bool rejected_by_rule(const FlowTrouble& trouble);
 /// The packet went in circles, or passed more routers than its sender allowed.
 bool time_exceeded(const FlowTrouble& trouble);
 

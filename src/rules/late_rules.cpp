@@ -21,8 +21,17 @@ struct Leaving {
   bool drawn_only = false;  // only the RST that the response drew: it does not say when
   bool at_once = false;     // behind its own request, at a place where that says nothing
   bool held_up = false;     // likewise, by a FIN that had waited for what was lost of the request
+  bool probed = false;      // keep-alive probes went unanswered before
   bool by_device = false;   // a RST that was not the client's had ended the server's side of it
 };
+
+/// While it waited the client asked by keep-alive probe more than once, and nobody answered.
+bool probes_in_vain(const ExchangeFacts& facts) {
+  const SideTrouble& client = facts.flow.flow.c().trouble();
+  return client.last_keepalive.number > client.first_keepalive.number &&
+         client.first_keepalive.number > facts.exchange.request.last.number && facts.answered &&
+         client.last_keepalive.number < facts.exchange.response->first.number;
+}
 
 /// None: it did not leave without the response, or what was lost on the way is the story.
 std::optional<Leaving> leaving_of(const ExchangeFacts& facts, const Thresholds& limits) {
@@ -50,6 +59,9 @@ std::optional<Leaving> leaving_of(const ExchangeFacts& facts, const Thresholds& 
                     x.longest_stall >= limits.loss_stall;
   leaving.by_device =
       client.rst == client.first_rst && reset_from_elsewhere(flow, Side::client, limits);
+  leaving.probed = probes_in_vain(facts) && facts.client_left.closer == Closer::client_rst &&
+                   left.number > client.last_keepalive.number &&
+                   left.number < x.response->first.number;
   leaving.matched = match_timeout(leaving.waited, limits, limits.known_timeouts);
   return leaving;
 }
@@ -61,6 +73,12 @@ std::string words(const Leaving& leaving, std::string_view status) {
         "The server's {} came after {}; a RST in the client's name ended the connection, and the "
         "client never had it.",
         status, took);
+  }
+  if (leaving.probed) {
+    return fmt::format(
+        "The client's keep-alive probes found no answer, and it reset the connection after {}; the "
+        "server's {} came after {}, and nobody read it.",
+        waited, status, took);
   }
   if (leaving.held_up) {
     return fmt::format(
@@ -107,6 +125,13 @@ void blame_lateness(FindingBuilder& finding, const ExchangeFacts& facts, const L
     tell_lost_answer(finding, facts);
   } else if (leaving.lost) {
     finding.fault(Party::network, Confidence::medium, "the client host stopped receiving");
+  } else if (leaving.probed) {
+    const SideTrouble& client = facts.flow.flow.c().trouble();
+    finding.evidence(client.first_keepalive, Side::client, "keep-alive probe, unanswered")
+        .evidence(client.last_keepalive, Side::client, "keep-alive probe, unanswered")
+        .fact("probes_unanswered", true)
+        .remedy(std::string{info(Label::keepalive_probe_failed).remedy})
+        .fault(Party::network, Confidence::medium, "the server's host was down meanwhile");
   } else if (delay > leaving.took / 2 && delay >= limits.loss_stall) {
     finding
         .also(fmt::format("The request was sent again until it arrived: it was acknowledged only "
@@ -173,6 +198,7 @@ std::optional<Finding> late_response(const ExchangeFacts& facts, const Threshold
                       "may see a broken pipe; nginx 499, HAProxy CH or CD.",
                       status));
   blame_lateness(finding, facts, *leaving, limits);
+  doubt_cut_request(finding, facts);
   return finding.build();
 }
 
@@ -202,9 +228,8 @@ std::optional<Finding> slow_response(const ExchangeFacts& facts, const Threshold
   const Duration total = x.response->last.time - x.request.first.time;
   // Where its last bytes are not in the capture, the request ended at the latest when it was
   // acknowledged.
-  const bool end_unseen =
-      x.request.has_gap && x.acked_by && x.acked_by.number <= x.response->first.number;
-  if (end_unseen && x.response->first.time - x.acked_by.time < limits.slow_response)
+  if (x.request.has_gap && (!x.acked_by || x.acked_by.number >= x.response->first.number ||
+                            x.response->first.time - x.acked_by.time < limits.slow_response))
     return std::nullopt;
   const bool slow_start = *facts.wait >= limits.slow_response;
   if (!slow_start && (total < limits.slow_total || x.response->event_stream)) return std::nullopt;
@@ -251,6 +276,10 @@ std::optional<Finding> slow_response(const ExchangeFacts& facts, const Threshold
         .remedy(std::string{info(Label::loss_recovery_delay).remedy})
         .fault(Party::network, Confidence::medium, "the server host was slow to acknowledge");
   }
+  if (slow_start && probes_in_vain(facts)) {
+    finding.fault(Party::network, Confidence::low, "the server's host was down, or slow");
+  }
+  doubt_cut_request(finding, facts);
   return finding.build();
 }
 

@@ -76,6 +76,9 @@ std::optional<Finding> early_response(const ExchangeFacts& facts, const Threshol
   if (!facts.answered || !facts.exchange.response->head_complete) return std::nullopt;
   const Message& response = *facts.exchange.response;
   const Message& request = facts.exchange.request;
+  // What Expect: 100-continue is for; a limit (413) is worth its own words all the same.
+  const bool asks_for_more = response.status == 401 || response.status == 407;
+  if (request.body_omitted && (asks_for_more || response.status == 417)) return std::nullopt;
   // A client that had closed was answered for what it left: the request is the story then.
   if (facts.exchange.client_closed_before_response) return std::nullopt;
   if (waited_in_vain(facts, limits)) return std::nullopt;  // the request is the story

@@ -233,7 +233,8 @@ bool end_may_be_unseen(const ExchangeFacts& facts) {
 /// What the client was waiting for when it left did not come: nobody reads on in such a silence.
 bool left_a_silent_server(const ExchangeFacts& facts, Duration since_request) {
   const Message& response = *facts.exchange.response;
-  if (!cut(facts) || !response.content_length || response.event_stream) return false;
+  if (!cut(facts) || response.event_stream) return false;
+  if (!response.content_length && !response.chunked) return false;
   if (facts.flow.closed_window(Side::client)) return false;  // it took nothing itself
   return facts.silence >= std::chrono::seconds{1} && facts.silence * 2 >= since_request;
 }
@@ -241,6 +242,8 @@ bool left_a_silent_server(const ExchangeFacts& facts, Duration since_request) {
 /// The client left with a part of the response: by framing, or because its ACK numbers say so
 /// although the rest was sent and drew a RST.
 bool left_in_the_middle(const ExchangeFacts& facts) {
+  // The end of a stream without an end.
+  if (facts.answered && facts.exchange.response->event_stream) return false;
   if (cut(facts)) {
     return by_client(facts.close_after_response.closer) && !end_may_be_unseen(facts) &&
            !order_of_ends_unseen(facts);
@@ -290,9 +293,15 @@ std::optional<Finding> response_aborted_by_client(const ExchangeFacts& facts,
           "Server: broken pipe, ClientAbortException; nginx 499 or 200 with fewer bytes; HAProxy "
           "CD.");
   if (silent) {
-    finding.fact("silent_us", std::optional{facts.silence})
-        .fault(Party::server_app, Confidence::medium,
-               "the client left for a reason of its own, or the rest was lost on the way");
+    finding.fact("silent_us", std::optional{facts.silence});
+    // Chunks may come as things happen, in an answer to a question more than to a callback.
+    const bool streamed = !response.content_length && !is_callback(facts.exchange.request.method());
+    if (streamed) {
+      finding.fault(Party::unknown, Confidence::low);
+    } else {
+      finding.fault(Party::server_app, Confidence::medium,
+                    "the client left for a reason of its own, or the rest was lost on the way");
+    }
   }
   return finding.build();
 }

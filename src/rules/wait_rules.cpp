@@ -282,6 +282,7 @@ std::optional<Finding> client_timeout(const ExchangeFacts& facts, const Threshol
   } else {
     blame_impatience(finding, facts.after_request, limits, confidence == Confidence::high);
   }
+  doubt_cut_request(finding, facts);
   if (facts.exchange.interim) {
     finding.evidence(facts.exchange.interim, Side::server,
                      fmt::format("interim {}", facts.exchange.interim_status));

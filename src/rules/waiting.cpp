@@ -69,6 +69,13 @@ void blame_impatience(FindingBuilder& finding, Duration waited, const Thresholds
   }
 }
 
+void doubt_cut_request(FindingBuilder& finding, const ExchangeFacts& facts) {
+  const Message& request = facts.exchange.request;
+  if (!request.snaplen_cut || request.state == MessageState::complete) return;
+  finding.fault(Party::unknown, Confidence::low,
+                "the request was not whole, of which the rest was cut off when it was recorded");
+}
+
 std::string limit_text(const std::optional<Duration>& matched) {
   return matched ? fmt::format(", which matches a limit of {}", base::duration(*matched))
                  : std::string{};

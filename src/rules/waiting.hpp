@@ -30,4 +30,8 @@ void blame_impatience(FindingBuilder& finding, Duration waited, const Thresholds
 /// ", which matches a limit of 10 s"; empty: it matches none.
 std::string limit_text(const std::optional<Duration>& matched);
 
+/// Of a request that was cut off when it was recorded nobody knows whether it was whole: who kept
+/// whom waiting is open then.
+void doubt_cut_request(FindingBuilder& finding, const ExchangeFacts& facts);
+
 }  // namespace httpdiag::rules

@@ -179,6 +179,25 @@ TEST_F(TimelineTest, SortsRecordsThatWereWrittenLate) {
   EXPECT_EQ(source->summary().reordered, 2u);
 }
 
+// dumpcap reads its interfaces in turn: what one recorded meanwhile comes late from the beginning,
+// and the packets of two interfaces may contradict each other's order.
+TEST_F(TimelineTest, InterfacesThatWereWrittenInTurnAreSortedFromTheFirstPacketOn) {
+  std::string bytes = section_header() + interface(1) + interface(1);
+  const auto add = [&](const std::string& word, std::uint64_t ms, std::uint32_t device) {
+    bytes += enhanced_packet(word, 1'000'000 + ms * 1000, device);
+  };
+  for (std::uint64_t i = 0; i < 30; ++i) add("a" + std::to_string(i), i * 10, 0);
+  add("b0", 5, 1);
+  add("b1", 255, 1);
+  const auto source = open_capture(write(bytes), {});
+  // Every packet claims to come behind all others.
+  source->sort_by(by_time([](const Packet&) { return WireOrder{.from = 1, .to = 2}; }));
+  const std::string text = words(*source);
+  EXPECT_TRUE(text.starts_with("a0 b0 a1 ")) << text;
+  EXPECT_TRUE(text.ends_with(" a25 b1 a26 a27 a28 a29")) << text;
+  EXPECT_EQ(source->summary().reordered, 2u);
+}
+
 TEST_F(TimelineTest, WithoutDisorderThereIsNothingToLookUp) {
   const auto path = write(pcap({{"a", 1}, {"b", 1}, {"c", 2}}));
   const auto source = open_capture(path, {});

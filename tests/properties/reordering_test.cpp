@@ -31,7 +31,12 @@ Recording swapped(const Recording& recording, std::size_t first) {
 struct Neighbours {
   Duration apart{};
   bool same_direction = false;
+  bool same_ttl = true;  // else they may be of two senders, who have no order
 };
+
+std::uint32_t ttl_of(const RecordedPacket& packet, const TcpView& view) {
+  return get(packet.bytes, view.ip + (view.v4 ? 8 : 7), 1);
+}
 
 /// The packet `first` and the next one, if both are segments of one flow.
 std::optional<Neighbours> neighbours(const Recording& recording, std::size_t first) {
@@ -42,7 +47,9 @@ std::optional<Neighbours> neighbours(const Recording& recording, std::size_t fir
   if (!view_a || !view_b || view_a->quoted || view_b->quoted) return std::nullopt;
   const bool same = direction_of(a, *view_a) == direction_of(b, *view_b);
   if (!same && direction_of(a, *view_a) != direction_of(b, *view_b, true)) return std::nullopt;
-  return Neighbours{.apart = b.at - a.at, .same_direction = same};
+  return Neighbours{.apart = b.at - a.at,
+                    .same_direction = same,
+                    .same_ttl = ttl_of(a, *view_a) == ttl_of(b, *view_b)};
 }
 
 std::vector<Label> errors_in(const Outcome& outcome) {
@@ -81,7 +88,7 @@ TEST(ReorderingProperty, WithinADirectionKeepsEveryExchange) {
     const std::string expected = joined(exchanges(as_recorded, is_transport));
     for (std::size_t i = 0; i + 1 < recording.packets.size(); ++i) {
       const auto pair = neighbours(recording, i);
-      if (!pair || !pair->same_direction) continue;
+      if (!pair || !pair->same_direction || !pair->same_ttl) continue;
       if (pair->apart < Duration{0} || pair->apart >= milliseconds{100}) continue;
       if (is_differing_copy(as_recorded, i + 1) && is_differing_copy(as_recorded, i + 2)) continue;
       const Outcome outcome = analyse(swapped(recording, i));
