@@ -261,6 +261,7 @@ struct FlowTrouble {
                                       // a router
   Endpoint translated_client, translated_server;  // its other name, where the capturing host
                                                   // translates addresses; port 0: none
+  PacketRef last_translated;  // the last packet that was recorded under that name
   // How either side's packets are wrapped up, by the first of each that is in a tunnel.
   std::array<Tunnel, 2> tunnels;
   FlowId fallback{};       // 0, or the flow that replaced this refused attempt (RFC 8305)

@@ -153,6 +153,14 @@ void attribute_reset(Finding& finding, const FlowFacts& facts, const Thresholds&
                                 "it?");
     return;
   }
+  // Its host never saw the connection begin: another may have, under the same name or another.
+  if (facts.flow.has(Oddity::midstream) && !facts.flow.s().trouble().rst_has_ack) {
+    finding.fault.confidence = Confidence::low;
+    finding.fault.unless =
+        "a NAT or load balancer on the way lost the connection, and passed its packets on as they "
+        "were";
+    return;
+  }
   const bool born_here = hops(facts.flow.s().trouble().rst_ttl) == 0;
   if (elsewhere || !born_here || finding.fault.party == Party::network) return;
   finding.fault.confidence = std::max(finding.fault.confidence, facts.vantage.confidence);
@@ -275,7 +283,41 @@ void name_firewall(Finding& finding, const FlowFacts& facts) {
   add_evidence(finding, {rare.icmp, std::nullopt, icmp_evidence(rare)});
 }
 
+/// This host translated the connection's addresses, and then passed on what the client sent last
+/// as it was: its table had forgotten the connection.
+bool forgot_translation(const Finding& finding, const FlowFacts& facts) {
+  const FlowTrouble& rare = facts.flow.trouble();
+  const PacketRef& last = facts.flow.c().last_payload;
+  if (!rare.last_translated || rare.last_translated.number > last.number) return false;
+  if (rare.translated_client.port == 0 && rare.translated_server.port == 0) return false;
+  switch (finding.label) {
+    case Label::reset_without_response:
+    case Label::idle_conn_reset:
+      return facts.flow.s().trouble().rst.number > last.number;
+    case Label::idle_conn_blackholed:
+    case Label::request_not_acked:
+      return true;
+    default:
+      return false;
+  }
+}
+
+void attribute_to_translation(Finding& finding, const FlowFacts& facts) {
+  const FlowTrouble& rare = facts.flow.trouble();
+  finding.fault = {Party::network, Confidence::high, ""};
+  finding.detail +=
+      " This host translated the addresses of the connection's earlier packets, but not of the "
+      "request: its table had forgotten the connection.";
+  finding.remedy =
+      "Let the client send keep-alive probes, or close idle connections, before the address "
+      "translation forgets them; or let it remember established connections for longer "
+      "(Linux: nf_conntrack_tcp_timeout_established).";
+  finding.settle.reset();
+  add_evidence(finding, {rare.last_translated, std::nullopt, "last packet that was translated"});
+}
+
 void attribute_party(Finding& finding, const FlowFacts& facts, const Thresholds& limits) {
+  if (forgot_translation(finding, facts)) return attribute_to_translation(finding, facts);
   if (const auto reset = reset_by_device(finding, facts, limits))
     return attribute_to_device(finding, facts, *reset);
   if (has_fact(finding, "answer_unseen"))

@@ -118,11 +118,11 @@ void fields(Archive& archive, For<Archive, FlowTrouble> record) {
   auto& [icmp, icmp_reporter, icmp_mtu, icmp_type, icmp_code, icmp_v6, challenge_ack, predecessor,
          challenges, predecessor_last, challenge_refused, predecessor_client, predecessor_server,
          duplicates, duplicate, duplicate_of, origin, forwarded, translated_client,
-         translated_server, tunnels, fallback, clock_step] = record;
+         translated_server, last_translated, tunnels, fallback, clock_step] = record;
   archive(icmp, icmp_reporter, icmp_mtu, icmp_type, icmp_code, icmp_v6, challenge_ack, predecessor,
           challenges, predecessor_last, challenge_refused, predecessor_client, predecessor_server,
           duplicates, duplicate, duplicate_of, origin, forwarded, translated_client,
-          translated_server, tunnels, fallback, clock_step);
+          translated_server, last_translated, tunnels, fallback, clock_step);
 }
 
 template <typename Archive>

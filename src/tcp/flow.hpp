@@ -97,6 +97,8 @@ class Flow {
     trouble().translated_client = client;
     trouble().translated_server = server;
   }
+  /// `packet` was recorded under them.
+  void note_translated(PacketRef packet) { trouble().last_translated = packet; }
   /// `from`'s packets come in a tunnel.
   void note_tunnel(Side from, const Tunnel& tunnel) {
     Tunnel& known = trouble().tunnels[index(from)];

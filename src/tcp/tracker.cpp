@@ -197,6 +197,8 @@ bool Tracker::Impl::on_stranger(const Segment& segment) {
   // Once: two tuples may be names of each other, where one was used again.
   const auto [handle, from] =
       store_.find(arrival.tuple_hash, renamed.source, renamed.destination, renamed.tunnel.network);
+  if (handle != kNoHandle && !FlowStore::is_attempt(handle))
+    store_.slot(handle).flow.note_translated(segment.packet);
   on_known(arrival, handle, from);
   return true;
 }

@@ -133,6 +133,10 @@ void Player::declare(Cursor& line, const std::string& name) {
 
 void Player::translate(Cursor& line) {
   Flow& translated = flow(line, line.word("a name"));
+  if (line.accept("off")) {
+    translated.translated_client = translated.translated_server = std::nullopt;
+    return;
+  }
   line.expect("client");
   translated.translated_client = line.endpoint();
   line.expect("server");
