@@ -47,9 +47,13 @@ inline std::size_t times_passed_on(const Chain& chain) {
                     [](const Leg& leg) { return leg.behind == 0 && leg.exchange != 0; }));
 }
 
-/// Every attempt of the proxy to connect failed: no receiver had a byte of the request.
+/// Every attempt of the proxy to connect failed: no receiver had a byte of the request. Only an
+/// answer that a gateway gives says that the first leg ends at a proxy: an application that has
+/// taken the request may be waiting for a connection of its own.
 inline bool reached_nobody(const Chain& chain) {
-  return chain.legs.size() > 1 &&
+  const std::uint16_t status = chain.legs.front().status;
+  const bool gateway = status == 502 || status == 503 || status == 504;
+  return gateway && chain.legs.size() > 1 &&
          std::all_of(chain.legs.begin() + 1, chain.legs.end(),
                      [](const Leg& leg) { return leg.behind == 0 && leg.exchange == 0; });
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 namespace httpdiag::legs {
 
@@ -19,20 +20,28 @@ std::uint64_t nearest(const Record& record) {
   return record.legs_behind != 0 && record.front == 0 ? 1 : 0;
 }
 
+bool in_order(const Record* a, const Record* b) {
+  return a->leg.first.number < b->leg.first.number;
+}
+
 bool earlier(const Record& a, const Record& b) { return a.leg.first.number < b.leg.first.number; }
 
 }  // namespace
 
-Record* Book::at(std::uint64_t number) {
+const Record* Book::at(std::uint64_t number) const {
   if (number <= forgotten_ || number > forgotten_ + records_.size()) return nullptr;
   return &records_[number - forgotten_ - 1];
 }
 
+Record* Book::at(std::uint64_t number) {
+  return const_cast<Record*>(std::as_const(*this).at(number));
+}
+
 template <typename See>
-void Book::for_each_like(std::uint64_t key, See see) {
+void Book::for_each_like(std::uint64_t key, See see) const {
   std::uint64_t number = last_[key % kBuckets];
   for (std::size_t step = 0; step < kSteps; ++step) {
-    Record* record = at(number);
+    const Record* record = at(number);
     if (record == nullptr) return;
     if (record->key == key) see(number, *record);
     number = record->before;
@@ -156,6 +165,7 @@ void Book::join_all(std::uint64_t number, Joined& joined) {
 
 Book::Joined Book::add(Record record, bool search) {
   if (records_.size() == kRecords) {
+    waits_.forget(forgotten_ + 1, records_.front());
     records_.pop_front();
     ++forgotten_;
   }
@@ -165,6 +175,7 @@ Book::Joined Book::add(Record record, bool search) {
   record.before = last;
   last = number;
   records_.push_back(std::move(record));
+  waits_.add(number, records_.back());
 
   Joined joined;
   if (search) join_all(number, joined);
@@ -174,18 +185,29 @@ Book::Joined Book::add(Record record, bool search) {
   return joined;
 }
 
-void Book::add_failed(Record record) {
-  if (failed_.size() == kFailed) failed_.pop_front();
-  failed_.push_back(std::move(record));
+/// Another request of that moment may have been what the connection was tried for.
+bool Book::fits_another(const Record& front, const Record& failed) const {
+  bool fits = false;
+  waits_.for_each_begun(failed.leg.first.time, kAtOnce, [&](std::uint64_t number) {
+    const Record* other = at(number);
+    if (other == nullptr || id_of(other->leg) == id_of(front.leg)) return;
+    if (!in_time(*other, failed) || !same_host(*other, failed)) return;
+    // The next one had it by then.
+    std::vector<const Record*> legs;
+    for_each_like(other->key, [&](std::uint64_t, const Record& leg) {
+      if (leg.front == number) legs.push_back(&leg);
+    });
+    std::sort(legs.begin(), legs.end(), in_order);
+    fits = fits || its_turn(*other, legs, nullptr, failed);
+  });
+  return fits;
 }
 
-std::vector<const Record*> Book::failed_behind(const Record& front) const {
-  std::vector<const Record*> found;
-  if (!wants_reason(front.leg)) return found;
-  for (const Record& record : failed_) {
-    if (in_time(front, record) && same_host(front, record)) found.push_back(&record);
-  }
-  return found;
+std::vector<const Record*> Book::failed_behind(const Record& front,
+                                               const std::vector<const Record*>& legs) const {
+  if (!wants_reason(front.leg)) return {};
+  return failed_.behind(front, legs, waits_,
+                        [&](const Record& failed) { return fits_another(front, failed); });
 }
 
 std::vector<std::uint64_t> Book::fronts() const {
@@ -224,7 +246,13 @@ std::vector<Record> Book::chain_of(std::uint64_t id) const {
   }
   const std::size_t exchanges = chain.size();
   for (std::size_t i = 0; i < exchanges; ++i) {
-    for (const Record* failed : failed_behind(chain[i])) {
+    std::vector<const Record*> legs;
+    for (const std::uint64_t behind : todo[i]->behind) {
+      if (const auto leg = kept_.find(behind); leg != kept_.end())
+        legs.push_back(&leg->second.record);
+    }
+    std::sort(legs.begin(), legs.end(), in_order);
+    for (const Record* failed : failed_behind(chain[i], legs)) {
       if (!taken.insert(id_of(failed->leg)).second) continue;
       chain.push_back(*failed);
       chain.back().leg.behind = i;

@@ -12,8 +12,6 @@ namespace {
 
 constexpr std::size_t kMaxTarget = 512;
 constexpr Duration kPatience = std::chrono::minutes{5};  // that a client has, where it shows none
-// Packets of one host, seen on two of its devices, may be recorded in the wrong order.
-constexpr Duration kReordered = std::chrono::microseconds{200};
 
 /// Without scheme and authority, which a forward proxy takes away (RFC 9112 §3.2.2).
 std::string_view origin_form(std::string_view target) {

@@ -2,6 +2,7 @@
 // What is kept of an exchange to find the other legs of its request.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -10,6 +11,9 @@
 #include "httpdiag/report.hpp"
 
 namespace httpdiag::legs {
+
+// Packets of one host, seen on two of its devices, may be recorded in the wrong order.
+inline constexpr Duration kReordered = std::chrono::microseconds{200};
 
 /// An exchange, or a connection that failed.
 struct Record {

@@ -33,13 +33,22 @@ bool follows_front(const Leg& front, const Leg& leg) {
   }
 }
 
+/// A connection that failed says less than a leg beside it that had the request and failed.
+bool yields(const std::vector<Leg>& legs, const Leg& connect) {
+  return connect.exchange == 0 && std::any_of(legs.begin() + 1, legs.end(), [&](const Leg& leg) {
+           return leg.exchange != 0 && leg.behind == connect.behind && is_problem(leg) &&
+                  !follows_front(legs[leg.behind], leg);
+         });
+}
+
 /// Down the chain as long as a leg behind explains the one in front: taxonomy 6.1 F10.
 std::size_t decisive_of(const std::vector<Leg>& legs) {
   std::size_t at = 0;
   for (std::size_t i = 1; i < legs.size(); ++i) {
     const Leg& leg = legs[i];
     const bool behind_it = leg.behind == at || legs[leg.behind].behind == at;
-    if (behind_it && is_problem(leg) && !follows_front(legs[leg.behind], leg)) at = i;
+    if (behind_it && is_problem(leg) && !follows_front(legs[leg.behind], leg) && !yields(legs, leg))
+      at = i;
   }
   return at;
 }
