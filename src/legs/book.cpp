@@ -58,7 +58,7 @@ std::uint64_t Book::best_front(std::uint64_t number) {
   for_each_like(behind.key, [&](std::uint64_t other, const Record& front) {
     if (other == number) return;
     const int points = fit(front, behind);
-    if (points == 0) return;
+    if (points == 0 || !can_be(front, behind) || is_busy(other, number)) return;
     fitting.push_back(other);
     if (points < best) return;
     if (points > best) best_fitting.clear();
@@ -67,6 +67,18 @@ std::uint64_t Book::best_front(std::uint64_t number) {
   });
   const std::uint64_t inner = innermost(fitting);
   return inner != 0 ? inner : innermost(best_fitting);
+}
+
+/// A proxy that has sent a request on waits before it sends it on again.
+bool Book::is_busy(std::uint64_t front, std::uint64_t behind) const {
+  bool busy = false;
+  const Record& leg = *at(behind);
+  for_each_like(leg.key, [&](std::uint64_t number, const Record& other) {
+    if (other.front != front || number == behind) return;
+    busy = busy || (other.leg.first.number < leg.leg.first.number &&
+                    end_of(other) > leg.leg.first.time + kReordered);
+  });
+  return busy;
 }
 
 /// 0 if they are not legs of one request.

@@ -29,13 +29,6 @@ Timestamp given_up_by(const Record& failed) {
   return told ? last : last + (last - first) + kTriesAgain;
 }
 
-Timestamp end_of(const Record& leg) {
-  if (leg.leg.gave_up_after) return leg.leg.sent.time + *leg.leg.gave_up_after;
-  return leg.leg.last.time;
-}
-
-bool gateway_error(std::uint16_t status) { return status == 502 || status == 503 || status == 504; }
-
 /// The usual step between moments, where most are alike; 0: they are not.
 Duration beat_of(const std::vector<Timestamp>& moments) {
   if (moments.size() < kBeat) return {};
@@ -64,17 +57,17 @@ bool its_turn(const Record& front, const std::vector<const Record*>& legs, const
     return soon_after(packet.time, packet.time, kAtOnce, failed);
   };
   bool turn = start(front.leg.first) || start(front.leg.sent);
-  if (before != nullptr) {
-    const bool same = before->leg.server == failed.leg.server;
-    turn = turn || soon_after(before->leg.first.time, given_up_by(*before),
-                              same ? kTriesAgain : kAtOnce, failed);
-  }
+  Timestamp since = front.leg.first.time;
   for (const Record* leg : legs) {
     if (leg->leg.first.time > at) break;
-    if (end_of(*leg) > at + kReordered) return false;  // somebody is at it
-    turn = soon_after(end_of(*leg), end_of(*leg), kAtOnce, failed);
+    since = end_of(*leg);
+    if (since > at + kReordered) return false;  // somebody is at it
+    turn = soon_after(since, since, kAtOnce, failed);
   }
-  return turn;
+  if (before == nullptr || before->leg.first.time + kReordered < since) return turn;
+  const bool same = before->leg.server == failed.leg.server;
+  return turn || soon_after(before->leg.first.time, given_up_by(*before),
+                            same ? kTriesAgain : kAtOnce, failed);
 }
 
 bool explains(const Record& front, const std::vector<const Record*>& legs, const Record& failed) {

@@ -155,6 +155,7 @@ Record refused(std::uint32_t flow, Duration at, std::uint8_t server = 4) {
   record.leg.client = {ip(2), static_cast<std::uint16_t>(50000 + flow)};
   record.leg.server = {ip(server), 80};
   record.leg.label = Label::connect_refused;
+  record.leg.untouched = true;
   record.leg.severity = Severity::error;
   record.leg.first = packet(static_cast<std::uint64_t>(at.count()), at);
   record.leg.last = packet(record.leg.first.number + 1, at + 100us);
@@ -205,6 +206,14 @@ TEST(Book, TiesConnectionsThatFailedToTheRequestTheyWereTriedFor) {
        {"1.1", "2", "3"}},
       {"while a leg carries it", {front, leg}, {refused(2, 10s + 5ms)}, {"1.1", "5.1"}},
       {"when that leg has failed", {front, leg}, {refused(2, 11s + 1ms)}, {"1.1", "5.1", "2"}},
+      {"and tried again",
+       {front, leg},
+       {refused(2, 11s + 1ms), refused(3, 12s + 1ms)},
+       {"1.1", "5.1", "2", "3"}},
+      {"before a leg, and not again behind it",
+       {front, leg},
+       {refused(2, 10s + 500us), refused(3, 11s + 300ms)},
+       {"1.1", "2", "5.1"}},
       {"another request as well",
        {front, request(6, 7, 2, 10s, 11s, 8)},
        {refused(2, 10s + 1ms)},
@@ -255,6 +264,53 @@ TEST(Story, ALegThatCarriedTheRequestDecidesOverAConnectionThatFailed) {
   const Record leg = failed(request(5, 2, 3, 10s + 1ms, 11s), Label::closed_without_response);
   const Chain chain = chain_of({front, leg, refused(2, 11s + 1ms)});
   EXPECT_EQ(name_of(chain.legs[chain.decisive]), "5.1");
+}
+
+TEST(Story, ALegThatHadNothingToTheApplicationReachedNobody) {
+  const Record front = gateway_error(1, 1, 10s, 13s);
+  Record leg = failed(request(5, 2, 3, 10s + 1ms, 11s), Label::request_on_half_closed);
+  EXPECT_FALSE(reached_nobody(chain_of({front, leg})));
+  leg.leg.untouched = true;
+  EXPECT_TRUE(reached_nobody(chain_of({front, leg})));
+  Record again = failed(request(6, 2, 3, 12s, 13s), Label::closed_without_response);
+  EXPECT_EQ(times_passed_on(chain_of({front, leg, again})), 1u);
+}
+
+bool says(const Chain& chain, std::string_view words) {
+  return chain.detail.find(words) != std::string::npos;
+}
+
+TEST(Story, AnAnswerIsTheNextProxysOnlyWhereALegIsBehindIt) {
+  const Record front = gateway_error(1, 1, 10s, 13s);
+  Record next = gateway_error(2, 2, 10s + 1ms, 11s);
+  Record behind = gateway_error(3, 2, 11s + 1ms, 12s);
+  // Two upstreams, one after the other.
+  EXPECT_TRUE(says(chain_of({front, next, behind}), "The 502 is the upstream's"));
+  // Two proxies, one behind the other.
+  behind = failed(request(3, 2, 4, 10s + 2ms, 10s + 900ms), Label::closed_without_response);
+  behind.leg.behind = 1;
+  EXPECT_TRUE(says(chain_of({front, next, behind}), "The 502 is the next proxy's (2.1)"));
+}
+
+TEST(Story, TheTimeBehindTheProxyEndsWhereTheAnswerBrokeOff) {
+  Record front = failed(request(1, 1, 2, 10s, 12s + 1ms), Label::response_truncated_fin);
+  Record leg = failed(request(5, 2, 3, 10s + 1ms, 10s + 2ms), Label::response_truncated_rst);
+  leg.leg.last = packet(99, 12s);
+  const Chain chain = chain_of({front, leg});
+  EXPECT_TRUE(says(chain, "and broke off after 2 s")) << chain.detail;
+  EXPECT_TRUE(says(chain, "Of the 2 s until the client's answer began, 2 s went behind"))
+      << chain.detail;
+}
+
+TEST(Story, AProxyThatStoppedSendingBehindAnUnjudgedRequestAccusesNobody) {
+  Record front = request(1, 1, 2, 10s, 13s);
+  front.leg.answered = {};
+  front.leg.status = 0;
+  Record leg = failed(request(5, 2, 3, 10s + 1ms, 12s), Label::request_incomplete);
+  leg.leg.answered = {};
+  EXPECT_EQ(chain_of({front, leg}).fault.party, Party::none);
+  front.leg.label = Label::client_timeout;
+  EXPECT_EQ(chain_of({front, leg}).fault.party, Party::server_app);
 }
 
 }  // namespace
