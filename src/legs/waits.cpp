@@ -14,32 +14,40 @@ bool covers(const std::map<Timestamp, Timestamp>& spans, Timestamp at) {
 
 }  // namespace
 
-std::size_t Waits::insert(Spans& spans, Timestamp from, Timestamp until) {
+void Waits::insert(Spans& spans, Timestamp from, Timestamp until) {
   auto at = spans.upper_bound(from);
   if (at != spans.begin() && std::prev(at)->second >= from) {
     --at;
     from = at->first;
   }
-  std::size_t merged = 0;
   while (at != spans.end() && at->first <= until) {
     until = std::max(until, at->second);
     at = spans.erase(at);
-    ++merged;
+    --span_count_;
   }
-  spans.emplace_hint(at, from, until);
-  return merged;
+  if (span_count_ >= kSpans) {
+    // Connections of the time that goes will look like health checks, and are not told.
+    if (spans.empty()) return;
+    spans.erase(spans.begin());
+    --span_count_;
+  }
+  spans.emplace(from, until);
+  ++span_count_;
 }
 
 void Waits::add(std::uint64_t number, const Record& record) {
   begun_.emplace(record.leg.first.time, number);
   begun_.emplace(record.leg.sent.time, number);
-  // Without room for more spans connections of that time look like health checks, and are not told.
-  if (span_count_ >= kSpans) return;
   const Timestamp from = record.leg.first.time;
   const Timestamp until =
       std::max(from, record.leg.answered ? record.until : record.until + kGoesOn);
-  span_count_ += 1 - insert(hosts_[record.leg.server.ip], from, until);
-  if (record.server_here) span_count_ += 1 - insert(here_, from, until);
+  if (record.server_here) insert(here_, from, until);
+  const auto host = hosts_.find(record.leg.server.ip);
+  if (host != hosts_.end()) {
+    insert(host->second, from, until);
+  } else if (span_count_ < kSpans) {
+    insert(hosts_[record.leg.server.ip], from, until);
+  }
 }
 
 void Waits::forget(std::uint64_t number, const Record& record) {

@@ -29,12 +29,12 @@ class Waits {
   }
 
  private:
-  static constexpr std::size_t kSpans = 1u << 14;
+  static constexpr std::size_t kSpans = 1u << 15;  // of all hosts; some 3 MiB
   // A proxy may go on with a request whose client has left, or was not answered.
   static constexpr Duration kGoesOn = std::chrono::seconds{5};
 
   using Spans = std::map<Timestamp, Timestamp>;  // beginning and end; none touches another
-  static std::size_t insert(Spans& spans, Timestamp from, Timestamp until);
+  void insert(Spans& spans, Timestamp from, Timestamp until);
 
   Spans here_;  // of the capturing host, whatever its address
   std::map<IpAddress, Spans> hosts_;

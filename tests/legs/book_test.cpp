@@ -251,6 +251,33 @@ TEST(Book, TiesConnectionsThatFailedToTheRequestTheyWereTriedFor) {
   }
 }
 
+TEST(Waits, KnowsWhenAHostWasWaitedFor) {
+  Waits waits;
+  waits.add(1, request(1, 1, 2, 10s, 12s));
+  waits.add(2, request(2, 1, 2, 11s, 13s));
+  waits.add(3, request(3, 1, 9, 20s, 21s));
+  EXPECT_FALSE(waits.any_at(refused(9, 9s)));
+  EXPECT_TRUE(waits.any_at(refused(9, 10s)));
+  EXPECT_TRUE(waits.any_at(refused(9, 12s + 500ms)));
+  EXPECT_FALSE(waits.any_at(refused(9, 14s)));
+  EXPECT_FALSE(waits.any_at(refused(9, 20s + 500ms)));  // for another host
+  Record left = request(4, 1, 2, 30s, 31s);
+  left.leg.answered = {};
+  waits.add(4, left);
+  EXPECT_TRUE(waits.any_at(refused(9, 34s)));  // the proxy may go on for a while
+}
+
+TEST(Waits, RemembersTheLatestOfMany) {
+  Waits waits;
+  for (std::uint32_t i = 1; i <= 100000; ++i) {
+    const Duration begin = std::chrono::seconds{i};
+    waits.add(i, request(i, 1, 2, begin, begin + 10ms));
+  }
+  EXPECT_FALSE(waits.any_at(refused(9, 10s)));
+  EXPECT_TRUE(waits.any_at(refused(9, 90000s)));
+  EXPECT_TRUE(waits.any_at(refused(9, 100000s + 5ms)));
+}
+
 TEST(Story, NobodyWasReachedOnlyBehindAGateway) {
   for (const bool gateway : {true, false}) {
     Record front = gateway_error(1, 1, 10s, 13s);
