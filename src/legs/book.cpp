@@ -53,19 +53,27 @@ void Book::for_each_like(std::uint64_t key, See see) const {
 /// under way at once are not told apart.
 std::uint64_t Book::best_front(std::uint64_t number) {
   const Record& behind = *at(number);
-  int best = 0;
-  std::vector<std::uint64_t> fitting, best_fitting;
+  struct Fitting {
+    std::uint64_t number;
+    int points;
+  };
+  std::vector<Fitting> fitting;
   for_each_like(behind.key, [&](std::uint64_t other, const Record& front) {
     if (other == number) return;
     const int points = fit(front, behind);
-    if (points == 0 || !can_be(front, behind) || is_busy(other, number)) return;
-    fitting.push_back(other);
-    if (points < best) return;
-    if (points > best) best_fitting.clear();
-    best = points;
-    best_fitting.push_back(other);
+    if (points != 0 && can_be(front, behind)) fitting.push_back({other, points});
   });
-  const std::uint64_t inner = innermost(fitting);
+  if (fitting.size() > 1 && fitting.size() <= kToldApart) {
+    std::erase_if(fitting, [&](const Fitting& each) { return is_busy(each.number, number); });
+  }
+  int best = 0;
+  for (const Fitting& each : fitting) best = std::max(best, each.points);
+  std::vector<std::uint64_t> all, best_fitting;
+  for (const Fitting& each : fitting) {
+    all.push_back(each.number);
+    if (each.points == best) best_fitting.push_back(each.number);
+  }
+  const std::uint64_t inner = innermost(all);
   return inner != 0 ? inner : innermost(best_fitting);
 }
 

@@ -43,7 +43,8 @@ class Book {
  private:
   static constexpr std::size_t kRecords = 1u << 14;  // some 6 MiB, where a capture has proxies
   static constexpr std::size_t kBuckets = 1u << 10;
-  static constexpr std::size_t kSteps = 256;  // looked at in one bucket
+  static constexpr std::size_t kSteps = 256;    // looked at in one bucket
+  static constexpr std::size_t kToldApart = 8;  // requests alike, by what else their proxy does
 
   struct Kept {
     Record record;
