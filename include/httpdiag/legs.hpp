@@ -28,6 +28,7 @@ struct Leg {
   PacketRef answered;  // first of the response; none: there was none
   PacketRef last;
   std::optional<Duration> gave_up_after;  // as in ExchangeReport
+  bool untouched = false;                 // no application had a byte of the request
   std::size_t behind = 0;  // index of the leg in front of it; the first one's is its own
 };
 
@@ -40,18 +41,22 @@ struct Chain {
   std::string detail;        // where the time went, or where the request died
 };
 
-/// How often the proxy behind the first leg sent the request.
+/// How often the proxy behind the first leg sent the request, and somebody may have acted on it.
 inline std::size_t times_passed_on(const Chain& chain) {
   return static_cast<std::size_t>(
       std::count_if(chain.legs.begin() + 1, chain.legs.end(),
-                    [](const Leg& leg) { return leg.behind == 0 && leg.exchange != 0; }));
+                    [](const Leg& leg) { return leg.behind == 0 && !leg.untouched; }));
 }
 
-/// Every attempt of the proxy to connect failed: no receiver had a byte of the request.
+/// Of the legs behind the first one none brought a byte of the request to an application. Only an
+/// answer that a gateway gives says that the first leg ends at a proxy: an application that has
+/// taken the request may be waiting for a connection of its own.
 inline bool reached_nobody(const Chain& chain) {
-  return chain.legs.size() > 1 &&
+  const std::uint16_t status = chain.legs.front().status;
+  const bool gateway = status == 502 || status == 503 || status == 504;
+  return gateway && chain.legs.size() > 1 &&
          std::all_of(chain.legs.begin() + 1, chain.legs.end(),
-                     [](const Leg& leg) { return leg.behind == 0 && leg.exchange == 0; });
+                     [](const Leg& leg) { return leg.untouched; });
 }
 
 struct Chains {

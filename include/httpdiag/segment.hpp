@@ -185,6 +185,8 @@ struct DnsDatagram {
   PacketRef packet;
   Endpoint source, destination;
   std::span<const std::byte> payload;  // captured part
+  // It is the quote in an ICMP error with which the destination says that nobody has that port.
+  bool refused = false;
 };
 
 using Decoded = std::variant<Segment, IcmpError, DnsDatagram, Skip>;

@@ -105,6 +105,10 @@ const Decoded& Decoder::on_any_packet(const Packet& packet) {
     IcmpError& error = as<IcmpError>(result_);
     skip = read_icmp(datagram, frame.tunnel, error);
     error.packet = packet.ref;
+    if (DnsDatagram dns; skip == Skip::icmp_other && read_refused_answer(datagram, dns)) {
+      dns.packet = packet.ref;
+      return result_ = dns;
+    }
   } else if (datagram.protocol == kProtocolUdp) {
     DnsDatagram& dns = as<DnsDatagram>(result_);
     skip = read_udp(datagram, dns);

@@ -4,6 +4,7 @@
 #include "base/byte_reader.hpp"
 #include "decode/framing.hpp"
 #include "decode/tunnel.hpp"
+#include "decode/udp_header.hpp"
 
 namespace httpdiag::decode {
 namespace {
@@ -14,7 +15,9 @@ constexpr std::size_t kIcmpHeader = 8;
 
 constexpr std::uint8_t kUnreachable = 3;
 constexpr std::uint8_t kFragmentationNeeded = 4;  // code of kUnreachable
+constexpr std::uint8_t kPortUnreachable = 3;      // code of kUnreachable
 constexpr std::uint8_t kPacketTooBigV6 = 2;
+constexpr std::uint8_t kUnreachableV6 = 1, kPortUnreachableV6 = 4;  // RFC 4443 §3.1
 
 constexpr bool is_error(std::uint8_t version, std::uint8_t type) {
   if (version == 6) return type >= 1 && type <= 4;  // RFC 4443 §3
@@ -98,6 +101,28 @@ std::optional<Skip> read_icmp(const Datagram& datagram, const Tunnel& tunnel, Ic
   reader.skip(2);  // checksum
   error.mtu = next_hop_mtu(error, reader.u32());
   return read_quote(reader.rest(), datagram.payload_length - kIcmpHeader, tunnel, error);
+}
+
+bool read_refused_answer(const Datagram& datagram, DnsDatagram& dns) {
+  const bool v6 = datagram.version == 6;
+  ByteReader reader{datagram.payload};
+  if (!reader.has(kIcmpHeader)) return false;
+  const std::uint8_t type = reader.u8(), code = reader.u8();
+  if (type != (v6 ? kUnreachableV6 : kUnreachable)) return false;
+  if (code != (v6 ? kPortUnreachableV6 : kPortUnreachable)) return false;
+  reader.skip(kIcmpHeader - 2);
+  const Frame frame{.datagram = reader.rest(),
+                    .wire_length = datagram.payload_length - kIcmpHeader,
+                    .vlan = 0,
+                    .version = datagram.version,
+                    .hints = {},
+                    .tunnel = {},
+                    .quoted = true};
+  Datagram quoted;
+  if (read_quoted(frame, quoted) || quoted.protocol != kProtocolUdp) return false;
+  if (quoted.destination != datagram.source || read_udp(quoted, dns)) return false;
+  dns.refused = true;
+  return dns.source.port == kDomain;
 }
 
 }  // namespace httpdiag::decode

@@ -16,4 +16,8 @@ namespace httpdiag::decode {
 [[nodiscard]] std::optional<Skip> read_icmp(const Datagram& datagram, const Tunnel& tunnel,
                                             IcmpError& error);
 
+/// The host that a DNS answer was for says that the port is closed, and quotes the answer: fills
+/// all but the packet. False: it is another message.
+[[nodiscard]] bool read_refused_answer(const Datagram& datagram, DnsDatagram& dns);
+
 }  // namespace httpdiag::decode

@@ -9,10 +9,10 @@ namespace httpdiag::decode {
 
 namespace {
 constexpr std::size_t kUdpHeader = 8;
-constexpr std::uint16_t kDomain = 53;  // IANA service name "domain"
 }  // namespace
 
 std::optional<Skip> read_udp(const Datagram& datagram, DnsDatagram& dns) {
+  dns.refused = false;
   if (datagram.payload.size() < kUdpHeader) return Skip::not_tcp;
   base::ByteReader reader{datagram.payload};
   dns.source = {datagram.source, reader.u16()};

@@ -8,6 +8,8 @@
 
 namespace httpdiag::decode {
 
+inline constexpr std::uint16_t kDomain = 53;  // IANA service name "domain"
+
 /// Fills all but `packet`. `datagram.protocol` is UDP.
 [[nodiscard]] std::optional<Skip> read_udp(const Datagram& datagram, DnsDatagram& dns);
 

@@ -68,6 +68,10 @@ AttemptClass classify(const JudgedExchange& judged) {
     case idle_conn_blackholed:
       return report.acked == Acked::none ? AttemptClass::not_delivered : AttemptClass::unknown;
 
+    case tls_plaintext_mismatch:  // no application has seen it (taxonomy 5.4)
+      return report.response && report.response->status >= 300 ? AttemptClass::refused
+                                                               : AttemptClass::not_delivered;
+
     case late_response:
       return AttemptClass::late;
     case http_redirect:

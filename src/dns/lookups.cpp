@@ -18,8 +18,9 @@ constexpr Duration kNextName = 1s;
 constexpr Duration kCopy = 10ms;
 // An unanswered query is one when the capture went on for this long.
 constexpr Duration kAnswerDue = 3s;
-// A connection this much later belongs to something else.
-constexpr Duration kFollows = 5s;
+// An application connects as soon as its resolver lets it; one that waits on for an answer, for
+// IPv6 say, does so for 5 s. What comes later belongs to something else.
+constexpr Duration kFollows = 1s, kWaitsOn = 5s;
 
 constexpr std::size_t kMostQueries = 32;  // of a lookup
 constexpr std::size_t kMostTried = 6;
@@ -62,12 +63,9 @@ void Lookups::on_query(const Message& message, const Endpoint& client, const End
     found = open_.emplace(key, Lookup{}).first;
   }
   Lookup& lookup = found->second;
-  for (Query& known : lookup.queries) {
-    const bool same = known.client == client && known.server == server && known.id == message.id &&
-                      known.type == message.type && known.name == message.name;
-    if (!same) continue;
-    if (packet.time - known.last.time > kCopy) ++known.sent;
-    known.last = lookup.last = packet;
+  if (Query* known = find(lookup, message, client, server)) {
+    if (packet.time - known->last.time > kCopy) ++known->sent;
+    known->last = lookup.last = packet;
     return;
   }
   lookup.last = packet;
@@ -93,18 +91,32 @@ void Lookups::on_answer(const Message& message, const Endpoint& client, const En
   const auto found = open_.find({client.ip, first_label(message.name)});
   if (found == open_.end()) return;
   Lookup& lookup = found->second;
-  for (Query& query : lookup.queries) {
-    const bool its = query.client == client && query.server == server && query.id == message.id &&
-                     query.type == message.type && query.name == message.name;
-    if (!its || query.answer) continue;
-    query.answer = lookup.last = packet;
-    query.rcode = message.rcode;
-    query.truncated = message.truncated;
-    query.addresses = !message.addresses.empty();
-    lookup.addresses.insert(lookup.addresses.end(), message.addresses.begin(),
-                            message.addresses.end());
-    return;
-  }
+  Query* query = find(lookup, message, client, server);
+  if (query == nullptr || (query->answer && packet.time - query->answer.time <= kCopy)) return;
+  if (query->answers++ > 0) return;
+  query->answer = lookup.last = packet;
+  query->rcode = message.rcode;
+  query->truncated = message.truncated;
+  query->addresses = !message.addresses.empty();
+  lookup.addresses.insert(lookup.addresses.end(), message.addresses.begin(),
+                          message.addresses.end());
+}
+
+void Lookups::on_refused(const Message& message, const Endpoint& client, const Endpoint& server) {
+  const auto found = open_.find({client.ip, first_label(message.name)});
+  if (found == open_.end()) return;
+  Query* query = find(found->second, message, client, server);
+  if (query != nullptr && query->answers == 1) query->refused = true;
+}
+
+Lookups::Query* Lookups::find(Lookup& lookup, const Message& message, const Endpoint& client,
+                              const Endpoint& server) {
+  const auto found =
+      std::find_if(lookup.queries.begin(), lookup.queries.end(), [&](const Query& query) {
+        return query.client == client && query.server == server && query.id == message.id &&
+               query.type == message.type && query.name == message.name;
+      });
+  return found == lookup.queries.end() ? nullptr : &*found;
 }
 
 /// All is answered and nothing followed at once, or what was asked will get no answer any more.
@@ -153,7 +165,7 @@ std::optional<DnsLookup> Lookups::judge(const Lookup& lookup, Timestamp now) con
         std::count_if(lookup.queries.begin(), lookup.queries.end(),
                       [&](const Query& q) { return q.name == query.name && q.type == query.type; });
     twice = twice || query.sent > 1 || asked > 1;
-    if (query.answer && query.addresses &&
+    if (query.answer && query.addresses && !query.refused &&
         (success == nullptr || query.answer.number < success->answer.number)) {
       success = &query;
     }
@@ -178,6 +190,11 @@ std::optional<DnsLookup> Lookups::judge(const Lookup& lookup, Timestamp now) con
     if (told.took < settings_.thresholds.dns_slow) return std::nullopt;
     return told;
   }
+  if (query.refused) {
+    told.outcome = DnsOutcome::unanswered;
+    told.decided = told.last_query;  // until then somebody waited
+    return told;
+  }
   if (!query.answer) {
     if (!twice || now - told.last_query.time < kAnswerDue) return std::nullopt;
     told.outcome = DnsOutcome::unanswered;
@@ -200,7 +217,26 @@ void Lookups::settle(const Key&, Lookup& lookup, Timestamp now) {
     tell(decided_.front());
     decided_.pop_front();
   }
-  decided_.push_back({std::move(*told), std::move(lookup.addresses)});
+  // What was refused nobody has learnt an address from.
+  const bool in_vain = told->outcome != DnsOutcome::resolved;
+  Decided decided{.lookup = std::move(*told),
+                  .addresses = in_vain ? std::vector<IpAddress>{} : std::move(lookup.addresses),
+                  .ready = {},
+                  .unanswered = false};
+  for (const Query& query : lookup.queries) {
+    const PacketRef& end = query.answer && !query.refused ? query.answer : query.last;
+    decided.ready = std::max(decided.ready, end.time);
+    decided.unanswered = decided.unanswered || !query.answer || (query.refused && in_vain);
+  }
+  decided_.push_back(std::move(decided));
+}
+
+/// Of a name with addresses the connection goes to one of them.
+bool Lookups::follows(const Decided& decided, const FlowRecord& flow) const {
+  const DnsLookup& lookup = decided.lookup;
+  if (lookup.client != flow.client.ip || flow.has(Oddity::midstream)) return false;
+  if (flow.first.time < lookup.decided.time) return false;
+  return flow.first.time - decided.ready <= (decided.unanswered ? kWaitsOn : kFollows);
 }
 
 /// Flows end long after their lookups, as a rule when the capture does.
@@ -209,13 +245,11 @@ void Lookups::on_flow(const FlowRecord& flow, Timestamp now) {
   sweep(now);
   for (Decided& decided : decided_) {
     DnsLookup& lookup = decided.lookup;
-    if (lookup.client != flow.client.ip || flow.has(Oddity::midstream)) continue;
-    const Duration later = flow.first.time - lookup.decided.time;
-    if (later < Duration{0} || later > kFollows) continue;
+    if (!follows(decided, flow)) continue;
     const bool by_this = std::find(decided.addresses.begin(), decided.addresses.end(),
                                    flow.server.ip) != decided.addresses.end();
     const bool explained = !names_.name_of(flow.server.ip, flow.client.ip, flow.first.time).empty();
-    if (explained && !by_this) continue;
+    if (!by_this && (explained || lookup.outcome == DnsOutcome::resolved)) continue;
     const bool better =
         !lookup.flow_first || (by_this && !lookup.flow_by_this_name) ||
         (by_this == lookup.flow_by_this_name && flow.first.number < lookup.flow_first.number);

@@ -23,6 +23,8 @@ class Lookups {
                 PacketRef packet);
   void on_answer(const Message& message, const Endpoint& client, const Endpoint& server,
                  PacketRef packet);
+  /// The client had closed its port when this answer came: no resolver waited for it any more.
+  void on_refused(const Message& message, const Endpoint& client, const Endpoint& server);
   /// A connection that may follow a lookup. `now`: the capture clock.
   void on_flow(const FlowRecord& flow, Timestamp now);
   /// No more messages.
@@ -36,9 +38,10 @@ class Lookups {
     std::uint16_t id = 0, type = 0;
     std::string name;
     PacketRef first, last, answer;
-    std::uint32_t sent = 0;
+    std::uint32_t sent = 0, answers = 0;
     std::uint8_t rcode = 0;
     bool truncated = false, addresses = false;
+    bool refused = false;  // its only answer was
   };
   struct Lookup {
     std::vector<Query> queries;
@@ -52,12 +55,17 @@ class Lookups {
   struct Decided {
     DnsLookup lookup;
     std::vector<IpAddress> addresses;
+    Timestamp ready;          // the last query had its answer; failing that, was sent
+    bool unanswered = false;  // one of the queries had none: the resolver waited on
   };
 
+  static Query* find(Lookup& lookup, const Message& message, const Endpoint& client,
+                     const Endpoint& server);
   void sweep(Timestamp now);
   void settle(const Key& key, Lookup& lookup, Timestamp now);
   bool is_over(const Lookup& lookup, Timestamp now) const;
   std::optional<DnsLookup> judge(const Lookup& lookup, Timestamp now) const;
+  bool follows(const Decided& decided, const FlowRecord& flow) const;
   void tell(Decided& decided);
 
   const Settings& settings_;

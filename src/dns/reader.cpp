@@ -68,6 +68,12 @@ class Reader::Impl {
     }
   }
 
+  void on_refused(const DnsDatagram& answer) {
+    const auto message = read_message(answer.payload);
+    if (message && message->response)
+      lookups_.on_refused(*message, answer.destination, answer.source);
+  }
+
   using Streams = std::array<MessageStream, 2>;
   std::map<FlowId, Streams> streams_;  // looked up, never walked
   NameBook names_;
@@ -79,6 +85,7 @@ Reader::Reader(const Settings& settings, DnsSink& sink)
 Reader::~Reader() = default;
 
 void Reader::on_datagram(const DnsDatagram& datagram) {
+  if (datagram.refused) return impl_->on_refused(datagram);
   impl_->on_message(datagram.payload, datagram.source, datagram.destination, datagram.packet);
 }
 

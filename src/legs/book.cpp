@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 namespace httpdiag::legs {
 
@@ -19,20 +20,28 @@ std::uint64_t nearest(const Record& record) {
   return record.legs_behind != 0 && record.front == 0 ? 1 : 0;
 }
 
+bool in_order(const Record* a, const Record* b) {
+  return a->leg.first.number < b->leg.first.number;
+}
+
 bool earlier(const Record& a, const Record& b) { return a.leg.first.number < b.leg.first.number; }
 
 }  // namespace
 
-Record* Book::at(std::uint64_t number) {
+const Record* Book::at(std::uint64_t number) const {
   if (number <= forgotten_ || number > forgotten_ + records_.size()) return nullptr;
   return &records_[number - forgotten_ - 1];
 }
 
+Record* Book::at(std::uint64_t number) {
+  return const_cast<Record*>(std::as_const(*this).at(number));
+}
+
 template <typename See>
-void Book::for_each_like(std::uint64_t key, See see) {
+void Book::for_each_like(std::uint64_t key, See see) const {
   std::uint64_t number = last_[key % kBuckets];
   for (std::size_t step = 0; step < kSteps; ++step) {
-    Record* record = at(number);
+    const Record* record = at(number);
     if (record == nullptr) return;
     if (record->key == key) see(number, *record);
     number = record->before;
@@ -44,20 +53,40 @@ void Book::for_each_like(std::uint64_t key, See see) {
 /// under way at once are not told apart.
 std::uint64_t Book::best_front(std::uint64_t number) {
   const Record& behind = *at(number);
-  int best = 0;
-  std::vector<std::uint64_t> fitting, best_fitting;
+  struct Fitting {
+    std::uint64_t number;
+    int points;
+  };
+  std::vector<Fitting> fitting;
   for_each_like(behind.key, [&](std::uint64_t other, const Record& front) {
     if (other == number) return;
     const int points = fit(front, behind);
-    if (points == 0) return;
-    fitting.push_back(other);
-    if (points < best) return;
-    if (points > best) best_fitting.clear();
-    best = points;
-    best_fitting.push_back(other);
+    if (points != 0 && can_be(front, behind)) fitting.push_back({other, points});
   });
-  const std::uint64_t inner = innermost(fitting);
+  if (fitting.size() > 1 && fitting.size() <= kToldApart) {
+    std::erase_if(fitting, [&](const Fitting& each) { return is_busy(each.number, number); });
+  }
+  int best = 0;
+  for (const Fitting& each : fitting) best = std::max(best, each.points);
+  std::vector<std::uint64_t> all, best_fitting;
+  for (const Fitting& each : fitting) {
+    all.push_back(each.number);
+    if (each.points == best) best_fitting.push_back(each.number);
+  }
+  const std::uint64_t inner = innermost(all);
   return inner != 0 ? inner : innermost(best_fitting);
+}
+
+/// A proxy that has sent a request on waits before it sends it on again.
+bool Book::is_busy(std::uint64_t front, std::uint64_t behind) const {
+  bool busy = false;
+  const Record& leg = *at(behind);
+  for_each_like(leg.key, [&](std::uint64_t number, const Record& other) {
+    if (other.front != front || number == behind) return;
+    busy = busy || (other.leg.first.number < leg.leg.first.number &&
+                    end_of(other) > leg.leg.first.time + kReordered);
+  });
+  return busy;
 }
 
 /// 0 if they are not legs of one request.
@@ -156,6 +185,7 @@ void Book::join_all(std::uint64_t number, Joined& joined) {
 
 Book::Joined Book::add(Record record, bool search) {
   if (records_.size() == kRecords) {
+    waits_.forget(forgotten_ + 1, records_.front());
     records_.pop_front();
     ++forgotten_;
   }
@@ -165,6 +195,7 @@ Book::Joined Book::add(Record record, bool search) {
   record.before = last;
   last = number;
   records_.push_back(std::move(record));
+  waits_.add(number, records_.back());
 
   Joined joined;
   if (search) join_all(number, joined);
@@ -174,18 +205,29 @@ Book::Joined Book::add(Record record, bool search) {
   return joined;
 }
 
-void Book::add_failed(Record record) {
-  if (failed_.size() == kFailed) failed_.pop_front();
-  failed_.push_back(std::move(record));
+/// Another request of that moment may have been what the connection was tried for.
+bool Book::fits_another(const Record& front, const Record& failed) const {
+  bool fits = false;
+  waits_.for_each_begun(failed.leg.first.time, kAtOnce, [&](std::uint64_t number) {
+    const Record* other = at(number);
+    if (other == nullptr || id_of(other->leg) == id_of(front.leg)) return;
+    if (!in_time(*other, failed) || !same_host(*other, failed)) return;
+    // The next one had it by then.
+    std::vector<const Record*> legs;
+    for_each_like(other->key, [&](std::uint64_t, const Record& leg) {
+      if (leg.front == number) legs.push_back(&leg);
+    });
+    std::sort(legs.begin(), legs.end(), in_order);
+    fits = fits || its_turn(*other, legs, nullptr, failed);
+  });
+  return fits;
 }
 
-std::vector<const Record*> Book::failed_behind(const Record& front) const {
-  std::vector<const Record*> found;
-  if (!wants_reason(front.leg)) return found;
-  for (const Record& record : failed_) {
-    if (in_time(front, record) && same_host(front, record)) found.push_back(&record);
-  }
-  return found;
+std::vector<const Record*> Book::failed_behind(const Record& front,
+                                               const std::vector<const Record*>& legs) const {
+  if (!wants_reason(front.leg)) return {};
+  return failed_.behind(front, legs, waits_,
+                        [&](const Record& failed) { return fits_another(front, failed); });
 }
 
 std::vector<std::uint64_t> Book::fronts() const {
@@ -224,7 +266,13 @@ std::vector<Record> Book::chain_of(std::uint64_t id) const {
   }
   const std::size_t exchanges = chain.size();
   for (std::size_t i = 0; i < exchanges; ++i) {
-    for (const Record* failed : failed_behind(chain[i])) {
+    std::vector<const Record*> legs;
+    for (const std::uint64_t behind : todo[i]->behind) {
+      if (const auto leg = kept_.find(behind); leg != kept_.end())
+        legs.push_back(&leg->second.record);
+    }
+    std::sort(legs.begin(), legs.end(), in_order);
+    for (const Record* failed : failed_behind(chain[i], legs)) {
       if (!taken.insert(id_of(failed->leg)).second) continue;
       chain.push_back(*failed);
       chain.back().leg.behind = i;

@@ -10,7 +10,9 @@
 #include <map>
 #include <vector>
 
+#include "legs/connects.hpp"
 #include "legs/record.hpp"
+#include "legs/waits.hpp"
 
 namespace httpdiag::legs {
 
@@ -26,7 +28,7 @@ class Book {
   /// `search` false: it cannot have another leg that was judged before it.
   Joined add(Record record, bool search = true);
   /// A connection that failed may have been meant for a request that is yet to be judged.
-  void add_failed(Record record);
+  void add_failed(Record record) { failed_.add(std::move(record)); }
 
   /// Requests that were seen on more than one leg.
   std::uint64_t requests() const { return requests_; }
@@ -41,8 +43,8 @@ class Book {
  private:
   static constexpr std::size_t kRecords = 1u << 14;  // some 6 MiB, where a capture has proxies
   static constexpr std::size_t kBuckets = 1u << 10;
-  static constexpr std::size_t kFailed = 4096;
-  static constexpr std::size_t kSteps = 256;  // looked at in one bucket
+  static constexpr std::size_t kSteps = 256;    // looked at in one bucket
+  static constexpr std::size_t kToldApart = 8;  // requests alike, by what else their proxy does
 
   struct Kept {
     Record record;
@@ -53,15 +55,19 @@ class Book {
   Record* at(std::uint64_t number);
   /// Calls `see(number, record)` for the records of a key, the latest first.
   template <typename See>
-  void for_each_like(std::uint64_t key, See see);
+  void for_each_like(std::uint64_t key, See see) const;
   std::uint64_t best_front(std::uint64_t number);
+  bool is_busy(std::uint64_t front, std::uint64_t behind) const;
   std::uint64_t innermost(const std::vector<std::uint64_t>& fronts);
   void join_all(std::uint64_t number, Joined& joined);
   void join(std::uint64_t front, std::uint64_t behind);
   Kept* keep(std::uint64_t number);
   bool make_room();
   void link(std::uint64_t front, std::uint64_t behind);
-  std::vector<const Record*> failed_behind(const Record& front) const;
+  std::vector<const Record*> failed_behind(const Record& front,
+                                           const std::vector<const Record*>& legs) const;
+  bool fits_another(const Record& front, const Record& failed) const;
+  const Record* at(std::uint64_t number) const;
 
   std::size_t max_kept_;
   std::deque<Record> records_;
@@ -69,7 +75,8 @@ class Book {
   std::array<std::uint64_t, kBuckets> last_{};
   std::map<std::uint64_t, Kept> kept_;  // by id
   std::deque<std::uint64_t> lonely_;    // of these: kept before any other leg was known
-  std::deque<Record> failed_;
+  Connects failed_;
+  Waits waits_;
   std::uint64_t requests_ = 0, omitted_ = 0;
 };
 

@@ -12,8 +12,6 @@ namespace {
 
 constexpr std::size_t kMaxTarget = 512;
 constexpr Duration kPatience = std::chrono::minutes{5};  // that a client has, where it shows none
-// Packets of one host, seen on two of its devices, may be recorded in the wrong order.
-constexpr Duration kReordered = std::chrono::microseconds{200};
 
 /// Without scheme and authority, which a forward proxy takes away (RFC 9112 §3.2.2).
 std::string_view origin_form(std::string_view target) {
@@ -115,9 +113,11 @@ Record record_of(const FlowEnds& flow, const Exchange& exchange, const ExchangeR
     leg.label = report->label;
     leg.severity = report->severity;
     leg.gave_up_after = report->gave_up_after;
+    leg.untouched = report->retry == Retry::safe && !exchange.response;
     if (const Finding* finding = primary(report->findings, report->label)) {
       leg.fault = finding->fault;
-      if (!exchange.response && !finding->evidence.empty())
+      const bool whole = exchange.response && !broke_off(leg.label);
+      if (!whole && !finding->evidence.empty())
         leg.last =
             std::max(leg.last, finding->evidence.back().packet,
                      [](const PacketRef& a, const PacketRef& b) { return a.number < b.number; });
@@ -145,6 +145,7 @@ Record record_of(const FlowEnds& flow, const FlowReport& failed) {
   leg.label = failed.label;
   leg.severity = failed.severity;
   if (const Finding* finding = primary(failed.findings, failed.label)) leg.fault = finding->fault;
+  leg.untouched = true;
   leg.first = leg.sent = failed.first;
   leg.last = failed.last;
   record.until = failed.last.time;
@@ -160,6 +161,37 @@ bool same_host(const Record& front, const Record& behind) {
 bool in_time(const Record& front, const Record& behind) {
   return behind.leg.first.time + kReordered >= front.leg.first.time &&
          behind.leg.first.time <= front.until + kReordered;
+}
+
+Timestamp end_of(const Record& leg) {
+  if (leg.leg.gave_up_after) return leg.leg.sent.time + *leg.leg.gave_up_after;
+  return leg.leg.last.time;
+}
+
+bool broke_off(Label label) {
+  switch (label) {
+    case Label::response_truncated_fin:
+    case Label::response_truncated_rst:
+    case Label::response_stalled:
+    case Label::response_aborted_by_client:
+    case Label::response_malformed:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool gateway_error(std::uint16_t status) { return status == 502 || status == 503 || status == 504; }
+
+bool can_be(const Record& front, const Record& behind) {
+  const bool bodies = front.body_known && behind.body_known;
+  if (bodies && behind.leg.sent.time + kReordered < front.leg.sent.time) return false;
+  // A gateway may answer while it waits, and any proxy may have left this leg for another one.
+  if (!front.leg.answered || gateway_error(front.leg.status) || behind.leg.gave_up_after)
+    return true;
+  const Timestamp answered = front.leg.answered.time + kReordered;
+  return behind.leg.sent.time <= answered &&
+         (!behind.leg.answered || behind.leg.answered.time <= answered);
 }
 
 int fit(const Record& front, const Record& behind) {

@@ -2,6 +2,7 @@
 // What is kept of an exchange to find the other legs of its request.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -10,6 +11,9 @@
 #include "httpdiag/report.hpp"
 
 namespace httpdiag::legs {
+
+// Packets of one host, seen on two of its devices, may be recorded in the wrong order.
+inline constexpr Duration kReordered = std::chrono::microseconds{200};
 
 /// An exchange, or a connection that failed.
 struct Record {
@@ -44,6 +48,15 @@ inline bool is_problem(const Leg& leg) { return leg.label != Label::ok; }
 bool same_host(const Record& front, const Record& behind);
 /// `behind` began while `front` was under way.
 bool in_time(const Record& front, const Record& behind);
+/// Its client, a proxy, is done with it.
+Timestamp end_of(const Record& leg);
+/// Of labels that an answer has: it was not there to its end.
+bool broke_off(Label label);
+/// A status that a proxy gives of its own.
+bool gateway_error(std::uint16_t status);
+/// No proxy has more of a request than its client has sent, or an answer of one that is still to
+/// come. Two requests may fit a leg that are alike; time often leaves one of them.
+bool can_be(const Record& front, const Record& behind);
 /// How well `behind` fits as a leg behind `front`; 0: not at all.
 int fit(const Record& front, const Record& behind);
 

@@ -27,10 +27,20 @@ bool follows_front(const Leg& front, const Leg& leg) {
   switch (leg.label) {
     case Label::request_incomplete:
     case Label::response_aborted_by_client:
-      return front.label == leg.label || front.gave_up_after.has_value();
+      // Of a request that was neither answered nor judged it is not known whether it was whole.
+      return front.label == leg.label || front.gave_up_after.has_value() ||
+             (!front.answered && !is_problem(front));
     default:
       return false;
   }
+}
+
+/// A connection that failed says less than a leg beside it that had the request and failed.
+bool yields(const std::vector<Leg>& legs, const Leg& connect) {
+  return connect.exchange == 0 && std::any_of(legs.begin() + 1, legs.end(), [&](const Leg& leg) {
+           return leg.exchange != 0 && leg.behind == connect.behind && is_problem(leg) &&
+                  !follows_front(legs[leg.behind], leg);
+         });
 }
 
 /// Down the chain as long as a leg behind explains the one in front: taxonomy 6.1 F10.
@@ -39,7 +49,8 @@ std::size_t decisive_of(const std::vector<Leg>& legs) {
   for (std::size_t i = 1; i < legs.size(); ++i) {
     const Leg& leg = legs[i];
     const bool behind_it = leg.behind == at || legs[leg.behind].behind == at;
-    if (behind_it && is_problem(leg) && !follows_front(legs[leg.behind], leg)) at = i;
+    if (behind_it && is_problem(leg) && !follows_front(legs[leg.behind], leg) && !yields(legs, leg))
+      at = i;
   }
   return at;
 }
@@ -75,7 +86,9 @@ std::string outcome_of(const Leg& leg) {
     std::string text =
         fmt::format("answered {} after {}", leg.status, ago(leg.answered.time - leg.sent.time));
     if (leg.last.time - leg.answered.time > kPassingOn)
-      text += fmt::format(", the last of it after {}", ago(leg.last.time - leg.sent.time));
+      text +=
+          fmt::format(", {} after {}", broke_off(leg.label) ? "and broke off" : "the last of it",
+                      ago(leg.last.time - leg.sent.time));
     if (is_problem(leg)) text += fmt::format(" ({})", info(leg.label).id);
     return text;
   }
@@ -156,6 +169,15 @@ const Leg& first_behind(const std::vector<Leg>& legs) {
                        [](const Leg& leg) { return leg.behind == 0; });
 }
 
+/// Somewhere farther down the chain.
+bool is_behind(const std::vector<Leg>& legs, std::size_t leg, std::size_t front) {
+  for (std::size_t at = leg; at != 0;) {
+    at = legs[at].behind;
+    if (at == front) return true;
+  }
+  return false;
+}
+
 std::string conclusion_of(const std::vector<Leg>& legs, std::size_t decisive) {
   const Leg& front = legs.front();
   const Leg* upstream = upstream_of_first(legs);
@@ -175,7 +197,8 @@ std::string conclusion_of(const std::vector<Leg>& legs, std::size_t decisive) {
   }
   if (front.label == Label::http_gateway_error) {
     const bool same = upstream != nullptr && upstream->status == front.status;
-    if (same && upstream != &legs[decisive] && decisive != 0) {
+    const auto place = same ? static_cast<std::size_t>(upstream - legs.data()) : std::size_t{0};
+    if (same && decisive != place && is_behind(legs, decisive, place)) {
       return fmt::format("The {} is the next proxy's ({}), passed on by the first.", front.status,
                          name_of(*upstream));
     }
@@ -189,7 +212,8 @@ std::string conclusion_of(const std::vector<Leg>& legs, std::size_t decisive) {
   if (front.answered && upstream->answered) {
     const Duration all = std::max(front.answered.time - front.sent.time, Duration{0});
     // A proxy that collects the answer before it passes it on waits for its end.
-    const bool collected = front.answered.time >= upstream->last.time;
+    const Duration slack = broke_off(upstream->label) ? kPassingOn : Duration{0};
+    const bool collected = front.answered.time + slack >= upstream->last.time;
     const PacketRef& end = collected ? upstream->last : upstream->answered;
     const Duration behind = std::clamp(end.time - first_behind(legs).sent.time, Duration{0}, all);
     // An upstream that never finished its answer may have kept the proxy waiting.
@@ -224,15 +248,6 @@ bool explained_behind(Label label) {
     default:
       return false;
   }
-}
-
-/// Somewhere farther down the chain.
-bool is_behind(const std::vector<Leg>& legs, std::size_t leg, std::size_t front) {
-  for (std::size_t at = leg; at != 0;) {
-    at = legs[at].behind;
-    if (at == front) return true;
-  }
-  return false;
 }
 
 Finding gave_up(const Chain& chain, const Leg& front) {

@@ -26,9 +26,22 @@ std::string carried(const FlowFacts& facts) {
   return tunnel ? "a tunnel; its content is not read" : "no HTTP/1.x";
 }
 
+/// TLS 1.3: the client finished the handshake and left at once, with nothing sent that could be a
+/// request. Load balancers check a server like this; a client that refuses the certificate does it
+/// too, and the alert that would say so is encrypted (RFC 8446 §5.2, §6.2).
+bool left_after_handshake(const FlowFacts& facts, const Thresholds& limits) {
+  if (facts.tls == nullptr || facts.tls->stage != TlsStage::done) return false;
+  const TlsSession& tls = *facts.tls;
+  if (tls.bursts > 0 || tls.early_data || tls.hidden || tls.unreadable || tls.alert.packet)
+    return false;
+  const PacketRef close = facts.first_close.packet;
+  return tls.finished && close && by_client(facts.first_close.closer) &&
+         close.time - tls.finished.time < limits.tls_alert_close;
+}
+
 }  // namespace
 
-std::optional<Finding> payload_opaque(const FlowFacts& facts, const Thresholds&) {
+std::optional<Finding> payload_opaque(const FlowFacts& facts, const Thresholds& limits) {
   if (!facts.opaque) return std::nullopt;
   if (facts.opaque_protocol == "preface") {
     return FindingBuilder{Label::payload_opaque,
@@ -39,14 +52,30 @@ std::optional<Finding> payload_opaque(const FlowFacts& facts, const Thresholds&)
         .build();
   }
   const bool tls = facts.tls != nullptr;
+  const bool left = left_after_handshake(facts, limits);
   FindingBuilder finding{
       Label::payload_opaque,
-      fmt::format("The connection carries {}. Verdicts rest on {}.", carried(facts),
+      fmt::format("The connection carries {}. {}Verdicts rest on {}.", carried(facts),
+                  left ? "The client left right after the handshake without a request: it may have "
+                         "refused the certificate (its name, its date, who issued it), or it only "
+                         "checked that the server is there. "
+                       : "",
                   tls ? "TCP, the readable part of the handshake, and on who sent how much when"
                       : "TCP alone")};
   finding.evidence(facts.opaque, std::nullopt, "first such bytes")
       .fact("protocol", std::string{facts.opaque_protocol});
   if (tls) add_tls_facts(finding, *facts.tls, facts.opaque.time);
+  if (left) {
+    finding.evidence(facts.tls->finished, Side::client, "the client's Finished")
+        .evidence(facts.first_close)
+        .fact("left_after_handshake_us",
+              std::optional{
+                  std::max(facts.first_close.packet.time - facts.tls->finished.time, Duration{0})})
+        .fault(Party::unknown, Confidence::low, "this is a health check, and nothing is wrong")
+        .seen_as(
+            "Client: a certificate error, if it had a request to send. Server: an alert in its "
+            "log, or a connection without a request.");
+  }
   return finding.build();
 }
 

@@ -59,6 +59,12 @@ std::string answered(const DnsLookup& lookup) {
     case DnsOutcome::unanswered:
       break;
   }
+  if (lookup.answer) {
+    return fmt::format(
+        "the answer came {} after the first of {}, when the client had given up: it "
+        "refused it (ICMP port unreachable)",
+        base::duration(lookup.took), queries(lookup));
+  }
   return fmt::format("no answer to {} in {}{}", queries(lookup), base::duration(lookup.took),
                      lookup.servers > 1 ? fmt::format(" to {} servers", lookup.servers)
                                         : fmt::format(" to {}", server));

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "decode/packet_bytes.hpp"
 
 namespace httpdiag::decode {
@@ -156,6 +158,38 @@ TEST(Icmp, NothingOfAnErrorSticksToTheNext) {
   EXPECT_FALSE(error.has_seq);
   EXPECT_EQ(error.seq, 0u);
   EXPECT_TRUE(error.v6);
+}
+
+/// `datagram` (IPv4 without options) sent the other way.
+Bytes backwards(Bytes datagram) {
+  std::rotate(datagram.begin() + 12, datagram.begin() + 16, datagram.begin() + 20);
+  return datagram;
+}
+
+TEST(Icmp, RefusedDnsAnswers) {
+  const auto udp = [](std::size_t from, std::size_t to) {
+    return be16(from) + be16(to) + be16(8 + 4) + be16(0xbad) + text("dns!");
+  };
+  const Bytes answer = ipv4({.protocol = 17}, udp(53, 50000));
+  const Bytes quote = backwards(answer);
+  check({
+      {"the answer's receiver has closed its port", v4(3, 3, quote), "dns 4"},
+      {"quoted as far as the ports", v4(3, 3, cut(quote, 28)), "dns 0"},
+      {"cut in front of them", v4(3, 3, cut(quote, 24)), "icmp_other"},
+      {"another code", v4(3, 1, quote), "icmp_other"},
+      {"somebody else says so", v4(3, 3, answer), "icmp_other"},
+      {"a query", v4(3, 3, backwards(ipv4({.protocol = 17}, udp(50000, 53)))), "icmp_other"},
+      {"another protocol", v4(3, 3, backwards(ipv4({.protocol = 17}, udp(54, 50000)))),
+       "icmp_other"},
+  });
+  Decoder decoder{Limits{}};
+  const Bytes bytes = v4(3, 3, quote);
+  const Decoded& decoded = decoder.on_packet(packet_of(bytes, LinkType::raw_ip));
+  const auto& dns = std::get<DnsDatagram>(decoded);
+  EXPECT_TRUE(dns.refused);
+  EXPECT_EQ(dns.packet.number, 1u);
+  EXPECT_EQ(dns.source, (Endpoint{kServer, 53}));
+  EXPECT_EQ(dns.destination, (Endpoint{kClient, 50000}));
 }
 
 }  // namespace

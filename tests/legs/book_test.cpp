@@ -148,22 +148,196 @@ TEST(Book, StaysWithinItsLimit) {
   EXPECT_EQ(book.requests(), 100u);
 }
 
-TEST(Book, AttachesConnectionsThatFailed) {
-  Book book{16};
-  Record refused;
-  refused.leg.flow = FlowId{2};
-  refused.leg.client = {ip(2), 50000};
-  refused.leg.server = {ip(4), 80};
-  refused.leg.label = Label::connect_refused;
-  refused.leg.first = refused.leg.last = packet(20, 20us);
-  book.add_failed(refused);
-  Record elsewhere = refused;
-  elsewhere.leg.flow = FlowId{3};
+/// Host 2's, towards host 4 as a rule.
+Record refused(std::uint32_t flow, Duration at, std::uint8_t server = 4) {
+  Record record;
+  record.leg.flow = FlowId{flow};
+  record.leg.client = {ip(2), static_cast<std::uint16_t>(50000 + flow)};
+  record.leg.server = {ip(server), 80};
+  record.leg.label = Label::connect_refused;
+  record.leg.untouched = true;
+  record.leg.severity = Severity::error;
+  record.leg.first = packet(static_cast<std::uint64_t>(at.count()), at);
+  record.leg.last = packet(record.leg.first.number + 1, at + 100us);
+  return record;
+}
+
+Record gateway_error(std::uint32_t flow, std::uint8_t client, Duration begin, Duration end,
+                     std::uint64_t digest = 1) {
+  Record record = failed(request(flow, client, 2, begin, end, digest), Label::http_gateway_error);
+  record.leg.status = 502;
+  return record;
+}
+
+TEST(Book, TiesConnectionsThatFailedToTheRequestTheyWereTriedFor) {
+  const Record front = gateway_error(1, 1, 10s, 13s);
+  Record answered = failed(request(1, 1, 2, 10s, 13s), Label::slow_response);
+  Record elsewhere = refused(2, 10s + 1ms);
   elsewhere.leg.client.ip = ip(9);
-  book.add_failed(elsewhere);
-  book.add(failed(request(1, 1, 2, 10us, 9000us), Label::http_gateway_error));
-  ASSERT_EQ(book.fronts().size(), 1u);
-  EXPECT_EQ(places(book.chain_of(book.fronts().front())), (Places{"1.1", "2"}));
+  Record blackholed = refused(2, 10s + 1ms);
+  blackholed.leg.label = Label::connect_abandoned;
+  blackholed.leg.last.time += 1s;
+  const Record leg = failed(request(5, 2, 3, 10s + 1ms, 11s), Label::client_timeout);
+  struct Case {
+    const char* what;
+    std::vector<Record> requests, connects;
+    Places chain;
+  };
+  const std::vector<Case> cases = {
+      {"at once", {front}, {refused(2, 10s + 1ms)}, {"1.1", "2"}},
+      {"from another host", {front}, {elsewhere}, {}},
+      {"long behind the request", {front}, {refused(2, 10s + 80ms)}, {}},
+      {"tried again after a second",
+       {front},
+       {refused(2, 10s + 1ms), refused(3, 11s + 2ms), refused(4, 12s + 3ms)},
+       {"1.1", "2", "3", "4"}},
+      {"and long behind that", {front}, {refused(2, 10s + 1ms), refused(3, 12s)}, {"1.1", "2"}},
+      {"another server at once",
+       {front},
+       {refused(2, 10s + 1ms), refused(3, 10s + 2ms, 5)},
+       {"1.1", "2", "3"}},
+      {"another server half a second later",
+       {front},
+       {refused(2, 10s + 1ms), refused(3, 10s + 500ms, 5)},
+       {"1.1", "2"}},
+      {"another server when the first was given up",
+       {front},
+       {blackholed, refused(3, 12s, 5)},
+       {"1.1", "2", "3"}},
+      {"while a leg carries it", {front, leg}, {refused(2, 10s + 5ms)}, {"1.1", "5.1"}},
+      {"when that leg has failed", {front, leg}, {refused(2, 11s + 1ms)}, {"1.1", "5.1", "2"}},
+      {"and tried again",
+       {front, leg},
+       {refused(2, 11s + 1ms), refused(3, 12s + 1ms)},
+       {"1.1", "5.1", "2", "3"}},
+      {"before a leg, and not again behind it",
+       {front, leg},
+       {refused(2, 10s + 500us), refused(3, 11s + 300ms)},
+       {"1.1", "2", "5.1"}},
+      {"another request as well",
+       {front, request(6, 7, 2, 10s, 11s, 8)},
+       {refused(2, 10s + 1ms)},
+       {}},
+      {"another request that is with the next server",
+       {front, request(6, 7, 2, 10s, 11s, 8), request(7, 2, 3, 10s + 100us, 11s - 1ms, 8)},
+       {refused(2, 10s + 1ms)},
+       {"1.1", "2"}},
+      {"also when nobody asks", {front}, {refused(2, 3s), refused(3, 10s + 1ms)}, {}},
+      {"in step with others",
+       {front},
+       {refused(2, 4s), refused(3, 6s), refused(4, 8s), refused(5, 10s + 1ms)},
+       {}},
+      {"out of step with others",
+       {front},
+       {refused(2, 3s), refused(3, 5s), refused(4, 7s), refused(5, 10s + 1ms)},
+       {"1.1", "5"}},
+      {"with the clock set back",
+       {gateway_error(1, 1, 10s, 2s)},
+       {refused(2, 3s), refused(3, 10s), refused(4, 11s)},
+       {}},
+      {"an application's slow answer", {answered}, {refused(2, 10s + 1ms)}, {}},
+      {"the next server's answer",
+       {answered, request(5, 2, 3, 10s + 2ms, 13s - 1ms)},
+       {refused(2, 10s + 1ms)},
+       {"1.1", "2", "5.1"}},
+  };
+  for (const Case& one : cases) {
+    SCOPED_TRACE(one.what);
+    Book book{16};
+    for (const Record& record : one.connects) book.add_failed(record);
+    for (const Record& record : one.requests) book.add(record);
+    const std::vector<Record> chain = book.chain_of(id_of(front.leg));
+    EXPECT_EQ(chain.empty() ? Places{} : places(chain), one.chain);
+  }
+}
+
+TEST(Waits, KnowsWhenAHostWasWaitedFor) {
+  Waits waits;
+  waits.add(1, request(1, 1, 2, 10s, 12s));
+  waits.add(2, request(2, 1, 2, 11s, 13s));
+  waits.add(3, request(3, 1, 9, 20s, 21s));
+  EXPECT_FALSE(waits.any_at(refused(9, 9s)));
+  EXPECT_TRUE(waits.any_at(refused(9, 10s)));
+  EXPECT_TRUE(waits.any_at(refused(9, 12s + 500ms)));
+  EXPECT_FALSE(waits.any_at(refused(9, 14s)));
+  EXPECT_FALSE(waits.any_at(refused(9, 20s + 500ms)));  // for another host
+  Record left = request(4, 1, 2, 30s, 31s);
+  left.leg.answered = {};
+  waits.add(4, left);
+  EXPECT_TRUE(waits.any_at(refused(9, 34s)));  // the proxy may go on for a while
+}
+
+TEST(Waits, RemembersTheLatestOfMany) {
+  Waits waits;
+  for (std::uint32_t i = 1; i <= 100000; ++i) {
+    const Duration begin = std::chrono::seconds{i};
+    waits.add(i, request(i, 1, 2, begin, begin + 10ms));
+  }
+  EXPECT_FALSE(waits.any_at(refused(9, 10s)));
+  EXPECT_TRUE(waits.any_at(refused(9, 90000s)));
+  EXPECT_TRUE(waits.any_at(refused(9, 100000s + 5ms)));
+}
+
+TEST(Story, NobodyWasReachedOnlyBehindAGateway) {
+  for (const bool gateway : {true, false}) {
+    Record front = gateway_error(1, 1, 10s, 13s);
+    if (!gateway) front.leg.status = 0;
+    EXPECT_EQ(reached_nobody(chain_of({front, refused(2, 10s + 1ms)})), gateway);
+  }
+}
+
+TEST(Story, ALegThatCarriedTheRequestDecidesOverAConnectionThatFailed) {
+  const Record front = gateway_error(1, 1, 10s, 13s);
+  const Record leg = failed(request(5, 2, 3, 10s + 1ms, 11s), Label::closed_without_response);
+  const Chain chain = chain_of({front, leg, refused(2, 11s + 1ms)});
+  EXPECT_EQ(name_of(chain.legs[chain.decisive]), "5.1");
+}
+
+TEST(Story, ALegThatHadNothingToTheApplicationReachedNobody) {
+  const Record front = gateway_error(1, 1, 10s, 13s);
+  Record leg = failed(request(5, 2, 3, 10s + 1ms, 11s), Label::request_on_half_closed);
+  EXPECT_FALSE(reached_nobody(chain_of({front, leg})));
+  leg.leg.untouched = true;
+  EXPECT_TRUE(reached_nobody(chain_of({front, leg})));
+  Record again = failed(request(6, 2, 3, 12s, 13s), Label::closed_without_response);
+  EXPECT_EQ(times_passed_on(chain_of({front, leg, again})), 1u);
+}
+
+bool says(const Chain& chain, std::string_view words) {
+  return chain.detail.find(words) != std::string::npos;
+}
+
+TEST(Story, AnAnswerIsTheNextProxysOnlyWhereALegIsBehindIt) {
+  const Record front = gateway_error(1, 1, 10s, 13s);
+  Record next = gateway_error(2, 2, 10s + 1ms, 11s);
+  Record behind = gateway_error(3, 2, 11s + 1ms, 12s);
+  // Two upstreams, one after the other.
+  EXPECT_TRUE(says(chain_of({front, next, behind}), "The 502 is the upstream's"));
+  // Two proxies, one behind the other.
+  behind = failed(request(3, 2, 4, 10s + 2ms, 10s + 900ms), Label::closed_without_response);
+  behind.leg.behind = 1;
+  EXPECT_TRUE(says(chain_of({front, next, behind}), "The 502 is the next proxy's (2.1)"));
+}
+
+TEST(Story, TheTimeBehindTheProxyEndsWhereTheAnswerBrokeOff) {
+  Record front = failed(request(1, 1, 2, 10s, 12s + 1ms), Label::response_truncated_fin);
+  Record leg = failed(request(5, 2, 3, 10s + 1ms, 10s + 2ms), Label::response_truncated_rst);
+  leg.leg.last = packet(99, 12s);
+  const Chain chain = chain_of({front, leg});
+  EXPECT_TRUE(says(chain, "and broke off after 2 s")) << chain.detail;
+  EXPECT_TRUE(says(chain, "Of the 2 s until the client's answer began, 2 s went behind"))
+      << chain.detail;
+}
+
+TEST(Story, AProxyThatStoppedSendingBehindAnUnjudgedRequestAccusesNobody) {
+  Record front = request(1, 1, 2, 10s, 13s);
+  front.leg.answered = {};
+  front.leg.status = 0;
+  Record leg = failed(request(5, 2, 3, 10s + 1ms, 12s), Label::request_incomplete);
+  leg.leg.answered = {};
+  EXPECT_EQ(chain_of({front, leg}).fault.party, Party::none);
+  front.leg.label = Label::client_timeout;
+  EXPECT_EQ(chain_of({front, leg}).fault.party, Party::server_app);
 }
 
 }  // namespace

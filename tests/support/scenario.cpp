@@ -261,7 +261,8 @@ void Player::icmp(Cursor& line) {
 }
 
 void Player::dns(Cursor& line) {
-  const bool answer = line.accept("answer");
+  const bool refused = line.accept("refused");
+  const bool answer = refused || line.accept("answer");
   if (!answer) line.expect("query");
   const auto id = static_cast<std::uint16_t>(line.number(0, 65535));
   const std::string type = line.word("A or AAAA");
@@ -282,6 +283,7 @@ void Player::dns(Cursor& line) {
   line.expect("and");
   const Endpoint resolver = line.endpoint();
   line.expect_end();
+  if (refused) return network_.refuse(client, resolver, dns_message(message));
   network_.datagram(answer ? resolver : client, answer ? client : resolver, dns_message(message));
 }
 
