@@ -248,7 +248,7 @@ void Engine::Impl::on_stray(const FlowRecord& flow, const Stray& stray) {
   Account::Strays& rare = strays(own);
   switch (stray.kind) {
     case Stray::Kind::opaque:
-      if (rare.opaque) return;
+      if (rare.opaque && rare.protocol != "preface") return;  // a greeting is not all there is
       rare.opaque = stray.packet;
       rare.protocol = stray.protocol;
       return;

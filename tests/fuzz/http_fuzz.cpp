@@ -64,7 +64,9 @@ class Checker final : public ExchangeSink {
   }
   void on_stray(const FlowRecord&, const Stray& stray) override {
     REQUIRE(!ended && stray.packet);
-    if (stray.kind == Stray::Kind::opaque) REQUIRE(++opaque_ == 1);
+    if (stray.kind != Stray::Kind::opaque) return;
+    // A greeting, and what the connection turned out to be: once each.
+    REQUIRE(++(stray.protocol == "preface" ? prefaces_ : opaque_) == 1);
   }
 
   bool ended = false;
@@ -73,7 +75,7 @@ class Checker final : public ExchangeSink {
  private:
   const Limits& limits_;
   std::uint32_t last_index_ = 0;
-  std::uint32_t opaque_ = 0;
+  std::uint32_t opaque_ = 0, prefaces_ = 0;
   Offset request_end_ = 0, response_end_ = 0;
 };
 
