@@ -207,7 +207,7 @@ void Session::on_message(Side from, const Record& record) {
     if (type == kClientHello) on_client_hello(record, body);
     return;
   }
-  if (type == kServerHello) on_server_hello(body);
+  if (type == kServerHello) on_server_hello(record, body);
   if (type == kCertificate && !facts_.certificate) {
     const auto leaf = leaf_of(body);
     if (!leaf.empty()) facts_.certificate = shared_.certificates.read(leaf, facts_.sni);
@@ -227,7 +227,7 @@ void Session::on_client_hello(const Record& record, std::span<const std::byte> b
   facts_.newest_offered = hello.newest_version;
 }
 
-void Session::on_server_hello(std::span<const std::byte> body) {
+void Session::on_server_hello(const Record& record, std::span<const std::byte> body) {
   ServerHello hello;
   if (!read_server_hello(body, hello)) {
     facts_.hidden = true;
@@ -237,6 +237,8 @@ void Session::on_server_hello(std::span<const std::byte> body) {
     facts_.asked_again = true;
     return;
   }
+  // The record that it came in may go on, and never end.
+  if (!facts_.server_hello) facts_.server_hello = record.first;
   facts_.version = hello.version;
   facts_.cipher = hello.cipher;
   facts_.alpn = std::move(hello.alpn);

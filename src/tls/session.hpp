@@ -63,7 +63,7 @@ class Session final : private RecordSink {
   void forget_message(Direction& direction);
   void on_message(Side from, const Record& record);
   void on_client_hello(const Record& record, std::span<const std::byte> body);
-  void on_server_hello(std::span<const std::byte> body);
+  void on_server_hello(const Record& record, std::span<const std::byte> body);
   void on_flight(Side from, const Record& record);
   void on_alert(Side from, const Record& record);
 
