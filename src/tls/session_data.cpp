@@ -91,7 +91,7 @@ bool Session::still_handshake(Side from, const Record& record) {
   flight_open_ = false;
   facts_.finished = record.last;
   facts_.burst = {};
-  facts_.bursts = 0;
+  facts_.bursts = facts_.answered_bursts = 0;
   burst_open_ = false;
   return true;
 }
