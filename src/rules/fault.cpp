@@ -258,8 +258,13 @@ void attribute_to_device(Finding& finding, const FlowFacts& facts, const DeviceR
   finding.detail +=
       fmt::format(" The RST in the {}'s name was probably sent by a device between the hosts: {}.",
                   words(reset.side), reasons(reset.signs, own, reset.side));
-  add_evidence(finding,
-               {rst, reset.side, fmt::format("RST with the {}'s address", words(reset.side))});
+  const std::string in_its_name = fmt::format("RST in the {}'s name", words(reset.side));
+  for (Evidence& each : finding.evidence) {
+    if (each.packet.number == rst.number) each.what = in_its_name;
+  }
+  add_evidence(finding, {rst, reset.side, in_its_name});
+  finding.remedy = std::string{info(Label::rst_injection_suspect).remedy};
+  finding.seen_as = "Either side: connection reset by peer, each taking the other for who did it.";
   finding.settle.reset();
   if (facts.vantage.at(VantagePoint::loopback) || facts.vantage.at(place_of(reset.side))) return;
   finding.settle = capture_at(reset.side, facts.flow,
