@@ -28,12 +28,16 @@ std::string shown(std::string_view text) { return std::string{text.substr(0, kMa
 
 }  // namespace
 
+bool KeyReader::counts(const ClassifiedField& field, std::uint8_t wanted, std::uint8_t deepest) {
+  return field.found.is(wanted) && field.at->depth <= deepest && has_value(*field.at);
+}
+
 /// Every occurrence counts: a batch is known by all of its events.
 KeyReader::FieldKey KeyReader::key_of(const Classified& fields, std::uint8_t wanted,
                                       std::uint8_t deepest) {
   FieldKey key;
   for (const ClassifiedField& field : fields) {
-    if (!field.found.is(wanted) || field.at->depth > deepest || !has_value(*field.at)) continue;
+    if (!counts(field, wanted, deepest)) continue;
     key.hash = mix(key.hash, field.found.lower_hash, base::hash64(field.at->value));
   }
   if (key.hash != 0) key.wanted = wanted, key.deepest = deepest;
@@ -43,8 +47,7 @@ KeyReader::FieldKey KeyReader::key_of(const Classified& fields, std::uint8_t wan
 /// What a key was made of, for people.
 void KeyReader::describe(const FieldKey& key, const Classified& fields, Keys& keys) {
   for (const ClassifiedField& field : fields) {
-    if (!field.found.is(key.wanted) || field.at->depth > key.deepest || !has_value(*field.at))
-      continue;
+    if (!counts(field, key.wanted, key.deepest)) continue;
     if (keys.name.find(field.at->name) == std::string::npos) {
       keys.name += (keys.name.empty() ? "" : "+") + shown(field.at->name);
     }

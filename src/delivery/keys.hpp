@@ -87,6 +87,8 @@ class KeyReader {
   using Classified = std::vector<ClassifiedField>;
 
   void classify(const base::Fields& fields, const AckProfile& profile, Classified& out);
+  /// It is of a wanted class, has a value and lies no deeper.
+  static bool counts(const ClassifiedField& field, std::uint8_t wanted, std::uint8_t deepest);
   static FieldKey key_of(const Classified& fields, std::uint8_t wanted, std::uint8_t deepest);
   static FieldKey field_key(const Classified& fields, const AckProfile& profile);
   static void describe(const FieldKey& key, const Classified& fields, Keys& keys);

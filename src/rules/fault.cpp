@@ -266,9 +266,7 @@ void attribute_to_device(Finding& finding, const FlowFacts& facts, const DeviceR
   finding.remedy = std::string{info(Label::rst_injection_suspect).remedy};
   finding.seen_as = "Either side: connection reset by peer, each taking the other for who did it.";
   finding.settle.reset();
-  if (facts.vantage.at(VantagePoint::loopback) || facts.vantage.at(place_of(reset.side))) return;
-  finding.settle = capture_at(reset.side, facts.flow,
-                              "does the RST leave that host, or does a device in between send it?");
+  attribute_to_path(finding, facts, reset.side);
 }
 
 /// What got lost did not get lost by chance, where a firewall says that it rejects it.

@@ -244,7 +244,6 @@ std::optional<Finding> rst_injection_suspect(const FlowFacts& facts, const Thres
   const SideTrouble& trouble = own.trouble();
   const auto sure = sent_by_device(signs, own);
   if (!sure) return std::nullopt;
-  const bool handshake_alone = own.packets <= trouble.rsts + own.syns;
   FindingBuilder finding{
       Label::rst_injection_suspect,
       fmt::format("The RST in the {}'s name was probably sent by a device between the hosts, not "
@@ -256,10 +255,10 @@ std::optional<Finding> rst_injection_suspect(const FlowFacts& facts, const Thres
       .evidence(trouble.after_rst, side, fmt::format("the {} is still there", words(side)))
       .severity(*sure == Confidence::low ? Severity::info : Severity::warning)
       .fault(Party::network, *sure,
-             handshake_alone ? "a load balancer or SYN proxy answered the SYN in the host's "
-                               "name, and the RST is the host's"
-                             : "a load balancer or NAT in front of the host, which may do so "
-                               "by right")
+             handshake_alone(own) ? "a load balancer or SYN proxy answered the SYN in the host's "
+                                    "name, and the RST is the host's"
+                                  : "a load balancer or NAT in front of the host, which may do so "
+                                    "by right")
       .fact("side", std::string{words(side)})
       .fact("rst_ttl", std::int64_t{trouble.first_rst_ttl})
       .fact("usual_ttl", std::int64_t{own.last_ttl})

@@ -157,15 +157,10 @@ std::string words(const Hold& hold) {
     case Hold::nothing:
       break;
     case Hold::loss:
-      return fmt::format(
-          ", after {} in which nothing was acknowledged; a FIN waits for that, so the client may "
-          "have given up before",
-          time);
     case Hold::window:
       return fmt::format(
-          ", after {} in which the server took nothing; a FIN waits for that, so the client may "
-          "have given up before",
-          time);
+          ", after {} in which {}; a FIN waits for that, so the client may have given up before",
+          time, hold.by == Hold::loss ? "nothing was acknowledged" : "the server took nothing");
     case Hold::unseen:
       return fmt::format(
           ", right behind a pause of {} in which nothing came; what was lost on its way to here "

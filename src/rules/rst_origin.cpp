@@ -30,10 +30,9 @@ bool only_one_with_its_ttl(const SideRecord& own) {
          trouble.first_rst_ttl != 0 && trouble.first_rst_ttl != own.ttl;
 }
 
-/// Nothing but its SYN-ACK is there to compare with, which a SYN proxy may have sent.
-bool handshake_alone(const SideRecord& own) { return own.packets <= own.trouble().rsts + own.syns; }
-
 }  // namespace
+
+bool handshake_alone(const SideRecord& own) { return own.packets <= own.trouble().rsts + own.syns; }
 
 RstSigns rst_signs(const FlowRecord& flow, Side side, const Thresholds& limits) {
   const SideRecord& own = flow.side(side);

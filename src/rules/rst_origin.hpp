@@ -25,6 +25,8 @@ struct RstSigns {
 RstSigns rst_signs(const FlowRecord& flow, Side side, const Thresholds& limits);
 /// That a device sent it; none: nothing speaks for that.
 std::optional<Confidence> sent_by_device(const RstSigns& signs, const SideRecord& own);
+/// Nothing but its SYN-ACK is there to compare with, which a SYN proxy may have sent.
+bool handshake_alone(const SideRecord& own);
 /// "its TTL is 61, that of the server's other packets 57; …"
 std::string reasons(const RstSigns& signs, const SideRecord& own, Side side);
 
