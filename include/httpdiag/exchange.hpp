@@ -115,11 +115,13 @@ struct MessageShape {
   bool chunked = false;
   bool close_delimited = false;  // the peer's FIN ends it (RFC 9112 §6.3 rule 8)
   bool expect_continue = false;
-  bool event_stream = false;    // response: Content-Type: text/event-stream
-  bool upgrade = false;         // 101 or CONNECT 2xx follows from it, or the request asks for it
-  bool has_gap = false;         // bytes inside it are not in the capture
-  bool snaplen_cut = false;     // the gap is the snaplen's
-  bool resynchronised = false;  // start line found after a gap: it may not be the next message
+  bool event_stream = false;      // response: Content-Type: text/event-stream
+  bool authorized = false;        // request: it has Authorization or Proxy-Authorization
+  bool asks_credentials = false;  // response: it has WWW-Authenticate or Proxy-Authenticate
+  bool upgrade = false;           // 101 or CONNECT 2xx follows from it, or the request asks for it
+  bool has_gap = false;           // bytes inside it are not in the capture
+  bool snaplen_cut = false;       // the gap is the snaplen's
+  bool resynchronised = false;    // start line found after a gap: it may not be the next message
   bool missing_last_chunk = false;
   bool tls_record = false;  // response: the first bytes are a TLS record's
   // Request: a final answer to Expect: 100-continue made the client keep its body back (RFC 9110
@@ -188,6 +190,11 @@ struct Circumstances {
       false;  // an unsolicited response lies between the previous exchange and this one
   PacketRef unsolicited;
   std::uint16_t unsolicited_status = 0;
+
+  // A 401 or 407 that asked for credentials: the client's next request is the same with them, and
+  // was answered with less than 400 (RFC 9110 §11.2; NTLM takes two rounds). 0 = not so.
+  PacketRef granted_by;
+  std::uint16_t granted_status = 0;
 
   // What the flow looked like when the first response byte came.
   PacketRef client_closed_before_response;  // the client's FIN or RST, if it came earlier

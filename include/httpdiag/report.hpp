@@ -95,10 +95,12 @@ struct OddityReport {
 };
 
 /// The two ends of a flow, and which of them the capturing host is, where the packets say so
-/// (both on a loopback device).
+/// (both on a loopback device, neither where it only passes them on).
 struct FlowEnds {
   FlowId id{};
   Endpoint client, server;
+  // The server's address behind the capturing host's address translation; without one, the same.
+  IpAddress server_inside;
   bool client_here = false, server_here = false;
 };
 

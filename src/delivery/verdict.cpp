@@ -106,13 +106,18 @@ Severity severity_of(const Delivery& delivery) {
   return std::min(worst, severity_of_verdict(delivery));
 }
 
+/// Not below zero where the clock has stepped back in between.
+Duration gap(const Attempt& before, const Attempt& after) {
+  return std::max(after.first.time - before.first.time, Duration{0});
+}
+
 void measure_gaps(Delivery& delivery) {
   delivery.gaps.clear();
   delivery.on_schedule.reset();
   const Attempt* before = nullptr;
   for (const Attempt& attempt : delivery.attempts) {
     if (attempt.auto_retry) continue;
-    if (before != nullptr) delivery.gaps.push_back(attempt.first.time - before->first.time);
+    if (before != nullptr) delivery.gaps.push_back(gap(*before, attempt));
     before = &attempt;
   }
   const auto schedule = delivery.profile->retry_gaps_s;
@@ -145,7 +150,7 @@ std::string reached_text(std::size_t n) {
 }
 
 std::string span_text(const Delivery& delivery) {
-  const Duration span = delivery.attempts.back().first.time - delivery.attempts.front().first.time;
+  const Duration span = gap(delivery.attempts.front(), delivery.attempts.back());
   if (delivery.attempts.size() == 1) return "1 attempt";
   return fmt::format("{} in {}", base::count(delivery.attempt_count, "attempt"),
                      base::duration(span));
@@ -156,9 +161,9 @@ std::string recovered_text(const Delivery& delivery) {
   const auto failed = static_cast<std::uint64_t>(
       std::count_if(delivery.attempts.begin(), delivery.attempts.end(),
                     [](const Attempt& attempt) { return attempt.outcome != acknowledged; }));
-  std::string text = fmt::format(
-      "{} failed, then it was acknowledged, {} after the first.", base::count(failed, "attempt"),
-      base::duration(last.first.time - delivery.attempts.front().first.time));
+  std::string text = fmt::format("{} failed, then it was acknowledged, {} after the first.",
+                                 base::count(failed, "attempt"),
+                                 base::duration(gap(delivery.attempts.front(), last)));
   if (last.auto_retry) text += " The client library sent again by itself.";
   return text;
 }

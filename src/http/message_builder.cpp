@@ -73,25 +73,30 @@ constexpr std::array<std::string_view, 3> kForwardedNames = {"x-forwarded-for", 
 
 }  // namespace
 
-// host, expect, keep-alive, content-encoding, the headers of callbacks, and those of proxies
+// host, expect, keep-alive, content-encoding, authorization, proxy-authorization, the headers of
+// callbacks, and those of proxies
 constexpr MessageBuilder::Wanted MessageBuilder::kWantedOfRequest = [] {
   Wanted wanted{};
   wanted[4] = letter('h');
   wanted[6] = letter('e');
   wanted[10] = letter('k');
+  wanted[13] = letter('a');
   wanted[16] = letter('c');
+  wanted[19] = letter('p');
   for (const std::string_view marker : kMarkerNames) wanted[marker.size()] |= letter(marker[0]);
   for (const std::string_view name : kTraceNames) wanted[name.size()] |= letter(name[0]);
   for (const std::string_view name : kForwardedNames) wanted[name.size()] |= letter(name[0]);
   return wanted;
 }();
 
-// server, keep-alive, content-type, content-encoding
+// server, keep-alive, content-type, content-encoding, www-authenticate, proxy-authenticate
 constexpr MessageBuilder::Wanted MessageBuilder::kWantedOfResponse = [] {
   Wanted wanted{};
   wanted[6] = letter('s');
   wanted[10] = letter('k');
-  wanted[12] = wanted[16] = letter('c');
+  wanted[12] = letter('c');
+  wanted[16] = letter('c') | letter('w');
+  wanted[18] = letter('p');
   return wanted;
 }();
 
@@ -122,6 +127,7 @@ void MessageBuilder::restart_head(std::string_view method, std::string_view targ
   m.id_marker = Marker::none;
   m.keep_alive_timeout_s = 0;
   m.expect_continue = m.event_stream = false;
+  m.authorized = m.asks_credentials = false;
   m.texts.append(HeadTexts::method, method, kMaxMethod);
   m.texts.append(HeadTexts::start, target_or_reason, limits_.max_target_bytes);
   start_line_given_ = true;
@@ -165,9 +171,20 @@ MessageBuilder::Field MessageBuilder::classify() {
       if (equals(name, "keep-alive")) return Field::keep_alive;
       break;
     case 12:
-      return equals(name, "content-type") ? Field::content_type : Field::other;
+      if (equals(name, "content-type")) return Field::content_type;
+      break;
+    case 13:
+      if (request && equals(name, "authorization")) message_->authorized = true;
+      break;
     case 16:
       if (equals(name, "content-encoding")) return Field::content_encoding;
+      if (!request && equals(name, "www-authenticate")) message_->asks_credentials = true;
+      break;
+    case 18:
+      if (!request && equals(name, "proxy-authenticate")) message_->asks_credentials = true;
+      break;
+    case 19:
+      if (request && equals(name, "proxy-authorization")) message_->authorized = true;
       break;
     default:
       break;

@@ -71,8 +71,8 @@ class Joiner::Impl {
     return servers_.has(flow.client.ip) || (flow.client_here && served_here_);
   }
   bool may_be_front(const FlowEnds& flow) const {
-    return clients_.has(flow.server.ip) || (flow.server_here && asked_here_) ||
-           forwarded_.has(flow.client.ip);
+    return clients_.has(flow.server.ip) || clients_.has(flow.server_inside) ||
+           (flow.server_here && asked_here_) || forwarded_.has(flow.client.ip);
   }
   void hold(const FlowEnds& flow, const Exchange& exchange, const ExchangeReport* report);
   void let_go(std::list<HeldVerdict>::iterator held);
@@ -100,6 +100,7 @@ class Joiner::Impl {
 void Joiner::Impl::note_hosts(const FlowEnds& flow) {
   clients_.add(flow.client.ip);
   servers_.add(flow.server.ip);
+  servers_.add(flow.server_inside);
   asked_here_ = asked_here_ || flow.client_here;
   served_here_ = served_here_ || flow.server_here;
 }
@@ -166,8 +167,9 @@ void Joiner::Impl::on_flow_report(const FlowReport& flow) {
   const bool gateway = std::any_of(
       flow.exchanges.begin(), flow.exchanges.end(),
       [](const ExchangeReport& exchange) { return exchange.label == Label::http_gateway_error; });
-  const bool proxied =
-      servers_.has(flow.client.ip) || clients_.has(flow.server.ip) || (asked_here_ && served_here_);
+  const bool proxied = servers_.has(flow.client.ip) || clients_.has(flow.server.ip) ||
+                       (flow.translated && clients_.has(flow.translated->server.ip)) ||
+                       (asked_here_ && served_here_);
   if (!gateway && !(few && proxied)) return reports_.on_flow_report(flow);
   reports_held_.push_back(flow);
   if (reports_held_.size() <= kHeldReports) return;

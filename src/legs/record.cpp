@@ -74,6 +74,7 @@ Record record_of(const FlowEnds& flow) {
   record.leg.flow = flow.id;
   record.leg.client = flow.client;
   record.leg.server = flow.server;
+  record.server_inside = flow.server_inside;
   record.client_here = flow.client_here;
   record.server_here = flow.server_here;
   return record;
@@ -154,7 +155,8 @@ Record record_of(const FlowEnds& flow, const FlowReport& failed) {
 
 bool same_host(const Record& front, const Record& behind) {
   if (front.leg.flow == behind.leg.flow) return false;
-  return front.leg.server.ip == behind.leg.client.ip || (front.server_here && behind.client_here) ||
+  return front.leg.server.ip == behind.leg.client.ip ||
+         front.server_inside == behind.leg.client.ip || (front.server_here && behind.client_here) ||
          names_client(behind, front.leg.client.ip);
 }
 

@@ -18,6 +18,7 @@ inline constexpr Duration kReordered = std::chrono::microseconds{200};
 /// An exchange, or a connection that failed.
 struct Record {
   Leg leg;
+  IpAddress server_inside;  // as in FlowEnds
   bool client_here = false, server_here = false;
   Timestamp until;  // the client has its answer or has left: no leg behind this one begins later
   std::string method, host, target;      // texts of the request, bounded

@@ -42,12 +42,16 @@ void Waits::add(std::uint64_t number, const Record& record) {
   const Timestamp until =
       std::max(from, record.leg.answered ? record.until : record.until + kGoesOn);
   if (record.server_here) insert(here_, from, until);
-  const auto host = hosts_.find(record.leg.server.ip);
-  if (host != hosts_.end()) {
-    insert(host->second, from, until);
-  } else if (span_count_ < kSpans) {
-    insert(hosts_[record.leg.server.ip], from, until);
-  }
+  const auto insert_at = [&](const IpAddress& server) {
+    const auto host = hosts_.find(server);
+    if (host != hosts_.end()) {
+      insert(host->second, from, until);
+    } else if (span_count_ < kSpans) {
+      insert(hosts_[server], from, until);
+    }
+  };
+  insert_at(record.leg.server.ip);
+  if (record.server_inside != record.leg.server.ip) insert_at(record.server_inside);
 }
 
 void Waits::forget(std::uint64_t number, const Record& record) {

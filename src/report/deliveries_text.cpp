@@ -52,10 +52,11 @@ void show_attempt(Page& page, const Attempt& attempt, Timestamp start, std::size
   if (attempt.status != 0) what += fmt::format(", {}", attempt.status);
   if (attempt.auto_retry) what += "; sent again at once by the client library";
   if (attempt.weak) what += "; a connection, may belong to it";
+  const Duration after = std::max(attempt.first.time - start, Duration{0});
   page.wrapped(
       kIndent, Ink::plain,
       fmt::format("{:>4} {:>8} {:>12}  {:<8}", number, packet_name(input, attempt.first.number),
-                  number == 1 ? "" : "+" + base::duration(attempt.first.time - start), where),
+                  number == 1 ? "" : "+" + base::duration(after), where),
       41, what);
 }
 

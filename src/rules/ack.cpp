@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <span>
 
 #include "base/fields.hpp"
@@ -45,6 +46,14 @@ std::optional<std::string_view> whole_text(const Message& response) {
   return response.body_head;
 }
 
+/// A number that says no: of an HTTP error, or any but 0 where the name says that it is an error's.
+bool refuses(std::string_view name, std::string_view number) {
+  std::uint32_t code = 0;
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), code);
+  if (error != std::errc{} || end != number.data() + number.size()) return false;
+  return (code >= 400 && code <= 599) || (code != 0 && base::is_named(name, "errcode"));
+}
+
 /// What a document answers, by the fields that usually say so; a "no" outweighs.
 Ack read_document(const base::Fields& fields) {
   bool yes = false;
@@ -56,7 +65,8 @@ Ack read_document(const base::Fields& fields) {
     if (!says) continue;
     const std::string value = base::lower(field.value);
     const bool flag = base::is_named(field.name, "success");
-    if (among(kNoCodes, value) || (flag && value == "false")) return Ack::refused;
+    if (among(kNoCodes, value) || (flag && value == "false") || refuses(field.name, value))
+      return Ack::refused;
     yes = yes || among(kYesCodes, value) || among(kYes, value);
   }
   return yes ? Ack::accepted : Ack::unknown;
@@ -139,7 +149,9 @@ AckReading read_token(const AckProfile& profile, const Thresholds& settings,
     if (is_negative(settings, low)) return word(Ack::refused, trimmed);
     return {Ack::unrecognized, describe(response), {}};
   }
-  if (profile.strict ? low == "success" : among(kYes, low)) return {Ack::accepted, {}, {}};
+  if (profile.strict ? text == "success" : among(kYes, low)) return {Ack::accepted, {}, {}};
+  if (profile.strict && low == "success")
+    return {Ack::unrecognized, "the word in other letters, or with white space around it", {}};
   if (is_negative(settings, low)) return word(Ack::refused, trimmed);
   const base::Document kind = base::document_kind(trimmed);
   const bool document = kind == base::Document::json || kind == base::Document::xml;

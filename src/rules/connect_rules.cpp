@@ -60,6 +60,13 @@ std::string rejected(const FlowFacts& facts) {
       facts.flow.s().trouble().rst_ttl, *facts.server_ttl, to_string(facts.flow.server));
 }
 
+/// The client got its connection another way, so that nothing has failed; empty: it did not.
+std::string fallback_words(const FlowRecord& flow) {
+  const auto other = static_cast<std::uint32_t>(flow.trouble().fallback);
+  if (other == 0) return {};
+  return fmt::format("; the client went over to the other IP version at once (flow {})", other);
+}
+
 }  // namespace
 
 std::optional<Finding> connect_refused(const FlowFacts& facts, const Thresholds& limits) {
@@ -67,20 +74,16 @@ std::optional<Finding> connect_refused(const FlowFacts& facts, const Thresholds&
   const FlowRecord& flow = facts.flow;
   const SideTrouble& server = flow.s().trouble();
   const Duration latency = std::max(server.rst.time - flow.c().last.time, Duration{0});
-  const bool replaced = static_cast<std::uint32_t>(flow.trouble().fallback) != 0;
+  const std::string replaced = fallback_words(flow);
   const bool foreign = refused_on_the_way(facts, limits);
   FindingBuilder finding{
       Label::connect_refused,
-      fmt::format(
-          "The SYN was answered with RST after {}: {}{}.",
-          base::duration(server.rst.time - flow.c().syn.time),
-          foreign ? rejected(facts) : "nothing listens on " + listener(flow),
-          replaced ? fmt::format("; the client went over to the other IP version at once (flow {})",
-                                 static_cast<std::uint32_t>(flow.trouble().fallback))
-                   : "")};
+      fmt::format("The SYN was answered with RST after {}: {}{}.",
+                  base::duration(server.rst.time - flow.c().syn.time),
+                  foreign ? rejected(facts) : "nothing listens on " + listener(flow), replaced)};
   transmissions(finding, flow.c(), Side::client, "SYN");
   finding.evidence(server.rst, Side::server, "RST, acknowledges the SYN")
-      .severity(replaced ? Severity::info : Severity::error)
+      .severity(replaced.empty() ? Severity::error : Severity::info)
       .fault(foreign ? Party::network : Party::server_host,
              foreign ? Confidence::medium : Confidence::high,
              foreign ? "the way from the server has changed since"
@@ -99,11 +102,14 @@ std::optional<Finding> connect_unreachable(const FlowFacts& facts, const Thresho
   const FlowTrouble& trouble = facts.flow.trouble();
   if (facts.handshake != Handshake::unreachable) return std::nullopt;
   const bool from_target = trouble.icmp_reporter == facts.flow.server.ip;
-  FindingBuilder finding{Label::connect_unreachable,
-                         fmt::format("{} answered the SYN with ICMP \"{}\".",
-                                     to_string(trouble.icmp_reporter), icmp_meaning(trouble))};
+  const std::string replaced = fallback_words(facts.flow);
+  FindingBuilder finding{
+      Label::connect_unreachable,
+      fmt::format("{} answered the SYN with ICMP \"{}\"{}.", to_string(trouble.icmp_reporter),
+                  icmp_meaning(trouble), replaced)};
   transmissions(finding, facts.flow.c(), Side::client, "SYN");
   finding.evidence(trouble.icmp, std::nullopt, icmp_evidence(trouble))
+      .severity(replaced.empty() ? Severity::error : Severity::info)
       .fault(from_target ? Party::server_host : Party::network, Confidence::high, "")
       .seen_as(
           "Client: no route to host (EHOSTUNREACH), network unreachable, or connection refused for "

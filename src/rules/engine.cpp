@@ -46,19 +46,20 @@ struct Account {
     std::string protocol;
     std::shared_ptr<const TlsSession> tls;
     std::map<Label, Unshown> unshown;  // problem exchanges beyond the cap
+    std::vector<Exchange> challenged;  // whose answers ask for credentials: see the next request
   };
   std::unique_ptr<Strays> strays;
 };
 
 FlowEnds ends_of(const FlowRecord& flow) {
-  const Hints client = flow.c().hints, server = flow.s().hints;
-  const bool loopback = client.has(Hints::loopback) || server.has(Hints::loopback) ||
-                        flow.client.ip == flow.server.ip;
+  const auto [client_here, server_here] = capturing_host(flow);
+  const IpAddress& inside = flow.trouble().translated_server.ip;
   return {.id = flow.id,
           .client = flow.client,
           .server = flow.server,
-          .client_here = loopback || client.has(Hints::from_here) || server.has(Hints::to_here),
-          .server_here = loopback || server.has(Hints::from_here) || client.has(Hints::to_here)};
+          .server_inside = flow.trouble().translated_server.port != 0 ? inside : flow.server.ip,
+          .client_here = client_here,
+          .server_here = server_here};
 }
 
 /// Whole, read in time, and no reason to doubt it.
@@ -66,6 +67,18 @@ bool complete(const ExchangeReport& exchange) {
   return exchange.response && exchange.response->state != MessageState::incomplete &&
          exchange.label != Label::late_response &&
          exchange.label != Label::response_truncated_rst && exchange.label != Label::early_response;
+}
+
+bool asks_for_credentials(const Exchange& exchange) {
+  const auto& response = exchange.response;
+  return response && response->asks_credentials && response->state == MessageState::complete &&
+         (response->status == 401 || response->status == 407);
+}
+
+bool repeats_with_credentials(const Exchange& exchange, const Exchange& challenged) {
+  const Message& request = exchange.request;
+  return request.authorized && request.method() == challenged.request.method() &&
+         request.start() == challenged.request.start();
 }
 
 }  // namespace
@@ -106,6 +119,8 @@ class Engine::Impl {
  private:
   // A client that pipelines without end gets its verdicts before the flow has ended.
   static constexpr std::size_t kMaxUndecided = 1024;
+  // Requests before the one whose credentials are taken: NTLM and Kerberos need two.
+  static constexpr std::size_t kMaxChallenged = 4;
   // Endpoints remembered as servers of TLS. Further ones are strangers.
   static constexpr std::size_t kMaxTlsServers = 4096;
 
@@ -114,8 +129,12 @@ class Engine::Impl {
   bool asked_why(const FlowRecord& flow, std::uint32_t exchange) const {
     return settings_.why && settings_.why->flow == flow.id && settings_.why->exchange == exchange;
   }
-  void keep(Account& account, Exchange& exchange);
-  void judge_now(Account& account, const Exchange& exchange, const FlowRecord& flow, Timestamp now);
+  void keep(Exchange& exchange, std::vector<Exchange>& kept);
+  void judge_kept(Account& account, std::vector<Exchange>& kept, const FlowFacts& facts);
+  void settle_challenges(Account& account, const Exchange& next, const FlowRecord& flow,
+                         Timestamp now);
+  /// While the flow goes on.
+  FlowFacts facts_now(const FlowRecord& flow, Timestamp now) const;
   void judge_one(Account& account, const Exchange& exchange, const FlowFacts& facts);
   /// Also judges the exchanges that waited for the end.
   FlowVerdict judge_ended(Account& account, const FlowRecord& flow, EndCause cause, Timestamp now);
@@ -177,8 +196,17 @@ void Engine::Impl::on_exchange(const FlowRecord& flow, Exchange& exchange, bool 
       rare.pipelined_behind = exchange.pipelined_behind;
     }
   }
+  const bool challenged = own.strays && !own.strays->challenged.empty();
+  const bool again =
+      challenged && repeats_with_credentials(exchange, own.strays->challenged.back());
+  if (settled && asks_for_credentials(exchange) && (again || !challenged) &&
+      (!challenged || own.strays->challenged.size() < kMaxChallenged)) {
+    keep(exchange, strays(own).challenged);
+    return;
+  }
+  if (challenged) settle_challenges(own, exchange, flow, now);
   if (!settled && own.undecided.size() < kMaxUndecided) {
-    keep(own, exchange);
+    keep(exchange, own.undecided);
     return;
   }
   const bool listed = healthy_shown_ < settings_.limits.max_healthy_exchanges;
@@ -192,22 +220,43 @@ void Engine::Impl::on_exchange(const FlowRecord& flow, Exchange& exchange, bool 
     verdicts_.on_judged(ends_of(flow), exchange, nullptr);
     return;
   }
-  judge_now(own, exchange, flow, now);
+  judge_one(own, exchange, facts_now(flow, now));
 }
 
-/// Until its flow has ended, which may be long: with the body of its request while there is room.
-void Engine::Impl::keep(Account& own, Exchange& exchange) {
-  own.undecided.push_back(std::move(exchange));
-  std::string& body = own.undecided.back().request.body_head;
+/// For a time that may be long: with the body of its request while there is room.
+void Engine::Impl::keep(Exchange& exchange, std::vector<Exchange>& kept) {
+  kept.push_back(std::move(exchange));
+  std::string& body = kept.back().request.body_head;
   if (waiting_bodies_bytes_ + body.capacity() > settings_.limits.request_bodies_bytes) body = {};
   waiting_bodies_bytes_ += body.capacity();
 }
 
-void Engine::Impl::judge_now(Account& own, const Exchange& exchange, const FlowRecord& flow,
-                             Timestamp now) {
+void Engine::Impl::judge_kept(Account& own, std::vector<Exchange>& kept, const FlowFacts& facts) {
+  for (const Exchange& exchange : kept) {
+    judge_one(own, exchange, facts);
+    waiting_bodies_bytes_ -= exchange.request.body_head.capacity();
+  }
+  kept.clear();
+}
+
+/// The client has gone on after answers that asked for credentials: has it got in with them?
+void Engine::Impl::settle_challenges(Account& own, const Exchange& next, const FlowRecord& flow,
+                                     Timestamp now) {
+  std::vector<Exchange>& challenged = own.strays->challenged;
+  if (repeats_with_credentials(next, challenged.back()) && next.response &&
+      next.response->status < 400) {
+    for (Exchange& exchange : challenged) {
+      exchange.granted_by = next.request.first;
+      exchange.granted_status = next.response->status;
+    }
+  }
+  judge_kept(own, challenged, facts_now(flow, now));
+}
+
+FlowFacts Engine::Impl::facts_now(const FlowRecord& flow, Timestamp now) const {
   FlowFacts facts = measure(flow, EndCause::closed, now, settings_.thresholds);
   facts.vantage = vantage_.of(flow);
-  judge_one(own, exchange, facts);
+  return facts;
 }
 
 void Engine::Impl::judge_one(Account& own, const Exchange& exchange, const FlowFacts& facts) {
@@ -217,8 +266,9 @@ void Engine::Impl::judge_one(Account& own, const Exchange& exchange, const FlowF
   verdicts_.on_judged(ends_of(facts.flow), exchange, &judged);
   if (judged.response) own.last_response_end = judged.response->last;
   own.all_complete = own.all_complete && complete(judged);
-  // Among equals the later one: it is nearer to the end of the connection.
-  if (judged.severity >= own.worst_severity) {
+  // Among equals the later one: it is nearer to the end of the connection. A step of the
+  // authentication says nothing of how it went.
+  if (judged.severity >= own.worst_severity && !exchange.granted_by) {
     own.worst = judged.label;
     own.worst_severity = judged.severity;
   }
@@ -273,7 +323,8 @@ FlowReport Engine::Impl::describe(const FlowRecord& flow, Account& own) const {
   if (flow.trouble().translated_server.port != 0) {
     report.translated = {.id = flow.id,
                          .client = flow.trouble().translated_client,
-                         .server = flow.trouble().translated_server};
+                         .server = flow.trouble().translated_server,
+                         .server_inside = flow.trouble().translated_server.ip};
   }
   report.tunnels = flow.trouble().tunnels;
   report.first = flow.first;
@@ -303,10 +354,8 @@ FlowVerdict Engine::Impl::judge_ended(Account& own, const FlowRecord& flow, EndC
   facts.input = input_;
   facts.server_speaks_tls = !own.undecided.empty() && tls_servers_.contains(flow.server);
   facts.vantage = vantage_.of(flow);
-  for (const Exchange& exchange : own.undecided) {
-    judge_one(own, exchange, facts);
-    waiting_bodies_bytes_ -= exchange.request.body_head.capacity();
-  }
+  if (own.strays) judge_kept(own, own.strays->challenged, facts);
+  judge_kept(own, own.undecided, facts);
 
   facts.exchanges = own.exchanges;
   facts.all_complete = own.all_complete;

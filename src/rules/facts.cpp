@@ -50,6 +50,19 @@ std::optional<Duration> between(PacketRef from, PacketRef to) {
   return std::max(to.time - from.time, Duration{0});  // the clock may have stepped back
 }
 
+/// A wait inside a connection. Not measured where the clock rather than the network has made it:
+/// longer than any connection waits, or just as long as the clock has then stepped back.
+std::optional<Duration> wait_between(PacketRef from, PacketRef to, const FlowRecord& flow,
+                                     const Thresholds& limits) {
+  const auto wait = between(from, to);
+  if (!wait || *wait > limits.clock_gap) return std::nullopt;
+  const Duration step = flow.trouble().clock_step;
+  if (step < std::chrono::seconds{1}) return wait;
+  const Duration slack = step / 10 + std::chrono::seconds{1};
+  const bool made_by_step = *wait >= step - slack && *wait <= step + slack;
+  return made_by_step ? std::nullopt : wait;
+}
+
 void measure_connect(FlowFacts& facts, const Thresholds& limits) {
   const FlowRecord& flow = facts.flow;
   facts.syn_count = flow.c().syns;
@@ -70,9 +83,9 @@ void measure_connect(FlowFacts& facts, const Thresholds& limits) {
                                                      limits.connect_backoff_tolerance)};
   facts.next_syn_overdue =
       *facts.silence_after_syn >= *facts.next_syn + tolerance + limits.connect_backoff_slack;
-  facts.synack_delay = between(flow.c().syn, flow.s().syn);
+  facts.synack_delay = wait_between(flow.c().syn, flow.s().syn, flow, limits);
   if (flow.has(Oddity::synack_before_syn)) facts.synack_delay.reset();
-  facts.handshake_time = between(flow.c().syn, flow.handshake_ack);
+  facts.handshake_time = wait_between(flow.c().syn, flow.handshake_ack, flow, limits);
 }
 
 }  // namespace
@@ -158,8 +171,8 @@ void measure_times(ExchangeFacts& facts) {
   if (x.active_before) facts.idle = between(x.active_before, x.request.first);
   facts.send = between(x.request.first, x.request.last);
   if (x.response) {
-    facts.wait = between(x.request.last, x.response->first);
-    facts.receive = between(x.response->first, x.response->last);
+    facts.wait = wait_between(x.request.last, x.response->first, flow, facts.limits);
+    facts.receive = wait_between(x.response->first, x.response->last, flow, facts.limits);
     facts.close_after_response =
         first_close_after(flow, x.response->first.number - 1, ~Offset{0}, true);
     // A FIN that rides on the response's last segment comes after its bytes.

@@ -16,15 +16,31 @@ bool is_gateway_status(std::uint16_t status) {
   return (status >= 502 && status <= 504) || (status >= 520 && status <= 527);
 }
 
+/// Asked for credentials, the client brought them: how Digest, NTLM and Kerberos always go.
+Finding challenge(FindingBuilder finding, const Exchange& x) {
+  return finding.severity(Severity::info)
+      .evidence(x.granted_by, Side::client, "the same request, with credentials")
+      .also(fmt::format("It asked for credentials; the client sent the request again with them and "
+                        "was answered {}: a part of the authentication, not a failure.",
+                        x.granted_status))
+      .fact("granted_status", std::int64_t{x.granted_status})
+      .fault(Party::none, Confidence::high)
+      .remedy(
+          "Nothing: the client got in. Sent with the first request, the credentials save a "
+          "round trip (where the scheme allows it, as Basic and Bearer do).")
+      .seen_as("Server: its access log has both requests.")
+      .build();
+}
+
 std::uint16_t status_of(const ExchangeFacts& facts) {
   return facts.answered ? facts.exchange.response->status : std::uint16_t{0};
 }
 
 FindingBuilder answered_with(Label label, const ExchangeFacts& facts) {
   const Exchange& x = facts.exchange;
-  FindingBuilder finding{
-      label, fmt::format("The answer was {} {} after {}.", x.response->status, x.response->start(),
-                         base::duration(facts.wait.value_or(Duration{0})))};
+  const std::string after = facts.wait ? " after " + base::duration(*facts.wait) : std::string{};
+  FindingBuilder finding{label, fmt::format("The answer was {} {}{}.", x.response->status,
+                                            x.response->start(), after)};
   finding.evidence(x.request.first, Side::client, words_for_request_evidence(x))
       .evidence(x.response->first, Side::server,
                 fmt::format("{} {}", x.response->status, x.response->start()))
@@ -40,6 +56,7 @@ std::optional<Finding> proxy_tunnel_refused(const ExchangeFacts& facts, const Th
   const std::uint16_t status = status_of(facts);
   if (facts.exchange.request.method() != "CONNECT" || status < 300) return std::nullopt;
   FindingBuilder finding = answered_with(Label::proxy_tunnel_refused, facts);
+  if (facts.exchange.granted_by) return challenge(std::move(finding), facts.exchange);
   finding
       .detail(fmt::format("The proxy answered {} with {} {}: no tunnel, and nothing reached the "
                           "host behind it.",
@@ -80,6 +97,7 @@ std::optional<Finding> http_client_error(const ExchangeFacts& facts, const Thres
   const std::uint16_t status = status_of(facts);
   if (status < 400 || status > 499) return std::nullopt;
   FindingBuilder finding = answered_with(Label::http_client_error, facts);
+  if (facts.exchange.granted_by) return challenge(std::move(finding), facts.exchange);
   finding.seen_as(
       fmt::format("Client: status {}. Server: its access log has the request.", status));
   switch (status) {

@@ -167,6 +167,8 @@ void PatternCollector::note_idle_close(const FlowRecord& flow, const FlowReport&
     if (flow.c().last_payload.number < closer.fin.number) return;
   }
   ++server.idle_closes;
+  // How long a server waits for a first request is not how long it keeps a connection.
+  if (!closer.last_payload) return;
   const Duration idle = closer.fin.time - closer.last_payload.time;
   if (server.closes.size() >= kSamples || idle < Duration{0}) return;
   server.closes.push_back({idle, closer.fin, static_cast<std::uint32_t>(report.exchange_count)});

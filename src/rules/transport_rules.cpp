@@ -99,6 +99,18 @@ std::string still_closed(const ExchangeFacts& facts, Side receiver, Duration clo
                      base::duration(closed));
 }
 
+/// Both sides write and neither reads. None of them can go on, whoever began.
+std::string deadlock(const FlowFacts& flow) {
+  const PacketRef client = flow.flow.c().trouble().zero_window_since;
+  const PacketRef server = flow.flow.s().trouble().zero_window_since;
+  const bool server_first = server.number < client.number;
+  return fmt::format(
+      "Both announced a window of 0, the {} first, and neither opened it again: the server answers "
+      "before it has read the request, the client sends on without reading the answer, and each "
+      "waits for the other.",
+      words(server_first ? Side::server : Side::client));
+}
+
 std::string mostly_closed(const ExchangeFacts& facts) {
   const Message& request = facts.exchange.request;
   const Duration took = facts.close.packet.time - request.first.time;
@@ -121,6 +133,7 @@ std::optional<Finding> zero_window_stall(const ExchangeFacts& facts, const Thres
   const bool download = unread && facts.flow.closed_window(Side::client);
   const bool slow_reader = !upload && held_back(facts, limits);
   if (!upload && !download && !slow_reader) return std::nullopt;
+  const bool both = download && !facts.request_complete && facts.flow.closed_window(Side::server);
   const Side receiver = download ? Side::client : Side::server;
   const SideRecord& record = facts.flow.flow.side(receiver);
   const SideTrouble& trouble = record.trouble();
@@ -129,9 +142,9 @@ std::optional<Finding> zero_window_stall(const ExchangeFacts& facts, const Thres
   const Duration closed =
       slow_reader ? facts.server_window_closed : end - trouble.zero_window_since.time;
   if (closed < limits.zero_window_min) return std::nullopt;
-  FindingBuilder finding{Label::zero_window_stall, slow_reader
-                                                       ? mostly_closed(facts)
-                                                       : still_closed(facts, receiver, closed)};
+  FindingBuilder finding{Label::zero_window_stall, slow_reader ? mostly_closed(facts)
+                                                   : both      ? deadlock(facts.flow)
+                                                          : still_closed(facts, receiver, closed)};
   finding.severity(Severity::error)
       .fault(receiver == Side::client ? Party::client_app : Party::server_app,
              slow_reader ? Confidence::medium : Confidence::high,
@@ -149,6 +162,13 @@ std::optional<Finding> zero_window_stall(const ExchangeFacts& facts, const Thres
       .seen_as(
           "Sender: send blocks, EAGAIN or a write timeout. Receiver: the process does not read its "
           "socket.");
+  if (both) {
+    finding.fault(Party::unknown, Confidence::low, "")
+        .evidence(facts.flow.flow.s().trouble().zero_window_since, Side::server, "window 0")
+        .remedy(
+            "Server: read the whole request before answering, or close after an early answer. "
+            "Client: read while sending (RFC 9112 section 9.5).");
+  }
   const std::uint32_t in_vain =
       trouble.unanswered_probes + facts.flow.flow.side(other(receiver)).trouble().head_retransmits;
   if (!slow_reader && in_vain >= limits.unacked_min_retransmits) {

@@ -102,6 +102,18 @@ std::optional<int> hops(std::uint8_t ttl) {
   return std::nullopt;
 }
 
+CapturingHost capturing_host(const FlowRecord& flow) {
+  if (on_one_host(flow)) return {true, true};
+  const Hints client = flow.c().hints;
+  const Hints server = flow.s().hints;
+  const auto passed_on = [](Hints own) {
+    return own.has(Hints::from_here) && own.has(Hints::to_here);
+  };
+  if (passed_on(client) || passed_on(server) || by_direction(flow) == middle) return {};
+  return {client.has(Hints::from_here) || server.has(Hints::to_here),
+          server.has(Hints::from_here) || client.has(Hints::to_here)};
+}
+
 Votes votes_of(const FlowRecord& flow) {
   Votes votes;
   if (on_one_host(flow)) {

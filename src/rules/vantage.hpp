@@ -28,6 +28,13 @@ struct Votes {
   VantagePoint& operator[](Clue clue) { return by[static_cast<std::size_t>(clue)]; }
   VantagePoint operator[](Clue clue) const { return by[static_cast<std::size_t>(clue)]; }
 };
+/// Which ends of the flow the capturing host is, by what the link headers say: both on a loopback
+/// device, neither where it only passes the packets on.
+struct CapturingHost {
+  bool client = false, server = false;
+};
+CapturingHost capturing_host(const FlowRecord& flow);
+
 Votes votes_of(const FlowRecord& flow);
 Sighting sighting_of(const Votes& votes);
 

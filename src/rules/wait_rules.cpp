@@ -295,6 +295,7 @@ std::optional<Finding> no_response(const ExchangeFacts& facts, const Thresholds&
   const bool half_closed = facts.close.closer == Closer::client_fin &&
                            facts.after_request < limits.client_timeout_min_wait;
   if (facts.close.closer != Closer::none && !half_closed) return std::nullopt;
+  if (half_closed && facts.flow.flow.s().fin) return std::nullopt;  // the server ended it
   const Duration waited = facts.flow.watched_after(facts.exchange.request.last);
   if (waited < limits.no_response_min) return std::nullopt;
   const bool high = waited >= limits.no_response_high;

@@ -130,14 +130,14 @@ void fields(Archive& archive, For<Archive, Circumstances> record) {
   auto& [index, requests_before, acked_by, interim, interim_status, active_before, pipelined,
          pipelined_behind, previous_said_close, close_token_in, close_token_in_flight,
          announced_keep_alive_s, response_missing, response_gap, response_gap_bytes, response_cut,
-         uncertain, unsolicited_before, unsolicited, unsolicited_status,
+         uncertain, unsolicited_before, unsolicited, unsolicited_status, granted_by, granted_status,
          client_closed_before_response, retransmits_before, window_closed_before, retransmits_after,
          longest_stall, stall_begin, stall_end, stalled, found_in] = record;
   archive(index, requests_before, acked_by, interim, interim_status, active_before, pipelined,
           pipelined_behind, previous_said_close, close_token_in, close_token_in_flight,
           announced_keep_alive_s, response_missing, response_gap, response_gap_bytes, response_cut,
-          uncertain, unsolicited_before, unsolicited, unsolicited_status,
-          client_closed_before_response, retransmits_before, window_closed_before,
+          uncertain, unsolicited_before, unsolicited, unsolicited_status, granted_by,
+          granted_status, client_closed_before_response, retransmits_before, window_closed_before,
           retransmits_after, longest_stall, stall_begin, stall_end, stalled, found_in);
 }
 
@@ -146,15 +146,15 @@ void fields(Archive& archive, For<Archive, MessageShape> record) {
   auto& [begin, end, first, last, peer_acked, pause_begin, pause_end, pause_acked, body_bytes,
          content_length, digest, keep_alive_timeout_s, status, major, minor, state, markers,
          kept_body_bytes, id_marker, head_complete, close_token, chunked, close_delimited,
-         expect_continue, event_stream, upgrade, has_gap, snaplen_cut, resynchronised,
-         missing_last_chunk, tls_record, body_omitted, body_decoded, fatal, error, error_offset,
-         error_packet] = record;
+         expect_continue, event_stream, authorized, asks_credentials, upgrade, has_gap, snaplen_cut,
+         resynchronised, missing_last_chunk, tls_record, body_omitted, body_decoded, fatal, error,
+         error_offset, error_packet] = record;
   archive(begin, end, first, last, peer_acked, pause_begin, pause_end, pause_acked, body_bytes,
           content_length, digest, keep_alive_timeout_s, status, major, minor, state, markers,
           kept_body_bytes, id_marker, head_complete, close_token, chunked, close_delimited,
-          expect_continue, event_stream, upgrade, has_gap, snaplen_cut, resynchronised,
-          missing_last_chunk, tls_record, body_omitted, body_decoded, fatal, error, error_offset,
-          error_packet);
+          expect_continue, event_stream, authorized, asks_credentials, upgrade, has_gap,
+          snaplen_cut, resynchronised, missing_last_chunk, tls_record, body_omitted, body_decoded,
+          fatal, error, error_offset, error_packet);
 }
 
 template <typename Archive>

@@ -3,17 +3,34 @@
 
 namespace httpdiag::tcp {
 
+namespace {
+// From one attempt to the next, while the first is still under way (RFC 8305 §5).
+constexpr Duration kMostBetween = std::chrono::seconds{2};
+}  // namespace
+
 void Fallbacks::clear(Refused& refused) {
   if (refused.candidate != FlowId{}) --waiting_;
   if (refused.handle != kNoHandle) --refusals_;
   refused = {};
 }
 
-void Fallbacks::on_refused(Handle handle, const FlowRecord& flow, Timestamp now) {
+FlowId Fallbacks::on_refused(Handle handle, const FlowRecord& flow, Timestamp now) {
+  const bool v4 = flow.server.ip.is_v4();
+  FlowId candidate{};  // begun while this one was still under way
+  for (const Attempt& attempt : attempts_) {
+    const bool other_version = attempt.id != FlowId{} && attempt.v4 != v4;
+    if (!other_version || attempt.port != flow.server.port) continue;
+    const Duration later = attempt.time - flow.first.time;
+    if (later < Duration{0} || later > kMostBetween) continue;
+    if (attempt.connected) return attempt.id;
+    candidate = attempt.id;
+  }
   Refused& refused = refused_[next_++ % refused_.size()];
   clear(refused);
   ++refusals_;
-  refused = {handle, flow.server.port, flow.server.ip.is_v4(), now, {}};
+  if (candidate != FlowId{}) ++waiting_;
+  refused = {handle, flow.server.port, v4, now, candidate};
+  return {};
 }
 
 void Fallbacks::find_refused(const Endpoint& server, FlowId id, Timestamp now) {

@@ -64,6 +64,42 @@ TEST(Pairer, KeepsTheIdOfTheDeliveryAndNotesTheMarkers) {
   EXPECT_EQ(get.body_head, "");  // of callbacks only
 }
 
+TEST(Pairer, KeepsWhatFollowsARequestThroughProxies) {
+  for (const std::string name : {"traceparent", "X-Request-Id", "x-correlation-ID"}) {
+    Script s;
+    s.client("POST /n HTTP/1.1\r\nHost: h\r\n" + name + ": r-1\r\nContent-Length: 0\r\n\r\n").end();
+    EXPECT_EQ(s.recorder.exchanges[0].request.trace_id(), "r-1") << name;
+  }
+  for (const std::string name : {"X-Forwarded-For", "x-real-ip", "Forwarded"}) {
+    Script s;
+    s.client("POST /n HTTP/1.1\r\n" + name + ": 192.0.2.1\r\nContent-Length: 0\r\n\r\n").end();
+    EXPECT_EQ(s.recorder.exchanges[0].request.forwarded_for(), "192.0.2.1") << name;
+  }
+  for (const std::string_view name : kMarkerNames) {
+    Script s;
+    s.client(std::string{"POST /n HTTP/1.1\r\n"}.append(name) + ": v\r\nContent-Length: 0\r\n\r\n");
+    s.end();
+    EXPECT_NE(s.recorder.exchanges[0].request.markers, 0u) << name;
+  }
+}
+
+TEST(Pairer, NotesCredentialsAndWhoAsksForThem) {
+  for (const std::string name : {"Authorization", "Proxy-Authorization"}) {
+    Script s;
+    s.client("GET /a HTTP/1.1\r\n" + name + ": Basic eA==\r\n\r\n");
+    s.server("HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n").end();
+    EXPECT_TRUE(s.recorder.exchanges[0].request.authorized) << name;
+    EXPECT_FALSE(s.recorder.exchanges[0].response->asks_credentials);
+  }
+  for (const std::string name : {"WWW-Authenticate", "proxy-authenticate"}) {
+    Script s;
+    s.client("GET /a HTTP/1.1\r\nHost: h\r\n\r\n");
+    s.server("HTTP/1.1 401 No\r\n" + name + ": Basic\r\nContent-Length: 0\r\n\r\n").end();
+    EXPECT_FALSE(s.recorder.exchanges[0].request.authorized);
+    EXPECT_TRUE(s.recorder.exchanges[0].response->asks_credentials) << name;
+  }
+}
+
 TEST(Pairer, HostComesFromAnAbsoluteTargetIfThereIsNoField) {
   Script s;
   s.client("GET http://user@h.example:81/p HTTP/1.1\r\n\r\n").end();

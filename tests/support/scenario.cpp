@@ -189,6 +189,8 @@ void Player::set(Cursor& line) {
     peer.ttl = static_cast<std::uint8_t>(line.number(1, 255));
   } else if (key == "type") {
     peer.packet_type = static_cast<std::uint8_t>(line.number(0, 255));
+  } else if (key == "forwarded") {
+    peer.forwarded = true;
   } else if (key == "offload") {
     peer.offload = true;
   } else if (key == "win") {

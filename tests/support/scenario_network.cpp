@@ -258,15 +258,18 @@ void Network::record(const Speaker& speaker, const Action& action, const IpHeade
       .vlans = action.vlans.value_or(speaker.self().vlans),
       .packet_type = static_cast<std::uint8_t>(action.packet_type.value_or(
           speaker.self().packet_type.value_or(speaker.client != at_server ? 4 : 0)))};
+  const bool forwarded = speaker.self().forwarded;
+  if (forwarded) header.packet_type = 0;
   const auto emit = [&](const IpHeader& of, Nanoseconds when) {
     if (action.fragment == 0) return write(header, ip_packet(of, tcp), action, when);
     for (const std::string& piece : ip_fragments(of, tcp, action.fragment))
       write(header, piece, action, when);
   };
   emit(ip, at + action.delay);
-  if (!action.twice) return;
+  if (!action.twice && !forwarded) return;
   IpHeader copy = ip;
-  copy.ttl = static_cast<std::uint8_t>(action.copy_ttl.value_or(ip.ttl));
+  copy.ttl = static_cast<std::uint8_t>(action.copy_ttl.value_or(ip.ttl - (forwarded ? 1 : 0)));
+  if (forwarded) header.packet_type = 4;
   header.vlans = action.copy_vlans.value_or(header.vlans);
   ++header.interface_index;
   emit(copy, at + action.delay + action.copy_after);

@@ -38,9 +38,10 @@ struct Peer {
   std::uint8_t ttl = 64;
   bool offload = false;                     // its checksums are left to its network card
   std::optional<std::uint8_t> packet_type;  // SLL, SLL2; else what `vantage` says
-  std::uint32_t window = 64240;             // bytes
-  int wscale = 7;                           // -1: no option
-  std::uint16_t mss = 1460;                 // 0: no option
+  bool forwarded = false;        // by the capturing host: recorded on the way in and on the way out
+  std::uint32_t window = 64240;  // bytes
+  int wscale = 7;                // -1: no option
+  std::uint16_t mss = 1460;      // 0: no option
   bool timestamps = true;
   std::vector<std::uint16_t> vlans;
 

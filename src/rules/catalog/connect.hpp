@@ -146,7 +146,8 @@ inline constexpr std::array kConnectRules{
                 "firewall rejects.",
         .guards = "\"Fragmentation needed\" (ICMPv4 type 3 code 4) and \"packet too big\" are no "
                   "refusals. An ICMP error for an established connection is a soft error: TCP goes "
-                  "on, and it is only a hint.",
+                  "on, and it is only a hint. Where the client gets its connection over the other "
+                  "IP version it is only a remark.",
         .symptoms =
             "errno: EHOSTUNREACH (113) No route to host; errno: ENETUNREACH (101) Network is "
             "unreachable; Java: java.net.NoRouteToHostException: No route to host (Host "

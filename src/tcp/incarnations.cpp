@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+// The connections that a tuple had one after the other, from their first SYN on.
+#include <array>
+#include <memory>
+
+#include "tcp/options.hpp"
+#include "tcp/tracker_impl.hpp"
+
+namespace httpdiag::tcp {
+
+/// The incarnation that the segment belongs to: `newest`, or one opened for it, or an earlier one.
+Handle Tracker::Impl::home_of(const Segment& segment, std::uint32_t hash, Handle newest) {
+  if (newest == kNoHandle) {
+    const Handle fresh = open(segment, hash);
+    store_.insert(fresh);
+    return fresh;
+  }
+  if (FlowStore::is_attempt(newest)) {
+    const Attempt& a = store_.attempt(newest);
+    const bool from_client = plain_syn(segment) && segment.source == a.client;
+    if (!from_client) return of_predecessor(segment, a) ? a.previous : promote(newest);
+    translations_.remember(segment);
+    if (segment.seq != a.isn) return open_again(segment, hash, newest);
+    return segment.payload_length == 0 ? newest : promote(newest);
+  }
+  if (plain_syn(segment)) {
+    translations_.remember(segment);  // its other name may have lost the first one
+    const Flow& flow = store_.slot(newest).flow;
+    const bool own = flow.is_own_syn(segment, sender(segment, flow.record));
+    return own ? newest : open_again(segment, hash, newest);
+  }
+  const Handle older = store_.previous(newest);
+  if (older == kNoHandle || FlowStore::is_attempt(older)) return newest;
+  return nearer(segment, newest, older);
+}
+
+/// The connection that had the tuple before this attempt explains the segment, and the SYN does
+/// not.
+bool Tracker::Impl::of_predecessor(const Segment& segment, const Attempt& a) {
+  if (a.previous == kNoHandle || FlowStore::is_attempt(a.previous)) return false;
+  const bool answers_syn =
+      segment.source == a.server && segment.flags.has(TcpFlags::ack) && segment.ack == a.isn + 1;
+  const bool continues_syn = segment.source == a.client && segment.seq == a.isn + 1;
+  if (answers_syn || continues_syn || segment.flags.has(TcpFlags::syn)) return false;
+  // As far as a window reaches without scaling, and some; what is further away was never said.
+  constexpr std::uint64_t kNear = 1 << 20;
+  const Flow& earlier = store_.slot(a.previous).flow;
+  return earlier.distance(segment, sender(segment, earlier.record)) <= kNear;
+}
+
+// A server that still has the earlier connection answers the SYN from there, and the client's
+// kernel refuses that (RFC 9293 §3.5.1, RFC 5961 §4): by their numbers both belong to `older`.
+void Tracker::Impl::tell_successor(const Segment& segment, Handle newest, Handle older) {
+  if (segment.payload_length > 0 || segment.flags.has(TcpFlags::syn | TcpFlags::fin)) return;
+  const FlowRecord& earlier = store_.slot(older).flow.record;
+  const bool answer = segment.source == earlier.server && !segment.flags.has(TcpFlags::rst);
+  if (FlowStore::is_attempt(newest)) {
+    if (!answer) return;
+    newest = promote(newest);
+  }
+  Flow& flow = store_.slot(newest).flow;
+  const FlowRecord& record = flow.record;
+  if (!record.c().syn || record.s().syn || record.has(Oddity::synack_missing)) return;
+  if (answer) {
+    flow.note_predecessor(segment, earlier);
+  } else if (segment.flags.has(TcpFlags::rst) && segment.source == record.client) {
+    flow.note_refused(segment);
+  }
+}
+
+Handle Tracker::Impl::nearer(const Segment& segment, Handle newest, Handle older) {
+  const auto distance = [&](Handle handle) {
+    const Flow& flow = store_.slot(handle).flow;
+    return flow.distance(segment, sender(segment, flow.record));
+  };
+  return distance(older) < distance(newest) ? older : newest;
+}
+
+Handle Tracker::Impl::open(const Segment& segment, std::uint32_t hash) {
+  const bool attempt = plain_syn(segment) && segment.payload_length == 0;
+  const Handle handle = attempt ? open_attempt(segment, hash) : open_flow(segment, hash);
+  due_ = std::min(due_, now_ + patience(attempt ? AgeList::opening : AgeList::open));
+  if (plain_syn(segment)) fallbacks_.on_attempt(segment.destination, store_.id(handle), now_);
+  return handle;
+}
+
+Handle Tracker::Impl::open_again(const Segment& segment, std::uint32_t hash, Handle below) {
+  const Handle fresh = open(segment, hash);
+  constexpr auto kReused = static_cast<std::uint16_t>(Oddity::reused_tuple);
+  if (FlowStore::is_attempt(fresh)) {
+    store_.attempt(fresh).oddities |= kReused;
+  } else {
+    store_.slot(fresh).flow.record.oddities |= kReused;
+  }
+  const Handle displaced = store_.stack(fresh, below);
+  if (displaced != kNoHandle) release(displaced, EndCause::tuple_reused);
+  return fresh;
+}
+
+Handle Tracker::Impl::open_attempt(const Segment& segment, std::uint32_t hash) {
+  const Handle handle = store_.make_attempt(hash, now_);
+  Attempt& a = store_.attempt(handle);
+  a.client = segment.source;
+  a.server = segment.destination;
+  a.id = FlowId{++last_id_};
+  a.isn = segment.seq;
+  a.first = a.last = segment.packet;
+  a.window = segment.window;
+  a.mss = segment.mss;
+  a.window_scale = segment.window_scale;
+  a.ttl = segment.ttl;
+  a.hints = segment.hints;
+  a.tunnel = segment.tunnel;
+  a.clock = timestamp_of(segment).value_or(0);
+  return handle;
+}
+
+Handle Tracker::Impl::open_flow(const Segment& segment, std::uint32_t hash) {
+  const Handle handle = store_.make_flow(hash, now_);
+  Slot& s = store_.slot(handle);
+  FlowRecord& record = s.flow.record;
+  s.last_seen = clock();
+  record.id = FlowId{++last_id_};
+  record.network = segment.tunnel.network;
+  const bool syn = segment.flags.has(TcpFlags::syn);
+  const bool from_server =
+      syn ? segment.flags.has(TcpFlags::ack) : segment.source.port < segment.destination.port;
+  record.client = from_server ? segment.destination : segment.source;
+  record.server = from_server ? segment.source : segment.destination;
+  if (!syn) {
+    record.oddities |= static_cast<std::uint16_t>(Oddity::midstream) |
+                       static_cast<std::uint16_t>(Oddity::roles_guessed);
+  }
+  return handle;
+}
+
+FlowRecord& Tracker::Impl::fill_from(const Attempt& a, Flow& flow) {
+  // Replays the SYN, so that there is one place that knows what a SYN means.
+  Segment syn;
+  syn.packet = a.first;
+  syn.source = a.client;
+  syn.destination = a.server;
+  syn.seq = a.isn;
+  syn.flags.bits = TcpFlags::syn;
+  syn.window = a.window;
+  syn.mss = a.mss;
+  syn.window_scale = a.window_scale;
+  syn.ttl = a.ttl;
+  syn.hints = a.hints;
+  FlowRecord& record = flow.record;
+  record.id = a.id;
+  record.client = a.client;
+  record.server = a.server;
+  record.oddities = a.oddities;
+  record.network = a.tunnel.network;
+  if (a.tunnel.kind != TunnelKind::none) flow.note_tunnel(Side::client, a.tunnel);
+  flow.on_segment(context_, syn, Side::client, 0);
+  for (std::uint16_t i = 1; i < a.syns; ++i) {
+    if (a.times && i < kMaxSynTimes) syn.packet = (*a.times)[i];
+    flow.on_segment(context_, syn, Side::client, 0);
+  }
+  record.last = record.sides[0].last = a.last;
+  record.syn_clock = a.clock;
+  return record;
+}
+
+// An attempt that got an answer (or a copy, or an error) becomes a flow.
+Handle Tracker::Impl::promote(Handle attempt_handle) {
+  const Attempt& a = store_.attempt(attempt_handle);
+  const Handle handle = store_.make_flow(a.hash, now_);
+  Slot& s = store_.slot(handle);
+  s.last_seen = clock();
+  fill_from(a, s.flow);
+  store_.supersede(attempt_handle, handle);
+  due_ = std::min(due_, now_ + patience(AgeList::open));
+  return handle;
+}
+
+}  // namespace httpdiag::tcp

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the parts of the tracker share: tracker.cpp hands segments to their flows and ends these,
+// incarnations.cpp tells which connection of a tuple a segment belongs to.
+#pragma once
+
+#include <algorithm>
+#include <random>
+
+#include "tcp/duplicates.hpp"
+#include "tcp/fallbacks.hpp"
+#include "tcp/flow_store.hpp"
+#include "tcp/tracker.hpp"
+#include "tcp/translations.hpp"
+
+namespace httpdiag::tcp {
+
+inline Side sender(const Segment& segment, const FlowRecord& record) {
+  return segment.source == record.client ? Side::client : Side::server;
+}
+
+inline bool plain_syn(const Segment& segment) {
+  return segment.flags.has(TcpFlags::syn) && !segment.flags.has(TcpFlags::ack | TcpFlags::rst);
+}
+
+class Tracker::Impl {
+  static constexpr Duration kJump = std::chrono::hours{1};  // of the capture clock
+
+ public:
+  Impl(const Settings& settings, Ledger& ledger, StreamSink& streams, FlowSink& flows)
+      : settings_{settings},
+        ledger_{ledger},
+        flow_sink_{flows},
+        duplicates_{settings.thresholds},
+        fallbacks_{settings.thresholds.happy_eyeballs},
+        translations_{settings.thresholds.dedup_window,
+                      settings.thresholds.dedup_window_other_vlan},
+        context_{.settings = settings, .streams = streams, .recent = {}, .held_bytes = 0},
+        seed_{std::random_device{}()} {}  // decides slots only, never an order of output
+
+  void announce(Arrival& arrival) const;
+  void approach(const Arrival& arrival) { store_.prefetch_flow(arrival.tuple_hash); }
+  void on_segment(const Arrival& arrival);
+  void on_icmp_error(const IcmpError& error);
+  void on_other_packet(PacketRef packet) { advance_clock(packet.time); }
+  void finish();
+
+ private:
+  /// The capture clock decides how long flows live.
+  void advance_clock(Timestamp time) {
+    // Nearly always a small step forward, at which nothing is due.
+    const auto step = static_cast<std::uint64_t>((time - now_).count());
+    if (step > static_cast<std::uint64_t>(kJump.count()) || time > due_ ||
+        suspect_ != Timestamp{}) {
+      set_clock(time);
+    } else {
+      now_ = time;
+    }
+  }
+  void set_clock(Timestamp time);
+  /// The time of the present packet, also while nothing confirms that the clock jumped: a flow
+  /// that has just spoken must not be called idle when the next packet confirms it.
+  Timestamp clock() const { return suspect_ != Timestamp{} ? suspect_ : now_; }
+  /// Symmetric, so that both directions meet in one slot.
+  static std::uint32_t tuple_hash(std::uint64_t from, std::uint64_t to) {
+    const std::uint64_t sum = from + to;
+    return static_cast<std::uint32_t>(sum ^ sum >> 32);
+  }
+
+  Handle open(const Segment& segment, std::uint32_t hash);
+  Handle open_attempt(const Segment& segment, std::uint32_t hash);
+  Handle open_flow(const Segment& segment, std::uint32_t hash);
+  Handle open_again(const Segment& segment, std::uint32_t hash, Handle below);
+  Handle promote(Handle attempt_handle);
+  FlowRecord& fill_from(const Attempt& attempt, Flow& flow);
+  void on_unexpected(const Arrival& arrival, Handle handle);
+  bool on_copy(const Segment& segment, Handle handle, PacketRef original);
+  bool on_stranger(const Segment& segment);
+  void on_known(const Arrival& arrival, Handle handle, Side from);
+  void note_translation(const Segment& segment, const Tuple& original);
+  Handle find(const Endpoint& source, const Endpoint& destination, std::uint32_t network);
+  bool answered_between(const Segment& segment, Handle handle, PacketRef original);
+  Handle home_of(const Segment& segment, std::uint32_t hash, Handle newest);
+  bool of_predecessor(const Segment& segment, const Attempt& a);
+  void tell_successor(const Segment& segment, Handle newest, Handle older);
+  Handle nearer(const Segment& segment, Handle newest, Handle older);
+  void hand_over(Attempt& attempt, const Segment& segment);
+  void hand_over(Handle handle, std::uint64_t content, const Segment& segment);
+
+  Duration patience(AgeList list) const;
+  void expire();
+  void enforce_limits();
+  void release(Handle handle, EndCause cause);
+  void note_refused(Handle handle);
+  void end_flow(Flow& flow, EndCause cause);
+
+  const Settings& settings_;
+  Ledger& ledger_;
+  FlowSink& flow_sink_;
+  DuplicateFilter duplicates_;
+  Fallbacks fallbacks_;
+  Translations translations_;
+  Context context_;
+  FlowStore store_;
+  Timestamp now_{};
+  Timestamp due_ = Timestamp::max();  // no flow expires up to then
+  Timestamp suspect_{};               // a jump of the clock that one packet alone claims
+  std::uint64_t seed_;
+  std::uint32_t last_id_ = 0;
+};
+
+}  // namespace httpdiag::tcp
