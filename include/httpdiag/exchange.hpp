@@ -191,8 +191,8 @@ struct Circumstances {
   PacketRef unsolicited;
   std::uint16_t unsolicited_status = 0;
 
-  // A 401 or 407 that asked for credentials: the client's next request is the same with them, and
-  // was answered with less than 400 (RFC 9110 §11.2; NTLM takes two rounds). 0 = not so.
+  // A 401 or 407 whose request came again with credentials, or a 307 or 308 that was followed, next
+  // on this flow, and was answered with less than 400 (RFC 9110 §11.2, §15.4). 0 = not so.
   PacketRef granted_by;
   std::uint16_t granted_status = 0;
 

@@ -155,7 +155,7 @@ class Collector::Impl {
 
 void Collector::Impl::on_judged(const JudgedExchange& judged) {
   if (!carries_callback(judged)) return;
-  if (judged.exchange.granted_by) return;  // a step of the authentication, not an attempt
+  if (judged.exchange.granted_by) return;  // a step on its way, not an attempt
   Arrival arrival{.judged = judged, .attempt = attempt_of(judged)};
   arrival.endpoint = endpoint_hash(judged.method, judged.host, judged.target);
   arrival.plain = plain_key(arrival.endpoint, judged.target, judged.exchange.request);

@@ -104,6 +104,26 @@ bool may_be_response(string_view bytes) {
   return bytes.substr(0, length) == kStart.substr(0, length);
 }
 
+namespace {
+
+/// "OPTIONS sip:a@b SIP/2.0": a version as in HTTP's start line, of a protocol with another name
+/// (RFC 3261 §7.1).
+bool names_another_protocol(string_view line) {
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  const string_view version = line.substr(line.rfind(' ') + 1);
+  const std::size_t slash = version.find('/');
+  if (slash == string_view::npos || slash == 0 || slash > 10) return false;
+  const string_view name = version.substr(0, slash), number = version.substr(slash + 1);
+  const bool letters = std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  });
+  const bool digits =
+      number.size() == 3 && is_digit(number[0]) && number[1] == '.' && is_digit(number[2]);
+  return letters && digits && name != "HTTP";
+}
+
+}  // namespace
+
 Opening judge_opening(Kind kind, string_view bytes) {
   if (kind == Kind::response) {
     const bool record = !bytes.empty() && bytes[0] >= 20 && bytes[0] <= 23;  // of TLS, it may be
@@ -117,10 +137,11 @@ Opening judge_opening(Kind kind, string_view bytes) {
   const std::size_t space = token_length(bytes);
   if (space == bytes.size()) return space > kMaxMethod ? Opening::not_http : Opening::need_more;
   if (space == 0 || bytes[space] != ' ' || space > kMaxMethod) return Opening::not_http;
-  if (is_known_method(bytes.substr(0, space))) return Opening::http;
   // Many text protocols start with a word and a space; the line tells.
   const std::size_t line = bytes.find('\n');
   const string_view text = bytes.substr(0, line);
+  if (line != string_view::npos && names_another_protocol(text)) return Opening::not_http;
+  if (is_known_method(bytes.substr(0, space))) return Opening::http;
   if (text.find(" HTTP/") != string_view::npos) return Opening::http;
   return line == string_view::npos && bytes.size() < 8192 ? Opening::need_more : Opening::not_http;
 }

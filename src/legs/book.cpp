@@ -61,7 +61,8 @@ std::uint64_t Book::best_front(std::uint64_t number) {
   for_each_like(behind.key, [&](std::uint64_t other, const Record& front) {
     if (other == number) return;
     const int points = fit(front, behind);
-    if (points != 0 && can_be(front, behind)) fitting.push_back({other, points});
+    if (points != 0 && can_be(front, behind) && passed_on(other, number))
+      fitting.push_back({other, points});
   });
   if (fitting.size() > 1 && fitting.size() <= kToldApart) {
     std::erase_if(fitting, [&](const Fitting& each) { return is_busy(each.number, number); });
@@ -75,6 +76,23 @@ std::uint64_t Book::best_front(std::uint64_t number) {
   }
   const std::uint64_t inner = innermost(all);
   return inner != 0 ? inner : innermost(best_fitting);
+}
+
+/// On a loopback device any two requests have a host in common. A proxy passes on what it got: an
+/// answer that is unlike the front's belongs to its leg only beside one that is like it.
+bool Book::passed_on(std::uint64_t front, std::uint64_t behind) const {
+  const Record& f = *at(front);
+  const Record& b = *at(behind);
+  const bool loopback = f.client_here && f.server_here && b.client_here && b.server_here;
+  if (!loopback || (f.trace != 0 && f.trace == b.trace)) return true;
+  if (!f.leg.answered || !b.leg.answered || gateway_error(f.leg.status)) return true;
+  if (f.leg.status == b.leg.status) return true;
+  bool beside = false;
+  for_each_like(f.key, [&](std::uint64_t number, const Record& other) {
+    beside = beside || (number != front && number != behind && other.leg.answered &&
+                        other.leg.status == f.leg.status && fit(f, other) != 0);
+  });
+  return beside;
 }
 
 /// A proxy that has sent a request on waits before it sends it on again.
@@ -170,12 +188,14 @@ void Book::join_all(std::uint64_t number, Joined& joined) {
     joined.has_front = true;
   } else {
     for_each_like(at(number)->key, [&](std::uint64_t other, const Record& candidate) {
-      joined.has_front = joined.has_front || (other != number && fit(candidate, *at(number)) != 0);
+      joined.has_front = joined.has_front || (other != number && fit(candidate, *at(number)) != 0 &&
+                                              passed_on(other, number));
     });
   }
   std::vector<std::uint64_t> behind;
   for_each_like(at(number)->key, [&](std::uint64_t other, const Record& candidate) {
-    if (other != number && fit(*at(number), candidate) != 0) behind.push_back(other);
+    if (other != number && fit(*at(number), candidate) != 0 && passed_on(number, other))
+      behind.push_back(other);
   });
   for (const std::uint64_t other : behind) {
     joined.behind.push_back(id_of(at(other)->leg));

@@ -58,6 +58,7 @@ class Book {
   void for_each_like(std::uint64_t key, See see) const;
   std::uint64_t best_front(std::uint64_t number);
   bool is_busy(std::uint64_t front, std::uint64_t behind) const;
+  bool passed_on(std::uint64_t front, std::uint64_t behind) const;
   std::uint64_t innermost(const std::vector<std::uint64_t>& fronts);
   void join_all(std::uint64_t number, Joined& joined);
   void join(std::uint64_t front, std::uint64_t behind);

@@ -209,6 +209,13 @@ std::optional<Finding> handshake_not_completed(const FlowFacts& facts, const Thr
       .fault(Party::network, flow.c().syns >= 2 ? Confidence::high : Confidence::medium,
              "the client host drops the SYN-ACK in its own firewall, or is gone")
       .seen_as("Client: connect timed out, or nothing at all. Server: SYN_RECV in netstat.");
+  // A kernel that misses the ACK repeats its SYN-ACK after a second (tcp(7)), unless it has sent a
+  // cookie in it.
+  constexpr Duration kRepeatDue = 3 * kInitialRto;
+  if (!repeated && !no_synack && facts.until - answer.time >= kRepeatDue) {
+    finding.fault(Party::network, Confidence::low,
+                  "the ACK was not recorded: the server did not repeat its SYN-ACK");
+  }
   if (trouble.icmp) {
     finding.evidence(trouble.icmp, std::nullopt, icmp_evidence(trouble))
         .fault(Party::network, Confidence::high, "the client host refuses the SYN-ACK by itself");
@@ -309,6 +316,12 @@ std::optional<Finding> connect_abandoned(const FlowFacts& facts, const Threshold
   finding.fact("waited_at_least_us", std::optional{lower})
       .fact("waited_at_most_us", gave_up ? std::optional{upper} : std::nullopt)
       .fact("matched_timeout_us", fitting.size() == 1 ? std::optional{fitting[0]} : std::nullopt);
+  if (facts.syn_count == 1 && !facts.flow.trouble().icmp) {
+    finding.fault(
+        Party::network, Confidence::low,
+        "the server refused it and the RST was not recorded, or the client's own limit is "
+        "shorter than a second");
+  }
   if (!gave_up) {
     finding.severity(Severity::warning)
         .fault(Party::network, Confidence::low, "an answer came after the end of the capture");

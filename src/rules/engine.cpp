@@ -46,7 +46,7 @@ struct Account {
     std::string protocol;
     std::shared_ptr<const TlsSession> tls;
     std::map<Label, Unshown> unshown;  // problem exchanges beyond the cap
-    std::vector<Exchange> challenged;  // whose answers ask for credentials: see the next request
+    std::vector<Exchange> challenged;  // whose answers ask for more: see the next request
   };
   std::unique_ptr<Strays> strays;
 };
@@ -69,16 +69,32 @@ bool complete(const ExchangeReport& exchange) {
          exchange.label != Label::response_truncated_rst && exchange.label != Label::early_response;
 }
 
-bool asks_for_credentials(const Exchange& exchange) {
+/// An answer that is a step on the way: 401 and 407 ask for credentials, 307 and 308 send the same
+/// request elsewhere.
+bool asks_for_more(const Exchange& exchange) {
   const auto& response = exchange.response;
-  return response && response->asks_credentials && response->state == MessageState::complete &&
-         (response->status == 401 || response->status == 407);
+  if (!response || response->state != MessageState::complete) return false;
+  switch (response->status) {
+    case 401:
+    case 407:
+      return response->asks_credentials;
+    case 307:
+    case 308:
+      return is_callback(exchange.request.method());
+    default:
+      return false;
+  }
 }
 
-bool repeats_with_credentials(const Exchange& exchange, const Exchange& challenged) {
+/// `exchange` has the request that the answer of `before` asked for.
+bool goes_on(const Exchange& exchange, const Exchange& before) {
   const Message& request = exchange.request;
-  return request.authorized && request.method() == challenged.request.method() &&
-         request.start() == challenged.request.start();
+  const Message& first = before.request;
+  if (request.method() != first.method()) return false;
+  const bool redirected = before.response->status < 400;
+  if (!redirected) return request.authorized && request.start() == first.start();
+  return request.body_bytes == first.body_bytes && request.digest == first.digest &&
+         !request.has_gap && !first.has_gap && request.start() != first.start();
 }
 
 }  // namespace
@@ -119,7 +135,7 @@ class Engine::Impl {
  private:
   // A client that pipelines without end gets its verdicts before the flow has ended.
   static constexpr std::size_t kMaxUndecided = 1024;
-  // Requests before the one whose credentials are taken: NTLM and Kerberos need two.
+  // Requests before the one that gets through: NTLM and Kerberos need two.
   static constexpr std::size_t kMaxChallenged = 4;
   // Endpoints remembered as servers of TLS. Further ones are strangers.
   static constexpr std::size_t kMaxTlsServers = 4096;
@@ -197,9 +213,8 @@ void Engine::Impl::on_exchange(const FlowRecord& flow, Exchange& exchange, bool 
     }
   }
   const bool challenged = own.strays && !own.strays->challenged.empty();
-  const bool again =
-      challenged && repeats_with_credentials(exchange, own.strays->challenged.back());
-  if (settled && asks_for_credentials(exchange) && (again || !challenged) &&
+  const bool again = challenged && goes_on(exchange, own.strays->challenged.back());
+  if (settled && asks_for_more(exchange) && (again || !challenged) &&
       (!challenged || own.strays->challenged.size() < kMaxChallenged)) {
     keep(exchange, strays(own).challenged);
     return;
@@ -239,12 +254,11 @@ void Engine::Impl::judge_kept(Account& own, std::vector<Exchange>& kept, const F
   kept.clear();
 }
 
-/// The client has gone on after answers that asked for credentials: has it got in with them?
+/// The client has gone on after answers that asked for more: has it got through?
 void Engine::Impl::settle_challenges(Account& own, const Exchange& next, const FlowRecord& flow,
                                      Timestamp now) {
   std::vector<Exchange>& challenged = own.strays->challenged;
-  if (repeats_with_credentials(next, challenged.back()) && next.response &&
-      next.response->status < 400) {
+  if (goes_on(next, challenged.back()) && next.response && next.response->status < 400) {
     for (Exchange& exchange : challenged) {
       exchange.granted_by = next.request.first;
       exchange.granted_status = next.response->status;
@@ -266,8 +280,8 @@ void Engine::Impl::judge_one(Account& own, const Exchange& exchange, const FlowF
   verdicts_.on_judged(ends_of(facts.flow), exchange, &judged);
   if (judged.response) own.last_response_end = judged.response->last;
   own.all_complete = own.all_complete && complete(judged);
-  // Among equals the later one: it is nearer to the end of the connection. A step of the
-  // authentication says nothing of how it went.
+  // Among equals the later one: it is nearer to the end of the connection. A step on the
+  // way says nothing of how it went.
   if (judged.severity >= own.worst_severity && !exchange.granted_by) {
     own.worst = judged.label;
     own.worst_severity = judged.severity;
@@ -354,6 +368,10 @@ FlowVerdict Engine::Impl::judge_ended(Account& own, const FlowRecord& flow, EndC
   facts.input = input_;
   facts.server_speaks_tls = !own.undecided.empty() && tls_servers_.contains(flow.server);
   facts.vantage = vantage_.of(flow);
+  const SideRecord& server = flow.s();
+  facts.closed_by_idle_timer =
+      server.fin && !server.fin_unseen && server.last_payload &&
+      patterns_.closes_after(own.server, server.fin.time - server.last_payload.time);
   if (own.strays) judge_kept(own, own.strays->challenged, facts);
   judge_kept(own, own.undecided, facts);
 

@@ -93,8 +93,10 @@ struct FlowFacts {
   std::uint16_t unsolicited_status = 0;
   Sighting vantage{};                        // filled in by the engine
   std::optional<std::uint8_t> server_ttl{};  // likewise: of the same address on other connections
-  const ClosedClock* older = nullptr;        // likewise: why its SYN may have been ignored
-  std::optional<ClockStep> clock_step{};     // the largest while it lasted, if it is still known
+  // Likewise: it closed as long after its last answer as it closed other connections at rest.
+  bool closed_by_idle_timer = false;
+  const ClosedClock* older = nullptr;     // likewise: why its SYN may have been ignored
+  std::optional<ClockStep> clock_step{};  // the largest while it lasted, if it is still known
 
   bool closed_window(Side side) const;  // ends with a window of zero that was probed
 };

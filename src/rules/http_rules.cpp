@@ -16,6 +16,18 @@ bool is_gateway_status(std::uint16_t status) {
   return (status >= 502 && status <= 504) || (status >= 520 && status <= 527);
 }
 
+/// Sent elsewhere, the client went there with the same request (RFC 9110 §15.4.8, §15.4.9).
+Finding followed(FindingBuilder finding, const Exchange& x) {
+  return finding.severity(Severity::info)
+      .evidence(x.granted_by, Side::client, "the same request, to another target")
+      .also(fmt::format("The client followed it with the same body and was answered {}.",
+                        x.granted_status))
+      .fact("granted_status", std::int64_t{x.granted_status})
+      .fault(Party::none, Confidence::high)
+      .remedy("Register the URL that it leads to: many senders do not follow a redirect.")
+      .build();
+}
+
 /// Asked for credentials, the client brought them: how Digest, NTLM and Kerberos always go.
 Finding challenge(FindingBuilder finding, const Exchange& x) {
   return finding.severity(Severity::info)
@@ -122,6 +134,8 @@ std::optional<Finding> http_client_error(const ExchangeFacts& facts, const Thres
 std::optional<Finding> http_redirect(const ExchangeFacts& facts, const Thresholds&) {
   const std::uint16_t status = status_of(facts);
   if (status < 300 || status > 399 || status == 304 || !facts.callback) return std::nullopt;
+  if (facts.exchange.granted_by)
+    return followed(answered_with(Label::http_redirect, facts), facts.exchange);
   return answered_with(Label::http_redirect, facts)
       .seen_as(
           "Senders of callbacks count it as a failure, or follow it with a GET and lose the body.")

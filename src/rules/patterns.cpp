@@ -174,6 +174,16 @@ void PatternCollector::note_idle_close(const FlowRecord& flow, const FlowReport&
   server.closes.push_back({idle, closer.fin, static_cast<std::uint32_t>(report.exchange_count)});
 }
 
+bool PatternCollector::closes_after(const Server* server, Duration idle) const {
+  constexpr std::ptrdiff_t kEnough = 2;
+  constexpr Duration kNear = std::chrono::milliseconds{50};  // a timer's own inaccuracy
+  if (server == nullptr || idle < std::chrono::seconds{1}) return false;
+  const Duration slack = std::max(kNear, idle / 100);
+  return std::count_if(server->closes.begin(), server->closes.end(), [&](const IdleClose& close) {
+           return close.idle >= idle - slack && close.idle <= idle + slack;
+         }) >= kEnough;
+}
+
 void PatternCollector::note_failed_connect(const FlowReport& report) {
   const std::pair key{report.client.ip, report.server};
   auto found = attempts_.find(key);

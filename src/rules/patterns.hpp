@@ -100,6 +100,8 @@ class PatternCollector {
   /// Both take null for a server that has no room.
   void on_healthy(Server* server, Timestamp at);
   void on_exchange(Server* server, const ExchangeReport& exchange);
+  /// True where the server has closed at least two connections after a rest of this length.
+  bool closes_after(const Server* server, Duration idle) const;
   void on_flow(const FlowRecord& flow, Timestamp until, EndCause cause, const FlowReport& report,
                const FlowUsage& usage);
 

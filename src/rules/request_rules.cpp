@@ -47,6 +47,16 @@ bool waited_in_vain(const ExchangeFacts& facts, const Thresholds& limits) {
   return response.status == 408 || (response.status == 504 && silent >= limits.no_response_min);
 }
 
+/// Bytes came up to the 408 in the rhythm that they had had all along: what ran out was the time
+/// that the server gives a whole request.
+bool was_still_sending(const ExchangeFacts& facts) {
+  const Message& request = facts.exchange.request;
+  const Duration silent = facts.exchange.response->first.time - request.last.time;
+  const Duration took = request.last.time - request.first.time;
+  return silent < std::chrono::seconds{1} && took >= std::chrono::seconds{1} &&
+         silent <= 2 * request.pause() && silent * 10 <= took;
+}
+
 }  // namespace
 
 std::optional<Finding> request_malformed(const ExchangeFacts& facts, const Thresholds&) {
@@ -197,6 +207,13 @@ std::optional<Finding> request_incomplete(const ExchangeFacts& facts, const Thre
     return std::nullopt;  // answered early and still sending, or a gap at the end of the capture
   }
   if (request.body_omitted) return std::nullopt;  // refused before it was sent: nothing is missing
+  // The last byte rather than a FIN: either is one number further, and neither was recorded.
+  const bool one_short =
+      request.content_length && *request.content_length == request.body_bytes + 1;
+  if (one_short && facts.answered && facts.close.unseen &&
+      facts.close.closer == Closer::client_fin) {
+    return std::nullopt;
+  }
   // The server acknowledged more than was seen: the rest is missing from the capture only.
   const SideRecord& client = facts.flow.flow.c();
   const bool fin_acked = client.fin && client.acked > client.fin_offset;
@@ -269,12 +286,20 @@ std::optional<Finding> request_incomplete(const ExchangeFacts& facts, const Thre
   } else if (unacked) {
     why = ", the last bytes were retransmitted in vain";
   }
+  const bool out_of_time = in_vain && was_still_sending(facts);
+  const Duration given =
+      out_of_time ? facts.exchange.response->first.time - request.first.time : Duration{0};
   FindingBuilder finding{
       Label::request_incomplete,
-      broken_off ? fmt::format("In the middle of the request {}; {} were seen, the last of them "
-                               "sent before the client knew.",
-                               words(facts.close.closer), seen)
-                 : fmt::format("The request stopped after {}; {}{}.", seen, end, why)};
+      out_of_time
+          ? fmt::format("The server answered {} {} after the first byte of the request, while "
+                        "the client was still sending ({}): the request took longer than "
+                        "the server allows.",
+                        facts.exchange.response->status, base::duration(given), seen)
+      : broken_off ? fmt::format("In the middle of the request {}; {} were seen, the last of them "
+                                 "sent before the client knew.",
+                                 words(facts.close.closer), seen)
+                   : fmt::format("The request stopped after {}; {}{}.", seen, end, why)};
   if (hold.by == Hold::loss) finding.fact("request_delay_us", std::optional{hold.time});
   if (hold.by == Hold::window) finding.fact("zero_window_us", std::optional{hold.time});
   if (hole) {
@@ -293,7 +318,16 @@ std::optional<Finding> request_incomplete(const ExchangeFacts& facts, const Thre
     finding.evidence(facts.exchange.response->first, Side::server,
                      fmt::format("{}", facts.exchange.response->status));
   }
-  if (in_vain) {
+  if (out_of_time) {
+    finding
+        .fault(Party::unknown, Confidence::low,
+               "the client, or the network, should have been faster")
+        .fact("request_limit_us", std::optional{given})
+        .remedy(
+            "Server: allow a whole request as long as the largest upload takes (Node.js: "
+            "requestTimeout; Apache: RequestReadTimeout; HAProxy: timeout http-request counts the "
+            "head only). Client: send faster, or in smaller parts.");
+  } else if (in_vain) {
     finding.fault(Party::client_app, Confidence::medium,
                   "the network held the rest of the request back");
   }

@@ -254,6 +254,16 @@ bool left_in_the_middle(const ExchangeFacts& facts) {
          facts.client_received < response.end;
 }
 
+/// Only the server's FIN would have said that there is no more, and all that was sent had arrived:
+/// health checks leave as soon as they have the status.
+bool may_have_had_all(const ExchangeFacts& facts) {
+  const Message& response = *facts.exchange.response;
+  const SideRecord& server = facts.flow.flow.s();
+  return cut(facts) && response.close_delimited && !response.has_gap &&
+         facts.silence < std::chrono::seconds{1} && server.next <= facts.client_received &&
+         !is_callback(facts.exchange.request.method());
+}
+
 }  // namespace
 
 std::optional<Finding> response_aborted_by_client(const ExchangeFacts& facts,
@@ -292,6 +302,13 @@ std::optional<Finding> response_aborted_by_client(const ExchangeFacts& facts,
       .seen_as(
           "Server: broken pipe, ClientAbortException; nginx 499 or 200 with fewer bytes; HAProxy "
           "CD.");
+  if (may_have_had_all(facts)) {
+    finding.severity(Severity::info)
+        .also(
+            "Without a length only the server's FIN would have ended the answer; the client had "
+            "all that was sent.")
+        .fault(Party::none, Confidence::low, "the server had more to send");
+  }
   if (silent) {
     finding.fact("silent_us", std::optional{facts.silence});
     // Chunks may come as things happen, in an answer to a question more than to a callback.

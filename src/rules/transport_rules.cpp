@@ -88,6 +88,9 @@ namespace {
 /// the client had to wait, whoever lost patience. Without an end it may still get there.
 bool held_back(const ExchangeFacts& facts, const Thresholds& limits) {
   if (facts.request_complete || facts.answered || !facts.close.packet) return false;
+  // A server that has opened its window and then broken off has ended it itself (taxonomy 3.1).
+  if (by_server(facts.close.closer) && !facts.flow.flow.s().trouble().zero_window_since)
+    return false;
   const Duration took = facts.close.packet.time - facts.exchange.request.first.time;
   return facts.server_window_closed >= std::max(limits.zero_window_min, took / 2);
 }

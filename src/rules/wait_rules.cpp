@@ -50,6 +50,36 @@ bool ended_after_early_fin(const ExchangeFacts& facts) {
   return server.fin.number > left.number || rst.number > left.number;
 }
 
+/// The server's kernel had the request already when the application closed a connection that had
+/// rested: a close race all the same, where its idle timer says so.
+void blame_idle_timer(FindingBuilder& finding, const ExchangeFacts& facts, Duration think) {
+  // No application reads a request and gives up on it in so short a time without failing.
+  constexpr Duration kAtOnce = std::chrono::milliseconds{5};
+  const bool rested = facts.exchange.requests_before > 0 && facts.idle &&
+                      *facts.idle >= std::chrono::seconds{1} && facts.server_idle;
+  if (!rested || think > kAtOnce || facts.close.closer != Closer::server_fin) return;
+  const Duration announced = std::chrono::seconds{facts.exchange.announced_keep_alive_s};
+  const bool overdue = announced > Duration{0} && *facts.server_idle >= announced;
+  if (!overdue && !facts.flow.closed_by_idle_timer) {
+    finding.fault(Party::server_app, Confidence::medium,
+                  "its keep-alive timer closed the connection at that moment");
+    return;
+  }
+  finding
+      .also(fmt::format("It had been idle for {}, {}: the server's idle timer and the request "
+                        "crossed inside the server.",
+                        base::duration(*facts.idle),
+                        overdue ? fmt::format("and the server had announced to keep it for {} s",
+                                              facts.exchange.announced_keep_alive_s)
+                                : "and the server closes its other connections after such a rest"))
+      .evidence(facts.exchange.active_before, std::nullopt, "last activity before the pause")
+      .fact("idle_us", facts.idle)
+      .fault(Party::none, Confidence::medium, "the server's process failed at that moment")
+      .remedy(
+          "Nobody broke a rule. Keep idle connections on the client for a second or two less than "
+          "the server does, and let it send requests again that are safe to repeat.");
+}
+
 }  // namespace
 
 std::optional<Finding> closed_without_response(const ExchangeFacts& facts,
@@ -103,6 +133,7 @@ std::optional<Finding> closed_without_response(const ExchangeFacts& facts,
     finding.fault(Party::server_app, Confidence::medium,
                   "it refused the odd syntax of the request");
   }
+  blame_idle_timer(finding, facts, think);
   if (facts.exchange.interim) {
     finding.evidence(facts.exchange.interim, Side::server,
                      fmt::format("interim {}", facts.exchange.interim_status));
@@ -116,8 +147,8 @@ std::optional<Finding> closed_without_response(const ExchangeFacts& facts,
         .fault(Party::none, Confidence::high)
         .remedy(
             "Nobody broke a rule: after Connection: close a server reads no further request "
-            "(RFC 9112 section 9.6). Send this one again on a new connection; do not pipeline "
-            "behind a request that may end the connection.");
+            "(RFC 9112 section 9.6). Send this one again on a new connection, where doing it twice "
+            "does no harm; do not pipeline behind a request that may end the connection.");
   }
   return finding.build();
 }

@@ -145,8 +145,11 @@ std::string tls_date(std::chrono::sys_seconds time) {
 bool TlsSession::may_be_multiplexed() const {
   if (alpn == "h2" || stage == TlsStage::unseen) return true;
   if (server_spontaneous > 0 || client_repeated > 0 || early_data) return true;
-  // TLS 1.3 hides the choice: it is HTTP/1.1 for certain only if nothing else was offered.
-  return alpn.empty() &&
+  // TLS 1.3 hides the choice: it is HTTP/1.1 for certain only if nothing else was offered. In front
+  // of it a server that chooses nothing has not chosen HTTP/2 (RFC 7301 §3.1, RFC 9113 §3.2).
+  constexpr std::uint16_t kTls12 = 0x0303;
+  const bool chosen_in_clear = server_hello && version != 0 && version <= kTls12;
+  return alpn.empty() && !chosen_in_clear &&
          std::any_of(offered_alpn.begin(), offered_alpn.end(),
                      [](const std::string& protocol) { return !protocol.starts_with("http/1"); });
 }

@@ -380,6 +380,11 @@ bool Verdicts::about_answer(Finding& finding, const RequestFacts& facts) {
     return true;
   }
   say(finding, there + " and was acknowledged there; no answer left it.");
+  // Why it closed is not to be seen at its side either: only the network is out of question.
+  if (finding.label == Label::closed_without_response && party == finding.fault.party) {
+    finding.settle.reset();
+    return true;
+  }
   blame(finding, party, Confidence::high,
         finding.label == Label::closed_without_response
             ? ""

@@ -114,6 +114,7 @@ TEST(Syntax, FirstPayloadThatIsNoHttp) {
       {"SET key value\r\n", "opaque p2 unknown"},
       {"\xda\xbb\xc2\x00\x00"s, "opaque p2 unknown"},
       {"OPTIONS rtsp://a/b RTSP/1.0\r\nCSeq: 1\r\n\r\n", "opaque p2 unknown"},
+      {"OPTIONS sip:a@b SIP/2.0\r\nVia: x\r\n\r\n", "opaque p2 unknown"},
       {"INVITE sip:a@b SIP/2.0\r\nVia: x\r\n\r\n", "opaque p2 unknown"},
   };
   for (const Case& c : cases) {

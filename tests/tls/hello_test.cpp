@@ -106,6 +106,20 @@ TEST(Certificate, LeafIsTheFirstAndNeverBeyondTheMessage) {
                   .empty());
 }
 
+TEST(TlsSession, MayBeMultiplexedUnlessTheServerChoseOtherwiseInClear) {
+  TlsSession session;
+  session.stage = TlsStage::done;
+  session.offered_alpn = {"h2", "http/1.1"};
+  EXPECT_TRUE(session.may_be_multiplexed());  // the ServerHello was not seen
+  session.server_hello = {.number = 6, .time = {}};
+  session.version = 0x0304;
+  EXPECT_TRUE(session.may_be_multiplexed());  // hidden
+  session.version = 0x0303;
+  EXPECT_FALSE(session.may_be_multiplexed());
+  session.alpn = "h2";
+  EXPECT_TRUE(session.may_be_multiplexed());
+}
+
 TEST(TlsNames, UnknownNumbersAreShownAsNumbers) {
   EXPECT_EQ(tls_alert_name(48), "unknown_ca");
   EXPECT_EQ(tls_alert_name(200), "alert 200");

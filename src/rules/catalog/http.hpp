@@ -24,7 +24,8 @@ inline constexpr std::array kHttpRules{
                 "GET and lose the body.",
         .guards =
             "304 Not Modified answers a conditional request and is no redirect. A browser that "
-            "follows redirects on pages is normal.",
+            "follows redirects on pages is normal. A 307 or 308 is only a remark where the "
+            "client's next request on the connection follows it with the same body and succeeds.",
         .symptoms = "Slack: too_many_redirects; Alipay: notification repeated although the page "
                     "opens; Receiver log: a GET without body instead of the POST",
         .remedy = "Sender: register the final URL: https, with or without www, with the right "

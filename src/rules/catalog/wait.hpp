@@ -101,7 +101,9 @@ inline constexpr std::array kWaitRules{
         .guards = "A FIN that does not cover the request crossed it on the wire: "
                   "keepalive-close-race. A request that already acknowledges the FIN went into a "
                   "half-closed connection: request-on-half-closed. A 1xx does not count as a "
-                  "response.",
+                  "response. Where the server closed within 5 ms, after a rest as long as it "
+                  "announced or as it gives its other connections, its idle timer did it: nobody's "
+                  "fault.",
         .symptoms =
             "Apache HttpClient: org.apache.http.NoHttpResponseException: host:80 failed to "
             "respond; "
