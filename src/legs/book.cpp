@@ -222,6 +222,7 @@ Book::Joined Book::add(Record record, bool search) {
   const std::uint64_t id = id_of(at(number)->leg);
   if (wants_reason(at(number)->leg) && !kept_.contains(id) && keep(number) != nullptr)
     lonely_.push_back(id);
+  if (lonely_.size() > kLonely) make_room();
   return joined;
 }
 

@@ -280,9 +280,8 @@ void Engine::Impl::judge_one(Account& own, const Exchange& exchange, const FlowF
   verdicts_.on_judged(ends_of(facts.flow), exchange, &judged);
   if (judged.response) own.last_response_end = judged.response->last;
   own.all_complete = own.all_complete && complete(judged);
-  // Among equals the later one: it is nearer to the end of the connection. A step on the
-  // way says nothing of how it went.
-  if (judged.severity >= own.worst_severity && !exchange.granted_by) {
+  // Among equals the later one: it is nearer to the end of the connection.
+  if (judged.severity >= own.worst_severity) {
     own.worst = judged.label;
     own.worst_severity = judged.severity;
   }
