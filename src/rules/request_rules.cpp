@@ -320,8 +320,7 @@ std::optional<Finding> request_incomplete(const ExchangeFacts& facts, const Thre
   }
   if (out_of_time) {
     finding
-        .fault(Party::unknown, Confidence::low,
-               "the client, or the network, should have been faster")
+        .fault(Party::unknown, Confidence::low)
         .fact("request_limit_us", std::optional{given})
         .remedy(
             "Server: allow a whole request as long as the largest upload takes (Node.js: "
