@@ -176,9 +176,120 @@ TEST_F(Merge, OfDifferentCapturesIsATable) {
       << text.out;
   const Outcome json = run({"merge", one, two, "--format", "json"});
   EXPECT_NE(json.out.find("\"label\":\"no-response\",\"server\":\"203.0.113.9:8080\","
-                          "\"severity\":\"error\",\"count\":1,\"of_count\":8,\"captures\":1"),
+                          "\"annotation\":false,\"severity\":\"error\",\"count\":1,\"of_count\":8,"
+                          "\"captures\":1"),
             std::string::npos)
       << json.out;
+}
+
+class Table : public Merge {
+ protected:
+  std::string report_of(const std::string& name, const Arguments& options = {}) const {
+    const std::string path = (folder_ / (std::to_string(reports_++) + ".json")).string();
+    const Outcome made =
+        run(Arguments{"analyze", "pcaps/" + name + ".pcap", "--format", "json", "-q", "-o", path} +
+            options);
+    EXPECT_EQ(made.status, 0) << made.err;
+    return path;
+  }
+
+  mutable unsigned reports_ = 0;
+};
+
+TEST_F(Table, FailsForTheWorstOfItsFindings) {
+  const std::string good = report_of("ok--chunked"), slow = report_of("connect-slow"),
+                    bad = report_of("no-response");
+  const auto status = [](const Arguments& reports, const char* severity) {
+    return run(Arguments{"merge"} + reports + Arguments{"--fail-on", severity}).status;
+  };
+  EXPECT_EQ(status({good}, "info"), 0);
+  EXPECT_EQ(status({good, slow}, "warning"), 1);
+  EXPECT_EQ(status({good, slow}, "error"), 0);
+  EXPECT_EQ(status({slow, bad}, "error"), 1);
+}
+
+TEST_F(Table, HasARowForAWarningBesideAnotherLabel) {
+  const Outcome text = run({"merge", report_of("connect-slow"), report_of("ok--chunked")});
+  EXPECT_NE(text.out.find("warning  connect-slow as annotation\n         1 of "), std::string::npos)
+      << text.out;
+}
+
+TEST_F(Table, RefusesWhatATableCannotHeed) {
+  const std::string report = report_of("no-response");
+  for (const Arguments& option : {Arguments{"--label", "no-response"},
+                                  {"--flow", "1"},
+                                  {"--why", "1"},
+                                  {"--find", "x"},
+                                  {"--flows", "all"},
+                                  {"--vantage", "client"},
+                                  {"--show-payload"},
+                                  {"--status", "5xx"}}) {
+    const Outcome outcome = run(Arguments{"merge", report} + option);
+    EXPECT_EQ(outcome.status, 2);
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_EQ(outcome.err, "httpdiag: merge: " + option.front() +
+                               " is for shards; of reports of different captures there is a table "
+                               "only\n");
+  }
+}
+
+TEST_F(Table, AsLinesIsAnObjectEach) {
+  const Outcome lines =
+      run({"merge", report_of("no-response"), report_of("connect-refused"), "--format", "ndjson"});
+  std::istringstream in{lines.out};
+  std::vector<std::string> types;
+  for (std::string line; std::getline(in, line);)
+    types.push_back(nlohmann::json::parse(line).at("type").get<std::string>());
+  ASSERT_GE(types.size(), 5u);
+  EXPECT_EQ(types.front(), "capture");
+  EXPECT_EQ(types[2], "cause");
+  EXPECT_EQ(types.back(), "overview");
+}
+
+TEST_F(Table, CountsTheSamePacketsOnce) {
+  const std::string first = report_of("no-response"), other = report_of("connect-refused"),
+                    again = report_of("no-response", {"--label", "no-response"}),
+                    part = report_of("no-response", {"--port", "8080"});
+  const Outcome once = run({"merge", first, other});
+  const Outcome twice = run({"merge", first, other, again});
+  EXPECT_NE(twice.out.find("Note: " + again + " is of the same capture as " + first +
+                           ": it is counted once.\n"),
+            std::string::npos)
+      << twice.out;
+  EXPECT_EQ(twice.out.substr(0, twice.out.find('\n')), once.out.substr(0, once.out.find('\n')));
+  const Outcome shared = run({"merge", first, part});
+  EXPECT_TRUE(shared.out.starts_with("2 captures: ")) << shared.out;
+  EXPECT_NE(shared.out.find("have a capture in common"), std::string::npos) << shared.out;
+  EXPECT_EQ(run({"merge", report_of("no-response", {"--host", "203.0.113.9"}), other})
+                .out.find("in common"),
+            std::string::npos);
+}
+
+// Half of the packets of one host and half of those of another are the whole of nothing.
+TEST_F(Merge, RefusesShardsOfOtherPackets) {
+  const auto shard = [&](unsigned index, const Arguments& filter) {
+    EXPECT_EQ(run(Arguments{"analyze", "pcaps/no-response.pcap", "--format", "json", "-q", "-o",
+                            part(index), "--shard", fmt::format("{}/2", index)} +
+                  filter)
+                  .status,
+              0);
+  };
+  const auto complaint = [&](const Arguments& first, const Arguments& second) {
+    shard(0, first);
+    shard(1, second);
+    const Outcome outcome = run({"merge", part(0), part(1)});
+    EXPECT_EQ(outcome.status, outcome.err.empty() ? 0 : 2);
+    return outcome.err;
+  };
+  const std::string words = part(1) + ": was made of other packets than " + part(0);
+  // Both choose all packets, and count alike.
+  EXPECT_NE(complaint({"--port", "8080"}, {"--host", "203.0.113.9"})
+                .find(words + ": with --host 203.0.113.9, that one with --port 8080;"),
+            std::string::npos);
+  EXPECT_NE(
+      complaint({}, {"--time", "..+1h"}).find(words + ": with --time ..+1h, that one with no"),
+      std::string::npos);
+  EXPECT_EQ(complaint({"--port", "8080", "--port", "80"}, {"--port", "80", "--port", "8080"}), "");
 }
 
 // Not one byte of a state can be changed so that memory is read that is not there.
