@@ -10,6 +10,7 @@
 #include "check/print.hpp"
 #include "check/run.hpp"
 #include "httpdiag/error.hpp"
+#include "support/command.hpp"
 
 namespace httpdiag::check {
 namespace {
@@ -336,6 +337,18 @@ TEST_F(CheckFolder, APathThatIsNotThereDoesNotStopTheOthers) {
     EXPECT_NE(shown_as(results, format).find(gone + ": is not there"), std::string::npos)
         << shown_as(results, format);
   }
+}
+
+// Of a job that keeps its results in a file, the log shows no more.
+TEST_F(CheckFolder, WhatCannotBeReadIsAlsoOnStandardError) {
+  const std::string gone = (folder_ / "gone.pcap").string(), none = (folder_ / "none").string(),
+                    to = (folder_ / "check.xml").string();
+  const auto outcome = test::run({"check", gone, none, "--format", "junit", "-o", to});
+  EXPECT_EQ(outcome.status, 2);
+  EXPECT_EQ(
+      outcome.err,
+      "httpdiag: " + gone + ": is not there, or cannot be read (and 1 more that cannot be read)\n");
+  EXPECT_TRUE(fs::exists(to));
 }
 
 TEST_F(CheckFolder, ALockedFolderIsNamedAndDoesNotStopTheOthers) {

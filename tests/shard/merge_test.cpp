@@ -9,9 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
-#include "cli/commands.hpp"
 #include "httpdiag/error.hpp"
 #include "httpdiag/shard.hpp"
 #include "properties/recording.hpp"
@@ -19,36 +17,17 @@
 #include "shard/events.hpp"
 #include "shard/fields.hpp"
 #include "shard/player.hpp"
+#include "support/command.hpp"
 #include "support/testdata.hpp"
 
 namespace httpdiag {
 namespace {
 
 namespace fs = std::filesystem;
-using Arguments = std::vector<std::string>;
-
-struct Outcome {
-  int status = 0;
-  std::string out, err;
-};
-
-Outcome run(Arguments arguments) {
-  arguments.insert(arguments.begin(), "httpdiag");
-  std::vector<const char*> argv;
-  for (const std::string& argument : arguments) argv.push_back(argument.c_str());
-  std::ostringstream out, err;
-  Outcome outcome;
-  outcome.status = cli::run(static_cast<int>(argv.size()), argv.data(),
-                            {.out = out, .err = err, .out_is_terminal = false});
-  outcome.out = out.str();
-  outcome.err = err.str();
-  return outcome;
-}
-
-Arguments operator+(Arguments left, const Arguments& right) {
-  left.insert(left.end(), right.begin(), right.end());
-  return left;
-}
+using test::Arguments;
+using test::run;
+using test::operator+;
+using Outcome = test::CommandOutcome;
 
 class Merge : public testing::Test {
  protected:
@@ -180,89 +159,6 @@ TEST_F(Merge, OfDifferentCapturesIsATable) {
                           "\"captures\":1"),
             std::string::npos)
       << json.out;
-}
-
-class Table : public Merge {
- protected:
-  std::string report_of(const std::string& name, const Arguments& options = {}) const {
-    const std::string path = (folder_ / (std::to_string(reports_++) + ".json")).string();
-    const Outcome made =
-        run(Arguments{"analyze", "pcaps/" + name + ".pcap", "--format", "json", "-q", "-o", path} +
-            options);
-    EXPECT_EQ(made.status, 0) << made.err;
-    return path;
-  }
-
-  mutable unsigned reports_ = 0;
-};
-
-TEST_F(Table, FailsForTheWorstOfItsFindings) {
-  const std::string good = report_of("ok--chunked"), slow = report_of("connect-slow"),
-                    bad = report_of("no-response");
-  const auto status = [](const Arguments& reports, const char* severity) {
-    return run(Arguments{"merge"} + reports + Arguments{"--fail-on", severity}).status;
-  };
-  EXPECT_EQ(status({good}, "info"), 0);
-  EXPECT_EQ(status({good, slow}, "warning"), 1);
-  EXPECT_EQ(status({good, slow}, "error"), 0);
-  EXPECT_EQ(status({slow, bad}, "error"), 1);
-}
-
-TEST_F(Table, HasARowForAWarningBesideAnotherLabel) {
-  const Outcome text = run({"merge", report_of("connect-slow"), report_of("ok--chunked")});
-  EXPECT_NE(text.out.find("warning  connect-slow as annotation\n         1 of "), std::string::npos)
-      << text.out;
-}
-
-TEST_F(Table, RefusesWhatATableCannotHeed) {
-  const std::string report = report_of("no-response");
-  for (const Arguments& option : {Arguments{"--label", "no-response"},
-                                  {"--flow", "1"},
-                                  {"--why", "1"},
-                                  {"--find", "x"},
-                                  {"--flows", "all"},
-                                  {"--vantage", "client"},
-                                  {"--show-payload"},
-                                  {"--status", "5xx"}}) {
-    const Outcome outcome = run(Arguments{"merge", report} + option);
-    EXPECT_EQ(outcome.status, 2);
-    EXPECT_EQ(outcome.out, "");
-    EXPECT_EQ(outcome.err, "httpdiag: merge: " + option.front() +
-                               " is for shards; of reports of different captures there is a table "
-                               "only\n");
-  }
-}
-
-TEST_F(Table, AsLinesIsAnObjectEach) {
-  const Outcome lines =
-      run({"merge", report_of("no-response"), report_of("connect-refused"), "--format", "ndjson"});
-  std::istringstream in{lines.out};
-  std::vector<std::string> types;
-  for (std::string line; std::getline(in, line);)
-    types.push_back(nlohmann::json::parse(line).at("type").get<std::string>());
-  ASSERT_GE(types.size(), 5u);
-  EXPECT_EQ(types.front(), "capture");
-  EXPECT_EQ(types[2], "cause");
-  EXPECT_EQ(types.back(), "overview");
-}
-
-TEST_F(Table, CountsTheSamePacketsOnce) {
-  const std::string first = report_of("no-response"), other = report_of("connect-refused"),
-                    again = report_of("no-response", {"--label", "no-response"}),
-                    part = report_of("no-response", {"--port", "8080"});
-  const Outcome once = run({"merge", first, other});
-  const Outcome twice = run({"merge", first, other, again});
-  EXPECT_NE(twice.out.find("Note: " + again + " is of the same capture as " + first +
-                           ": it is counted once.\n"),
-            std::string::npos)
-      << twice.out;
-  EXPECT_EQ(twice.out.substr(0, twice.out.find('\n')), once.out.substr(0, once.out.find('\n')));
-  const Outcome shared = run({"merge", first, part});
-  EXPECT_TRUE(shared.out.starts_with("2 captures: ")) << shared.out;
-  EXPECT_NE(shared.out.find("have a capture in common"), std::string::npos) << shared.out;
-  EXPECT_EQ(run({"merge", report_of("no-response", {"--host", "203.0.113.9"}), other})
-                .out.find("in common"),
-            std::string::npos);
 }
 
 // Half of the packets of one host and half of those of another are the whole of nothing.
