@@ -194,6 +194,15 @@ struct OddityTotal {
   OddityReport example;
 };
 
+/// Of a label, what it is a warning or an error for: complete, whatever the caps on what is listed.
+struct LabelProblems {
+  struct Count {
+    std::uint64_t count = 0;  // flows or exchanges
+    Severity severity{};      // the worst of them
+  };
+  Count primary, annotation;
+};
+
 struct Report {
   const CaptureSummary* input = nullptr;  // borrowed from the source
   std::optional<PacketRef> first, last;   // earliest and latest by time
@@ -202,7 +211,8 @@ struct Report {
   std::uint64_t flows = 0, exchanges = 0;
   std::array<std::uint64_t, kMaxLabels> flow_labels{}, exchange_labels{};  // primary
   std::array<std::uint64_t, kMaxLabels> annotations{};  // flows or exchanges that carry it
-  std::array<OddityTotal, kOddityCount> oddities;       // by bit
+  std::array<LabelProblems, kMaxLabels> flow_problems, exchange_problems;
+  std::array<OddityTotal, kOddityCount> oddities;  // by bit
   Severity worst = Severity::ok;
   std::string headline;
   Vantage vantage;

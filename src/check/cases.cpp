@@ -8,6 +8,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "httpdiag/analysis.hpp"
 #include "httpdiag/error.hpp"
 
 namespace httpdiag::check {
@@ -17,8 +18,11 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kExpectation = ".expect.json";
 
+/// Whatever the case of its letters.
 bool drop_end(std::string_view& name, std::string_view end) {
-  if (!name.ends_with(end)) return false;
+  if (name.size() < end.size()) return false;
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  if (!std::ranges::equal(name.substr(name.size() - end.size()), end, {}, lower)) return false;
   name.remove_suffix(end.size());
   return true;
 }
@@ -36,34 +40,61 @@ std::string_view stem_of(std::string_view name) {
   return name;
 }
 
+std::string expectation_of(std::string_view name) {
+  return std::string{name} + std::string{kExpectation};
+}
+
+/// "dir/a.expect.json" of "dir/a.dmp".
+std::string without_extension(const std::string& path) {
+  return expectation_of((fs::path{path}.parent_path() / fs::path{path}.stem()).string());
+}
+
+bool is_file(const std::string& path) {
+  std::error_code error;
+  return fs::is_regular_file(path, error);
+}
+
+/// Whatever its name says.
+bool is_capture(const std::string& path) {
+  try {
+    open_capture(path, {});
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 class Finder {
  public:
   void add(const std::string& path) {
     std::error_code error;
     const fs::file_status status = fs::status(path, error);
-    if (!fs::exists(status)) throw Error{path + ": is not there, or cannot be read"};
-    if (fs::is_directory(status)) {
+    if (!fs::exists(status)) {
+      unreadable_.emplace(path, path + ": is not there, or cannot be read");
+    } else if (fs::is_directory(status)) {
       add_folder(path);
     } else if (path.ends_with(kExpectation)) {
-      add_captures_of(path);
+      expectations_.insert(path);
+      add_captures_beside(path);
     } else {
       captures_.insert(path);
     }
   }
 
   std::vector<Case> cases() {
+    add_captures_of_other_names();
     std::map<std::string, int> sharing;  // captures by the short name of their expectation
     for (const std::string& capture : captures_) ++sharing[short_name(capture)];
     std::vector<Case> cases;
     for (const std::string& capture : captures_) {
-      const std::string full = capture + std::string{kExpectation};
-      const std::string brief = short_name(capture);
+      const std::string full = expectation_of(capture), brief = short_name(capture);
       const bool has_full = is_there(full), has_brief = is_there(brief);
       const bool use_full = has_full || (!has_brief && sharing[brief] > 1);
       cases.push_back({capture, use_full ? full : brief, has_full || has_brief});
       expectations_.erase(cases.back().expectation);
     }
     for (const std::string& alone : expectations_) cases.push_back({{}, alone, true});
+    for (const auto& [path, why] : unreadable_) cases.push_back({path, {}, false, why});
     std::ranges::sort(cases, {}, [](const Case& each) { return each.name(); });
     return cases;
   }
@@ -73,8 +104,11 @@ class Finder {
     std::error_code error;
     return fs::exists(path, error);
   }
+  /// Of a name that says nothing, what is in front of its ending, if there is that.
   static std::string short_name(const std::string& capture) {
-    return std::string{stem_of(capture)} + std::string{kExpectation};
+    const std::string_view stem = stem_of(capture);
+    const std::string shorter = without_extension(capture);
+    return stem == capture && is_there(shorter) ? shorter : expectation_of(stem);
   }
 
   void take(const std::string& path) {
@@ -85,32 +119,70 @@ class Finder {
     }
   }
 
-  void add_folder(const std::string& folder) {
-    std::error_code error;
-    fs::recursive_directory_iterator entry{folder, error};
-    for (const fs::recursive_directory_iterator end; !error && entry != end;
-         entry.increment(error)) {
-      std::error_code ignored;
-      if (entry->is_regular_file(ignored)) take(entry->path().string());
+  /// Folders within it as they come; links to folders are not followed.
+  void add_folder(const std::string& top) {
+    std::vector<std::string> folders{top};
+    while (!folders.empty()) {
+      const std::string folder = std::move(folders.back());
+      folders.pop_back();
+      std::error_code error;
+      fs::directory_iterator entry{folder, error};
+      for (const fs::directory_iterator end; !error && entry != end; entry.increment(error)) {
+        std::error_code ignored;
+        const std::string path = entry->path().string();
+        if (fs::is_directory(entry->symlink_status(ignored))) {
+          folders.push_back(path);
+        } else if (entry->is_regular_file(ignored)) {
+          take(path);
+        }
+      }
+      if (error) unreadable_.emplace(folder, folder + ": cannot be read: " + error.message());
     }
-    if (error) throw Error{folder + ": cannot be read: " + error.message()};
   }
 
-  /// Those beside an expectation that was named.
-  void add_captures_of(const std::string& expectation) {
-    expectations_.insert(expectation);
-    const fs::path folder = fs::path{expectation}.parent_path();
+  /// Calls `found` with each file beside `path`, named as that is.
+  template <typename Found>
+  static void for_each_beside(const std::string& path, const Found& found) {
+    const fs::path folder = fs::path{path}.parent_path();
     std::error_code error;
     for (fs::directory_iterator entry{folder.empty() ? "." : folder, error}, end;
          !error && entry != end; entry.increment(error)) {
-      const std::string path = (folder / entry->path().filename()).string();
-      if (stem_of(path) == path && path + std::string{kExpectation} != expectation) continue;
-      if (path + std::string{kExpectation} == expectation || short_name(path) == expectation)
-        captures_.insert(path);
+      const std::string beside = (folder / entry->path().filename()).string();
+      if (!beside.ends_with(kExpectation) && is_file(beside)) found(beside);
+    }
+  }
+
+  /// Those beside an expectation that was named.
+  void add_captures_beside(const std::string& expectation) {
+    for_each_beside(expectation, [&](const std::string& path) {
+      if (stem_of(path) != path && short_name(path) == expectation) captures_.insert(path);
+      if (expectation_of(path) == expectation) captures_.insert(path);
+    });
+  }
+
+  /// Captures with names that are none, beside expectations to which no other one belongs.
+  void add_captures_of_other_names() {
+    std::set<std::string> spoken_for;
+    for (const std::string& capture : captures_) {
+      spoken_for.insert(short_name(capture));
+      spoken_for.insert(expectation_of(capture));
+    }
+    for (const std::string& expectation : expectations_) {
+      if (spoken_for.contains(expectation)) continue;
+      const std::string stem = expectation.substr(0, expectation.size() - kExpectation.size());
+      if (is_file(stem)) {
+        captures_.insert(stem);
+        continue;
+      }
+      for_each_beside(expectation, [&](const std::string& path) {
+        if (without_extension(path) == expectation && stem_of(path) == path && is_capture(path))
+          captures_.insert(path);
+      });
     }
   }
 
   std::set<std::string> captures_, expectations_;
+  std::map<std::string, std::string> unreadable_;  // paths, and why
 };
 
 }  // namespace

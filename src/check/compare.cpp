@@ -27,7 +27,7 @@ class Comparison {
     for (const auto& [item, labels] : expected_.labels) compare_listed(item, labels);
     for (const auto& [item, found] : outcome_.items) {
       if (!expected_.labels.contains(item) && !expected_.tolerate.unlisted) {
-        static const ExpectedLabels kPlain{.primary = {"ok"}, .annotations = {}};
+        static const ExpectedLabels kPlain{.primary = {"ok"}};
         compare_labels(to_string(item), kPlain, found);
       }
       compare_forbidden(to_string(item), found);
@@ -47,23 +47,19 @@ class Comparison {
       add("counts", fmt::format("{} {}", to_string(*range), what), fmt::format("{}", found));
   }
 
-  bool tolerated(const std::string& annotation, bool extra) const {
-    return (extra && expected_.tolerate.any_annotation) ||
-           expected_.tolerate.annotations.contains(annotation);
-  }
-
   void compare_capture() {
     for (const auto& [label, detail] : outcome_.capture) {
       const bool listed = !expected_.capture || expected_.capture->contains(label);
       if (expected_.must_not.contains(label)) {
         add("capture", "must not carry " + label, label, detail);
-      } else if (!listed && !tolerated(label, true)) {
+      } else if (!listed && !expected_.tolerate.lets_pass(label, true)) {
         add("capture", {}, label, detail);
       }
     }
     if (!expected_.capture) return;
     for (const std::string& label : *expected_.capture) {
-      if (!outcome_.capture.contains(label) && !tolerated(label, false)) add("capture", label, {});
+      if (!outcome_.capture.contains(label) && !expected_.tolerate.lets_pass(label, false))
+        add("capture", label, {});
     }
   }
 
@@ -99,11 +95,13 @@ class Comparison {
     if (std::ranges::find(expected.primary, found.label) == expected.primary.end())
       add(where, alternatives(expected.primary), found.label, found.detail);
     for (const std::string& annotation : expected.annotations) {
-      if (!found.annotations.contains(annotation) && !tolerated(annotation, false))
+      if (!found.annotations.contains(annotation) &&
+          !expected_.tolerate.lets_pass(annotation, false))
         add(where, "annotation " + annotation, {});
     }
     for (const std::string& annotation : found.annotations) {
-      if (!expected.annotations.contains(annotation) && !tolerated(annotation, true))
+      if (!expected.annotations.contains(annotation) &&
+          !expected_.tolerate.lets_pass(annotation, true))
         add(where, {}, "annotation " + annotation);
     }
   }
@@ -143,31 +141,71 @@ class Comparison {
   std::vector<Difference> differences_;
 };
 
-ExpectedLabels labels_of(const OutcomeItem& item) {
-  return {.primary = {item.label}, .annotations = item.annotations};
+/// Without what --update never touches.
+Expectation rewritable(Expectation expectation) {
+  expectation.must_not.clear();
+  expectation.timing.clear();
+  return expectation;
+}
+
+/// Items that do not carry the labels that `expected` wants.
+std::set<std::string> differing(const Expectation& expected, const Outcome& outcome) {
+  std::set<std::string> where;
+  for (const Difference& each : compare(rewritable(expected), outcome)) where.insert(each.where);
+  return where;
+}
+
+const OutcomeItem& found_at(const Outcome& outcome, ItemName item) {
+  static const OutcomeItem kPlain{.label = "ok", .annotations = {}, .detail = {}, .timing = {}};
+  const auto found = outcome.items.find(item);
+  return found == outcome.items.end() ? kPlain : found->second;
+}
+
+/// What is let pass needs no mention, and keeps it where it has one.
+std::set<std::string> renewed(const std::set<std::string>& listed,
+                              const std::set<std::string>& found, const Tolerance& tolerate) {
+  std::set<std::string> result;
+  for (const std::string& each : found) {
+    if (listed.contains(each) || !tolerate.lets_pass(each, true)) result.insert(each);
+  }
+  for (const std::string& each : listed) {
+    if (tolerate.lets_pass(each, false)) result.insert(each);
+  }
+  return result;
 }
 
 void update_labels(Expectation& expectation, const Outcome& outcome) {
+  const std::set<std::string> wrong = differing(expectation, outcome);
   std::map<ItemName, ExpectedLabels> labels;
-  for (const auto& [item, found] : outcome.items) {
-    const bool plain = found.label == "ok" && found.annotations.empty();
-    const auto before = expectation.labels.find(item);
-    const bool listed = before != expectation.labels.end();
-    if (!listed && (plain || expectation.tolerate.unlisted)) continue;
-    ExpectedLabels now = labels_of(found);
-    // Of several possible ones it is still one.
-    if (listed &&
-        std::ranges::find(before->second.primary, found.label) != before->second.primary.end()) {
-      now.primary = before->second.primary;
-    }
-    labels.emplace(item, std::move(now));
-  }
-  // What a person listed though it is plainly ok stays listed.
+  // What a person listed stays listed, though it may be plainly ok now.
   for (const auto& [item, before] : expectation.labels) {
-    if (outcome.has(item))
-      labels.emplace(item, ExpectedLabels{.primary = {"ok"}, .annotations = {}});
+    ExpectedLabels now = before;
+    if (wrong.contains(to_string(item)) && outcome.has(item)) {
+      const OutcomeItem& found = found_at(outcome, item);
+      if (!before.any_of) now.primary = {found.label};
+      now.annotations = renewed(before.annotations, found.annotations, expectation.tolerate);
+    }
+    if (outcome.has(item) || before.any_of) labels.emplace(item, std::move(now));
+  }
+  for (const auto& [item, found] : outcome.items) {
+    if (expectation.labels.contains(item) || !wrong.contains(to_string(item))) continue;
+    labels.emplace(
+        item, ExpectedLabels{.primary = {found.label},
+                             .annotations = renewed({}, found.annotations, expectation.tolerate)});
   }
   expectation.labels = std::move(labels);
+}
+
+void update_deliveries(Expectation& expectation, const Outcome& outcome) {
+  std::map<std::string, Range>& verdicts = *expectation.deliveries;
+  std::erase_if(verdicts, [&](const auto& expected) {
+    const auto found = outcome.deliveries.find(expected.first);
+    return found == outcome.deliveries.end() && !expected.second.has(0);
+  });
+  for (const auto& [verdict, count] : outcome.deliveries) {
+    const auto kept = verdicts.find(verdict);
+    if (kept == verdicts.end() || !kept->second.has(count)) verdicts[verdict] = {count, count};
+  }
 }
 
 }  // namespace
@@ -183,22 +221,33 @@ Expectation updated(const std::optional<Expectation>& before, const Outcome& out
   };
   set_count(result.flows, outcome.flows);
   set_count(result.exchanges, outcome.exchanges);
-  update_labels(result, outcome);
-  if (before ? before->capture.has_value() : !outcome.capture.empty()) {
-    result.capture.emplace();
-    for (const auto& [label, detail] : outcome.capture) result.capture->insert(label);
-  }
   if (before ? before->deliveries.has_value() : !outcome.deliveries.empty()) {
-    std::map<std::string, Range> verdicts;
-    for (const auto& [verdict, count] : outcome.deliveries) {
-      const auto kept = result.deliveries ? result.deliveries->find(verdict) : verdicts.end();
-      const bool holds =
-          result.deliveries && kept != result.deliveries->end() && kept->second.has(count);
-      verdicts[verdict] = holds ? kept->second : Range{count, count};
-    }
-    result.deliveries = std::move(verdicts);
+    if (!result.deliveries) result.deliveries.emplace();
+    update_deliveries(result, outcome);
   }
+  if (before ? before->capture && differing(*before, outcome).contains("capture")
+             : !outcome.capture.empty()) {
+    std::set<std::string> found;
+    for (const auto& [label, detail] : outcome.capture) found.insert(label);
+    result.capture = renewed(result.capture.value_or(found), found, result.tolerate);
+  }
+  update_labels(result, outcome);
   return result;
+}
+
+std::vector<Difference> differences_of_update(const Expectation& before, const Expectation& now,
+                                              const Outcome& outcome) {
+  const auto same = [](const Difference& a, const Difference& b) {
+    return a.where == b.where && a.expected == b.expected && a.found == b.found;
+  };
+  const std::vector<Difference> left = compare(now, outcome);
+  std::vector<Difference> all = compare(rewritable(before), outcome);
+  std::erase_if(all, [&](const Difference& each) {
+    return std::ranges::any_of(left, [&](const Difference& other) { return same(each, other); });
+  });
+  for (Difference& each : all) each.settled = true;
+  all.insert(all.end(), left.begin(), left.end());
+  return all;
 }
 
 }  // namespace httpdiag::check

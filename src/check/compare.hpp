@@ -17,13 +17,18 @@ struct Difference {
   std::string expected;  // "label request-on-half-closed"; empty: nothing of the kind
   std::string found;     // "label no-response"; empty: nothing of the kind
   std::string detail;    // the finding's sentence; may be empty
+  bool settled = false;  // --update has written what was found
 };
 
 /// In the order: counts, capture, deliveries, then flows and exchanges.
 std::vector<Difference> compare(const Expectation& expected, const Outcome& outcome);
 
-/// What --update writes: labels, counts and verdicts as they are now. What people alone can write
-/// (note, must_not, timing, tolerances, several labels of which one holds) stays.
+/// What --update writes: labels, counts and verdicts as they are now, where they do not hold. What
+/// people alone can write (note, must_not, timing, tolerances, any_of) stays, whether it holds or
+/// not.
 Expectation updated(const std::optional<Expectation>& before, const Outcome& outcome);
+/// What an update from `before` to `now` has settled, and then what it has left.
+std::vector<Difference> differences_of_update(const Expectation& before, const Expectation& now,
+                                              const Outcome& outcome);
 
 }  // namespace httpdiag::check

@@ -14,8 +14,10 @@ std::string to_string(ItemName item) {
 }
 
 std::optional<ItemName> read_item(std::string_view text) {
-  const auto number = [](std::string_view digits) -> std::uint32_t {
-    std::uint32_t value = 0;
+  constexpr std::size_t kMostDigits = 10;
+  const auto number = [](std::string_view digits) -> std::uint64_t {
+    std::uint64_t value = 0;
+    if (digits.size() > kMostDigits || digits.starts_with('0')) return 0;
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
     return error == std::errc{} && end == digits.data() + digits.size() ? value : 0;
   };

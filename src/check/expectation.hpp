@@ -15,10 +15,11 @@ namespace httpdiag::check {
 
 /// A flow ("3", exchange 0) or an exchange ("3.1").
 struct ItemName {
-  std::uint32_t flow = 0, exchange = 0;
+  std::uint64_t flow = 0, exchange = 0;
   friend auto operator<=>(const ItemName&, const ItemName&) = default;
 };
 std::string to_string(ItemName item);
+/// As the schema has it: numbers of up to ten digits, the first of which is not 0.
 std::optional<ItemName> read_item(std::string_view text);
 
 /// Both ends belong to it.
@@ -31,7 +32,8 @@ std::string to_string(const Range& range);  // "3", "3 to 5"
 /// The labels that one flow or exchange is to carry.
 struct ExpectedLabels {
   std::vector<std::string> primary;  // one of these; never empty
-  std::set<std::string> annotations;
+  std::set<std::string> annotations{};
+  bool any_of = false;  // it was a person who gave the choice
 };
 
 /// Differences that are no failure.
@@ -40,6 +42,11 @@ struct Tolerance {
   std::set<std::string> annotations;  // these may be there or not
   bool unlisted = false;              // flows and exchanges without an entry may carry any label
   std::uint64_t timing_us = 0;        // by which a time given as one number may be off
+
+  /// `extra`: it is there, and nobody listed it; else it is listed, and not there.
+  bool lets_pass(const std::string& annotation, bool extra) const {
+    return (extra && any_annotation) || annotations.contains(annotation);
+  }
 };
 
 struct Expectation {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -22,6 +23,7 @@ using config::shown;
 
 constexpr std::size_t kMaxBytes = 4u << 20;
 constexpr std::string_view kSchema = "httpdiag.expect/1";
+constexpr std::uint64_t kMostNumber = std::uint64_t{1} << 53;  // beyond, JSON's readers round
 
 class Reader {
  public:
@@ -97,7 +99,11 @@ class Reader {
   }
 
   std::uint64_t whole(const Json& value, const Path& path) const {
-    document_.expect(value.is_number_integer() && value >= 0, path, "expected a whole number");
+    // 3.0 is the same number as 3.
+    const bool fits = value.is_number() && value >= 0 && value <= kMostNumber;
+    document_.expect(fits && (value.is_number_integer() ||
+                              std::trunc(value.get<double>()) == value.get<double>()),
+                     path, "expected a whole number of up to 2^53");
     return value.get<std::uint64_t>();
   }
 
@@ -144,7 +150,7 @@ class Reader {
   }
 
   ExpectedLabels entry_labels(const Json& entry, const Path& path) const {
-    if (entry.is_string()) return {.primary = {label(entry, path)}, .annotations = {}};
+    if (entry.is_string()) return {.primary = {label(entry, path)}};
     ExpectedLabels result;
     if (entry.is_array()) {
       document_.expect(!entry.empty(), path, "expected a label, and annotations behind it");
@@ -160,6 +166,7 @@ class Reader {
       if (key == "any_of") {
         const auto any = labels(value, here);
         result.primary.assign(any.begin(), any.end());
+        result.any_of = true;
       } else if (key == "with") {
         result.annotations = labels(value, here);
       } else {
@@ -228,7 +235,7 @@ Json as_json(const Range& range) {
 }
 
 Json as_json(const ExpectedLabels& labels) {
-  if (labels.primary.size() == 1) {
+  if (!labels.any_of) {
     if (labels.annotations.empty()) return labels.primary.front();
     Json list{labels.primary.front()};
     for (const std::string& each : labels.annotations) list.push_back(each);

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/text.hpp"
 #include "report/json_out.hpp"
 #include "report/page.hpp"
@@ -23,6 +25,12 @@ std::string words(const Difference& difference) {
 std::string line(const Difference& difference) {
   return printable(fmt::format("{}: {}{}", difference.where, words(difference),
                                difference.detail.empty() ? "" : " (" + difference.detail + ")"));
+}
+
+/// Where both kinds come together, what --update has written is told from what it has left.
+std::string line(const Difference& difference, Status status) {
+  const bool mark = status == Status::differs && difference.settled;
+  return (mark ? "written: " : "") + line(difference);
 }
 
 bool is_failure(Status status, const PrintOptions& options) {
@@ -60,7 +68,9 @@ std::string reason(const Result& result) {
     case Status::unreadable:
       return printable(result.error);
     default:
-      return base::count(result.differences.size(), "difference");
+      return base::count(static_cast<std::uint64_t>(
+                             std::ranges::count(result.differences, false, &Difference::settled)),
+                         "difference");
   }
 }
 
@@ -85,7 +95,8 @@ std::string text(const std::vector<Result>& results, const PrintOptions& options
     out +=
         fmt::format("{:<14}  {}\n", status_words(result.status), printable(result.subject.name()));
     if (result.status == Status::unreadable) out += "    " + reason(result) + "\n";
-    for (const Difference& difference : result.differences) out += "    " + line(difference) + "\n";
+    for (const Difference& difference : result.differences)
+      out += "    " + line(difference, result.status) + "\n";
   }
   return out + summary(totals_of(results));
 }
@@ -114,6 +125,15 @@ std::string xml(std::string_view text) {
   return out;
 }
 
+/// What --update wrote, shown beside what came of it.
+std::string junit_written(const Result& result) {
+  std::string lines;
+  for (const Difference& difference : result.differences) {
+    if (difference.settled) lines += "\nwritten: " + xml(line(difference));
+  }
+  return lines.empty() ? lines : "<system-out>" + lines + "</system-out>";
+}
+
 std::string junit_case(const Result& result, const PrintOptions& options) {
   std::string out = fmt::format("<testcase classname=\"httpdiag.check\" name=\"{}\"",
                                 xml(printable(result.subject.name())));
@@ -122,10 +142,14 @@ std::string junit_case(const Result& result, const PrintOptions& options) {
     out += fmt::format("><error message=\"{}\"/></testcase>\n", why);
   } else if (is_failure(result.status, options)) {
     out += fmt::format("><failure message=\"{}\">", why);
-    for (const Difference& difference : result.differences) out += "\n" + xml(line(difference));
-    out += "</failure></testcase>\n";
+    for (const Difference& difference : result.differences) {
+      if (!difference.settled) out += "\n" + xml(line(difference));
+    }
+    out += "</failure>" + junit_written(result) + "</testcase>\n";
   } else if (result.status == Status::no_expectation) {
     out += fmt::format("><skipped message=\"{}\"/></testcase>\n", why);
+  } else if (const std::string written = junit_written(result); !written.empty()) {
+    out += ">" + written + "</testcase>\n";
   } else {
     out += "/>\n";
   }
@@ -161,7 +185,7 @@ void write_differences(report::JsonOut& json, const std::vector<Difference>& dif
     each.expected.empty() ? json.value(nullptr) : json.value(each.expected);
     json.key("found");
     each.found.empty() ? json.value(nullptr) : json.value(each.found);
-    json.field("detail", each.detail).end();
+    json.field("detail", each.detail).field("settled", each.settled).end();
   }
   json.end();
 }
@@ -184,9 +208,11 @@ std::string json(const std::vector<Result>& results, const PrintOptions& options
     json.line_break().object();
     json.key("capture");
     result.subject.capture.empty() ? json.value(nullptr) : json.value(result.subject.capture);
-    json.field("expectation", result.subject.expectation);
+    json.key("expectation");
+    const std::string& expectation = result.subject.expectation;
+    expectation.empty() ? json.value(nullptr) : json.value(expectation);
     json.field("status", name(result.status));
-    json.field("failure", is_failure(result.status, options));
+    json.field("failure", is_failure(result.status, options)).field("written", result.written);
     if (!result.error.empty()) json.field("error", result.error);
     write_differences(json, result.differences);
     json.end();
@@ -227,9 +253,11 @@ std::string github(const std::vector<Result>& results, const PrintOptions& optio
                result.status == Status::unreadable) {
       out += annotation(level, name, {}, reason(result));
     }
-    if (result.status != Status::differs) continue;
-    for (const Difference& difference : result.differences)
-      out += annotation(level, name, {}, line(difference));
+    for (const Difference& difference : result.differences) {
+      out += difference.settled ? annotation("notice", result.subject.expectation, {},
+                                             "written: " + line(difference))
+                                : annotation(level, name, {}, line(difference));
+    }
   }
   const Totals totals = totals_of(results);
   if (nothing_checked(totals))

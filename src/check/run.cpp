@@ -28,19 +28,19 @@ std::set<ItemName> timed_in(const std::optional<Expectation>& expected) {
 /// `before` is what the expectation was; none: there was no file.
 void update(Result& result, const std::optional<Expectation>& before, const Outcome& outcome) {
   const Expectation now = updated(before, outcome);
-  if (!before) result.differences = compare(Expectation{}, outcome);
-  write_file(result.subject.expectation, write(now));
-  const std::vector<Difference> left = compare(now, outcome);
-  if (!left.empty()) {  // what people alone may change: must_not, timing
-    result.status = Status::differs;
-    result.differences = left;
-  } else {
-    result.status = before ? Status::updated : Status::created;
-  }
+  const std::string text = write(now);
+  result.differences = differences_of_update(before.value_or(Expectation{}), now, outcome);
+  result.written = !before || text != write(*before);
+  if (result.written) write_file(result.subject.expectation, text);
+  // What people alone may change is left: must_not, timing, any_of.
+  const bool left =
+      std::ranges::any_of(result.differences, [](const Difference& each) { return !each.settled; });
+  result.status = left ? Status::differs : before ? Status::updated : Status::created;
 }
 
 void check_one(Result& result, const RunOptions& options) {
   const Case& subject = result.subject;
+  if (!subject.error.empty()) throw Error{subject.error};
   if (subject.capture.empty()) {
     result.status = Status::no_capture;
     return;
@@ -111,15 +111,16 @@ std::vector<Result> run(const std::vector<Case>& cases, const RunOptions& option
 Totals totals_of(const std::vector<Result>& results) {
   Totals totals;
   for (const Result& result : results) {
-    const bool written = result.status == Status::created || result.status == Status::updated;
+    const bool settled = result.status == Status::created || result.status == Status::updated;
     totals.hold += result.status == Status::holds;
     totals.differ += result.status == Status::differs;
-    totals.written += written;
+    totals.written += result.written;
+    totals.checked += settled;
     totals.without_expectation += result.status == Status::no_expectation;
     totals.without_capture += result.status == Status::no_capture;
     totals.unreadable += result.status == Status::unreadable;
   }
-  totals.checked = totals.hold + totals.differ + totals.written;
+  totals.checked += totals.hold + totals.differ;
   return totals;
 }
 

@@ -26,6 +26,7 @@ std::string_view name(Status status);  // "no-expectation"
 struct Result {
   Case subject;
   Status status = Status::holds;
+  bool written = false;                   // by --update; it may differ all the same
   std::vector<Difference> differences{};  // also those that an update has settled
   std::string error{};                    // where unreadable
   // Of an expectation that is not understood: which line and column of it, from 1; 0: it is not

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // httpdiag check: regression over stored captures.
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <ostream>
 #include <string>
 #include <vector>
 
+#include "base/text.hpp"
 #include "check/cases.hpp"
 #include "check/print.hpp"
 #include "check/run.hpp"
@@ -46,6 +48,19 @@ struct Options {
   bool quiet = false;
 };
 
+/// In short, for whoever sees no more of the run than what it says of itself.
+void tell_unreadable(const std::vector<check::Result>& results, std::ostream& err) {
+  const auto is_unreadable = [](const check::Result& each) {
+    return each.status == check::Status::unreadable;
+  };
+  const auto first = std::ranges::find_if(results, is_unreadable);
+  if (first == results.end()) return;
+  const auto count = std::ranges::count_if(results, is_unreadable);
+  err << "httpdiag: " << base::escape_for_terminal(first->error);
+  if (count > 1) err << " (and " << count - 1 << " more that cannot be read)";
+  err << '\n';
+}
+
 Exit check_captures(const Options& options, Console console) {
   check::RunOptions how;
   if (!options.config.empty()) how.settings = load_config(options.config);
@@ -60,6 +75,7 @@ Exit check_captures(const Options& options, Console console) {
   output->commit();
   const check::Totals totals = check::totals_of(results);
   if (check::nothing_checked(totals)) console.err << "httpdiag: " << check::kNothingChecked << '\n';
+  tell_unreadable(results, console.err);
   switch (check::verdict_of(totals, options.require)) {
     case check::Verdict::holds:
       return Exit::clean;

@@ -27,7 +27,8 @@ constexpr const char* kExamples =
     "  httpdiag merge monday.json tuesday.json                 # different captures\n\n"
     "Of shards, the bytes are those of httpdiag analyze without --shard, in every\n"
     "format; give merge the same --config, --vantage, --profile and --ack-token. Of\n"
-    "different captures it makes a table: which causes, how often, in which of them.";
+    "different captures it makes a table: which causes, how often, in which of them;\n"
+    "the same packets count once. --fail-on heeds the worst of their findings.";
 
 struct Options : ReportOptions {
   std::vector<std::string> reports;
@@ -53,6 +54,22 @@ void expect_this_version(const ShardState& state) {
       state.name, base::escape_for_terminal(base::shorten(state.tool, 40)), report::kToolVersion)};
 }
 
+/// What a table of finished reports cannot heed: the captures are not read again.
+void refuse_for_overview(const CLI::App& command) {
+  for (const char* option :
+       {"--label", "--flow", "--why", "--flows", "--uri", "--method", "--status", "--header-id",
+        "--find", "--config", "--vantage", "--profile", "--ack-token", "--show-payload"}) {
+    if (command.count(option) == 0) continue;
+    throw Error{fmt::format(
+        "merge: {} is for shards; of reports of different captures there is a table only", option)};
+  }
+}
+
+std::string written(const compare::Overview& overview, const std::string& format) {
+  if (format == "ndjson") return compare::ndjson(overview);
+  return format == "json" ? compare::json(overview) : compare::text(overview);
+}
+
 /// Reports of different captures: no report of theirs can be told from them.
 Exit show_overview(const Options& options, Console console) {
   std::vector<compare::Profile> profiles;
@@ -62,12 +79,12 @@ Exit show_overview(const Options& options, Console console) {
                           ? stream_output(console.out)
                           : file_output(options.output, options.reports, console.out);
   const compare::Overview overview = compare::overview_of(std::move(profiles));
-  output->write(options.format == "text" ? compare::text(overview) : compare::json(overview));
+  output->write(written(overview, options.format));
   output->commit();
-  return Exit::clean;
+  return fails(options, overview.worst) ? Exit::findings : Exit::clean;
 }
 
-Exit merge(const Options& options, Console console) {
+Exit merge(const CLI::App& command, const Options& options, Console console) {
   refuse_packet_filters(options.filters);
   ReportPlan plan = plan_of(options, console);
   std::vector<ShardState> states;
@@ -80,7 +97,10 @@ Exit merge(const Options& options, Console console) {
       of_none = path;
     }
   }
-  if (states.empty()) return show_overview(options, console);
+  if (states.empty()) {
+    refuse_for_overview(command);
+    return show_overview(options, console);
+  }
   if (!of_none.empty())
     throw Error{
         fmt::format("{}: is no JSON report of a shard, {} is one", of_none, states.front().name)};
@@ -109,8 +129,9 @@ void add_merge(CLI::App& app, Job& job) {
       ->required();
   add_report_options(*command, *options);
   command->footer(kExamples);
-  command->callback(
-      [options, &job] { job = [options](Console console) { return merge(*options, console); }; });
+  command->callback([command, options, &job] {
+    job = [command, options](Console console) { return merge(*command, *options, console); };
+  });
 }
 
 }  // namespace httpdiag::cli

@@ -281,9 +281,12 @@ Exit write_report(const ReportOptions& options, ReportPlan& plan, const CaptureS
   auto log = make_log(options, console.err);
   tell(log, path, input, result);
 
-  if (options.fail_on.empty()) return Exit::clean;
   const Severity worst = std::max(watch.worst(), wanted.selection.worst(result));
-  return worst >= kFailOn.at(options.fail_on) ? Exit::findings : Exit::clean;
+  return fails(options, worst) ? Exit::findings : Exit::clean;
+}
+
+bool fails(const ReportOptions& options, Severity worst) {
+  return !options.fail_on.empty() && worst >= kFailOn.at(options.fail_on);
 }
 
 void add_report_options(CLI::App& command, ReportOptions& options) {

@@ -45,6 +45,9 @@ struct ReportPlan {
 /// Throws Error.
 ReportPlan plan_of(const ReportOptions& options, const Console& console);
 
+/// Whether --fail-on asks for exit status 1, where `worst` is the worst finding.
+bool fails(const ReportOptions& options, Severity worst);
+
 using Analysis = std::function<Report(const ReportPlan&, FlowReportSink&, ProgressSink*)>;
 /// Analyses and writes the report. `input` is what the analysis reads.
 Exit write_report(const ReportOptions& options, ReportPlan& plan, const CaptureSummary& input,

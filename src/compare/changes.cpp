@@ -16,16 +16,6 @@ double log_choose(double n, double k) {
   return std::lgamma(n + 1) - std::lgamma(k + 1) - std::lgamma(n - k + 1);
 }
 
-std::map<Row, Entry> rows_of(const Profile& profile, bool by_server) {
-  std::map<Row, Entry> rows;
-  for (const auto& [row, entry] : profile.rows) {
-    Entry& sum = rows[{row.whole, row.label, by_server ? row.server : std::string{}}];
-    sum.count += entry.count;
-    sum.severity = std::max(sum.severity, entry.severity);
-  }
-  return rows;
-}
-
 /// What describes the capture, not the traffic, may come and go.
 bool about_capture(const std::string& label) {
   const RuleInfo* rule = find_rule(label);
@@ -42,7 +32,7 @@ bool is_measured(const Row& row, const Profile& before, const Profile& after) {
 }
 
 /// Silence about requests, where there are none, is no sign that they went well.
-std::string why_incomparable(const Profile& before, const Profile& after) {
+std::string why_incomparable(const Profile& before, const Profile& after, bool by_server) {
   for (const Profile* each : {&before, &after}) {
     if (is_empty(*each)) return fmt::format("{} holds no connection", each->name);
   }
@@ -50,6 +40,13 @@ std::string why_incomparable(const Profile& before, const Profile& after) {
     return fmt::format("{} holds no request that can be judged", after.name);
   if (before.deliveries != 0 && after.deliveries == 0)
     return fmt::format("{} holds no delivery", after.name);
+  for (const Profile* each : {&before, &after}) {
+    if (by_server && !capped_labels(*each).empty()) {
+      return fmt::format(
+          "{} does not name all servers (limits.max_causes); --by label compares without them",
+          each->name);
+    }
+  }
   return {};
 }
 
@@ -105,9 +102,8 @@ std::vector<std::string> notes_on(const Profile& a, const Profile& b, bool by_se
   for (const Profile* each : {&a, &b}) {
     if (each->damaged)
       notes.push_back(fmt::format("{} breaks off: what followed is not counted.", each->name));
-    if (each->omitted_causes != 0)
-      notes.push_back(fmt::format("{} lacks {} beyond limits.max_causes.", each->name,
-                                  base::count(each->omitted_causes, "cause")));
+    if (std::string note = capped_note(*each); by_server && !note.empty())
+      notes.push_back(std::move(note));
   }
   const std::set<std::string> before = servers_of(a), after = servers_of(b);
   const bool common =
@@ -160,7 +156,10 @@ bool differs_beyond_chance(std::uint64_t a, std::uint64_t all_a, std::uint64_t b
 }
 
 Changes changes_between(const Profile& before, const Profile& after, bool by_server) {
-  const auto old_rows = rows_of(before, by_server), new_rows = rows_of(after, by_server);
+  std::set<std::string> capped = capped_labels(before);
+  capped.merge(capped_labels(after));
+  const auto old_rows = comparable_rows(before, by_server, capped),
+             new_rows = comparable_rows(after, by_server, capped);
   Changes changes;
   const auto find = [](const std::map<Row, Entry>& rows, const Row& row) {
     const auto found = rows.find(row);
@@ -180,7 +179,7 @@ Changes changes_between(const Profile& before, const Profile& after, bool by_ser
     return std::tuple{each.kind, -static_cast<int>(each.severity)};
   });
   changes.notes = notes_on(before, after, by_server);
-  changes.incomparable = why_incomparable(before, after);
+  changes.incomparable = why_incomparable(before, after, by_server);
   return changes;
 }
 

@@ -34,7 +34,8 @@ struct Changes {
 bool differs_beyond_chance(std::uint64_t a, std::uint64_t all_a, std::uint64_t b,
                            std::uint64_t all_b);
 
-/// `by_server` false: causes are put together whichever server they are towards.
+/// `by_server` false: causes are put together whichever server they are towards, and with
+/// annotations of the same label.
 Changes changes_between(const Profile& before, const Profile& after, bool by_server);
 
 }  // namespace httpdiag::compare

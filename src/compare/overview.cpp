@@ -4,6 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
+#include <set>
+#include <string_view>
 #include <tuple>
 
 #include "base/text.hpp"
@@ -16,6 +19,8 @@ namespace httpdiag::compare {
 namespace {
 
 using report::printable;
+
+constexpr std::string_view kSchema = "httpdiag.overview/1";
 
 std::vector<std::string> notes_on(const std::vector<Profile>& captures) {
   std::vector<std::string> notes;
@@ -30,11 +35,37 @@ std::vector<std::string> notes_on(const std::vector<Profile>& captures) {
   for (const Profile& each : captures) {
     if (each.damaged)
       notes.push_back(fmt::format("{} breaks off: what followed is not counted.", each.name));
-    if (each.omitted_causes != 0)
-      notes.push_back(fmt::format("{} lacks {} beyond limits.max_causes.", each.name,
-                                  base::count(each.omitted_causes, "cause")));
+    if (std::string note = capped_note(each); !note.empty()) notes.push_back(std::move(note));
   }
   return notes;
+}
+
+bool is_part(const Profile& profile) {
+  return std::ranges::any_of(profile.filters,
+                             [](const std::string& each) { return each.starts_with("--shard"); });
+}
+
+/// The same packets count once, whatever was asked of them. Where only some are the same, nobody
+/// can tell which.
+void keep_once(Profile profile, std::vector<Profile>& kept, std::vector<std::string>& notes) {
+  const std::set<std::string> files{profile.captures.begin(), profile.captures.end()};
+  const Profile* shares = nullptr;
+  for (const Profile& each : kept) {
+    if (!files.empty() && each.captures == profile.captures && each.filters == profile.filters) {
+      notes.push_back(fmt::format("{} is of the same capture as {}: it is counted once.",
+                                  profile.name, each.name));
+      return;
+    }
+    const bool share = std::ranges::any_of(
+        each.captures, [&](const std::string& file) { return files.contains(file); });
+    if (share && shares == nullptr && !(is_part(each) && is_part(profile))) shares = &each;
+  }
+  if (shares != nullptr) {
+    notes.push_back(
+        fmt::format("{} and {} have a capture in common: what is of it may be counted twice.",
+                    shares->name, profile.name));
+  }
+  kept.push_back(std::move(profile));
 }
 
 void add(OverviewRow& sum, const Entry& entry, std::size_t capture) {
@@ -48,6 +79,7 @@ void add(OverviewRow& sum, const Entry& entry, std::size_t capture) {
 
 std::string row_text(const OverviewRow& row, const Overview& overview) {
   std::string line = fmt::format("{:<8} {}", name(row.severity), printable(row.row.label));
+  if (row.row.annotation) line += " as annotation";
   if (!row.row.server.empty()) line += " towards " + printable(row.row.server);
   line += "\n         ";
   if (row.row.whole != Whole::none)
@@ -62,24 +94,48 @@ std::string row_text(const OverviewRow& row, const Overview& overview) {
 }
 
 void write_row(report::JsonOut& json, const OverviewRow& row, const Overview& overview) {
-  json.line_break().object();
   json.field("of", name(row.row.whole)).field("label", row.row.label).key("server");
   row.row.server.empty() ? json.value(nullptr) : json.value(row.row.server);
-  json.field("severity", name(row.severity)).field("count", row.count);
+  json.field("annotation", row.row.annotation).field("severity", name(row.severity));
+  json.field("count", row.count);
   json.field("of_count", overview.size_of(row.row.whole)).field("captures", row.captures);
-  json.field("most_in", overview.captures[row.most_in].name).field("most", row.most).end();
+  json.field("most_in", overview.captures[row.most_in].name).field("most", row.most);
+}
+
+void write_totals(report::JsonOut& json, const Overview& overview) {
+  json.key("tool").object().field("name", report::kToolName);
+  json.field("version", report::kToolVersion).end();
+  json.line_break().field("flows", overview.flows).field("exchanges", overview.exchanges);
+  json.field("deliveries", overview.deliveries).key("notes").array();
+  for (const std::string& note : overview.notes) json.value(note);
+  json.end();
+}
+
+/// One object, on a line of its own.
+template <typename Write>
+std::string line(std::string_view type, const Write& write) {
+  report::JsonOut json{report::JsonOut::Layout::one_line};
+  write(json.object().field("type", type));
+  json.end();
+  return std::string{json.text()} + "\n";
 }
 
 }  // namespace
 
-Overview overview_of(std::vector<Profile> captures) {
+Overview overview_of(std::vector<Profile> given) {
   Overview result;
+  std::vector<Profile> captures;
+  for (Profile& each : given) keep_once(std::move(each), captures, result.notes);
+  std::set<std::string> capped;
+  for (const Profile& each : captures) capped.merge(capped_labels(each));
   std::map<Row, OverviewRow> rows;
   for (std::size_t i = 0; i < captures.size(); ++i) {
     result.flows += captures[i].flows;
     result.exchanges += captures[i].exchanges;
     result.deliveries += captures[i].deliveries;
-    for (const auto& [row, entry] : captures[i].rows) add(rows[row], entry, i);
+    result.worst = std::max(result.worst, captures[i].worst);
+    for (const auto& [row, entry] : comparable_rows(captures[i], true, capped))
+      add(rows[row], entry, i);
   }
   for (auto& [row, sum] : rows) {
     sum.row = row;
@@ -88,7 +144,7 @@ Overview overview_of(std::vector<Profile> captures) {
   std::ranges::stable_sort(result.rows, std::ranges::greater{}, [](const OverviewRow& row) {
     return std::tuple{row.severity, row.count};
   });
-  result.notes = notes_on(captures);
+  std::ranges::move(notes_on(captures), std::back_inserter(result.notes));
   result.captures = std::move(captures);
   return result;
 }
@@ -103,18 +159,31 @@ std::string text(const Overview& overview) {
   return out;
 }
 
+std::string ndjson(const Overview& overview) {
+  std::string out;
+  for (const Profile& each : overview.captures)
+    out += line("capture", [&](report::JsonOut& json) { write_capture(json, each); });
+  for (const OverviewRow& row : overview.rows)
+    out += line("cause", [&](report::JsonOut& json) { write_row(json, row, overview); });
+  return out + line("overview", [&](report::JsonOut& json) {
+           write_totals(json.field("schema", kSchema), overview);
+         });
+}
+
 std::string json(const Overview& overview) {
   report::JsonOut json;
-  json.object().field("schema", "httpdiag.overview/1");
-  json.key("tool").object().field("name", report::kToolName);
-  json.field("version", report::kToolVersion).end();
-  json.line_break().field("flows", overview.flows).field("exchanges", overview.exchanges);
-  json.field("deliveries", overview.deliveries).key("notes").array();
-  for (const std::string& note : overview.notes) json.value(note);
-  json.end().line_break().key("captures").array();
-  for (const Profile& each : overview.captures) write_capture(json.line_break(), each);
+  json.object().field("schema", kSchema);
+  write_totals(json, overview);
+  json.line_break().key("captures").array();
+  for (const Profile& each : overview.captures) {
+    write_capture(json.line_break().object(), each);
+    json.end();
+  }
   json.end().line_break().key("causes").array();
-  for (const OverviewRow& row : overview.rows) write_row(json, row, overview);
+  for (const OverviewRow& row : overview.rows) {
+    write_row(json.line_break().object(), row, overview);
+    json.end();
+  }
   json.end().end();
   return std::string{json.text()} + "\n";
 }

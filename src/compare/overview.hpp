@@ -23,14 +23,18 @@ struct Overview : Sizes {
   std::vector<Profile> captures;  // in the order in which they were given
   std::vector<OverviewRow> rows;  // worst first, then most frequent
   std::vector<std::string> notes;
+  Severity worst = Severity::ok;  // of all findings in any of them
 
   std::uint64_t size_of(Whole whole) const { return Sizes::size_of(whole, captures.size()); }
 };
 
-Overview overview_of(std::vector<Profile> captures);
+/// Of reports of the same packets the first counts.
+Overview overview_of(std::vector<Profile> given);
 
 std::string text(const Overview& overview);
 /// Schema httpdiag.overview/1 (docs/scale.md).
 std::string json(const Overview& overview);
+/// A line for each capture and each cause, and one for the sums.
+std::string ndjson(const Overview& overview);
 
 }  // namespace httpdiag::compare

@@ -21,6 +21,7 @@ std::string change_line(const Change& change) {
   std::string kind{name(change.kind)};
   for (char& c : kind) c = static_cast<char>(c - 'a' + 'A');
   std::string line = fmt::format("{:<5}  {}", kind, printable(change.row.label));
+  if (change.row.annotation) line += " as annotation";
   if (!change.row.server.empty()) line += " towards " + printable(change.row.server);
   if (change.row.whole == Whole::none) return line + "\n";
   line += fmt::format("\n       {} -> {} of the {}", share(change.before, change.before_of),
@@ -61,10 +62,9 @@ std::string_view unit(Whole whole) {
 }
 
 void write_capture(report::JsonOut& json, const Profile& profile) {
-  json.object();
   json.field("name", profile.name).field("tool_version", profile.tool);
   json.field("flows", profile.flows).field("exchanges", profile.exchanges);
-  json.field("deliveries", profile.deliveries).end();
+  json.field("deliveries", profile.deliveries);
 }
 
 std::string text(const Profile& before, const Profile& after, const Changes& changes) {
@@ -86,8 +86,9 @@ std::string json(const Profile& before, const Profile& after, const Changes& cha
   json.object().field("schema", "httpdiag.diff/1");
   json.key("tool").object().field("name", report::kToolName);
   json.field("version", report::kToolVersion).end();
-  write_capture(json.line_break().key("before"), before);
-  write_capture(json.line_break().key("after"), after);
+  write_capture(json.line_break().key("before").object(), before);
+  write_capture(json.end().line_break().key("after").object(), after);
+  json.end();
   json.line_break().field("worse", changes.worse).key("incomparable");
   changes.incomparable.empty() ? json.value(nullptr) : json.value(changes.incomparable);
   json.key("notes").array();
@@ -98,7 +99,7 @@ std::string json(const Profile& before, const Profile& after, const Changes& cha
     json.field("change", name(change.kind)).field("of", name(change.row.whole));
     json.field("label", change.row.label).key("server");
     change.row.server.empty() ? json.value(nullptr) : json.value(change.row.server);
-    json.field("severity", name(change.severity));
+    json.field("annotation", change.row.annotation).field("severity", name(change.severity));
     write_share(json, "before", change.before, change.before_of);
     write_share(json, "after", change.after, change.after_of);
     json.field("beyond_chance", change.beyond_chance).field("worse", change.worse).end();

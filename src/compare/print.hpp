@@ -16,6 +16,7 @@ std::string json(const Profile& before, const Profile& after, const Changes& cha
 // Shared with the overview.
 std::string share(std::uint64_t part, std::uint64_t whole);  // "3 of 200 (1.50 %)"
 std::string_view unit(Whole whole);                          // "requests"
+/// The members of an object.
 void write_capture(report::JsonOut& json, const Profile& profile);
 
 }  // namespace httpdiag::compare

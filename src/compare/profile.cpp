@@ -36,8 +36,8 @@ std::string endpoint_text(const Member& server) {
                      server.at("port").count(0xffff));
 }
 
-void add(Profile& profile, Row row, std::uint64_t count, Severity severity) {
-  Entry& entry = profile.rows[std::move(row)];
+void add(std::map<Row, Entry>& rows, Row row, std::uint64_t count, Severity severity) {
+  Entry& entry = rows[std::move(row)];
   entry.count += count;
   entry.severity = std::max(entry.severity, severity);
 }
@@ -53,13 +53,50 @@ Severity severity_of_verdict(const std::string& verdict) {
   return Severity::ok;
 }
 
+bool is_of_traffic(const Row& row) {
+  return row.whole == Whole::flows || row.whole == Whole::exchanges;
+}
+
 void add_causes(Profile& profile, const Member& causes) {
   for (const Member& cause : causes.elements()) {
     const bool of_flow = cause.at("example").text().find('.') == std::string::npos;
-    add(profile,
+    add(profile.rows,
         {of_flow ? Whole::flows : Whole::exchanges, cause.at("label").text(),
          endpoint_text(cause.at("server"))},
         cause.at("count").count(), severity_of(cause.at("severity").text()));
+    ++profile.listed_causes;
+  }
+}
+
+void add_totals(Profile& profile, const Member& problems) {
+  for (const Member& problem : problems.elements()) {
+    const std::string& of = problem.at("of").text();
+    const std::string& role = problem.at("role").text();
+    if (of != name(Whole::flows) && of != name(Whole::exchanges))
+      problem.at("of").refuse("is neither flows nor exchanges");
+    if (role != name(Role::primary) && role != name(Role::annotation))
+      problem.at("role").refuse("is neither primary nor annotation");
+    add(profile.totals,
+        {.whole = of == name(Whole::flows) ? Whole::flows : Whole::exchanges,
+         .label = problem.at("label").text(),
+         .server = {},
+         .annotation = role == name(Role::annotation)},
+        problem.at("count").count(), severity_of(problem.at("severity").text()));
+  }
+}
+
+void add_identity(Profile& profile, const Member& report) {
+  for (const Member& file : report.at("input").at("files").elements()) {
+    const Member sha256 = file.at("sha256");
+    const bool known = !sha256.is_null() && !sha256.text().empty();
+    profile.captures.push_back(
+        known ? sha256.text()
+              : fmt::format("{} {}", file.at("name").text(), file.at("first_at").json().dump()));
+  }
+  for (const Member& filter : report.at("settings").at("report.filters").elements()) {
+    const std::string& text = filter.text();
+    for (const std::string_view each : {"--host", "--net", "--port", "--time", "--bpf", "--shard"})
+      if (text.starts_with(each)) profile.filters.insert(text);
   }
 }
 
@@ -78,12 +115,16 @@ Profile profile_of(const Json& json, const std::string& path) {
   profile.omitted_causes = report.at("omitted").at("causes").count();
   profile.damaged = !report.at("input").at("damage").is_null();
   add_causes(profile, report.at("causes"));
+  add_totals(profile, summary.at("problems"));
+  add_identity(profile, report);
+  profile.worst = severity_of(summary.at("worst_severity").text());
   for (const Member& finding : report.at("findings").elements()) {
-    add(profile, {Whole::none, finding.at("label").text(), {}}, 1,
+    add(profile.rows, {Whole::none, finding.at("label").text(), {}}, 1,
         severity_of(finding.at("severity").text()));
   }
   for (const auto& [verdict, count] : summary.at("delivery_verdicts").members()) {
-    add(profile, {Whole::deliveries, verdict, {}}, count.count(), severity_of_verdict(verdict));
+    add(profile.rows, {Whole::deliveries, verdict, {}}, count.count(),
+        severity_of_verdict(verdict));
   }
   return profile;
 }
@@ -188,6 +229,51 @@ std::string words(const Sizes& sizes) {
       "{} on {}, {}", base::count(sizes.exchanges, "request"),
       base::count(sizes.flows, "connection"),
       sizes.deliveries == 1 ? "1 delivery" : fmt::format("{} deliveries", sizes.deliveries));
+}
+
+std::set<std::string> capped_labels(const Profile& profile) {
+  if (profile.omitted_causes == 0) return {};
+  std::map<std::string, std::uint64_t> listed;
+  for (const auto& [row, entry] : profile.rows) {
+    if (is_of_traffic(row)) listed[row.label] += entry.count;
+  }
+  std::map<std::string, std::uint64_t> all;
+  for (const auto& [row, entry] : profile.totals) {
+    if (!row.annotation) all[row.label] += entry.count;
+  }
+  std::set<std::string> capped;
+  for (const auto& [label, count] : all) {
+    if (listed[label] < count) capped.insert(label);
+  }
+  return capped;
+}
+
+std::string capped_note(const Profile& profile) {
+  std::string labels;
+  const std::set<std::string> capped = capped_labels(profile);
+  for (const std::string& label : capped) labels += (labels.empty() ? "" : ", ") + label;
+  if (capped.empty()) return {};
+  return fmt::format(
+      "{} names the servers of its first {} only (limits.max_causes): {} {} counted whichever "
+      "server.",
+      profile.name, base::count(profile.listed_causes, "cause"), labels,
+      capped.size() == 1 ? "is" : "are");
+}
+
+std::map<Row, Entry> comparable_rows(const Profile& profile, bool by_server,
+                                     const std::set<std::string>& capped) {
+  std::map<Row, Entry> rows;
+  for (const auto& [row, entry] : profile.rows) {
+    if (is_of_traffic(row) && (!by_server || capped.contains(row.label))) continue;
+    rows.emplace(row, entry);
+  }
+  for (const auto& [row, entry] : profile.totals) {
+    if (by_server && !row.annotation && !capped.contains(row.label)) continue;
+    Row sum = row;
+    sum.annotation = by_server && row.annotation;
+    add(rows, std::move(sum), entry.count, entry.severity);
+  }
+  return rows;
 }
 
 Profile load_profile(const std::string& path, const Settings& settings) {

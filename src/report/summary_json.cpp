@@ -38,6 +38,28 @@ void write_counts(JsonOut& json, std::string_view key,
   write_sorted(json, key, std::move(present));
 }
 
+/// In order of label id.
+void write_problems(JsonOut& json, const Report& report) {
+  std::vector<Label> labels;
+  for (std::size_t i = 0; i < label_count(); ++i) labels.push_back(static_cast<Label>(i));
+  std::ranges::sort(labels, {}, [](Label label) { return info(label).id; });
+  json.key("problems").array();
+  const auto write = [&](Label label, std::string_view of, std::string_view role,
+                         const LabelProblems::Count& sum) {
+    if (sum.count == 0) return;
+    json.object().field("label", info(label).id).field("of", of).field("role", role);
+    json.field("severity", name(sum.severity)).field("count", sum.count).end();
+  };
+  for (const Label label : labels) {
+    const auto at = static_cast<std::size_t>(label);
+    write(label, "exchanges", "primary", report.exchange_problems[at].primary);
+    write(label, "exchanges", "annotation", report.exchange_problems[at].annotation);
+    write(label, "flows", "primary", report.flow_problems[at].primary);
+    write(label, "flows", "annotation", report.flow_problems[at].annotation);
+  }
+  json.end();
+}
+
 void write_oddities(JsonOut& json, const Report& report) {
   Counts present;
   for (const OddityTotal& total : report.oddities) {
@@ -77,6 +99,7 @@ void write_summary(JsonOut& json, const Report& report) {
   write_counts(json, "flow_labels", report.flow_labels);
   write_counts(json, "exchange_labels", report.exchange_labels);
   write_counts(json, "annotations", report.annotations);
+  write_problems(json, report);
   write_oddities(json, report);
   json.field("worst_severity", name(report.worst));
   json.field("headline", report.headline);

@@ -10,31 +10,60 @@ namespace httpdiag::rules {
 
 namespace {
 
-std::uint64_t sum(const std::vector<Cause>& causes, Severity severity, bool exchanges) {
+/// Of flows or of exchanges, with a primary label of this severity.
+std::uint64_t sum(const Report& report, Severity severity, bool exchanges) {
   std::uint64_t total = 0;
-  for (const Cause& cause : causes) {
-    if (cause.severity == severity && (cause.example_exchange != 0) == exchanges)
-      total += cause.count;
+  if (report.omitted_causes == 0) {
+    for (const Cause& cause : report.causes) {
+      if (cause.severity == severity && (cause.example_exchange != 0) == exchanges)
+        total += cause.count;
+    }
+    return total;
+  }
+  for (const LabelProblems& each : exchanges ? report.exchange_problems : report.flow_problems) {
+    if (each.primary.severity == severity) total += each.primary.count;
   }
   return total;
 }
 
+std::string times(std::uint64_t count) {
+  return count == 1 ? "once" : fmt::format("{} times", count);
+}
+
+/// Where not all causes are listed, the one that is most frequent may not be.
+std::string most_frequent_label(const Report& report, Severity severity) {
+  std::uint64_t most = 0;
+  std::size_t most_of = 0;
+  for (std::size_t i = 0; i < label_count(); ++i) {
+    std::uint64_t count = 0;
+    for (const LabelProblems& each : {report.flow_problems[i], report.exchange_problems[i]}) {
+      if (each.primary.severity == severity) count += each.primary.count;
+    }
+    if (count <= most) continue;
+    most = count;
+    most_of = i;
+  }
+  return fmt::format("{} {}", times(most), info(static_cast<Label>(most_of)).id);
+}
+
 /// "5 times closed-without-response towards 10.0.0.9:80"
-std::string most_frequent(const std::vector<Cause>& causes, Severity severity) {
-  const auto worst = std::find_if(causes.begin(), causes.end(),
+std::string most_frequent(const Report& report, Severity severity) {
+  if (report.omitted_causes != 0) return most_frequent_label(report, severity);
+  const auto worst = std::find_if(report.causes.begin(), report.causes.end(),
                                   [&](const Cause& cause) { return cause.severity == severity; });
-  return fmt::format("{} {} towards {}",
-                     worst->count == 1 ? "once" : fmt::format("{} times", worst->count),
-                     info(worst->label).id, to_string(worst->server));
+  return fmt::format("{} {} towards {}", times(worst->count), info(worst->label).id,
+                     to_string(worst->server));
 }
 
 /// All that failed as connections did so before a request could be sent.
-bool none_came_about(const std::vector<Cause>& causes) {
-  return std::all_of(causes.begin(), causes.end(), [](const Cause& cause) {
-    const Phase phase = info(cause.label).phase;
-    return cause.severity != Severity::error || cause.example_exchange != 0 ||
-           phase == Phase::connect || phase == Phase::tls;
-  });
+bool none_came_about(const Report& report) {
+  for (std::size_t i = 0; i < label_count(); ++i) {
+    const Phase phase = info(static_cast<Label>(i)).phase;
+    if (report.flow_problems[i].primary.severity == Severity::error && phase != Phase::connect &&
+        phase != Phase::tls)
+      return false;
+  }
+  return true;
 }
 
 std::string failed(const Report& report, std::uint64_t exchanges, std::uint64_t flows) {
@@ -44,7 +73,7 @@ std::string failed(const Report& report, std::uint64_t exchanges, std::uint64_t 
   if (flows > 0) {
     if (!text.empty()) text += " and ";
     text += fmt::format("{} of {} failed{}", flows, base::count(report.flows, "connection"),
-                        none_came_about(report.causes) ? " to come about" : "");
+                        none_came_about(report) ? " to come about" : "");
   }
   return text;
 }
@@ -69,23 +98,22 @@ bool mostly_one_way(const Report& report) {
 }  // namespace
 
 std::string headline(const Report& report) {
-  const std::uint64_t exchanges = sum(report.causes, Severity::error, true);
-  const std::uint64_t flows = sum(report.causes, Severity::error, false);
+  const std::uint64_t exchanges = sum(report, Severity::error, true);
+  const std::uint64_t flows = sum(report, Severity::error, false);
   if (exchanges + flows > 0) {
     return fmt::format("{}: {}{}.", failed(report, exchanges, flows),
                        report.causes.size() > 1 ? "most often, " : "",
-                       most_frequent(report.causes, Severity::error));
+                       most_frequent(report, Severity::error));
   }
   if (const std::string names = unresolved(report); !names.empty()) return names;
   if (report.flows == 0) return "No TCP connection is in this capture.";
   if (!report.causes.empty()) {
-    std::uint64_t warnings = 0;
-    for (const Cause& cause : report.causes) warnings += cause.count;
-    return fmt::format("No failure among {} on {}, but {}: {}{}.",
-                       base::count(report.exchanges, "request"),
-                       base::count(report.flows, "connection"), base::count(warnings, "warning"),
-                       report.causes.size() > 1 ? "most often, " : "",
-                       most_frequent(report.causes, Severity::warning));
+    const std::uint64_t warnings =
+        sum(report, Severity::warning, true) + sum(report, Severity::warning, false);
+    return fmt::format(
+        "No failure among {} on {}, but {}: {}{}.", base::count(report.exchanges, "request"),
+        base::count(report.flows, "connection"), base::count(warnings, "warning"),
+        report.causes.size() > 1 ? "most often, " : "", most_frequent(report, Severity::warning));
   }
   if (mostly_one_way(report)) {
     return fmt::format(

@@ -24,6 +24,17 @@ std::uint64_t& at(std::array<std::uint64_t, kMaxLabels>& counts, Label label) {
   return counts[static_cast<std::size_t>(label)];
 }
 
+void count_problems(std::array<LabelProblems, kMaxLabels>& problems, Label primary,
+                    const std::vector<Finding>& findings) {
+  for (const Finding& finding : findings) {
+    if (finding.severity < Severity::warning) continue;
+    LabelProblems& of = problems[static_cast<std::size_t>(finding.label)];
+    LabelProblems::Count& sum = finding.label == primary ? of.primary : of.annotation;
+    ++sum.count;
+    sum.severity = std::max(sum.severity, finding.severity);
+  }
+}
+
 bool about_capture(Label label) { return info(label).phase == Phase::capture; }
 
 }  // namespace
@@ -65,6 +76,7 @@ void Tally::count_exchange(Label primary, const std::vector<Finding>& findings,
   ++report_.exchanges;
   ++at(report_.exchange_labels, primary);
   for (const Label label : annotations) ++at(report_.annotations, label);
+  count_problems(report_.exchange_problems, primary, findings);
   report_.worst = std::max(report_.worst, worst_of(findings));
 }
 
@@ -72,6 +84,7 @@ void Tally::count_flow(const FlowReport& flow) {
   ++report_.flows;
   ++at(report_.flow_labels, flow.label);
   for (const Label label : flow.labels) ++at(report_.annotations, label);
+  count_problems(report_.flow_problems, flow.label, flow.findings);
   report_.worst = std::max(report_.worst, worst_of(flow.findings));
   report_.omitted_exchanges += flow.omitted_exchanges;
   note_quality(flow.findings);

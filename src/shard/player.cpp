@@ -7,6 +7,7 @@
 #include <queue>
 
 #include "base/check_scope.hpp"
+#include "base/text.hpp"
 #include "shard/blocks.hpp"
 #include "shard/fields.hpp"
 #include "shard/fingerprint.hpp"
@@ -61,6 +62,24 @@ void expect_syn_times(const FlowRecord& flow) {
     throw Damaged{};
 }
 
+/// "--host 10.0.0.1 and --port 80", in one order; "no filter".
+std::string filters_text(const ShardState& state) {
+  std::vector<std::string> filters = state.filters;
+  std::ranges::sort(filters);
+  std::string text;
+  for (const std::string& each : filters)
+    text += (text.empty() ? "" : " and ") + base::escape_for_terminal(base::shorten(each, 80));
+  return text.empty() ? "no filter" : text;
+}
+
+bool same_filters(const ShardState& a, const ShardState& b) {
+  const auto sorted = [](std::vector<std::string> filters) {
+    std::ranges::sort(filters);
+    return filters;
+  };
+  return sorted(a.filters) == sorted(b.filters);
+}
+
 /// In order of their numbers, each once and all of one capture.
 void check_whole(const std::vector<ShardState>& states) {
   const ShardState& first = states.front();
@@ -69,6 +88,11 @@ void check_whole(const std::vector<ShardState>& states) {
     if (each.shard.count != first.shard.count)
       refuse(each, fmt::format("is a shard of {}, {} is one of {}", each.shard.count, first.name,
                                first.shard.count));
+    if (!same_filters(each, first))
+      refuse(each,
+             fmt::format("was made of other packets than {}: with {}, that one with {}; give every "
+                         "shard the same --host, --net, --port, --time and --bpf",
+                         first.name, filters_text(each), filters_text(first)));
     if (each.fingerprint != first.fingerprint)
       refuse(each, fmt::format("is of another capture than {}, or was made with other options",
                                first.name));

@@ -10,6 +10,7 @@
 #include "check/print.hpp"
 #include "check/run.hpp"
 #include "httpdiag/error.hpp"
+#include "support/command.hpp"
 
 namespace httpdiag::check {
 namespace {
@@ -180,6 +181,51 @@ TEST(Update, KeepsWhatOnlyPeopleCanWrite) {
   EXPECT_EQ(write(again), write(now));
 }
 
+TEST(Expectation, ItemsAndNumbersAreThoseOfTheSchema) {
+  for (const char* item : {"01", "1.01", "0", "1.0", "12345678901", "+1", " 1", "1."})
+    EXPECT_FALSE(read_item(item)) << item;
+  EXPECT_TRUE(read_item("4294967297.9999999999"));
+  const std::string head = "{\"schema\": \"httpdiag.expect/1\", \"counts\": {\"flows\": ";
+  for (const char* number : {"1.5", "-1", "-0.5", "9007199254740993", "1e300", "true", "null"})
+    EXPECT_NE(complaint(head + number + "}}"), "none") << number;
+  for (const char* number : {"1.0", "1e3", "9007199254740992", "-0"})
+    EXPECT_EQ(complaint(head + number + "}}"), "none") << number;
+  EXPECT_EQ(expectation(R"(, "counts": {"flows": [1.0, 1e1]})").flows->high, 10u);
+}
+
+TEST(Update, KeepsAChoiceThatDoesNotHold) {
+  const Expectation before = expectation(
+      R"(, "counts": {"flows": 9}, "labels": {"1": {"any_of": ["ok", "client-timeout"]},
+          "1.2": {"any_of": ["slow-response"]}, "7": {"any_of": ["no-response", "ok"]}})");
+  const Expectation now = updated(before, outcome());
+  EXPECT_EQ(now.flows->low, 1u);
+  EXPECT_EQ(now.labels.at({1, 0}).primary, before.labels.at({1, 0}).primary);
+  EXPECT_EQ(now.labels.at({7, 0}).primary, before.labels.at({7, 0}).primary);
+  EXPECT_EQ(now.labels.at({1, 2}).primary, std::vector<std::string>{"slow-response"});
+  EXPECT_NE(
+      write(now).find(R"("1.2": {"any_of": ["slow-response"], "with": ["delayed-ack-stall"]})"),
+      std::string::npos)
+      << write(now);
+  std::string text;
+  for (const Difference& each : differences_of_update(before, now, outcome()))
+    text += (each.settled ? "+" : "-") + each.where + "|" + each.expected + "|" + each.found + "\n";
+  EXPECT_EQ(text,
+            "+counts|9 flows|1\n+1.2||annotation delayed-ack-stall\n"
+            "-1|client-timeout or ok|no-response\n-1.2|slow-response|no-response\n"
+            "-7|no-response or ok|no such flow\n");
+}
+
+// What holds is not written anew, though the tolerances let it be otherwise.
+TEST(Update, LeavesAloneWhatHolds) {
+  const Expectation before = expectation(
+      R"(, "labels": {"1": ["no-response", "connect-slow"], "1.2": "no-response"},
+          "capture": ["capture-gap"], "deliveries": {"delivery-acknowledged": 1,
+          "delivery-unacknowledged": 1, "delivery-recovered": [0, 2]},
+          "tolerate": {"annotations": ["connect-slow", "delayed-ack-stall", "capture-gap"]})");
+  EXPECT_TRUE(compare(before, outcome()).empty());
+  EXPECT_EQ(write(updated(before, outcome())), write(before));
+}
+
 /// A folder with copies of some captures.
 class CheckFolder : public testing::Test {
  protected:
@@ -245,12 +291,105 @@ TEST_F(CheckFolder, UpdateDoesNotGiveWayWhereALabelMustNotBe) {
   EXPECT_EQ(run_all().front().status, Status::differs);
 }
 
+TEST_F(CheckFolder, AnUpdateShowsWhatItWritesThoughSomethingIsLeft) {
+  for (const char* name : {"b.pcap", "below/c.pcap"}) fs::remove(folder_ / name);
+  put("a.expect.json",
+      R"({"schema": "httpdiag.expect/1", "labels": {"1": "ok"}, "must_not": ["no-response"]})");
+  const auto results = run_all(true);
+  EXPECT_EQ(results.front().status, Status::differs);
+  EXPECT_TRUE(results.front().written);
+  const std::string text = print(results, Format::text, {});
+  EXPECT_NE(text.find("    written: 1: expected ok, found no-response"), std::string::npos) << text;
+  EXPECT_NE(text.find("    1: expected must not carry no-response"), std::string::npos) << text;
+  EXPECT_NE(text.find("1 capture checked: 0 hold, 1 differs, 1 written.\n"), std::string::npos)
+      << text;
+  EXPECT_NE(print(results, Format::github, {}).find("::notice file="), std::string::npos);
+  EXPECT_NE(
+      print(results, Format::junit, {}).find("</failure><system-out>\nwritten: 1: expected ok"),
+      std::string::npos);
+  const std::string json = print(results, Format::json, {});
+  EXPECT_NE(json.find("\"written\":true,"), std::string::npos) << json;
+  EXPECT_NE(json.find("\"settled\":true}"), std::string::npos) << json;
+  const auto again = run_all(true);
+  EXPECT_FALSE(again.front().written);
+  EXPECT_EQ(again.front().status, Status::differs);
+}
+
 TEST_F(CheckFolder, OneUnreadableFileDoesNotStopTheOthers) {
   put("a.expect.json", "{");
   put("b.pcap", "no capture");
   put("b.expect.json", R"({"schema": "httpdiag.expect/1"})");
   run_all(true);
   EXPECT_EQ(statuses(run_all()), "a.pcap unreadable\nb.pcap unreadable\nc.pcap holds\n");
+}
+
+std::string shown_as(const std::vector<Result>& results, Format format) {
+  return print(results, format, {});
+}
+
+TEST_F(CheckFolder, APathThatIsNotThereDoesNotStopTheOthers) {
+  run_all(true);
+  const std::string gone = (folder_ / "gone.pcap").string();
+  const auto results = run(find_cases({folder_.string(), gone}), {});
+  EXPECT_EQ(statuses(results), "a.pcap holds\nb.pcap holds\nc.pcap holds\ngone.pcap unreadable\n");
+  EXPECT_EQ(verdict_of(totals_of(results), false), Verdict::failed);
+  for (const Format format : {Format::text, Format::junit, Format::json, Format::github}) {
+    EXPECT_NE(shown_as(results, format).find(gone + ": is not there"), std::string::npos)
+        << shown_as(results, format);
+  }
+}
+
+// Of a job that keeps its results in a file, the log shows no more.
+TEST_F(CheckFolder, WhatCannotBeReadIsAlsoOnStandardError) {
+  const std::string gone = (folder_ / "gone.pcap").string(), none = (folder_ / "none").string(),
+                    to = (folder_ / "check.xml").string();
+  const auto outcome = test::run({"check", gone, none, "--format", "junit", "-o", to});
+  EXPECT_EQ(outcome.status, 2);
+  EXPECT_EQ(
+      outcome.err,
+      "httpdiag: " + gone + ": is not there, or cannot be read (and 1 more that cannot be read)\n");
+  EXPECT_TRUE(fs::exists(to));
+}
+
+TEST_F(CheckFolder, ALockedFolderIsNamedAndDoesNotStopTheOthers) {
+  run_all(true);
+  const fs::path locked = folder_ / "below" / "locked";
+  fs::create_directory(locked);
+  fs::permissions(locked, fs::perms::none);
+  const bool root = ::geteuid() == 0;  // whom no permission stops
+  ASSERT_EQ(root ? ::seteuid(65534) : 0, 0);
+  const auto results = run_all();
+  ASSERT_EQ(root ? ::seteuid(0) : 0, 0);
+  EXPECT_EQ(statuses(results), "a.pcap holds\nb.pcap holds\nc.pcap holds\nlocked unreadable\n");
+  for (const Format format : {Format::text, Format::junit, Format::json, Format::github}) {
+    EXPECT_NE(shown_as(results, format).find(locked.string() + ": cannot be read"),
+              std::string::npos)
+        << shown_as(results, format);
+  }
+}
+
+TEST_F(CheckFolder, FindsCapturesWhateverTheirNameBesideTheirExpectation) {
+  const std::string any =
+      R"({"schema": "httpdiag.expect/1", "tolerate": {"unlisted": true, "annotations": true}})";
+  copy("no-response.pcap", "D.PCAP");
+  copy("no-response.pcap", "e.dmp");
+  copy("no-response.pcap", "f");
+  copy("no-response.pcap", "g.trace");
+  put("e.dmp.expect.json", any);
+  put("f.expect.json", any);
+  put("g.expect.json", any);
+  put("g.log", "what the programs said");
+  put("h.log", "what the programs said");
+  put("h.expect.json", any);
+  EXPECT_EQ(statuses(run_all()),
+            "D.PCAP no-expectation\na.pcap no-expectation\nb.pcap no-expectation\n"
+            "c.pcap no-expectation\ne.dmp holds\nf holds\ng.trace holds\n"
+            "h.expect.json no-capture\n");
+  const auto named = find_cases({(folder_ / "g.expect.json").string()});
+  ASSERT_EQ(named.size(), 1u);
+  EXPECT_EQ(named.front().capture, (folder_ / "g.trace").string());
+  EXPECT_EQ(find_cases({(folder_ / "g.trace").string()}).front().expectation,
+            (folder_ / "g.expect.json").string());
 }
 
 TEST_F(CheckFolder, CompressedCopiesShareAnExpectation) {

@@ -37,6 +37,13 @@ Profile profile(std::uint64_t exchanges, std::map<Row, Entry> rows) {
   result.flows = 10;
   result.deliveries = exchanges;
   result.rows = std::move(rows);
+  for (const auto& [row, entry] : result.rows) {
+    if (row.whole != Whole::exchanges && row.whole != Whole::flows) continue;
+    if (entry.severity < Severity::warning) continue;
+    Entry& total = result.totals[{row.whole, row.label, {}}];
+    total.count += entry.count;
+    total.severity = std::max(total.severity, entry.severity);
+  }
   return result;
 }
 
@@ -84,6 +91,75 @@ TEST(Changes, ByLabelPutsServersTogether) {
   EXPECT_EQ(kinds(changes_between(before, after, true)), "no-response new\nno-response gone\n");
   EXPECT_EQ(changes_between(before, after, true).notes.size(), 1u);
   EXPECT_EQ(kinds(changes_between(before, after, false)), "no-response same\n");
+}
+
+/// `servers` refused, of 3000 connections; the report names two servers only.
+Profile refused(std::uint64_t servers) {
+  Profile result;
+  result.name = "refused.json";
+  result.flows = 3000;
+  for (const char* server : {"10.0.0.1:80", "10.0.0.2:80"})
+    result.rows[{Whole::flows, "connect-refused", server}] = {1, Severity::error};
+  result.totals[{Whole::flows, "connect-refused", {}}] = {servers, Severity::error};
+  result.listed_causes = 2;
+  result.omitted_causes = servers - 2;
+  return result;
+}
+
+TEST(Changes, RatesAreOfAllCausesThoughNotAllAreListed) {
+  for (const bool by_server : {false, true}) {
+    const Changes changes = changes_between(refused(200), refused(2900), by_server);
+    EXPECT_EQ(kinds(changes), "connect-refused more\n") << by_server;
+    EXPECT_EQ(changes.list[0].before, 200u);
+    EXPECT_EQ(changes.list[0].after, 2900u);
+    EXPECT_TRUE(changes.worse);
+    EXPECT_FALSE(changes_between(refused(2900), refused(200), by_server).worse);
+  }
+}
+
+TEST(Changes, WhatIsNotListedByServerPassesNoGate) {
+  const Changes by_server = changes_between(refused(200), refused(200), true);
+  EXPECT_NE(by_server.incomparable.find("limits.max_causes"), std::string::npos);
+  EXPECT_EQ(by_server.notes,
+            std::vector<std::string>(2,
+                                     "refused.json names the servers of its first 2 causes only "
+                                     "(limits.max_causes): connect-refused is counted whichever "
+                                     "server."));
+  EXPECT_EQ(changes_between(refused(200), refused(200), false).incomparable, "");
+}
+
+Profile with_annotation(const char* label, std::uint64_t count, Severity severity) {
+  Profile result = profile(100, {});
+  result.totals[{Whole::exchanges, label, {}, true}] = {count, severity};
+  return result;
+}
+
+TEST(Changes, AWarningBesideAnotherLabelCounts) {
+  const Profile healthy = profile(100, {});
+  for (const bool by_server : {false, true}) {
+    const Changes changes = changes_between(
+        healthy, with_annotation("loss-recovery-delay", 5, Severity::warning), by_server);
+    EXPECT_EQ(kinds(changes), "loss-recovery-delay new\n");
+    EXPECT_TRUE(changes.worse);
+    EXPECT_EQ(changes.list[0].row.annotation, by_server);
+    EXPECT_EQ(changes.list[0].after_of, 100u);
+  }
+}
+
+TEST(Changes, AnAnnotationAboutTheCaptureIsShownAndNoWorse) {
+  const Changes changes =
+      changes_between(profile(100, {}), with_annotation("capture-gap", 5, Severity::warning), true);
+  EXPECT_EQ(kinds(changes), "capture-gap new\n");
+  EXPECT_FALSE(changes.worse);
+}
+
+// Where it is the label or stands beside another one, it happened.
+TEST(Changes, ByLabelLabelAndAnnotationAreOne) {
+  const Profile label = profile(100, {{cause("slow-response"), {5, Severity::warning}}});
+  const Changes changes =
+      changes_between(with_annotation("slow-response", 5, Severity::warning), label, false);
+  EXPECT_EQ(kinds(changes), "slow-response same\n");
+  EXPECT_FALSE(changes.worse);
 }
 
 // What could not be counted is neither gone nor fine.
@@ -152,6 +228,26 @@ TEST(Profiles, OfACaptureAndOfItsReportsAreTheSame) {
   EXPECT_EQ(profile.exchanges, 7u);
   EXPECT_EQ(profile.rows.at({Whole::deliveries, "delivery-rejected", {}}).count, 1u);
   EXPECT_EQ(profile.rows.at({Whole::exchanges, "client-timeout", "203.0.113.9:8080"}).count, 6u);
+}
+
+TEST(Profiles, CountAllThoughTheReportListsOneCause) {
+  const std::string pcap = "pcaps/tls-plaintext-mismatch--http-to-tls.pcap";
+  const Profile whole = load_profile(pcap, {});
+  ASSERT_GE(whole.listed_causes, 3u);
+  EXPECT_TRUE(capped_labels(whole).empty());
+  Settings few;
+  few.limits.max_causes = 1;
+  const Profile cut = load_profile(pcap, few);
+  EXPECT_EQ(cut.listed_causes, 1u);
+  EXPECT_FALSE(capped_labels(cut).empty());
+  const auto counts = [](const Profile& profile, bool by_server, const std::set<std::string>& cap) {
+    std::map<std::string, std::uint64_t> sums;
+    for (const auto& [row, entry] : comparable_rows(profile, by_server, cap))
+      sums[row.label] += entry.count;
+    return sums;
+  };
+  EXPECT_EQ(counts(cut, true, capped_labels(cut)), counts(whole, true, {}));
+  EXPECT_EQ(counts(cut, false, {}), counts(whole, false, {}));
 }
 
 TEST(Profiles, WhatIsNoReportIsRefused) {

@@ -49,7 +49,7 @@ TEST(JsonReport, HasTheFieldsOfTheContractInOrder) {
   EXPECT_EQ(keys(report["summary"]),
             (Names{"flows", "exchanges", "proxied_requests", "deliveries", "delivery_verdicts",
                    "deliveries_duplicated", "flow_labels", "exchange_labels", "annotations",
-                   "oddities", "worst_severity", "headline"}));
+                   "problems", "oddities", "worst_severity", "headline"}));
   const Json& flow = report["flows"][0];
   EXPECT_EQ(keys(flow), (Names{"id",
                                "client",

@@ -7,6 +7,7 @@
 
 Exit status 77, which ctest takes for "skipped", where python3-jsonschema is missing.
 """
+import collections
 import argparse
 import copy
 import json
@@ -48,6 +49,14 @@ def contradictions(rest, flows):
             yield f"{labels} do not sum to {total}"
     if sum(summary["delivery_verdicts"].values()) != summary["deliveries"]:
         yield "delivery_verdicts do not sum to deliveries"
+    causes, problems = collections.Counter(), collections.Counter()
+    for cause in rest["causes"]:
+        causes[cause["label"]] += cause["count"]
+    for problem in summary["problems"]:
+        if problem["role"] == "primary":
+            problems[problem["label"]] += problem["count"]
+    if causes != problems if rest["omitted"]["causes"] == 0 else not causes <= problems:
+        yield f"causes {dict(causes)} are not the problems {dict(problems)}"
     attempts = [(a["flow"], a["exchange"]) for d in rest["deliveries"] for a in d["attempts"]]
     if len(set(attempts)) != len(attempts):
         yield "an attempt belongs to two deliveries"

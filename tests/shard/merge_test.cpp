@@ -9,9 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
-#include "cli/commands.hpp"
 #include "httpdiag/error.hpp"
 #include "httpdiag/shard.hpp"
 #include "properties/recording.hpp"
@@ -19,36 +17,17 @@
 #include "shard/events.hpp"
 #include "shard/fields.hpp"
 #include "shard/player.hpp"
+#include "support/command.hpp"
 #include "support/testdata.hpp"
 
 namespace httpdiag {
 namespace {
 
 namespace fs = std::filesystem;
-using Arguments = std::vector<std::string>;
-
-struct Outcome {
-  int status = 0;
-  std::string out, err;
-};
-
-Outcome run(Arguments arguments) {
-  arguments.insert(arguments.begin(), "httpdiag");
-  std::vector<const char*> argv;
-  for (const std::string& argument : arguments) argv.push_back(argument.c_str());
-  std::ostringstream out, err;
-  Outcome outcome;
-  outcome.status = cli::run(static_cast<int>(argv.size()), argv.data(),
-                            {.out = out, .err = err, .out_is_terminal = false});
-  outcome.out = out.str();
-  outcome.err = err.str();
-  return outcome;
-}
-
-Arguments operator+(Arguments left, const Arguments& right) {
-  left.insert(left.end(), right.begin(), right.end());
-  return left;
-}
+using test::Arguments;
+using test::run;
+using test::operator+;
+using Outcome = test::CommandOutcome;
 
 class Merge : public testing::Test {
  protected:
@@ -176,9 +155,37 @@ TEST_F(Merge, OfDifferentCapturesIsATable) {
       << text.out;
   const Outcome json = run({"merge", one, two, "--format", "json"});
   EXPECT_NE(json.out.find("\"label\":\"no-response\",\"server\":\"203.0.113.9:8080\","
-                          "\"severity\":\"error\",\"count\":1,\"of_count\":8,\"captures\":1"),
+                          "\"annotation\":false,\"severity\":\"error\",\"count\":1,\"of_count\":8,"
+                          "\"captures\":1"),
             std::string::npos)
       << json.out;
+}
+
+// Half of the packets of one host and half of those of another are the whole of nothing.
+TEST_F(Merge, RefusesShardsOfOtherPackets) {
+  const auto shard = [&](unsigned index, const Arguments& filter) {
+    EXPECT_EQ(run(Arguments{"analyze", "pcaps/no-response.pcap", "--format", "json", "-q", "-o",
+                            part(index), "--shard", fmt::format("{}/2", index)} +
+                  filter)
+                  .status,
+              0);
+  };
+  const auto complaint = [&](const Arguments& first, const Arguments& second) {
+    shard(0, first);
+    shard(1, second);
+    const Outcome outcome = run({"merge", part(0), part(1)});
+    EXPECT_EQ(outcome.status, outcome.err.empty() ? 0 : 2);
+    return outcome.err;
+  };
+  const std::string words = part(1) + ": was made of other packets than " + part(0);
+  // Both choose all packets, and count alike.
+  EXPECT_NE(complaint({"--port", "8080"}, {"--host", "203.0.113.9"})
+                .find(words + ": with --host 203.0.113.9, that one with --port 8080;"),
+            std::string::npos);
+  EXPECT_NE(
+      complaint({}, {"--time", "..+1h"}).find(words + ": with --time ..+1h, that one with no"),
+      std::string::npos);
+  EXPECT_EQ(complaint({"--port", "8080", "--port", "80"}, {"--port", "80", "--port", "8080"}), "");
 }
 
 // Not one byte of a state can be changed so that memory is read that is not there.

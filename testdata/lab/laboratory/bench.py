@@ -145,6 +145,16 @@ class Bench:
         path.chmod(0o644)
         return path
 
+    def meet_ipv6(self):
+        """Until nobody on the way has to be asked for its link address (RFC 4861, section 7.2), which
+        can take longer than curl waits for an answer: a closed port refuses at once."""
+        script = ("import socket, sys, time\ns = socket.socket(socket.AF_INET6)\ns.settimeout(1)\n"
+                  "begin = time.monotonic()\ntry:\n s.connect((sys.argv[1], 9))\n"
+                  "except ConnectionRefusedError:\n print(time.monotonic() - begin)\n"
+                  "except OSError:\n print(1)\n")
+        self.until(lambda: float(self.network.inside("client", PYTHON, "-c", script,
+                                                     ADDRESSES["server"][2])) < 0.02)
+
     # -- captures ---------------------------------------------------------------------------
 
     def capture(self, host="client", interface="eth0", filter_="", snap=65535, unbuffered=True,
@@ -159,7 +169,7 @@ class Bench:
             # In immediate mode each packet takes a place of `snap` bytes: 256 of them.
             argv += ["-U", "--immediate-mode", "-B", 16384] if unbuffered else []
             ready, words = "listening on", filter_.split()
-        program = self.start(host, [*argv, *words], f"capture-{host}", ready)
+        program = self.start(host, [*argv, *words], f"capture-{len(self.captures)}", ready)
         program.path = path
         self.captures.append(program)
         return program

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is in a capture, as tshark reads it. Sequence numbers are relative: the SYN is 0."""
+import re
 import subprocess
 
 FIELDS = (
@@ -81,6 +82,17 @@ class Flow:
 
     def responses(self):
         return [p for p in self.of("server", "data") if p.status]
+
+    def answers(self):
+        """The status of each answer in the bytes that the server sent, whichever packet brought
+        them: tshark shows none in a packet that it takes for a repeated one, though the first was
+        lost."""
+        stream, end = "", 1
+        for packet in sorted(self.of("server", "data"), key=lambda each: (each.seq, -each.len)):
+            if packet.end > end:
+                stream += "\n" * (packet.seq > end) + packet.text[max(0, end - packet.seq):]
+                end = packet.end
+        return [int(status) for status in re.findall(r"HTTP/1\.[01] (\d{3}) [^\r\n]*\r\n", stream)]
 
     def gaps(self, packets):
         return [later.time - earlier.time for earlier, later in zip(packets, packets[1:])]

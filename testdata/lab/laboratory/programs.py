@@ -15,6 +15,7 @@ class Program:
         self.argv, self.log, self.ready = argv, log, ready
         self.started = time.time()
         with open(log, "ab") as out:
+            self.begins = out.tell()  # another program may have written there
             self.process = subprocess.Popen(
                 argv, stdin=subprocess.PIPE, stdout=out, stderr=out, start_new_session=True,
                 env={**os.environ, **(environment or {}), "PYTHONDONTWRITEBYTECODE": "1",
@@ -23,7 +24,7 @@ class Program:
             self.wait_for(ready)
 
     def text(self):
-        return Path(self.log).read_text(errors="replace")
+        return Path(self.log).read_bytes()[self.begins:].decode(errors="replace")
 
     def wait_for(self, words, seconds=20.0):
         """Until the program has written `words`."""

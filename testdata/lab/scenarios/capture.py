@@ -184,7 +184,7 @@ def middle(bench):
     request = bad.shows("the request", bad.requests())[0]
     bad.shows("server FIN, which covers it", [p for p in bad.after(request, "server", "fin")
                                                if p.ack >= request.end])
-    bad.shows("no answer", not bad.responses())
+    bad.shows("no answer", not bad.answers())
     bad.is_("closed-without-response", fault="server-app")
     bad.exchange("POST", "/notify", None, "closed-without-response", retry="idempotent-only")
 

@@ -284,7 +284,7 @@ def thrown_away(truth):
     for flow in truth.flows:
         flow.shows("SYN-ACK", flow.of("server", "syn-ack"))
         data = flow.shows("the request behind the client's ACK", flow.of("client", "data"))
-        flow.shows("no answer", not flow.responses())
+        flow.shows("no answer", not flow.answers())
         if any(p.ack > 1 for p in flow.of("server") if not p.rst):
             flow.shows("the kernel acknowledges the request", True)
             flow.is_("client-timeout", fault="server-app", never=["accept-queue-overflow"])

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reports of different captures side by side.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "support/command.hpp"
+
+namespace httpdiag::compare {
+namespace {
+
+namespace fs = std::filesystem;
+using test::Arguments;
+using test::CommandOutcome;
+using test::run;
+using test::operator+;
+
+class Table : public testing::Test {
+ protected:
+  Table() : folder_{fs::path{testing::TempDir()} / fmt::format("httpdiag-table-{}", ::getpid())} {
+    fs::create_directories(folder_);
+  }
+  ~Table() override { fs::remove_all(folder_); }
+
+  std::string report_of(const std::string& name, const Arguments& options = {}) const {
+    const std::string path = (folder_ / (std::to_string(reports_++) + ".json")).string();
+    const CommandOutcome made =
+        run(Arguments{"analyze", "pcaps/" + name + ".pcap", "--format", "json", "-q", "-o", path} +
+            options);
+    EXPECT_EQ(made.status, 0) << made.err;
+    return path;
+  }
+
+  fs::path folder_;
+  mutable unsigned reports_ = 0;
+};
+
+TEST_F(Table, FailsForTheWorstOfItsFindings) {
+  const std::string good = report_of("ok--chunked"), slow = report_of("connect-slow"),
+                    bad = report_of("no-response");
+  const auto status = [](const Arguments& reports, const char* severity) {
+    return run(Arguments{"merge"} + reports + Arguments{"--fail-on", severity}).status;
+  };
+  EXPECT_EQ(status({good}, "info"), 0);
+  EXPECT_EQ(status({good, slow}, "warning"), 1);
+  EXPECT_EQ(status({good, slow}, "error"), 0);
+  EXPECT_EQ(status({slow, bad}, "error"), 1);
+}
+
+TEST_F(Table, HasARowForAWarningBesideAnotherLabel) {
+  const CommandOutcome text = run({"merge", report_of("connect-slow"), report_of("ok--chunked")});
+  EXPECT_NE(text.out.find("warning  connect-slow as annotation\n         1 of "), std::string::npos)
+      << text.out;
+}
+
+TEST_F(Table, RefusesWhatATableCannotHeed) {
+  const std::string report = report_of("no-response");
+  for (const Arguments& option : {Arguments{"--label", "no-response"},
+                                  {"--flow", "1"},
+                                  {"--why", "1"},
+                                  {"--find", "x"},
+                                  {"--flows", "all"},
+                                  {"--vantage", "client"},
+                                  {"--show-payload"},
+                                  {"--status", "5xx"}}) {
+    const CommandOutcome outcome = run(Arguments{"merge", report} + option);
+    EXPECT_EQ(outcome.status, 2);
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_EQ(outcome.err, "httpdiag: merge: " + option.front() +
+                               " is for shards; of reports of different captures there is a table "
+                               "only\n");
+  }
+}
+
+TEST_F(Table, AsLinesIsAnObjectEach) {
+  const CommandOutcome lines =
+      run({"merge", report_of("no-response"), report_of("connect-refused"), "--format", "ndjson"});
+  std::istringstream in{lines.out};
+  std::vector<std::string> types;
+  for (std::string line; std::getline(in, line);)
+    types.push_back(nlohmann::json::parse(line).at("type").get<std::string>());
+  ASSERT_GE(types.size(), 5u);
+  EXPECT_EQ(types.front(), "capture");
+  EXPECT_EQ(types[2], "cause");
+  EXPECT_EQ(types.back(), "overview");
+}
+
+TEST_F(Table, CountsTheSamePacketsOnce) {
+  const std::string first = report_of("no-response"), other = report_of("connect-refused"),
+                    again = report_of("no-response", {"--label", "no-response"}),
+                    part = report_of("no-response", {"--port", "8080"});
+  const CommandOutcome once = run({"merge", first, other});
+  const CommandOutcome twice = run({"merge", first, other, again});
+  EXPECT_NE(twice.out.find("Note: " + again + " is of the same capture as " + first +
+                           ": it is counted once.\n"),
+            std::string::npos)
+      << twice.out;
+  EXPECT_EQ(twice.out.substr(0, twice.out.find('\n')), once.out.substr(0, once.out.find('\n')));
+  const CommandOutcome shared = run({"merge", first, part});
+  EXPECT_TRUE(shared.out.starts_with("2 captures: ")) << shared.out;
+  EXPECT_NE(shared.out.find("have a capture in common"), std::string::npos) << shared.out;
+  EXPECT_EQ(run({"merge", report_of("no-response", {"--host", "203.0.113.9"}), other})
+                .out.find("in common"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace httpdiag::compare
