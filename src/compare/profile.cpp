@@ -57,12 +57,21 @@ bool is_of_traffic(const Row& row) {
   return row.whole == Whole::flows || row.whole == Whole::exchanges;
 }
 
+/// The totals say it; of a label that both kinds carry, the example. Where exchanges are beyond
+/// limits.max_exchanges_per_flow, it may name a flow.
+Whole whole_of(const Profile& profile, const Member& cause) {
+  const std::string& label = cause.at("label").text();
+  const bool flows = profile.totals.contains({Whole::flows, label, {}});
+  const bool exchanges = profile.totals.contains({Whole::exchanges, label, {}});
+  if (flows != exchanges) return flows ? Whole::flows : Whole::exchanges;
+  const bool of_flow = cause.at("example").text().find('.') == std::string::npos;
+  return of_flow ? Whole::flows : Whole::exchanges;
+}
+
 void add_causes(Profile& profile, const Member& causes) {
   for (const Member& cause : causes.elements()) {
-    const bool of_flow = cause.at("example").text().find('.') == std::string::npos;
     add(profile.rows,
-        {of_flow ? Whole::flows : Whole::exchanges, cause.at("label").text(),
-         endpoint_text(cause.at("server"))},
+        {whole_of(profile, cause), cause.at("label").text(), endpoint_text(cause.at("server"))},
         cause.at("count").count(), severity_of(cause.at("severity").text()));
     ++profile.listed_causes;
   }
@@ -114,8 +123,8 @@ Profile profile_of(const Json& json, const std::string& path) {
       report.at("settings").json().dump(-1, ' ', false, Json::error_handler_t::replace);
   profile.omitted_causes = report.at("omitted").at("causes").count();
   profile.damaged = !report.at("input").at("damage").is_null();
-  add_causes(profile, report.at("causes"));
   add_totals(profile, summary.at("problems"));
+  add_causes(profile, report.at("causes"));
   add_identity(profile, report);
   profile.worst = severity_of(summary.at("worst_severity").text());
   for (const Member& finding : report.at("findings").elements()) {

@@ -250,6 +250,19 @@ TEST(Profiles, CountAllThoughTheReportListsOneCause) {
   EXPECT_EQ(counts(cut, false, {}), counts(whole, false, {}));
 }
 
+TEST(Profiles, ARequestStaysOneThoughTheReportHasNoRoomForIt) {
+  Settings few;
+  few.limits.max_exchanges_per_flow = 1;
+  const Profile profile = load_profile("pcaps/http-server-error--switched-off.pcap", few);
+  std::set<std::string> of_exchanges, of_flows;
+  for (const auto& [row, entry] : profile.rows) {
+    if (row.whole == Whole::exchanges) of_exchanges.insert(row.label);
+    if (row.whole == Whole::flows) of_flows.insert(row.label);
+  }
+  EXPECT_EQ(of_exchanges, (std::set<std::string>{"http-gateway-error", "http-server-error"}));
+  EXPECT_EQ(of_flows, std::set<std::string>{});
+}
+
 TEST(Profiles, WhatIsNoReportIsRefused) {
   const auto path = std::filesystem::path{testing::TempDir()} /
                     ("httpdiag-no-report-" + std::to_string(::getpid()));
