@@ -345,7 +345,9 @@ class Pipeline {
     if (const auto* segment = std::get_if<Segment>(&decoded)) {
       const std::uint64_t copies = ledger_.duplicates;
       tcp_.on_segment(*segment);
-      if (trail_ != nullptr && copies == ledger_.duplicates) trail_->on_segment(*segment);
+      if (trail_ == nullptr || copies != ledger_.duplicates) return;
+      const tcp::Home home = tcp_.home_of(*segment);
+      trail_->on_segment(*segment, home.flow, home.source);
     } else if (const auto* error = std::get_if<IcmpError>(&decoded)) {
       tcp_.on_icmp_error(*error);
     } else if (const auto* datagram = std::get_if<DnsDatagram>(&decoded)) {

@@ -94,16 +94,24 @@ class Pairs : public testing::TestWithParam<std::string> {
   static void check_way(const Crossing& way, std::istringstream& words);
 };
 
+/// "lost 5", "least-delay 10000" (microseconds, to one millisecond); several with commas.
 void Pairs::check_way(const Crossing& way, std::istringstream& words) {
   std::string what;
-  std::uint64_t count = 0;
-  words >> what >> count;
-  const std::uint64_t found = what == "lost"           ? way.lost
-                              : what == "unknown"      ? way.unknown
-                              : what == "not-sent"     ? way.not_sent
-                              : what == "not-recorded" ? way.not_recorded
-                                                       : ~std::uint64_t{0};
-  EXPECT_EQ(found, count);
+  for (std::uint64_t count = 0; words >> what >> count; words.ignore(1, ',')) {
+    if (what == "least-delay" || what == "most-delay") {
+      const auto& delay = what == "least-delay" ? way.least_delay : way.most_delay;
+      ASSERT_TRUE(delay);
+      EXPECT_NEAR(static_cast<double>(delay->count()) / 1000, static_cast<double>(count), 1000);
+      continue;
+    }
+    const std::uint64_t found = what == "lost"           ? way.lost
+                                : what == "sent"         ? way.sent
+                                : what == "unknown"      ? way.unknown
+                                : what == "not-sent"     ? way.not_sent
+                                : what == "not-recorded" ? way.not_recorded
+                                                         : ~std::uint64_t{0};
+    EXPECT_EQ(found, count) << what;
+  }
 }
 
 /// "fault 1.2: network", and the like.
