@@ -2,6 +2,7 @@
 // Classic pcap: draft-ietf-opsawg-pcap, and what older and patched writers made
 // of it. Records are taken where they lie.
 #include <algorithm>
+#include <utility>
 
 #include "capture/formats.hpp"
 #include "capture/link_types.hpp"
@@ -31,6 +32,11 @@ struct Record {
   bool empty() const { return (captured | length) == 0; }
   bool nothing() const { return (seconds | fraction | captured | length) == 0; }
 };
+
+/// No header of a packet as most programs write them; some do.
+bool odd(const Record& record) {
+  return record.captured > record.length || record.length > kLargestPacket;
+}
 
 Record read_record(const Layout& layout, const std::byte* at) {
   Record record{layout.order.u32(at), layout.order.u32(at + 4), layout.order.u32(at + 8),
@@ -110,10 +116,19 @@ class PcapSource final : public Source {
   bool file_at(std::size_t position, std::size_t end);
   bool begin_next_file();
   void take_header(const FileHeader& header);
+  void look_for_conversion(std::span<const std::byte> records, std::uint64_t offset);
+  void look_into_front();
+  /// Of the record `begin` bytes behind that of ready().
+  bool worth_a_look(std::size_t begin) {
+    return looks_ != 0 && !converted_at_ && input().offset() + begin != trusted_;
+  }
 
   Layout layout_;
   std::optional<std::uint64_t> converted_at_;  // first record that a transfer in text mode changed
   std::string conversion_;
+  unsigned looks_ = 16;        // that may be taken in vain: odd headers may be a writer's way
+  std::uint64_t trusted_ = 0;  // where the record begins that was looked into last
+  bool doubtful_ = false;      // the record at the beginning of ready() is to be looked into
 };
 
 PcapSource::PcapSource(std::unique_ptr<Input> source, const std::string& path,
@@ -128,17 +143,7 @@ PcapSource::PcapSource(std::unique_ptr<Input> source, const std::string& path,
   if (!header.version_fault.empty()) refuse("not readable as a capture: " + header.version_fault);
   if (!header.link_fault.empty()) refuse(header.link_fault);
   take_header(header);
-  const auto conversion =
-      find_conversion(input().head().subspan(kFileHeader), layout_.header,
-                      [this](const std::byte* at) -> std::optional<std::size_t> {
-                        const Record record = read_record(layout_, at);
-                        if (!plausible(record, {})) return std::nullopt;
-                        return record.captured;
-                      });
-  if (conversion) {
-    converted_at_ = kFileHeader + conversion->offset;
-    conversion_ = conversion->what;
-  }
+  look_for_conversion(input().head().subspan(kFileHeader), kFileHeader);
   input().pass(kFileHeader);
 }
 
@@ -148,6 +153,29 @@ void PcapSource::take_header(const FileHeader& header) {
   std::vector<std::string>& links = file().link_types;
   if (std::find(links.begin(), links.end(), header.link.name) == links.end())
     links.emplace_back(header.link.name);
+}
+
+/// `records` lie at that offset.
+void PcapSource::look_for_conversion(std::span<const std::byte> records, std::uint64_t offset) {
+  const auto conversion = find_conversion(
+      records, layout_.header, [this](const std::byte* at) -> std::optional<std::size_t> {
+        const Record record = read_record(layout_, at);
+        if (!plausible(record, {})) return std::nullopt;
+        return record.captured;
+      });
+  if (!conversion) return;
+  converted_at_ = offset + conversion->offset;
+  conversion_ = conversion->what;
+}
+
+/// The record at the beginning of ready() is followed by what is hardly one: a transfer in text
+/// mode may have changed it.
+void PcapSource::look_into_front() {
+  constexpr std::size_t kWindow = 1 << 16;
+  --looks_;
+  trusted_ = input().offset();
+  input().want(kWindow);  // or what there is
+  look_for_conversion(input().ready(), input().offset());
 }
 
 std::span<const Packet> PcapSource::read_batch() {
@@ -167,7 +195,7 @@ std::span<const Packet> PcapSource::read_batch() {
 std::size_t PcapSource::take_ready(std::span<const std::byte> ready) {
   const std::size_t most = recovers() ? 1 : packets_.size();
   const bool plain = layout_.plain();
-  std::size_t passed = 0;
+  std::size_t passed = 0, last = 0;  // behind the last one, and where that begins
   std::size_t count = 0;
   for (; count < most; ++count) {
     const auto rest = ready.subspan(passed);
@@ -179,7 +207,10 @@ std::size_t PcapSource::take_ready(std::span<const std::byte> ready) {
     } else {
       record = read_record(layout_, rest.data());
     }
-    if (record.captured > kLargestPacket || rest.size() - layout_.header < record.captured) break;
+    if (odd(record)) [[unlikely]] {
+      if ((count > 0 && worth_a_look(last)) || record.captured > kLargestPacket) break;
+    }
+    if (rest.size() - layout_.header < record.captured) break;
     if (record.empty() && !lone_empty(rest)) [[unlikely]]
       break;
     Packet& packet = packets_[count];
@@ -189,7 +220,15 @@ std::size_t PcapSource::take_ready(std::span<const std::byte> ready) {
                                          : time_of(layout_, record);
     packet.wire_length = record.length;
     packet.bytes = rest.subspan(layout_.header, record.captured);
+    last = passed;
     passed += layout_.header + record.captured;
+  }
+  const auto behind = ready.subspan(passed);
+  if (count > 0 && behind.size() >= layout_.header && worth_a_look(last) &&
+      odd(read_record(layout_, behind.data()))) [[unlikely]] {
+    --summary_.packets;
+    passed = last;
+    doubtful_ = --count == 0;
   }
   record_ += count;
   input().pass(passed);
@@ -214,6 +253,10 @@ bool PcapSource::lone_empty(std::span<const std::byte> records) const {
 /// Has the whole record at the beginning of ready(). False: reading is over.
 bool PcapSource::make_ready() {
   if (finished()) return false;
+  if (std::exchange(doubtful_, false)) {
+    look_into_front();
+    return true;
+  }
   if (converted_at_ && input().offset() >= *converted_at_) {
     converted_at_.reset();
     return corrupt(conversion_);
@@ -332,6 +375,10 @@ bool PcapSource::trust_front() {
   const auto ready = input().ready();
   if (ready.size() < size + layout_.header) return true;  // the last one, or cut
   if (plausible(read_record(layout_, ready.data() + size), time_of(layout_, front))) return true;
+  if (worth_a_look(0)) {
+    look_into_front();
+    if (converted_at_) return true;
+  }
   // What looks like a capture inside of a packet may be one that is being transferred: nothing far
   // in time from both, and no file that ends with the packet.
   const std::array near{time_of(layout_, front), anything_read() ? last_ : time_of(layout_, front)};
