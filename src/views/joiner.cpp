@@ -466,6 +466,11 @@ Report Joiner::Impl::join(Report client, const Report& server, const CaptureSumm
     return finding.label == Label::capture_file_truncated;
   });
   client.findings.insert(client.findings.begin(), breaks.begin(), breaks.end());
+  // The flows of the report are those of the client's capture.
+  for (auto open : server.open_at_damage) {
+    if (open) open->first.clear();
+    client.open_at_damage.push_back(std::move(open));
+  }
   client.headline = headline(client.headline, input);
   client.views = std::move(views_);
   return client;
