@@ -235,11 +235,13 @@ class Pipeline {
 
   /// Packets are missing here, nobody knows which: what was open has ended as it does with the
   /// capture, and silence across the hole proves nothing.
-  void on_hole() {
+  void on_holes(std::uint64_t count) {
     dns_.settle(last_);
     tcp_.finish();
-    rules_.forget_open();
-    if (recorder_) recorder_->forget_open();
+    for (std::uint64_t i = 0; i < count; ++i) {
+      rules_.forget_open();
+      if (recorder_) recorder_->forget_open();
+    }
   }
 
   void on_name(const HostName& host) {
@@ -254,6 +256,7 @@ class Pipeline {
   }
 
   Report finish(const CaptureSummary& input) {
+    ledger_.bpf_unfit = bpf_.finish();
     dns_.settle(last_);
     tcp_.finish();  // ends every open stream, which flushes http, which feeds rules
     dns_.finish();
@@ -345,7 +348,9 @@ class Pipeline {
     if (const auto* segment = std::get_if<Segment>(&decoded)) {
       const std::uint64_t copies = ledger_.duplicates;
       tcp_.on_segment(*segment);
-      if (trail_ != nullptr && copies == ledger_.duplicates) trail_->on_segment(*segment);
+      if (trail_ == nullptr || copies != ledger_.duplicates) return;
+      const tcp::Home home = tcp_.home_of(*segment);
+      trail_->on_segment(*segment, home.flow, home.source);
     } else if (const auto* error = std::get_if<IcmpError>(&decoded)) {
       tcp_.on_icmp_error(*error);
     } else if (const auto* datagram = std::get_if<DnsDatagram>(&decoded)) {
@@ -402,8 +407,8 @@ Report run(PacketSource& source, const Settings& settings, FlowReportSink& flows
   for (auto packets = source.next_packets(); !packets.empty(); packets = source.next_packets()) {
     learn_names();
     if (holes != input.holes) {
+      pipeline.on_holes(input.holes - holes);
       holes = input.holes;
-      pipeline.on_hole();
     }
     pipeline.on_packets(packets);
     if (progress != nullptr && ledger.packets - told >= kProgressEvery) {
@@ -422,6 +427,7 @@ void add(Ledger& ledger, const Ledger& more) {
   ledger.filtered += more.filtered;
   ledger.filtered_wrapped += more.filtered_wrapped;
   ledger.passed_bpf += more.passed_bpf;
+  ledger.bpf_unfit.insert(ledger.bpf_unfit.end(), more.bpf_unfit.begin(), more.bpf_unfit.end());
   for (std::size_t i = 0; i < kSkipCount; ++i) ledger.skipped[i] += more.skipped[i];
 }
 

@@ -309,6 +309,16 @@ std::string_view name(Skip skip) {
       return "protected-frame";
     case Skip::nested_too_deep:
       return "nested-too-deep";
+    case Skip::esp:
+      return "esp";
+    case Skip::l2tp_v3:
+      return "l2tpv3";
+    case Skip::mpls_in_udp:
+      return "mpls-in-udp";
+    case Skip::vn_tag:
+      return "vn-tag";
+    case Skip::macsec:
+      return "macsec";
   }
   std::abort();
 }

@@ -3,9 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include "capture/capture_files.hpp"
 #include "httpdiag/error.hpp"
 #include "properties/recording.hpp"
 #include "report/selection.hpp"
+#include "support/analyse.hpp"
+#include "support/wire.hpp"
 #include "support/wrap.hpp"
 
 namespace httpdiag {
@@ -142,6 +145,59 @@ TEST(Query, BpfIsOfThePacketAsRecorded) {
   EXPECT_GT(outcome.report.ledger.filtered_wrapped, 9u);
   query.bpf = "tcp prot 80";
   EXPECT_THROW(analyse(recording("request-on-half-closed"), query), Error);
+}
+
+/// A packet on Ethernet and the same without a link layer.
+class BpfOfSeveralLinks : public testing_capture::CaptureFiles {
+ protected:
+  Report analysed(const std::string& filter, const std::string& bytes) {
+    const auto source = open_capture(write(bytes), {});
+    Query query;
+    query.bpf = filter;
+    test::Collector flows;
+    Report report = analyze(*source, Settings{}, flows, nullptr, query);
+    report.input = nullptr;
+    return report;
+  }
+  static std::string packet() {
+    const test::IpHeader ip{.from = at("10.0.0.5", 0).ip, .to = at("10.0.0.9", 0).ip};
+    const test::TcpHeader tcp{
+        .from = at("10.0.0.5", 40000), .to = at("10.0.0.9", 80), .seq = 1, .flags = TcpFlags::syn};
+    return test::ip_packet(ip, test::tcp_segment(tcp, ""));
+  }
+  static std::string framed() {
+    const test::FrameHeader header{.link = LinkType::ethernet,
+                                   .from = at("10.0.0.5", 0).ip,
+                                   .to = at("10.0.0.9", 0).ip,
+                                   .vlans = {}};
+    return test::frame(header, packet());
+  }
+  const std::string raw_only = testing_capture::section_header() + testing_capture::interface(101) +
+                               testing_capture::enhanced_packet(packet());
+  const std::string both = testing_capture::section_header() + testing_capture::interface(101) +
+                           testing_capture::interface(1) +
+                           testing_capture::enhanced_packet(packet(), 1'000'000, 0) +
+                           testing_capture::enhanced_packet(framed(), 1'000'001, 1);
+};
+
+TEST_F(BpfOfSeveralLinks, WhatFitsOneOnlyLeavesOutTheOthers) {
+  const Report report = analysed("ether[12:2] = 0x800 and not ether multicast", both);
+  EXPECT_EQ(report.ledger.passed_bpf, 1u);
+  ASSERT_EQ(report.ledger.bpf_unfit.size(), 1u);
+  EXPECT_EQ(report.ledger.bpf_unfit[0].link_type, "RAW");
+  EXPECT_EQ(report.ledger.bpf_unfit[0].packets, 1u);
+  EXPECT_FALSE(report.ledger.bpf_unfit[0].reason.empty());
+}
+
+TEST_F(BpfOfSeveralLinks, WhatFitsAllIsSaidOfNone) {
+  const Report report = analysed("tcp port 80", both);
+  EXPECT_EQ(report.ledger.passed_bpf, 2u);
+  EXPECT_TRUE(report.ledger.bpf_unfit.empty());
+}
+
+TEST_F(BpfOfSeveralLinks, WhatFitsNoneIsWrong) {
+  EXPECT_THROW(analysed("not ether multicast", raw_only), Error);
+  EXPECT_THROW(analysed("tcp prot 80", both), Error);
 }
 
 TEST(Query, FindsTextInWhatIsKept) {

@@ -237,6 +237,7 @@ enum class EndCause : std::uint8_t {
 struct CopyOrigin {
   std::array<DeviceId, 2> devices{};     // of the first recording and of the copy
   std::array<std::uint32_t, 2> vlans{};  // as Segment::vlan
+  std::array<TunnelKind, 2> tunnels{};   // that they were recorded in
   std::array<std::uint8_t, 2> ttls{};
 };
 

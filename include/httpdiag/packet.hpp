@@ -89,6 +89,7 @@ struct CaptureDamage {
   std::optional<std::uint64_t> expected_bytes{};  // of that record, if its header can be believed
   std::optional<std::uint64_t> present_bytes{};   // of it, if the input ends inside
   std::optional<Timestamp> last_good{};           // time of packet after_packet
+  std::uint64_t hole = 0;  // CaptureSummary::holes behind it; 0: the only file's
 };
 
 /// What --recover passed over.

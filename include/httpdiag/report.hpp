@@ -25,6 +25,12 @@ namespace httpdiag {
 /// Every packet ends in exactly one account:
 /// decoded + duplicates + filtered + the sum of skipped == packets.
 struct Ledger {
+  /// A link type for which the filter of libpcap's makes no sense: none of its packets passes.
+  struct Unfit {
+    std::string link_type, reason;
+    std::uint64_t packets = 0;
+  };
+
   std::uint64_t packets = 0;
   std::uint64_t decoded = 0;
   std::uint64_t duplicates = 0;
@@ -33,6 +39,7 @@ struct Ledger {
   // not look; and what such a filter let pass.
   std::uint64_t filtered_wrapped = 0;
   std::uint64_t passed_bpf = 0;
+  std::vector<Unfit> bpf_unfit;
   std::array<std::uint64_t, kSkipCount> skipped{};  // by Skip
 };
 std::string_view name(Skip skip);  // "not-tcp"
@@ -203,6 +210,12 @@ struct LabelProblems {
   Count primary, annotation;
 };
 
+/// Flows that nobody had closed at some place of the capture.
+struct OpenFlows {
+  std::uint64_t count = 0;
+  std::vector<FlowId> first;  // the first of them
+};
+
 struct Report {
   const CaptureSummary* input = nullptr;  // borrowed from the source
   std::optional<PacketRef> first, last;   // earliest and latest by time
@@ -218,7 +231,9 @@ struct Report {
   Vantage vantage;
   std::uint64_t open_at_end = 0;   // flows that nobody had closed when the capture ended
   std::vector<FlowId> open_flows;  // the first of them
-  std::vector<Finding> findings;   // about the capture as a whole, and about many flows together
+  // By file, where one broke off; none: it did not, or nobody knows.
+  std::vector<std::optional<OpenFlows>> open_at_damage;
+  std::vector<Finding> findings;  // about the capture as a whole, and about many flows together
   Patterns patterns;
   std::optional<Why> why;
   std::vector<Cause> causes;  // worst and most frequent first

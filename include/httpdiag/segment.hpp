@@ -177,8 +177,14 @@ enum class Skip : std::uint8_t {
   unrelated_icmp,   // ICMP error about a TCP segment that is in no flow of the capture
   protected_frame,  // IEEE 802.11 frame whose content is encrypted
   nested_too_deep,  // more tunnels within each other than anybody builds
+  // Known by name, and not looked into.
+  esp,          // IPsec's encryption (RFC 4303), in UDP too (RFC 3948)
+  l2tp_v3,      // RFC 3931: only its ends know how long its headers are
+  mpls_in_udp,  // RFC 7510
+  vn_tag,       // a tag of network cards and the switches that extend them
+  macsec,       // IEEE 802.1AE
 };
-inline constexpr std::size_t kSkipCount = 13;
+inline constexpr std::size_t kSkipCount = 18;
 
 /// A borrowed view of one UDP datagram from or to port 53.
 struct DnsDatagram {

@@ -6,8 +6,10 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "httpdiag/packet.hpp"
+#include "httpdiag/report.hpp"
 
 namespace httpdiag::capture {
 
@@ -19,13 +21,16 @@ class Bpf {
   Bpf(const Bpf&) = delete;
   Bpf& operator=(const Bpf&) = delete;
 
-  /// Compiles the expression at the first packet of each link type. Throws Error with libpcap's
-  /// message where it is wrong.
+  /// Compiles the expression at the first packet of each link type. No packet matches of those for
+  /// which it makes no sense. Throws Error with libpcap's message where it makes none for any.
   bool matches(const Packet& packet);
+  /// After the last packet: why, and to how many, it could not be applied. Throws Error as above
+  /// where that is all of them.
+  std::vector<Ledger::Unfit> finish() const;
 
  private:
   class Program;
-  const Program& program(LinkType link);
+  Program& program(LinkType link);
 
   std::string expression_;
   std::map<LinkType, std::unique_ptr<Program>> programs_;

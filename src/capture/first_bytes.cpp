@@ -94,6 +94,7 @@ bool is_text_mode_pcapng(std::string_view head) {
   constexpr std::string_view kConverted[] = {
       "\n\r\n",           // CR LF to LF
       "\r\n\r\r\r\n",     // LF to CR LF
+      "\r\n\r\r\n",       // LF to CR LF where there is no CR
       "\n\n\n\n",         // CR to LF
       "\r\r\r\r",         // LF to CR
       "\n\n",             // CR dropped

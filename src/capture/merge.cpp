@@ -143,6 +143,9 @@ void Merge::close(Reading& reading) {
   file.short_name = std::move(short_name);
   if (!own.damage) return;
   ++holes_;  // nobody knows what it would have held
+  auto damage = std::make_shared<CaptureDamage>(*file.damage);
+  damage->hole = holes_;
+  file.damage = std::move(damage);
   for (const CaptureFile& each : summary_.files) {
     if (!each.damage) continue;
     summary_.damage = std::make_unique<CaptureDamage>(*each.damage);

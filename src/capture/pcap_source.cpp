@@ -2,6 +2,7 @@
 // Classic pcap: draft-ietf-opsawg-pcap, and what older and patched writers made
 // of it. Records are taken where they lie.
 #include <algorithm>
+#include <utility>
 
 #include "capture/formats.hpp"
 #include "capture/link_types.hpp"
@@ -27,8 +28,15 @@ struct Layout {
 
 struct Record {
   std::uint32_t seconds = 0, fraction = 0, captured = 0, length = 0;
+  /// Of a packet without a length: zeros, or the header of another file.
+  bool empty() const { return (captured | length) == 0; }
   bool nothing() const { return (seconds | fraction | captured | length) == 0; }
 };
+
+/// No header of a packet as most programs write them; some do.
+bool odd(const Record& record) {
+  return record.captured > record.length || record.length > kLargestPacket;
+}
 
 Record read_record(const Layout& layout, const std::byte* at) {
   Record record{layout.order.u32(at), layout.order.u32(at + 4), layout.order.u32(at + 8),
@@ -44,6 +52,52 @@ Timestamp time_of(const Layout& layout, const Record& record) {
   return clamp_time(Wide{record.seconds} * kSecond + Wide{record.fraction} * layout.fraction);
 }
 
+struct FileHeader {
+  Layout layout;
+  KnownLink link;
+  std::string version_fault, link_fault;  // empty: read
+};
+
+FileHeader read_file_header(const std::byte* header) {
+  constexpr std::uint16_t kMajor = 2, kMinor = 4;
+  constexpr std::uint16_t kDgUx = 543;  // major version of DG/UX's tcpdump, which wrote 2.3
+  FileHeader file;
+  Layout& layout = file.layout;
+  const std::uint32_t magic = Order{true}.u32(header);
+  const bool little = magic == kMicroseconds || magic == kNanoseconds || magic == kKuznetzov;
+  layout.order = Order{little};
+  const std::uint32_t kind = layout.order.u32(header);
+  if (kind == kNanoseconds) layout.fraction = 1;
+  // Behind the usual fields: interface, protocol, packet type and a byte of padding.
+  if (kind == kKuznetzov) layout.header = 24;
+
+  const std::uint16_t major = layout.order.u16(header + 4);
+  const std::uint16_t minor = layout.order.u16(header + 6);
+  if (major != kDgUx && (major != kMajor || minor > kMinor)) {
+    file.version_fault = "its version is " + std::to_string(major) + "." + std::to_string(minor) +
+                         ", and 2.4 is the newest";
+  }
+  layout.lengths_may_swap = major == kDgUx || minor < kMinor;
+
+  // The upper half tells of frame check sequences, and of NetBSD's way of naming raw IP (its
+  // DLT_CLASS_NETBSD_RAWAF, with the address family below).
+  constexpr std::uint32_t kClass = 0x03ff0000, kRawFamily = 0x02240000;
+  const std::uint32_t field = layout.order.u32(header + 20);
+  constexpr std::uint32_t kRawIp = 101;
+  const std::uint32_t link = (field & kClass) == kRawFamily ? kRawIp : field & 0xffff;
+  file.link = known_link(link);
+  if (file.link.type == LinkType::unsupported)
+    file.link_fault = "link type " + link_name(link) + " is not supported";
+  return file;
+}
+
+/// The header of a file, as a record that no capture program would have written: of the year 2055
+/// and without any length. Its magic number alone may be payload.
+bool is_file_header(std::span<const std::byte> bytes) {
+  return bytes.size() >= kFileHeader && format_of(bytes) == Format::pcap &&
+         read_file_header(bytes.data()).version_fault.empty();
+}
+
 class PcapSource final : public Source {
  public:
   PcapSource(std::unique_ptr<Input> input, const std::string& path, const CaptureOptions& options);
@@ -56,12 +110,25 @@ class PcapSource final : public Source {
   bool make_ready();
   bool trust_front();
   bool lone_zeros(std::span<const std::byte> records) const;
+  bool lone_empty(std::span<const std::byte> records) const;
   bool plausible(const Record& record, std::optional<Timestamp> near) const;
-  void read_version(const std::byte* header);
+  bool follows(std::size_t position, std::span<const Timestamp> near, int enough);
+  bool file_at(std::size_t position, std::size_t end);
+  bool begin_next_file();
+  void take_header(const FileHeader& header);
+  void look_for_conversion(std::span<const std::byte> records, std::uint64_t offset);
+  void look_into_front();
+  /// Of the record `begin` bytes behind that of ready().
+  bool worth_a_look(std::size_t begin) {
+    return looks_ != 0 && !converted_at_ && input().offset() + begin != trusted_;
+  }
 
   Layout layout_;
   std::optional<std::uint64_t> converted_at_;  // first record that a transfer in text mode changed
   std::string conversion_;
+  unsigned looks_ = 16;        // that may be taken in vain: odd headers may be a writer's way
+  std::uint64_t trusted_ = 0;  // where the record begins that was looked into last
+  bool doubtful_ = false;      // the record at the beginning of ready() is to be looked into
 };
 
 PcapSource::PcapSource(std::unique_ptr<Input> source, const std::string& path,
@@ -72,52 +139,43 @@ PcapSource::PcapSource(std::unique_ptr<Input> source, const std::string& path,
            " bytes in all");
   }
   file().format = "pcap";
-  read_version(input().ready().data());
-  const auto conversion =
-      find_conversion(input().head().subspan(kFileHeader), layout_.header,
-                      [this](const std::byte* at) -> std::optional<std::size_t> {
-                        const Record record = read_record(layout_, at);
-                        if (!plausible(record, {})) return std::nullopt;
-                        return record.captured;
-                      });
-  if (conversion) {
-    converted_at_ = kFileHeader + conversion->offset;
-    conversion_ = conversion->what;
-  }
+  const FileHeader header = read_file_header(input().ready().data());
+  if (!header.version_fault.empty()) refuse("not readable as a capture: " + header.version_fault);
+  if (!header.link_fault.empty()) refuse(header.link_fault);
+  take_header(header);
+  look_for_conversion(input().head().subspan(kFileHeader), kFileHeader);
   input().pass(kFileHeader);
 }
 
-void PcapSource::read_version(const std::byte* header) {
-  constexpr std::uint16_t kMajor = 2, kMinor = 4;
-  constexpr std::uint16_t kDgUx = 543;  // major version of DG/UX's tcpdump, which wrote 2.3
-  const std::uint32_t magic = Order{true}.u32(header);
-  const bool little = magic == kMicroseconds || magic == kNanoseconds || magic == kKuznetzov;
-  layout_.order = Order{little};
-  const std::uint32_t kind = layout_.order.u32(header);
-  if (kind == kNanoseconds) layout_.fraction = 1;
-  // Behind the usual fields: interface, protocol, packet type and a byte of padding.
-  if (kind == kKuznetzov) layout_.header = 24;
+void PcapSource::take_header(const FileHeader& header) {
+  layout_ = header.layout;
+  for (Packet& packet : packets_) packet.link = header.link.type;
+  std::vector<std::string>& links = file().link_types;
+  if (std::find(links.begin(), links.end(), header.link.name) == links.end())
+    links.emplace_back(header.link.name);
+}
 
-  const std::uint16_t major = layout_.order.u16(header + 4);
-  const std::uint16_t minor = layout_.order.u16(header + 6);
-  if (major != kDgUx && (major != kMajor || minor > kMinor)) {
-    refuse("not readable as a capture: its version is " + std::to_string(major) + "." +
-           std::to_string(minor) + ", and 2.4 is the newest");
-  }
-  layout_.lengths_may_swap = major == kDgUx || minor < kMinor;
+/// `records` lie at that offset.
+void PcapSource::look_for_conversion(std::span<const std::byte> records, std::uint64_t offset) {
+  const auto conversion = find_conversion(
+      records, layout_.header, [this](const std::byte* at) -> std::optional<std::size_t> {
+        const Record record = read_record(layout_, at);
+        if (!plausible(record, {})) return std::nullopt;
+        return record.captured;
+      });
+  if (!conversion) return;
+  converted_at_ = offset + conversion->offset;
+  conversion_ = conversion->what;
+}
 
-  // The upper half tells of frame check sequences, and of NetBSD's way of naming raw IP (its
-  // DLT_CLASS_NETBSD_RAWAF, with the address family below).
-  constexpr std::uint32_t kClass = 0x03ff0000, kRawFamily = 0x02240000;
-  const std::uint32_t field = layout_.order.u32(header + 20);
-  constexpr std::uint32_t kRawIp = 101;
-  const std::uint32_t link = (field & kClass) == kRawFamily ? kRawIp : field & 0xffff;
-  const KnownLink known = known_link(link);
-  if (known.type == LinkType::unsupported) {
-    refuse("link type " + link_name(link) + " is not supported");
-  }
-  for (Packet& packet : packets_) packet.link = known.type;
-  file().link_types.emplace_back(known.name);
+/// The record at the beginning of ready() is followed by what is hardly one: a transfer in text
+/// mode may have changed it.
+void PcapSource::look_into_front() {
+  constexpr std::size_t kWindow = 1 << 16;
+  --looks_;
+  trusted_ = input().offset();
+  input().want(kWindow);  // or what there is
+  look_for_conversion(input().ready(), input().offset());
 }
 
 std::span<const Packet> PcapSource::read_batch() {
@@ -137,7 +195,7 @@ std::span<const Packet> PcapSource::read_batch() {
 std::size_t PcapSource::take_ready(std::span<const std::byte> ready) {
   const std::size_t most = recovers() ? 1 : packets_.size();
   const bool plain = layout_.plain();
-  std::size_t passed = 0;
+  std::size_t passed = 0, last = 0;  // behind the last one, and where that begins
   std::size_t count = 0;
   for (; count < most; ++count) {
     const auto rest = ready.subspan(passed);
@@ -149,8 +207,11 @@ std::size_t PcapSource::take_ready(std::span<const std::byte> ready) {
     } else {
       record = read_record(layout_, rest.data());
     }
-    if (record.captured > kLargestPacket || rest.size() - layout_.header < record.captured) break;
-    if (record.nothing() && !lone_zeros(rest)) [[unlikely]]
+    if (odd(record)) [[unlikely]] {
+      if ((count > 0 && worth_a_look(last)) || record.captured > kLargestPacket) break;
+    }
+    if (rest.size() - layout_.header < record.captured) break;
+    if (record.empty() && !lone_empty(rest)) [[unlikely]]
       break;
     Packet& packet = packets_[count];
     packet.ref.number = ++summary_.packets;
@@ -159,7 +220,15 @@ std::size_t PcapSource::take_ready(std::span<const std::byte> ready) {
                                          : time_of(layout_, record);
     packet.wire_length = record.length;
     packet.bytes = rest.subspan(layout_.header, record.captured);
+    last = passed;
     passed += layout_.header + record.captured;
+  }
+  const auto behind = ready.subspan(passed);
+  if (count > 0 && behind.size() >= layout_.header && worth_a_look(last) &&
+      odd(read_record(layout_, behind.data()))) [[unlikely]] {
+    --summary_.packets;
+    passed = last;
+    doubtful_ = --count == 0;
   }
   record_ += count;
   input().pass(passed);
@@ -173,15 +242,32 @@ bool PcapSource::lone_zeros(std::span<const std::byte> records) const {
          !read_record(layout_, records.data() + layout_.header).nothing();
 }
 
+/// As above, and what is no file's header.
+bool PcapSource::lone_empty(std::span<const std::byte> records) const {
+  if (!read_record(layout_, records.data()).nothing())
+    return records.size() < kFileHeader ? format_of(records) != Format::pcap
+                                        : !is_file_header(records);
+  return lone_zeros(records);
+}
+
 /// Has the whole record at the beginning of ready(). False: reading is over.
 bool PcapSource::make_ready() {
   if (finished()) return false;
+  if (std::exchange(doubtful_, false)) {
+    look_into_front();
+    return true;
+  }
   if (converted_at_ && input().offset() >= *converted_at_) {
     converted_at_.reset();
     return corrupt(conversion_);
   }
   if (!input().want(layout_.header)) return cut(0);
   const Record record = read_record(layout_, input().ready().data());
+  const bool may_be_file = record.empty() || record.captured > kLargestPacket;
+  if (may_be_file && format_of(input().ready()) == Format::pcap) {
+    if (!input().want(kFileHeader)) return cut(0);
+    if (is_file_header(input().ready())) return begin_next_file();
+  }
   if (record.captured > kLargestPacket) {
     return corrupt("captured length " + std::to_string(record.captured) + ", more than " +
                    std::to_string(kLargestPacket));
@@ -192,6 +278,23 @@ bool PcapSource::make_ready() {
   }
   const std::uint64_t size = layout_.header + record.captured;
   return input().want(static_cast<std::size_t>(size)) || cut(size);
+}
+
+/// Several captures one behind the other, as cat makes of them. False: reading is over.
+bool PcapSource::begin_next_file() {
+  const FileHeader next = read_file_header(input().ready().data());
+  std::string what = "another capture begins here, with a header of its own";
+  if (!next.link_fault.empty()) {
+    end_here(what + ": " + next.link_fault);
+    return false;
+  }
+  if (!recovers()) {
+    end_here(what + "; --recover reads on, better is to give the captures one by one");
+    return false;
+  }
+  pass_over(kFileHeader, what);
+  take_header(next);
+  return true;
 }
 
 /// Whether a header looks as if a capture program had written it, not far in time from a packet.
@@ -206,28 +309,64 @@ bool PcapSource::plausible(const Record& record, std::optional<Timestamp> near) 
   return apart <= kNear && apart >= -kNear;
 }
 
-bool PcapSource::chain_at(std::size_t position) {
-  constexpr int kEnough = 3;
-  std::optional<Timestamp> near;
-  if (anything_read()) near = last_;
-  for (int count = 0; count < kEnough; ++count) {
+/// That many plausible records in a row, or the last ones of the input: the first near one of
+/// `near`, if any are given, each other one near that before it.
+bool PcapSource::follows(std::size_t position, std::span<const Timestamp> near, int enough) {
+  Timestamp before{};
+  for (int count = 0; count < enough; ++count) {
     if (!input().want(position + layout_.header)) {
       const std::size_t left = input().ready().size() - std::min(position, input().ready().size());
       // The last records, and nothing or a part of one behind them.
-      return count >= 2 || (count == 1 && left == 0);
+      return count >= enough - 1 || (count >= enough - 2 && left == 0);
     }
     const Record record = read_record(layout_, input().ready().data() + position);
-    if (!plausible(record, near)) return false;
-    near = time_of(layout_, record);
+    const bool fits =
+        count > 0 ? plausible(record, before)
+                  : plausible(record, {}) &&
+                        (near.empty() || std::any_of(near.begin(), near.end(), [&](Timestamp time) {
+                           return plausible(record, time);
+                         }));
+    if (!fits) return false;
+    before = time_of(layout_, record);
     position += layout_.header + record.captured;
-    if (!input().want(position)) return count >= 2;  // its own bytes are cut
+    if (!input().want(position)) return count >= enough - 1;  // its own bytes are cut
   }
   return true;
+}
+
+/// Another file's header, and what fits behind it: some records, or all that there are; and those
+/// that reach beyond the record in front, which ends at `end` and would be right if one did there.
+bool PcapSource::file_at(std::size_t position, std::size_t end) {
+  constexpr int kEnough = 3;
+  if (!input().want(position + kFileHeader)) return false;
+  const auto header = input().ready().subspan(position);
+  if (!is_file_header(header)) return false;
+  const Layout layout = read_file_header(header.data()).layout;
+  position += kFileHeader;
+  for (int count = 0; count < kEnough || position <= end; ++count) {
+    if (count > 0 && position == end) return false;
+    if (!input().want(position + layout.header)) return true;
+    const Record record = read_record(layout, input().ready().data() + position);
+    if (record.captured > kLargestPacket || record.captured > record.length) return false;
+    if (std::int64_t{record.fraction} * layout.fraction >= kSecond) return false;
+    position += layout.header + record.captured;
+  }
+  return true;
+}
+
+/// The time of the last packet may have been a wrong one, and captures pause: what is far from it
+/// has to agree with more of its own kind.
+bool PcapSource::chain_at(std::size_t position) {
+  constexpr int kEnough = 3, kFarEnough = 4;
+  if (!anything_read()) return follows(position, {}, kEnough) || file_at(position, 0);
+  return follows(position, std::span{&last_, 1}, kEnough) || follows(position, {}, kFarEnough) ||
+         file_at(position, 0);
 }
 
 /// With --recover: false if the record at the beginning of ready() had a wrong length, swallowed
 /// good records with it, and was passed over.
 bool PcapSource::trust_front() {
+  constexpr int kEnough = 3;
   if (finished() || !input().want(layout_.header)) return true;
   const Record front = read_record(layout_, input().ready().data());
   const std::size_t size = layout_.header + front.captured;
@@ -236,8 +375,15 @@ bool PcapSource::trust_front() {
   const auto ready = input().ready();
   if (ready.size() < size + layout_.header) return true;  // the last one, or cut
   if (plausible(read_record(layout_, ready.data() + size), time_of(layout_, front))) return true;
+  if (worth_a_look(0)) {
+    look_into_front();
+    if (converted_at_) return true;
+  }
+  // What looks like a capture inside of a packet may be one that is being transferred: nothing far
+  // in time from both, and no file that ends with the packet.
+  const std::array near{time_of(layout_, front), anything_read() ? last_ : time_of(layout_, front)};
   for (std::size_t position = 1; position < size; ++position) {
-    if (!chain_at(position)) continue;
+    if (!follows(position, near, kEnough) && !file_at(position, size)) continue;
     pass_over(position, "its length " + std::to_string(front.captured) +
                             " reaches into the records behind it");
     return false;

@@ -55,6 +55,8 @@ class Source : public PacketSource {
   [[nodiscard]] bool cut(std::uint64_t expected);
   /// The same, where the part that is there has been passed over: it began at `begin`.
   void cut_behind(std::uint64_t begin, std::uint64_t expected);
+  /// What begins here is no record, and `reason` says what it is: reading is over.
+  void end_here(std::string reason) { end_with(damage_at(input_->offset(), std::move(reason))); }
   /// `length` bytes at the beginning of ready() were misread as a record: what is behind is good.
   void pass_over(std::size_t length, std::string reason);
   /// `count` interfaces of the file are known.

@@ -13,6 +13,9 @@ constexpr std::byte kCr{0x0d};
 constexpr std::byte kLf{0x0a};
 constexpr std::string_view kInserted =
     "CR was put before every LF, as a transfer in text mode does; copy it again in binary mode";
+constexpr std::string_view kInsertedLone =
+    "CR was put before each LF that had none, as a transfer in text mode does; copy it again in "
+    "binary mode";
 constexpr std::string_view kDropped =
     "CR was taken away before LF, as a transfer in text mode does; copy it again in binary mode";
 
@@ -97,25 +100,98 @@ std::optional<std::size_t> next_record(Bytes records, std::size_t begin, std::si
   return std::nullopt;
 }
 
+/// A line of HTTP that ends in LF alone: hardly anybody writes such.
+bool holds_http_line(Bytes record) {
+  constexpr std::string_view kVersion = "HTTP/1.";
+  const std::string_view text{reinterpret_cast<const char*>(record.data()), record.size()};
+  const std::size_t at = text.find(kVersion);
+  return at != std::string_view::npos && text.find('\n', at) != std::string_view::npos;
+}
+
 /// No LF has a CR before it, and records begin as many bytes too early as their predecessors have
-/// lost at most.
+/// lost at most. Where few of them do, what they hold has to tell, or that no CR is left at all.
 std::optional<Conversion> dropped(Bytes records, std::size_t header, const HeaderLook& look) {
   constexpr int kProof = 2;  // records behind the first that has lost something
   if (line_ends(records) != 0) return std::nullopt;
   std::optional<std::size_t> first;
-  int behind = 0;
+  int behind = 0, moved = 0;
+  bool text = false, to_the_end = true;
   std::size_t begin = 0;
   while (records.size() - begin >= header) {
     const auto next = next_record(records, begin, header, look);
-    if (!next) return std::nullopt;
+    to_the_end = next.has_value();
+    if (!next) break;
     const auto captured = look(records.data() + begin);
-    const bool moved = *next < records.size() && *next != begin + header + *captured;
-    if (moved && !first) first = begin;
+    if (*next < records.size() && *next != begin + header + *captured) {
+      if (!first) first = begin;
+      ++moved;
+      text = text || holds_http_line(records.subspan(begin, *next - begin));
+    }
     if (first) ++behind;
     begin = *next;
   }
-  if (!first || behind <= kProof) return std::nullopt;
-  return Conversion{*first, kDropped};
+  const bool no_cr = std::find(records.begin(), records.end(), kCr) == records.end();
+  const bool proven = (to_the_end && behind > kProof) || text || (no_cr && moved > kProof);
+  return first && proven ? std::optional{Conversion{*first, kDropped}} : std::nullopt;
+}
+
+/// What the header at `begin` says if CRs that stand before LFs do not belong to it, and how long
+/// it is with them.
+struct Swollen {
+  std::optional<std::size_t> captured;
+  std::size_t length = 0;
+};
+Swollen swollen_header(Bytes records, std::size_t begin, std::size_t header,
+                       const HeaderLook& look) {
+  std::vector<std::byte> before;
+  std::size_t at = begin;
+  for (; before.size() < header && at < records.size(); ++at) {
+    const bool inserted = records[at] == kCr && at + 1 < records.size() && records[at + 1] == kLf;
+    if (!inserted) before.push_back(records[at]);
+  }
+  if (before.size() < header) return {};
+  return {look(before.data()), at - begin};
+}
+
+/// Where the record behind `begin` is, if as many bytes were put into that as it has line ends at
+/// most. None: nowhere; the end of `records`: it is the last one there.
+std::optional<std::size_t> next_swollen(Bytes records, std::size_t begin, std::size_t header,
+                                        const HeaderLook& look) {
+  const Swollen here = swollen_header(records, begin, header, look);
+  if (!here.captured) return std::nullopt;
+  const std::size_t body = begin + here.length;
+  std::size_t end = body + *here.captured;
+  if (end >= records.size()) return records.size();
+  const auto has_cr = [&](std::size_t at) { return records[at] == kCr && records[at + 1] == kLf; };
+  std::size_t more = line_ends(records.subspan(body, *here.captured + 1));  // CRs in front of `end`
+  for (std::size_t taken = 0;; ++taken, ++end) {
+    if (records.size() - end < 2 * header) return records.size();
+    if (swollen_header(records, end, header, look).captured) return end;
+    if (taken == more) return std::nullopt;
+    more += has_cr(end) ? 1u : 0u;
+  }
+}
+
+/// Each LF has a CR before it, some had before, and records begin too late.
+std::optional<Conversion> inserted_before_lone(Bytes records, std::size_t header,
+                                               const HeaderLook& look) {
+  constexpr int kProof = 2;  // records that have grown
+  const auto lines = static_cast<std::size_t>(std::count(records.begin(), records.end(), kLf));
+  if (lines == 0 || lines != line_ends(records)) return std::nullopt;
+  std::optional<std::size_t> first;
+  int grown = 0;
+  for (std::size_t begin = 0; records.size() - begin >= header;) {
+    const auto next = next_swollen(records, begin, header, look);
+    if (!next) return std::nullopt;
+    if (*next == records.size()) break;
+    const Swollen here = swollen_header(records, begin, header, look);
+    if (*next != begin + header + *here.captured) {
+      if (!first) first = begin;
+      ++grown;
+    }
+    begin = *next;
+  }
+  return grown >= kProof ? std::optional{Conversion{*first, kInsertedLone}} : std::nullopt;
 }
 
 }  // namespace
@@ -126,6 +202,7 @@ std::optional<Conversion> find_conversion(Bytes records, std::size_t header,
   const Walk as_it_is = walk(records, header, look);
   if (as_it_is.reached_end) return std::nullopt;
   if (const auto found = inserted(records, header, look, as_it_is)) return found;
+  if (const auto found = inserted_before_lone(records, header, look)) return found;
   return dropped(records, header, look);
 }
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "httpdiag/error.hpp"
 
@@ -17,6 +18,14 @@ IpNetwork network_of(const char* option, const std::string& text, bool host) {
                             host ? "an IP address" : "a network such as 10.0.0.0/8", text)};
   }
   return *network;
+}
+
+std::uint16_t port_of(const std::string& text) {
+  std::uint16_t port = 0;
+  const char* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, port);
+  if (error == std::errc{} && rest == end) return port;
+  throw Error{fmt::format("--port: expected a number from 0 to 65535, not \"{}\"", text)};
 }
 
 std::optional<TimeBound> bound_of(const std::string& text) {
@@ -34,6 +43,13 @@ void set_time(const std::string& text, Query& query) {
     throw Error{fmt::format("--time: expected FROM..TO, either may be left out, not \"{}\"", text)};
   query.from = bound_of(text.substr(0, dots));
   query.to = bound_of(text.substr(dots + 2));
+  const bool backward = query.from && query.to && query.from->from == query.to->from &&
+                        query.from->offset > query.to->offset;
+  if (!backward) return;
+  throw Error{fmt::format("--time: \"{}\" ends before it begins{}", text,
+                          query.from->from == TimeBound::From::first_day
+                              ? "; behind midnight give dates, 2024-05-14T08:00:00Z"
+                              : "")};
 }
 
 void note(const char* option, const std::vector<std::string>& values,
@@ -87,7 +103,7 @@ Query query_of(const FilterOptions& options) {
     query.networks.push_back(network_of("--host", host, true));
   for (const std::string& network : options.networks)
     query.networks.push_back(network_of("--net", network, false));
-  query.ports = options.ports;
+  for (const std::string& port : options.ports) query.ports.push_back(port_of(port));
   set_time(options.time, query);
   query.bpf = options.bpf;
   query.text = options.find;
@@ -98,6 +114,7 @@ Query query_of(const FilterOptions& options) {
 void add_filters(const FilterOptions& options, report::Selection& selection) {
   selection.uris = options.uris;
   for (std::string method : options.methods) {
+    if (method.empty()) throw Error{"--method: expected a method such as POST, not \"\""};
     std::ranges::transform(method, method.begin(), [](char c) {
       return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
     });
@@ -113,7 +130,7 @@ void add_filters(const FilterOptions& options, report::Selection& selection) {
   std::vector<std::string>& filters = selection.filters;
   note("--host", options.hosts, filters);
   note("--net", options.networks, filters);
-  for (const std::uint16_t port : options.ports) filters.push_back(fmt::format("--port {}", port));
+  note("--port", options.ports, filters);
   note("--time", options.time, filters);
   note("--bpf", options.bpf, filters);
   note("--uri", options.uris, filters);

@@ -13,7 +13,7 @@ namespace httpdiag::cli {
 
 struct FilterOptions {
   std::vector<std::string> hosts, networks, uris, methods, statuses;
-  std::vector<std::uint16_t> ports;
+  std::vector<std::string> ports;
   std::string time, bpf, find, header_id;
 };
 

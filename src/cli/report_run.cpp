@@ -137,6 +137,10 @@ std::string unread_text(const CaptureSummary& input) {
 
 /// Filters that leave nothing over deserve a word.
 void tell_filtered(spdlog::logger& log, const std::string& shown, const Ledger& ledger) {
+  for (const Ledger::Unfit& each : ledger.bpf_unfit) {
+    log.warn("{}: --bpf cannot be applied to link type {} ({}): {} left out", shown, each.link_type,
+             each.reason, base::count(each.packets, "packet"));
+  }
   constexpr std::uint64_t kTelling = 10;
   if (ledger.filtered == 0 || ledger.filtered != ledger.packets) return;
   log.warn("{}: the filters left out all of {}", shown, base::count(ledger.packets, "packet"));

@@ -53,7 +53,7 @@ std::optional<Skip> Decoder::read_datagram(const Packet& packet, Inner& inner) {
   const std::optional<Skip> skip =
       read_ip(frame.datagram, frame.wire_length, frame.version, Lengths::from_header, datagram);
   if (skip || !datagram.is_piece) return skip;
-  if (!may_carry_tcp(datagram)) return Skip::not_tcp;
+  if (!may_carry_tcp(datagram)) return unread_protocol(datagram);
   if (inner.put_together) {
     // The table may let go of what this piece is borrowed from.
     piece_.assign(datagram.payload.begin(), datagram.payload.end());
@@ -116,6 +116,7 @@ const Decoded& Decoder::on_any_packet(const Packet& packet) {
   } else {
     skip = Skip::not_tcp;
   }
+  if (skip == Skip::not_tcp) skip = unread_protocol(datagram);
   if (skip) result_ = *skip;
   return result_;
 }

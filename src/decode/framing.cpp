@@ -14,6 +14,8 @@ constexpr std::uint16_t kTypeMplsUpstream = 0x8848;
 constexpr std::uint16_t kTypePppoe = 0x8864;    // session stage (RFC 2516 §4)
 constexpr std::uint16_t kTypeBridged = 0x6558;  // a whole Ethernet frame (RFC 7637 §3.2)
 constexpr std::uint16_t kTypePpp = 0x880b;
+constexpr std::uint16_t kTypeMacsec = 0x88e5;  // IEEE 802.1AE §9.8
+constexpr std::uint16_t kTypeVnTag = 0x8926;
 constexpr std::uint16_t kMostLength = 1500;
 
 // PPP protocol numbers (IANA), the first byte 0 where it was left out.
@@ -129,6 +131,10 @@ std::optional<Skip> Framing::ether_type(std::uint16_t type) {
       return ethernet();
     case kTypePpp:
       return ppp();
+    case kTypeMacsec:
+      return Skip::macsec;
+    case kTypeVnTag:
+      return Skip::vn_tag;
     default:
       return type <= kMostLength ? llc() : Skip::not_ip;
   }

@@ -201,6 +201,31 @@ std::optional<Skip> read_ip(std::span<const std::byte> bytes, std::size_t wire_l
   return Skip::malformed_ip;
 }
 
+namespace {
+
+/// A header without a length, as segmentation offload leaves it: what it announces has to begin
+/// behind it. `protocol` and `place` (the fragment's) are the header's.
+Sound sound_offload(std::span<const std::byte> behind, std::uint8_t protocol, unsigned place) {
+  constexpr std::size_t kOffsetAt = 12;
+  constexpr unsigned kShortest = 5;  // 32-bit words of a TCP header
+  if ((place & 0x3fffu) != 0) return Sound::no;
+  switch (protocol) {
+    case kProtocolTcp:
+      if (behind.size() <= kOffsetAt) return Sound::unknown;
+      return std::to_integer<unsigned>(behind[kOffsetAt]) >> 4 >= kShortest ? Sound::yes
+                                                                            : Sound::no;
+    case kProtocolUdp:
+    case kProtocolGre:
+    case kProtocolIpv4:
+    case kProtocolIpv6:
+      return Sound::yes;
+    default:
+      return Sound::no;
+  }
+}
+
+}  // namespace
+
 Sound sound_ip(std::span<const std::byte> bytes, std::size_t wire_length) {
   if (bytes.empty()) return wire_length == 0 ? Sound::no : Sound::unknown;
   const unsigned version = std::to_integer<unsigned>(bytes[0]) >> 4;
@@ -216,8 +241,14 @@ Sound sound_ip(std::span<const std::byte> bytes, std::size_t wire_length) {
   const std::size_t header = (reader.u8() & 0x0fu) * std::size_t{4};
   reader.skip(1);
   const std::size_t total = reader.u16();
-  reader.skip(4);
+  reader.skip(2);
+  const unsigned place = reader.u16();
   const bool alive = reader.u8() != 0;
+  if (total == 0) {
+    if (header < kIpv4Header || header > wire_length || !alive) return Sound::no;
+    const std::uint8_t protocol = reader.u8();
+    return sound_offload(bytes.subspan(std::min(header, bytes.size())), protocol, place);
+  }
   const bool fits = header >= kIpv4Header && total >= header && total <= wire_length;
   return fits && alive ? Sound::yes : Sound::no;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Datagrams within datagrams: takes one tunnel's headers off. What is inside is the
 // traffic; the tunnel only leaves its kind and number behind. Encrypted tunnels
-// (ESP, WireGuard) are none to us.
+// (ESP, WireGuard) are none to us, but some that are not read are told by their names.
 #pragma once
 
 #include <cstdint>
@@ -33,5 +33,9 @@ bool may_be_tunnel(const Datagram& datagram);
 /// The same for tunnels over UDP. A port is a weak sign, so what is inside must be a sound IP
 /// header.
 [[nodiscard]] Opening open_udp_tunnel(const Datagram& datagram, Frame& frame);
+
+/// Of a datagram that is neither any of those nor TCP, ICMP or DNS: a tunnel that is not looked
+/// into by its name, else `not_tcp`.
+[[nodiscard]] Skip unread_protocol(const Datagram& datagram);
 
 }  // namespace httpdiag::decode

@@ -145,6 +145,50 @@ std::uint16_t port_of_tunnel(std::uint16_t from, std::uint16_t to) {
 
 }  // namespace
 
+namespace {
+
+/// RFC 3032 §2.1: entries of four bytes, up to the one that says it is the last.
+bool is_label_stack(std::span<const std::byte> bytes) {
+  constexpr std::size_t kMost = 8, kEntry = 4;
+  for (std::size_t i = 0; i < kMost && bytes.size() >= (i + 1) * kEntry; ++i) {
+    if ((bytes[i * kEntry + 2] & std::byte{1}) != std::byte{0}) return true;
+  }
+  return false;
+}
+
+Skip unread_udp(const Datagram& datagram) {
+  constexpr std::uint16_t kMplsInUdp = 6635, kEspInUdp = 4500;
+  constexpr std::size_t kUdpHeader = 8;
+  if (datagram.payload.size() < kUdpHeader + 4) return Skip::not_tcp;
+  base::ByteReader udp{datagram.payload};
+  const std::uint16_t from = udp.u16();
+  const std::uint16_t to = udp.u16();
+  udp.skip(4);
+  const auto rest = udp.rest();
+  const std::uint32_t first = base::ByteReader{rest}.u32();
+  // RFC 3948 §2.2: four bytes of zeros in front of IKE, which shares the port.
+  if ((from == kEspInUdp || to == kEspInUdp) && first != 0) return Skip::esp;
+  if ((from == kL2tp || to == kL2tp) && (first >> 16 & 0xfu) == 3) return Skip::l2tp_v3;
+  if (to == kMplsInUdp && is_label_stack(rest)) return Skip::mpls_in_udp;
+  return Skip::not_tcp;
+}
+
+}  // namespace
+
+Skip unread_protocol(const Datagram& datagram) {
+  constexpr std::uint8_t kEsp = 50, kL2tpV3 = 115;
+  switch (datagram.protocol) {
+    case kEsp:
+      return Skip::esp;
+    case kL2tpV3:
+      return Skip::l2tp_v3;
+    case kProtocolUdp:
+      return unread_udp(datagram);
+    default:
+      return Skip::not_tcp;
+  }
+}
+
 Opening open_udp_tunnel(const Datagram& datagram, Frame& frame) {
   constexpr std::size_t kUdpHeader = 8;
   if (datagram.payload.size() < kUdpHeader) return {};

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "report/input_json.hpp"
 
+#include <algorithm>
+#include <optional>
+
 namespace httpdiag::report {
 namespace {
 
@@ -14,6 +17,17 @@ void write_ledger(JsonOut& json, const Ledger& ledger) {
     if (ledger.skipped[i] != 0) json.field(name(static_cast<Skip>(i)), ledger.skipped[i]);
   }
   json.end();
+  if (!ledger.bpf_unfit.empty()) {
+    json.key("bpf_unfit").array();
+    for (const Ledger::Unfit& each : ledger.bpf_unfit) {
+      json.object();
+      json.field("link_type", each.link_type);
+      json.field("reason", each.reason);
+      json.field("packets", each.packets);
+      json.end();
+    }
+    json.end();
+  }
   json.end();
 }
 
@@ -32,6 +46,28 @@ void write_place(JsonOut& json, const CaptureDamage& damage) {
   json.field("last_good_at", damage.last_good);
 }
 
+void write_open(JsonOut& json, const std::optional<OpenFlows>& open) {
+  json.key("open_flows");
+  open ? json.value(open->count) : json.value(nullptr);
+  json.key("open_flow_ids").array();
+  for (const FlowId flow : open ? open->first : std::vector<FlowId>{})
+    json.value(static_cast<std::uint32_t>(flow));
+  json.end();
+}
+
+std::optional<OpenFlows> open_at(const Report& report, std::size_t file) {
+  return file < report.open_at_damage.size() ? report.open_at_damage[file] : std::nullopt;
+}
+
+/// The first of them.
+std::optional<OpenFlows> open_at_damage(const Report& report) {
+  const std::vector<CaptureFile>& files = report.input->files;
+  const auto damaged = std::find_if(files.begin(), files.end(),
+                                    [](const CaptureFile& file) { return file.damage != nullptr; });
+  if (damaged == files.end()) return OpenFlows{report.open_at_end, report.open_flows};
+  return open_at(report, static_cast<std::size_t>(damaged - files.begin()));
+}
+
 void write_damage(JsonOut& json, const Report& report) {
   const CaptureDamage* damage = report.input != nullptr ? report.input->damage.get() : nullptr;
   json.key("damage");
@@ -42,10 +78,7 @@ void write_damage(JsonOut& json, const Report& report) {
   json.object();
   json.field("file", damage->file);
   write_place(json, *damage);
-  json.field("open_flows", report.open_at_end);
-  json.key("open_flow_ids").array();
-  for (const FlowId flow : report.open_flows) json.value(static_cast<std::uint32_t>(flow));
-  json.end();
+  write_open(json, open_at_damage(report));
   json.end();
 }
 
@@ -103,7 +136,7 @@ void write_interface(JsonOut& json, const CaptureInterface& interface) {
   json.end();
 }
 
-void write_file(JsonOut& json, const CaptureFile& file) {
+void write_file(JsonOut& json, const CaptureFile& file, const std::optional<OpenFlows>& open) {
   json.object();
   json.field("name", file.name);
   json.field("bytes", file.bytes);
@@ -117,6 +150,7 @@ void write_file(JsonOut& json, const CaptureFile& file) {
   if (file.damage) {
     json.object();
     write_place(json, *file.damage);
+    write_open(json, open);
     json.end();
   } else {
     json.value(nullptr);
@@ -165,7 +199,8 @@ void write_input(JsonOut& json, const Report& report) {
   const CaptureSummary& input = report.input != nullptr ? *report.input : kNone;
   json.key("input").object();
   json.key("files").array();
-  for (const CaptureFile& file : input.files) write_file(json, file);
+  for (std::size_t i = 0; i < input.files.size(); ++i)
+    write_file(json, input.files[i], open_at(report, i));
   json.end();
   json.field("packets", report.ledger.packets);
   json.key("first_at");

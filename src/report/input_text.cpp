@@ -26,18 +26,40 @@ std::string in_front(const CaptureFile& file) {
   return file.short_name.empty() ? std::string{} : file.short_name + ": ";
 }
 
-/// "eth0 (ETHERNET, 12 packets), lo (NULL, no packet)"; nothing where there is no choice.
+/// "eth0", or with what its writer says of it: "\\Device\\NPF_{A1B2}: Ethernet 2".
+std::string title_of(const CaptureInterface& interface) {
+  const bool both = !interface.name.empty() && !interface.description.empty();
+  return name_of(interface) + (both ? ": " + base::shorten(interface.description, 40) : "");
+}
+
+/// "eth0 (ETHERNET, 12 packets), lo (NULL, no packet)"; nothing where there is no choice, and no
+/// more to say of the only one than its name.
 std::string interfaces_text(const CaptureFile& file) {
-  if (file.interfaces.size() < 2) return {};
+  const std::vector<CaptureInterface>& interfaces = file.interfaces;
+  const bool described = !interfaces.empty() && !interfaces.front().description.empty();
+  if (interfaces.size() < 2 && !described) return {};
   std::string text = in_front(file);
-  for (std::size_t i = 0; i < std::min(kListed, file.interfaces.size()); ++i) {
-    const CaptureInterface& each = file.interfaces[i];
-    text += fmt::format("{}{} ({}, {})", i == 0 ? "" : ", ", name_of(each), each.link_type,
+  for (std::size_t i = 0; i < std::min(kListed, interfaces.size()); ++i) {
+    const CaptureInterface& each = interfaces[i];
+    text += fmt::format("{}{} ({}, {})", i == 0 ? "" : ", ", title_of(each), each.link_type,
                         base::count(each.packets, "packet"));
   }
   const std::uint64_t more =
-      file.interfaces.size() - std::min(kListed, file.interfaces.size()) + file.omitted_interfaces;
+      interfaces.size() - std::min(kListed, interfaces.size()) + file.omitted_interfaces;
   return more == 0 ? text : text + fmt::format(" and {} more", more);
+}
+
+/// "nflog0, nflog1": those that a filter makes no sense for.
+std::string interfaces_of(const CaptureSummary& input, const std::string& link_type) {
+  std::string text;
+  std::size_t named = 0;
+  for (const CaptureFile& file : input.files) {
+    for (const CaptureInterface& each : file.interfaces) {
+      if (each.link_type != link_type || each.packets == 0 || named++ == kListed) continue;
+      text += (text.empty() ? "" : ", ") + name_of(each);
+    }
+  }
+  return text;
 }
 
 void show_unread(Page& page, const CaptureFile& file) {
@@ -102,6 +124,17 @@ void show_input(Page& page, const CaptureSummary& input) {
                                    ? "1 packet has"
                                    : fmt::format("{} packets have", file.untimed_packets)));
     }
+  }
+}
+
+void show_unfit(Page& page, const CaptureSummary& input, const Ledger& ledger) {
+  for (const Ledger::Unfit& each : ledger.bpf_unfit) {
+    const std::string names = interfaces_of(input, each.link_type);
+    page.wrapped(
+        0, Ink::yellow, "Beware", kHang,
+        fmt::format("--bpf cannot be applied to link type {} ({}): {}{} {} left out.",
+                    each.link_type, each.reason, base::count(each.packets, "packet"),
+                    names.empty() ? "" : " of " + names, each.packets == 1 ? "was" : "were"));
   }
 }
 

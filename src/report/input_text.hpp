@@ -12,6 +12,9 @@ namespace httpdiag::report {
 /// Interfaces, comments of whoever saved the capture; then what it lacks.
 void show_input(Page& page, const CaptureSummary& input);
 
+/// What a filter could not be applied to.
+void show_unfit(Page& page, const CaptureSummary& input, const Ledger& ledger);
+
 /// The comments on that packet; empty: none.
 std::string note_on(const CaptureSummary* input, PacketNumber packet);
 

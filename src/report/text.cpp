@@ -207,7 +207,10 @@ class TextWriter final : public Writer {
   void show_top(const Report& report) {
     page_.headline(ink_of(report.worst), report.headline);
     page_.wrapped(0, Ink::bold, "Capture", kHang, capture_text(report));
-    if (report.input != nullptr) show_input(page_, *report.input);
+    if (report.input != nullptr) {
+      show_input(page_, *report.input);
+      show_unfit(page_, *report.input, report.ledger);
+    }
     if (report.views) show_views(page_, *report.views);
     const bool known = report.vantage.point != VantagePoint::unknown && !report.views;
     if ((problems_ != 0 && known) || (report.vantage.given && !report.views))

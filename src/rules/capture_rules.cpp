@@ -31,6 +31,10 @@ std::optional<std::uint32_t> vlan_id(std::uint32_t folded) {
 }
 
 std::string vlans_text(const CopyOrigin& origin) {
+  const auto [outer, inner] = origin.tunnels;
+  if (outer != inner && (outer == TunnelKind::none || inner == TunnelKind::none))
+    return "inside and outside of a tunnel";
+  if (outer != TunnelKind::none) return "under different tags or labels, in a tunnel";
   const auto first = vlan_id(origin.vlans[0]), second = vlan_id(origin.vlans[1]);
   if (!first || !second) return "under different VLAN tags";
   if (*first == 0 || *second == 0)

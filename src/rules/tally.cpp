@@ -71,6 +71,32 @@ std::optional<ClockStep> Tally::largest_step(PacketNumber first, PacketNumber la
   return largest;
 }
 
+void Tally::forget_open() {
+  OpenFlows open{report_.open_at_end, std::move(report_.open_flows)};
+  report_.open_at_end = 0;
+  report_.open_flows.clear();
+  // Two files may break off with no packet between: the same was open at both places.
+  const bool again = holes_ != 0 && at_hole_ == previous_ && open_at_holes_.size() == holes_;
+  if (again && open.count == 0) open = open_at_holes_.back();
+  at_hole_ = previous_;
+  ++holes_;
+  if (open_at_holes_.size() < kMostHoles) open_at_holes_.push_back(std::move(open));
+}
+
+/// Behind the last hole that was read, there is nothing but the end.
+void Tally::note_open_at_damage(const CaptureSummary& input) {
+  report_.open_at_damage.resize(input.files.size());
+  for (std::size_t i = 0; i < input.files.size(); ++i) {
+    if (!input.files[i].damage) continue;
+    const std::uint64_t hole = input.files[i].damage->hole;
+    if (hole == 0 || hole > holes_) {
+      report_.open_at_damage[i] = {report_.open_at_end, report_.open_flows};
+    } else if (hole <= open_at_holes_.size()) {
+      report_.open_at_damage[i] = open_at_holes_[hole - 1];
+    }
+  }
+}
+
 void Tally::count_exchange(Label primary, const std::vector<Finding>& findings,
                            const std::vector<Label>& annotations) {
   ++report_.exchanges;
@@ -237,16 +263,19 @@ Finding Tally::file_broken_off(const CaptureDamage& damage) const {
 Finding Tally::file_broken_off(const CaptureSummary& input, std::uint32_t file) const {
   const CaptureDamage& damage = *input.files[file].damage;
   const PacketNumber last = input.places->last_of(file);
+  const std::optional<OpenFlows>& open = report_.open_at_damage[file];
   FindingBuilder broken{
       Label::capture_file_truncated,
       fmt::format("{} breaks off at byte {}, record {} ({}); what was read in front of it and what "
                   "the other files hold was analysed, connections before and behind that place as "
-                  "if they were two.",
-                  input.files[file].short_name, damage.byte_offset, damage.record, damage.reason)};
+                  "if they were two{}.",
+                  input.files[file].short_name, damage.byte_offset, damage.record, damage.reason,
+                  open ? open_flows_text(open->count, open->first) : std::string{})};
   broken.without_evidence();
   if (last != 0 && damage.last_good) {
     broken.evidence({last, *damage.last_good}, std::nullopt, "its last whole packet");
   }
+  if (open) broken.fact("open_flows", static_cast<std::int64_t>(open->count));
   return broken.fact("file", damage.file)
       .fact("byte_offset", static_cast<std::int64_t>(damage.byte_offset))
       .fact("record", static_cast<std::int64_t>(damage.record))
@@ -354,6 +383,7 @@ Report Tally::finish(const CaptureSummary& input, const Ledger& ledger,
   report_.settings = settings_;
   report_.findings = std::move(lookups);
   patterns.finish(report_);
+  note_open_at_damage(input);
   add_capture_findings(input, ledger);
   for (auto& [key, row] : causes_) report_.causes.push_back(std::move(row.cause));
   causes_.clear();

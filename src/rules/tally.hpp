@@ -41,10 +41,8 @@ class Tally {
     ++report_.open_at_end;
     if (report_.open_flows.size() < kListed) report_.open_flows.push_back(flow);
   }
-  void forget_open() {
-    report_.open_at_end = 0;
-    report_.open_flows.clear();
-  }
+  /// It had not: packets are missing here, and it goes on behind them.
+  void forget_open();
   /// Problem exchanges of one flow beyond what its report can hold.
   void count_unshown(Label label, Severity severity, const FlowReport& flow, std::uint64_t count);
 
@@ -83,11 +81,17 @@ class Tally {
   void note_quality(const std::vector<Finding>& findings);
   Finding file_broken_off(const CaptureDamage& damage) const;
   Finding file_broken_off(const CaptureSummary& input, std::uint32_t file) const;
+  void note_open_at_damage(const CaptureSummary& input);
   void add_damage(const CaptureSummary& input);
   Finding stretches_skipped(const CaptureSummary& input) const;
   void add_capture_findings(const CaptureSummary& input, const Ledger& ledger);
 
+  static constexpr std::size_t kMostHoles = 1024;  // of which is known what was open there
+
   const Settings& settings_;
+  std::vector<OpenFlows> open_at_holes_;  // the first ones
+  std::uint64_t holes_ = 0;
+  PacketRef at_hole_;  // the latest packet by then
   Report report_;
   std::map<CauseKey, CauseRow> causes_;
   std::map<Label, Quality> quality_;

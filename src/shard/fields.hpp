@@ -109,8 +109,8 @@ void fields(Archive& archive, For<Archive, Tunnel> record) {
 
 template <typename Archive>
 void fields(Archive& archive, For<Archive, CopyOrigin> record) {
-  auto& [devices, vlans, ttls] = record;
-  archive(devices, vlans, ttls);
+  auto& [devices, vlans, tunnels, ttls] = record;
+  archive(devices, vlans, tunnels, ttls);
 }
 
 template <typename Archive>
@@ -211,10 +211,10 @@ void fields(Archive& archive, For<Archive, DnsLookup> record) {
 
 template <typename Archive>
 void fields(Archive& archive, For<Archive, CaptureDamage> damage) {
-  auto& [file, after_packet, byte_offset, reason, record, expected_bytes, present_bytes,
-         last_good] = damage;
-  archive(file, after_packet, byte_offset, reason, record, expected_bytes, present_bytes,
-          last_good);
+  auto& [file, after_packet, byte_offset, reason, record, expected_bytes, present_bytes, last_good,
+         hole] = damage;
+  archive(file, after_packet, byte_offset, reason, record, expected_bytes, present_bytes, last_good,
+          hole);
 }
 
 template <typename Archive>
@@ -260,9 +260,16 @@ void fields(Archive& archive, For<Archive, CaptureDevice> record) {
 }
 
 template <typename Archive>
+void fields(Archive& archive, For<Archive, Ledger::Unfit> record) {
+  auto& [link_type, reason, packets] = record;
+  archive(link_type, reason, packets);
+}
+
+template <typename Archive>
 void fields(Archive& archive, For<Archive, Ledger> record) {
-  auto& [packets, decoded, duplicates, filtered, filtered_wrapped, passed_bpf, skipped] = record;
-  archive(packets, decoded, duplicates, filtered, filtered_wrapped, passed_bpf, skipped);
+  auto& [packets, decoded, duplicates, filtered, filtered_wrapped, passed_bpf, bpf_unfit, skipped] =
+      record;
+  archive(packets, decoded, duplicates, filtered, filtered_wrapped, passed_bpf, bpf_unfit, skipped);
 }
 
 template <typename Archive>

@@ -33,4 +33,12 @@ PacketRef DuplicateFilter::original_of(const Segment& segment, const Set& set,
   return {};
 }
 
+void DuplicateFilter::renew(const Segment& segment, std::uint64_t fingerprint,
+                            std::uint32_t place) {
+  Set& set = (*sets_)[place];
+  for (std::size_t way = 0; way < kWays; ++way) {
+    if (set.fingerprints[way] == fingerprint) remember(segment, fingerprint, set, way);
+  }
+}
+
 }  // namespace httpdiag::tcp

@@ -59,14 +59,11 @@ class DuplicateFilter {
         break;
       }
     }
-    const std::size_t oldest = set.remembered++ % kWays;
-    set.fingerprints[oldest] = fingerprint;
-    set.packets[oldest] = segment.packet;
-    set.vlans[oldest] = segment.vlan;
-    set.devices[oldest] = segment.device;
-    set.ttls[oldest] = segment.ttl;
+    remember(segment, fingerprint, set, set.remembered++ % kWays);
     return {};
   }
+  /// What was found is another packet that looks the same: `segment` takes its place.
+  void renew(const Segment& segment, std::uint64_t fingerprint, std::uint32_t place);
 
  private:
   static constexpr std::size_t kWays = 4;
@@ -81,6 +78,14 @@ class DuplicateFilter {
   };
   static_assert(sizeof(Set) == 128, "two lines of the cache, which place() fetches");
 
+  static void remember(const Segment& segment, std::uint64_t fingerprint, Set& set,
+                       std::size_t way) {
+    set.fingerprints[way] = fingerprint;
+    set.packets[way] = segment.packet;
+    set.vlans[way] = segment.vlan;
+    set.devices[way] = segment.device;
+    set.ttls[way] = segment.ttl;
+  }
   static std::uint64_t numbers(const Segment& segment) {
     return std::uint64_t{segment.seq} << 32 | segment.ack;
   }

@@ -128,17 +128,16 @@ std::uint64_t Flow::distance(const Segment& segment, Side from) const {
 
 void Flow::on_duplicate(const Segment& segment, PacketRef original, const CopyOrigin& origin) {
   FlowTrouble& rare = trouble();
+  const Side from = segment.source == record.client ? Side::client : Side::server;
   if (rare.duplicates++ == 0) {
     rare.duplicate = segment.packet;
     rare.duplicate_of = original;
     rare.origin = origin;
+    rare.origin.tunnels = {rare.tunnels[index(from)].kind, segment.tunnel.kind};
   }
   // Every router on the way takes one off.
-  const SideRecord& sender =
-      record.side(segment.source == record.client ? Side::client : Side::server);
-  if (segment.tunnel.kind != TunnelKind::none) {
-    note_tunnel(segment.source == record.client ? Side::client : Side::server, segment.tunnel);
-  }
+  const SideRecord& sender = record.side(from);
+  if (segment.tunnel.kind != TunnelKind::none) note_tunnel(from, segment.tunnel);
   const int step = int{sender.ttl} - int{segment.ttl};
   if (sender.ttl != 0 && (step == 1 || step == -1)) {
     if (!rare.forwarded) rare.forwarded = segment.packet;

@@ -62,12 +62,15 @@ inline void Tracker::Impl::on_known(const Arrival& arrival, Handle handle, Side 
     const PacketRef original =
         duplicates_.find_or_remember(segment, arrival.fingerprint, arrival.copies_at);
     if (original && on_copy(segment, handle, original)) return;
+    // Copies of this one are not of what it looks like.
+    if (original) duplicates_.renew(segment, arrival.fingerprint, arrival.copies_at);
   }
   ++ledger_.decoded;
   if (handle != kNoHandle && !FlowStore::is_attempt(handle)) {
     Slot& s = store_.slot(handle);
     // What a flow expects changes nothing that on_unexpected() asks about.
     if (s.previous == kNoHandle && s.flow.expects(segment, from)) {
+      home_ = s.flow.record.id;
       s.flow.on_expected(context_, segment, from, arrival.content);
       s.last_seen = clock();
       return;
@@ -97,8 +100,14 @@ bool Tracker::Impl::on_stranger(const Segment& segment) {
       store_.find(arrival.tuple_hash, renamed.source, renamed.destination, renamed.tunnel.network);
   if (handle != kNoHandle && !FlowStore::is_attempt(handle))
     store_.slot(handle).flow.note_translated(segment.packet);
+  renamed_ = segment.packet;
+  renamed_source_ = renamed.source;
   on_known(arrival, handle, from);
   return true;
+}
+
+Home Tracker::Impl::home_of(const Segment& last) const {
+  return {home_, renamed_ == last.packet ? renamed_source_ : last.source};
 }
 
 /// `original` is in the direction of `segment`.
@@ -124,6 +133,7 @@ Handle Tracker::Impl::find(const Endpoint& source, const Endpoint& destination,
 void Tracker::Impl::on_unexpected(const Arrival& arrival, Handle newest) {
   const Segment& segment = arrival.segment;
   const Handle handle = home_of(segment, arrival.tuple_hash, newest);
+  home_ = store_.id(handle);
   if (newest != kNoHandle && handle != newest && store_.previous(newest) == handle) {
     tell_successor(segment, newest, handle);
   }
@@ -290,6 +300,7 @@ void Tracker::on_segment(const Segment& segment) {
   announce(arrival);
   on_segment(arrival);
 }
+Home Tracker::home_of(const Segment& last) const { return impl_->home_of(last); }
 void Tracker::on_icmp_error(const IcmpError& error) { impl_->on_icmp_error(error); }
 void Tracker::on_other_packet(PacketRef packet) { impl_->on_other_packet(packet); }
 void Tracker::finish() { impl_->finish(); }

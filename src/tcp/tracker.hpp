@@ -18,6 +18,13 @@ struct Arrival {
   std::uint32_t tuple_hash = 0;
 };
 
+/// Where a segment went.
+struct Home {
+  FlowId flow{};
+  Endpoint source;  // its sender as the flow knows it: another name, where the capturing host
+                    // translates addresses
+};
+
 class Tracker {
  public:
   Tracker(const Settings& settings, Ledger& ledger, StreamSink& streams, FlowSink& flows);
@@ -31,6 +38,8 @@ class Tracker {
   /// Its turn. Counts the packet as decoded or duplicate in the ledger.
   void on_segment(const Arrival& arrival);
   void on_segment(const Segment& segment);
+  /// Of `last`, the one that on_segment() was called with last, if that was no copy.
+  Home home_of(const Segment& last) const;
   /// Counts it as decoded or as unrelated_icmp.
   void on_icmp_error(const IcmpError& error);
   /// Any other packet: it only shows that the capture goes on.

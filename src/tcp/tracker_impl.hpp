@@ -41,6 +41,7 @@ class Tracker::Impl {
   void approach(const Arrival& arrival) { store_.prefetch_flow(arrival.tuple_hash); }
   void on_segment(const Arrival& arrival);
   void on_icmp_error(const IcmpError& error);
+  Home home_of(const Segment& last) const;
   void on_other_packet(PacketRef packet) { advance_clock(packet.time); }
   void finish();
 
@@ -104,6 +105,9 @@ class Tracker::Impl {
   Timestamp now_{};
   Timestamp due_ = Timestamp::max();  // no flow expires up to then
   Timestamp suspect_{};               // a jump of the clock that one packet alone claims
+  FlowId home_{};                     // of the last segment
+  PacketRef renamed_;                 // the last packet that was recorded under another name
+  Endpoint renamed_source_;           // its sender as its flow knows it
   std::uint64_t seed_;
   std::uint32_t last_id_ = 0;
 };

@@ -103,10 +103,13 @@ class Joiner::Impl {
   }
   void carry_on(const std::vector<Match>& renamed);
   void look_at_pairs(const Match& match);
+  void take_drift_out(const std::vector<Match>& matches);
+  void measure_transit(const Match& match);
   void compare_nearness(const std::vector<Pair>& forth, const std::vector<Pair>& back,
                         const Trail& client, const Trail& server);
-  std::array<std::optional<Duration>, 2> transit_of(const Transit& own, Timestamp at) const;
+  std::array<std::optional<Duration>, 2> transit_of(const Transit& own) const;
   void forgive_renamed(Joined& joined, Side from) const;
+  void state_delays(Crossing& count, Duration by) const;
   std::shared_ptr<FlowViews> lay_beside(FlowReport& report, const Trail& client,
                                         const Trail& server, const Transit& own, bool there,
                                         const CaptureSummary& input);
@@ -161,11 +164,7 @@ void Joiner::Impl::look_at_pairs(const Match& match) {
   const Trail& server = trails(Side::server)[match.server];
   const std::vector<Pair> forth = pairs_of(client, server, Side::client);
   const std::vector<Pair> back = pairs_of(server, client, Side::server);
-  Transit& transit = transits_[match.client];
   const auto take = [&](Side from, const Seen& sent, const Seen& got) {
-    const Duration way = between(sent.packet.time, got.packet.time);
-    auto& fastest = transit.fastest[index(from)];
-    if (!fastest || way < *fastest) fastest = way;
     const bool forward = from == Side::client;
     nearness_.on_ttl(from, (forward ? sent : got).ttl, (forward ? got : sent).ttl);
     clock_.on_pair(from, (forward ? sent : got).packet.time, (forward ? got : sent).packet.time);
@@ -173,6 +172,37 @@ void Joiner::Impl::look_at_pairs(const Match& match) {
   for (const Pair& pair : forth) take(Side::client, client.seen[pair.sent], server.seen[pair.got]);
   for (const Pair& pair : back) take(Side::server, server.seen[pair.sent], client.seen[pair.got]);
   compare_nearness(forth, back, client, server);
+}
+
+/// From here on the server's clock is one that does not drift: what one flow has to be compared
+/// with may be hours away from its beginning.
+void Joiner::Impl::take_drift_out(const std::vector<Match>& matches) {
+  if (views_.clock && views_.clock->steady && views_.clock->drift_ppb) {
+    const auto correct = [&](Timestamp& time) { time = without_drift(*views_.clock, time); };
+    for (Trail& trail : trails(Side::server)) {
+      for (Seen& seen : trail.seen) correct(seen.packet.time);
+    }
+    correct(ran_[index(Side::server)].begin);
+    correct(ran_[index(Side::server)].end);
+    correct(server_last_.time);
+  }
+  for (const Match& each : matches) measure_transit(each);
+}
+
+void Joiner::Impl::measure_transit(const Match& match) {
+  const Trail& client = trails(Side::client)[match.client];
+  const Trail& server = trails(Side::server)[match.server];
+  Transit& transit = transits_[match.client];
+  for (const Side from : {Side::client, Side::server}) {
+    const Trail& sender = from == Side::client ? client : server;
+    const Trail& receiver = from == Side::client ? server : client;
+    auto& fastest = transit.fastest[index(from)];
+    for (const Pair& pair : pairs_of(sender, receiver, from)) {
+      const Duration way =
+          between(sender.seen[pair.sent].packet.time, receiver.seen[pair.got].packet.time);
+      if (!fastest || way < *fastest) fastest = way;
+    }
+  }
 }
 
 /// A packet there and the next one back: nearer to the client more time lies between the two.
@@ -192,13 +222,12 @@ void Joiner::Impl::compare_nearness(const std::vector<Pair>& forth, const std::v
 }
 
 /// By the flow's own packets, else by what is known of the clocks.
-std::array<std::optional<Duration>, 2> Joiner::Impl::transit_of(const Transit& own,
-                                                                Timestamp at) const {
+std::array<std::optional<Duration>, 2> Joiner::Impl::transit_of(const Transit& own) const {
   std::array<std::optional<Duration>, 2> transit = own.fastest;
   if (transit[0] && !transit[1]) transit[1] = -*transit[0];
   if (transit[1] && !transit[0]) transit[0] = -*transit[1];
   if (transit[0] || !views_.clock) return transit;
-  const Duration ahead = drifted(*views_.clock, at);
+  const Duration ahead = views_.clock->offset;
   return {ahead, -ahead};
 }
 
@@ -215,22 +244,30 @@ void Joiner::Impl::forgive_renamed(Joined& joined, Side from) const {
   }
 }
 
+/// `by`: what makes one clock of the two. Where one was set meanwhile, none can be stated; and what
+/// is less than nothing is what the relation is uncertain by.
+void Joiner::Impl::state_delays(Crossing& count, Duration by) const {
+  for (auto* delay : {&count.least_delay, &count.most_delay}) {
+    if (!*delay) continue;
+    **delay = std::max(**delay + by, Duration{0});
+    if (views_.clock && !views_.clock->steady) delay->reset();
+  }
+}
+
 std::shared_ptr<FlowViews> Joiner::Impl::lay_beside(FlowReport& report, const Trail& client,
                                                     const Trail& server, const Transit& own,
                                                     bool there, const CaptureSummary& input) {
-  const Timestamp at = client.seen.empty() ? report.first.time : client.seen.front().packet.time;
-  const auto transit = transit_of(own, at);
+  const auto transit = transit_of(own);
   const auto& [client_ran, server_ran] = ran_;
-  Joined joined{
-      .client = client,
-      .server = server,
-      .ways = {cross(client, server, Side::client, transit[0], client_ran, server_ran),
-               cross(server, client, Side::server, transit[1], server_ran, client_ran)},
-      .ahead = views_.clock ? drifted(*views_.clock, at) : transit[0].value_or(Duration{}),
-      .server_last = server_last_,
-      .there = there,
-      .on_the_way = views_.on_the_way,
-      .mute_server = blind_.mute_server};
+  Joined joined{.client = client,
+                .server = server,
+                .ways = {cross(client, server, Side::client, transit[0], client_ran, server_ran),
+                         cross(server, client, Side::server, transit[1], server_ran, client_ran)},
+                .ahead = views_.clock ? views_.clock->offset : transit[0].value_or(Duration{}),
+                .server_last = server_last_,
+                .there = there,
+                .on_the_way = views_.on_the_way,
+                .mute_server = blind_.mute_server};
   for (const Side side : {Side::client, Side::server}) {
     Way& way = joined.ways[index(side)];
     if (blind_.sender[index(side)]) blind_sender(way);
@@ -244,9 +281,7 @@ std::shared_ptr<FlowViews> Joiner::Impl::lay_beside(FlowReport& report, const Tr
   constexpr std::size_t kListed = 16;
   for (const Side side : {Side::client, Side::server}) {
     Way& way = joined.ways[index(side)];
-    for (auto* delay : {&way.count.least_delay, &way.count.most_delay}) {
-      if (*delay) **delay += side == Side::client ? -joined.ahead : joined.ahead;
-    }
+    state_delays(way.count, side == Side::client ? -joined.ahead : joined.ahead);
     views->ways[index(side)] = way.count;
     const Trail& sender = side == Side::client ? client : server;
     const Trail& receiver = side == Side::client ? server : client;
@@ -291,9 +326,8 @@ std::shared_ptr<FlowViews> Joiner::Impl::views_of(FlowReport& report, std::size_
     return views;
   }
   // The server's capture has other connections between these two, and ran.
-  const Timestamp due = views_.clock
-                            ? shifted(report.first.time, drifted(*views_.clock, report.first.time))
-                            : Timestamp{};
+  const Timestamp due =
+      views_.clock ? shifted(report.first.time, views_.clock->offset) : Timestamp{};
   const bool would_show = views_.clock && known_.contains({report.client.ip, report.server}) &&
                           ran_[1].has(due) && views_.not_compared == 0;
   const bool answered = std::any_of(client.seen.begin(), client.seen.end(), [](const Seen& seen) {
@@ -383,6 +417,7 @@ Report Joiner::Impl::join(Report client, const Report& server, const CaptureSumm
                                    trails(Side::server)[each.server], views_.clock);
     if (one) replaced_.emplace(each.client, each);
   }
+  take_drift_out(matches.joined);
   views_.joined = matches.joined.size();
   views_.packets = {client.ledger.packets, server.ledger.packets};
   views_.flows = {client.flows, server.flows};
@@ -431,6 +466,11 @@ Report Joiner::Impl::join(Report client, const Report& server, const CaptureSumm
     return finding.label == Label::capture_file_truncated;
   });
   client.findings.insert(client.findings.begin(), breaks.begin(), breaks.end());
+  // The flows of the report are those of the client's capture.
+  for (auto open : server.open_at_damage) {
+    if (open) open->first.clear();
+    client.open_at_damage.push_back(std::move(open));
+  }
   client.headline = headline(client.headline, input);
   client.views = std::move(views_);
   return client;

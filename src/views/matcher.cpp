@@ -52,8 +52,28 @@ class Matcher {
   Matches matches_;
 };
 
+using Ends = std::pair<Endpoint, Endpoint>;
+
+/// Where the capturing host translates addresses, either name may be the one on the wire.
+std::vector<Ends> names_of(const Trail& trail) {
+  std::vector<Ends> names{{trail.client, trail.server}};
+  if (trail.has_two_names()) names.emplace_back(trail.other_client, trail.other_server);
+  return names;
+}
+
 bool same_ends(const Trail& a, const Trail& b) {
-  return a.client == b.client && a.server == b.server;
+  if (a.client == b.client && a.server == b.server) return true;
+  if (!a.has_two_names() && !b.has_two_names()) return false;
+  const std::vector<Ends> ours = names_of(a), theirs = names_of(b);
+  return std::find_first_of(ours.begin(), ours.end(), theirs.begin(), theirs.end()) != ours.end();
+}
+
+bool same_port(const Trail& a, const Trail& b) {
+  const std::vector<Ends> ours = names_of(a), theirs = names_of(b);
+  return std::any_of(ours.begin(), ours.end(), [&](const Ends& one) {
+    return std::any_of(theirs.begin(), theirs.end(),
+                       [&](const Ends& two) { return one.second.port == two.second.port; });
+  });
 }
 
 const Seen* syn_of(const Trail& trail) {
@@ -67,7 +87,7 @@ const Seen* syn_of(const Trail& trail) {
 bool same_syn(const Trail& a, const Trail& b) {
   const Seen* one = syn_of(a);
   const Seen* two = syn_of(b);
-  if (one == nullptr || two == nullptr || a.server.port != b.server.port) return false;
+  if (one == nullptr || two == nullptr || !same_port(a, b)) return false;
   return (one->ip_id != 0 && one->ip_id == two->ip_id) || one->options == two->options;
 }
 
@@ -162,23 +182,30 @@ bool meets(const Seen& seen, const Trail& trail) {
 /// Without payload that both saw: the same ends, and numbers that meet.
 void Matcher::by_ends() {
   constexpr std::size_t kMostTried = 16;
-  std::map<std::pair<Endpoint, Endpoint>, std::vector<std::size_t>> known;
+  std::map<Ends, std::vector<std::size_t>> known;
   for (std::size_t i = 0; i < server_.size(); ++i) {
-    if (!server_taken_[i] && !server_[i].seen.empty())
-      known[{server_[i].client, server_[i].server}].push_back(i);
+    if (server_taken_[i] || server_[i].seen.empty()) continue;
+    for (const Ends& ends : names_of(server_[i])) known[ends].push_back(i);
   }
-  for (std::size_t i = 0; i < client_.size(); ++i) {
-    const Trail& ours = client_[i];
-    if (client_taken_[i] || ours.seen.empty()) continue;
-    const auto candidates = known.find({ours.client, ours.server});
-    if (candidates == known.end()) continue;
+  const auto find = [&](const Trail& ours, const Ends& ends) -> std::optional<std::size_t> {
+    const auto candidates = known.find(ends);
+    if (candidates == known.end()) return std::nullopt;
     std::size_t tried = 0;
     for (const std::size_t k : candidates->second) {
       const Trail& theirs = server_[k];
       if (server_taken_[k] || (ours.starts() && theirs.starts())) continue;
       if (++tried > kMostTried) break;
-      if (!meets(ours.seen.front(), theirs) && !meets(ours.seen.back(), theirs)) continue;
-      join(i, k, true);
+      if (meets(ours.seen.front(), theirs) || meets(ours.seen.back(), theirs)) return k;
+    }
+    return std::nullopt;
+  };
+  for (std::size_t i = 0; i < client_.size(); ++i) {
+    const Trail& ours = client_[i];
+    if (client_taken_[i] || ours.seen.empty()) continue;
+    for (const Ends& ends : names_of(ours)) {
+      const auto found = find(ours, ends);
+      if (!found) continue;
+      join(i, *found, true);
       break;
     }
   }

@@ -34,54 +34,43 @@ Seen seen(const Segment& segment, PacketNumber before) {
 
 }  // namespace
 
-Recorder::Ends Recorder::ends_of(const Endpoint& a, const Endpoint& b, std::uint32_t network) {
-  return a < b ? Ends{a, b, network} : Ends{b, a, network};
-}
-
-void Recorder::on_segment(const Segment& segment) {
-  const Ends ends = ends_of(segment.source, segment.destination, segment.tunnel.network);
-  auto open = open_.find(ends);
+void Recorder::on_segment(const Segment& segment, FlowId flow, const Endpoint& source) {
+  auto open = open_.find(flow);
   if (open == open_.end()) {
     if (packets_left_ == 0 || open_.size() >= flows_left_) return;
-    open = open_.emplace(ends, Open{}).first;
+    open = open_.emplace(flow, Open{.first = source, .seen = {}}).first;
   }
   Open& trail = open->second;
   if (packets_left_ == 0) trail.whole = false;
   if (!trail.whole) return;
   --packets_left_;
   trail.seen.push_back(seen(segment, before_));
-  const bool lower = segment.source == std::get<0>(ends);
-  trail.seen.back().from = lower ? Side::client : Side::server;
+  trail.seen.back().from = source == trail.first ? Side::client : Side::server;
   const Seen& last = trail.seen.back();
   if (last.is_rst() || last.flags.has(TcpFlags::fin)) endings_.insert(ending_key(last));
 }
 
 void Recorder::on_flow(const FlowRecord& flow, EndCause, Timestamp) {
-  auto open = open_.find(ends_of(flow.client, flow.server, flow.network));
-  if (open == open_.end()) {
-    const FlowTrouble& trouble = flow.trouble();
-    if (trouble.translated_server.port != 0) {
-      open =
-          open_.find(ends_of(trouble.translated_client, trouble.translated_server, flow.network));
-    }
-  }
+  const auto open = open_.find(flow.id);
   if (open == open_.end() || flows_left_ == 0) {
     ++dropped_;
     if (open != open_.end()) open_.erase(open);
     return;
   }
-  const bool client_is_lower = flow.client == std::get<0>(open->first);
+  const bool client_was_first = flow.client == open->second.first;
   Trail trail;
   trail.flow = flow.id;
   trail.client = flow.client;
   trail.server = flow.server;
+  trail.other_client = flow.trouble().translated_client;
+  trail.other_server = flow.trouble().translated_server;
   trail.first = {before_ + flow.first.number, flow.first.time};
   trail.last = {before_ + flow.last.number, flow.last.time};
   trail.seen = std::move(open->second.seen);
   trail.whole = open->second.whole;
   open_.erase(open);
   for (Seen& each : trail.seen) {
-    if (!client_is_lower) each.from = other(each.from);
+    if (!client_was_first) each.from = other(each.from);
     const bool acks = each.flags.has(TcpFlags::ack);
     if (!each.flags.has(TcpFlags::syn) || acks != (each.from == Side::server)) continue;
     const std::size_t side = index(each.from);

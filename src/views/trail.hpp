@@ -4,8 +4,7 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
-#include <tuple>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -40,6 +39,8 @@ struct Seen {
 struct Trail {
   FlowId flow{};
   Endpoint client, server;
+  // Its other name, where the capturing host translates addresses; port 0: none.
+  Endpoint other_client, other_server;
   std::array<std::uint32_t, 2> isn{};  // by side
   std::array<bool, 2> began{};         // whether the SYN of either side, and so its isn, was seen
   PacketRef first, last;
@@ -47,6 +48,7 @@ struct Trail {
   bool whole = true;  // false: the rest of it found no room
 
   bool starts() const { return began[0] || began[1]; }
+  bool has_two_names() const { return other_server.port != 0; }
 };
 
 /// Writes trails: told of every packet that is no copy, in front of whatever ends its flow.
@@ -58,7 +60,8 @@ class Recorder final : public FlowSink {
         flows_left_{limits.max_view_flows},
         before_{before} {}
 
-  void on_segment(const Segment& segment);
+  /// `flow` is the one that it is of, `source` its sender as that flow knows it.
+  void on_segment(const Segment& segment, FlowId flow, const Endpoint& source);
   void on_flow(const FlowRecord& flow, EndCause cause, Timestamp now) override;
 
   /// Of the flows that have ended, in the order in which they did.
@@ -70,19 +73,18 @@ class Recorder final : public FlowSink {
   std::uint64_t dropped() const { return dropped_; }
 
  private:
-  using Ends = std::tuple<Endpoint, Endpoint, std::uint32_t>;  // the lower one first; network
   struct Open {
-    std::vector<Seen> seen;  // `from` is client where the lower end sent
+    Endpoint first;          // who sent the first packet
+    std::vector<Seen> seen;  // `from` is client where `first` sent
     bool whole = true;
   };
   static std::uint64_t ending_key(const Seen& seen) {
     return std::uint64_t{seen.seq} << 1 | (seen.is_rst() ? 1u : 0u);
   }
-  static Ends ends_of(const Endpoint& a, const Endpoint& b, std::uint32_t network);
 
   std::uint64_t packets_left_, flows_left_;
   PacketNumber before_;
-  std::map<Ends, Open> open_;
+  std::unordered_map<FlowId, Open> open_;
   std::unordered_set<std::uint64_t> endings_;
   std::vector<Trail> trails_;
   std::uint64_t dropped_ = 0;

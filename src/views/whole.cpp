@@ -73,6 +73,15 @@ Duration drifted(const ClockRelation& clock, Timestamp at) {
   return clock.offset + Duration{static_cast<Duration::rep>(std::clamp(gained, -kMost, kMost))};
 }
 
+Timestamp without_drift(const ClockRelation& clock, Timestamp at_server) {
+  const double rate = static_cast<double>(clock.drift_ppb.value_or(0)) * 1e-9;
+  const auto since =
+      static_cast<double>(between(shifted(clock.at, clock.offset), at_server).count());
+  constexpr double kMost = 1e18;
+  const double gained = std::clamp(rate / (1 + rate) * since, -kMost, kMost);
+  return shifted(at_server, -Duration{static_cast<Duration::rep>(gained)});
+}
+
 bool at_one_point(const std::optional<ClockRelation>& clock) {
   constexpr std::uint64_t kEnough = 4;
   if (!clock || !clock->steady || clock->pairs < kEnough) return false;

@@ -19,6 +19,9 @@ bool at_one_point(const std::optional<ClockRelation>& clock);
 /// The server's clock minus the client's at a time of the client's.
 Duration drifted(const ClockRelation& clock, Timestamp at);
 
+/// A time of the server's, as its clock would have it if it did not drift.
+Timestamp without_drift(const ClockRelation& clock, Timestamp at_server);
+
 /// By direction: captures that hold nothing of it, though it was there.
 struct Blindness {
   std::array<bool, 2> sender{}, receiver{};

@@ -127,6 +127,104 @@ TEST_F(Recover, AWrongLengthDoesNotSwallowGoodRecords) {
   }
 }
 
+TEST_F(Recover, AWrongTimeInFrontOfDamageCostsNothing) {
+  for (const std::uint32_t seconds : {5u, 0xfffffff0u}) {
+    const Written written = pcap(12);
+    std::string bytes = written.bytes;
+    bytes.replace(written.begins[4], 4, Bytes{}.u32(seconds).text);
+    bytes.replace(written.begins[5] + 8, 4, "\xff\xff\xff\xff");
+    const Result result = recover(bytes);
+    EXPECT_EQ(result.packets, names({0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11}));
+    EXPECT_EQ(result.skipped.size(), 1u);
+    EXPECT_FALSE(result.damaged);
+  }
+}
+
+TEST_F(Recover, ACaptureGoesOnDaysBehindDamage) {
+  Written written{pcap_header(), {}};
+  for (std::uint32_t i = 0; i < 12; ++i) {
+    written.begins.push_back(written.bytes.size());
+    written.bytes += pcap_record(payload(i), 1'700'000'000 + i + (i < 6 ? 0 : 200'000), i);
+  }
+  written.bytes.replace(written.begins[5] + 8, 4, "\xff\xff\xff\xff");
+  EXPECT_EQ(recover(written.bytes).packets, names({0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11}));
+}
+
+// Three numbers that may be a header, far from all else and once only, are no capture.
+TEST_F(Recover, WhatLooksLikeOneRecordFarAwayIsNone) {
+  const Written written = pcap(6);
+  std::string bytes = written.bytes.substr(0, written.begins[3]) + std::string(40, '\xff') +
+                      pcap_record(std::string(20, 'x'), 5) + std::string(40, '\xff') +
+                      written.bytes.substr(written.begins[3]);
+  EXPECT_EQ(recover(bytes).packets, names({0, 1, 2, 3, 4, 5}));
+}
+
+class OneBehindTheOther : public Recover {
+ protected:
+  static std::string second(const PcapShape& shape) {
+    std::string bytes = pcap_header(shape);
+    for (std::uint32_t i = 3; i < 6; ++i)
+      bytes += pcap_record(payload(i), 1'700'300'000 + i, 7, shape);
+    return bytes;
+  }
+};
+
+TEST_F(OneBehindTheOther, IsReadWithItsOwnHeader) {
+  for (const bool little_endian : {true, false}) {
+    const std::string first = pcap(3).bytes;
+    const std::string bytes =
+        first + second({.little_endian = little_endian, .nanoseconds = true, .link = 101});
+    const Result result = recover(bytes);
+    EXPECT_EQ(result.packets, names({0, 1, 2, 3, 4, 5}));
+    ASSERT_EQ(result.skipped.size(), 1u);
+    EXPECT_EQ(result.skipped[0].damage.byte_offset, first.size());
+    EXPECT_EQ(result.skipped[0].end_offset, first.size() + 24);
+    EXPECT_FALSE(result.damaged);
+
+    const auto source = open_capture(write(bytes), {.recover = true});
+    const Packet* packet = nullptr;
+    for (int i = 0; i < 4; ++i) packet = source->next();
+    ASSERT_NE(packet, nullptr);
+    EXPECT_EQ(packet->link, LinkType::raw_ip);
+    EXPECT_EQ(packet->ref.time.time_since_epoch().count(), 1'700'300'003'000'000'007);
+    EXPECT_EQ(source->summary().files.front().link_types,
+              (std::vector<std::string>{"ETHERNET", "RAW"}));
+  }
+}
+
+TEST_F(OneBehindTheOther, IsSaidWithoutRecover) {
+  const std::string first = pcap(3).bytes;
+  const auto lines = read_all(write(first + second({})));
+  ASSERT_EQ(lines.size(), 4u);
+  EXPECT_EQ(
+      lines[3].find("after 3 at " + std::to_string(first.size()) + ": another capture begins here"),
+      0u);
+}
+
+TEST_F(OneBehindTheOther, IsFoundBehindACutRecord) {
+  const Written whole = pcap(4);
+  for (std::size_t size = whole.begins[3] + 1; size < whole.bytes.size(); ++size) {
+    const Result result = recover(whole.bytes.substr(0, size) + second({}));
+    std::vector<std::string> packets = result.packets;
+    std::erase(packets, "p0");  // its last bytes may be the header's
+    EXPECT_EQ(packets, names({0, 1, 2, 3, 4, 5})) << size;
+    EXPECT_FALSE(result.damaged) << size;
+  }
+}
+
+TEST_F(OneBehindTheOther, OfALinkTypeThatIsNotReadEndsTheReading) {
+  const auto lines = read_all(write(pcap(3).bytes + second({.link = 147})), true);
+  ASSERT_EQ(lines.size(), 4u);
+  EXPECT_NE(lines[3].find("is not supported"), std::string::npos) << lines[3];
+}
+
+TEST_F(OneBehindTheOther, InsideOfAPacketItIsAPacket) {
+  const std::string bytes = pcap_header() + pcap_record("abc", 1'700'000'000) +
+                            pcap_record(second({}), 1'700'000'001) +
+                            pcap_record("def", 1'800'000'000) + pcap_record("ghi", 1'800'000'001);
+  EXPECT_EQ(read_all(write(bytes), true), read_all(write(bytes)));
+}
+
 TEST_F(Recover, ABlockWhoseContentsAreWrongIsPassedOverAlone) {
   const std::string bytes = section_header() + interface() + enhanced_packet("p00") +
                             enhanced_packet("abc", 1, 7) + enhanced_packet("p01");

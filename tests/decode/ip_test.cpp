@@ -77,7 +77,7 @@ TEST(Ipv4, HeaderThatLies) {
 }
 
 TEST(Ipv4, OtherProtocolsAreNotTcp) {
-  for (const unsigned protocol : {0u, 2u, 17u, 50u, 58u, 132u, 255u}) {
+  for (const unsigned protocol : {0u, 2u, 17u, 49u, 58u, 132u, 255u}) {
     EXPECT_EQ(outcome_of(ipv4({.protocol = protocol}, filled(40)), LinkType::raw_ip), "not_tcp")
         << protocol;
   }
@@ -157,7 +157,7 @@ TEST(Ipv6, ExtensionHeaders) {
           {"no next header in the chain", ipv6({.next_header = 0}, extension(59) + segment),
            "not_tcp"},
           {"UDP", ipv6({.next_header = 17}, filled(40)), "not_tcp"},
-          {"ESP", ipv6({.next_header = 50}, filled(40)), "not_tcp"},
+          {"ESP", ipv6({.next_header = 50}, filled(40)), "esp"},
           {"ICMPv4", ipv6({.next_header = 1}, filled(40)), "not_tcp"},
           {"longer than the datagram",
            ipv6({.next_header = 0}, raw({6, 200}) + filled(6, 0) + segment), "malformed_ip"},

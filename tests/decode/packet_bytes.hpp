@@ -157,6 +157,16 @@ inline std::string outcome(const Decoded& decoded) {
       return "protected_frame";
     case Skip::nested_too_deep:
       return "nested_too_deep";
+    case Skip::esp:
+      return "esp";
+    case Skip::l2tp_v3:
+      return "l2tp_v3";
+    case Skip::mpls_in_udp:
+      return "mpls_in_udp";
+    case Skip::vn_tag:
+      return "vn_tag";
+    case Skip::macsec:
+      return "macsec";
   }
   return "?";
 }

@@ -96,6 +96,26 @@ TEST(Tunnel, ShortenedAnywhereIsNoSegment) {
   }
 }
 
+TEST(Tunnel, ThoseThatAreNotReadHaveNames) {
+  const auto of_protocol = [](std::uint8_t protocol) {
+    return outcome_of(ipv4({.protocol = protocol}, be32(0x1001) + be32(1) + be32(2)),
+                      LinkType::raw_ip);
+  };
+  EXPECT_EQ(of_protocol(50), "esp");
+  EXPECT_EQ(of_protocol(115), "l2tp_v3");
+  EXPECT_EQ(of_protocol(89), "not_tcp");
+  const Bytes ip = bytes_of(kIpv4);
+  EXPECT_EQ(outcome_of_udp(4500, be32(0x1001) + be32(1) + ip), "esp");
+  EXPECT_EQ(outcome_of_udp(4500, be32(0) + be32(1) + ip), "not_tcp");  // IKE
+  EXPECT_EQ(outcome_of_udp(4500, bytes_of("\xff")), "not_tcp");        // keep-alive of a NAT
+  EXPECT_EQ(outcome_of_udp(1701, be16(3) + be16(0) + be32(9) + ip), "l2tp_v3");
+  EXPECT_EQ(outcome_of_udp(6635, be32(0x00011140) + ip), "mpls_in_udp");
+  EXPECT_EQ(outcome_of_udp(6635, be32(0) + be32(0)), "not_tcp");
+  EXPECT_EQ(outcome_of(ethernet(be32(0) + be16(0x0800) + ip, 0x8926), LinkType::ethernet),
+            "vn_tag");
+  EXPECT_EQ(outcome_of(ethernet(be32(0) + be32(1) + ip, 0x88e5), LinkType::ethernet), "macsec");
+}
+
 TEST(Tunnel, NumbersOfNetworksTellFlowsApart) {
   for (const std::string_view kind :
        {"vxlan", "vxlan-8472", "geneve", "geneve-ip", "gre-key", "nvgre"}) {
@@ -170,7 +190,7 @@ TEST(Tunnel, WhatIsInsideMustBeSound) {
 }
 
 TEST(Tunnel, EncryptedOnesAreNotLookedInto) {
-  EXPECT_EQ(outcome_of(ipv4({.protocol = 50}, filled(60)), LinkType::raw_ip), "not_tcp");
+  EXPECT_EQ(outcome_of(ipv4({.protocol = 50}, filled(60)), LinkType::raw_ip), "esp");
 }
 
 TEST(Tunnel, AuthenticationHeaderIsStepped) {

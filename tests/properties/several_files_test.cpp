@@ -125,6 +125,36 @@ TEST_F(SeveralFiles, RotatedByCountSayTheSame) {
   }
 }
 
+// Each of three files lacks its end: what was open there is told of each of them, and the last one
+// is not mixed up with the others.
+TEST_F(SeveralFiles, EachThatBreaksOffSaysWhatWasOpenThere) {
+  const auto found = std::find_if(recordings().begin(), recordings().end(), [](const auto& each) {
+    return each.name == "request-on-half-closed";
+  });
+  ASSERT_NE(found, recordings().end());
+  const std::vector<std::vector<std::size_t>> pieces{{0, 1, 2, 3}, {4, 5}, {6, 7}};
+  std::vector<std::string> paths;
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    std::string bytes = file_of(*found, pieces[i]);
+    bytes.resize(bytes.size() - 3);
+    paths.push_back(write(bytes, fmt::format("{}.pcap", i)));
+  }
+  const auto source = open_captures(paths, {});
+  Text out;
+  const auto writer = report::make_writer(report::Format::json, {}, out);
+  const Report report = analyze(*source, Settings{}, *writer);
+  ASSERT_EQ(report.open_at_damage.size(), 3u);
+  for (std::size_t i = 0; i < 3; ++i) {
+    ASSERT_TRUE(report.open_at_damage[i]) << i;
+    ASSERT_EQ(report.open_at_damage[i]->count, 1u) << i;
+    EXPECT_EQ(report.open_at_damage[i]->first.front(), FlowId{static_cast<std::uint32_t>(i + 1)});
+  }
+  writer->finish(report);
+  const json said = json::parse(out.text);
+  EXPECT_EQ(said["input"]["damage"]["open_flow_ids"], json::parse("[1]"));
+  EXPECT_EQ(said["input"]["files"][1]["damage"]["open_flow_ids"], json::parse("[2]"));
+}
+
 TEST_F(SeveralFiles, RotatedByTimeSayTheSame) {
   for (const Recording& recording : recordings()) {
     if (!in_order(recording)) continue;

@@ -141,6 +141,9 @@ void Player::translate(Cursor& line) {
   translated.translated_client = line.endpoint();
   line.expect("server");
   translated.translated_server = line.endpoint();
+  if (line.accept("at"))
+    translated.translated_at =
+        line.accept("client") ? Side::client : (line.expect("server"), Side::server);
 }
 
 /// "tunnel KIND ID [also-outside]" or "tunnel off".

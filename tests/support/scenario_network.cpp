@@ -2,12 +2,15 @@
 #include "support/scenario_network.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "support/wrap.hpp"
 
 namespace httpdiag::test {
 
 namespace {
+
+constexpr Nanoseconds kThroughTheHost{30'000};
 
 constexpr Nanoseconds kStart = std::chrono::seconds{1'715'673'600};  // 2024-05-14T08:00:00Z
 
@@ -213,15 +216,36 @@ void Network::send(const Speaker& speaker, const Action& action, const Sent& seg
   if (point) return record_at_point(speaker, action, tcp, ip, segment.payload, at);
   record(speaker, action, ip, bytes, at);
   if (!speaker.flow->translated_client) return;
-  constexpr Nanoseconds kThroughTheHost{30'000};
+  translate(speaker, tcp, ip);
+  --ip.ttl;
+  record(speaker, action, ip, tcp_segment(tcp, segment.payload), at + kThroughTheHost);
+}
+
+/// To its other name.
+void Network::translate(const Speaker& speaker, TcpHeader& tcp, IpHeader& ip) const {
   const Endpoint& client = *speaker.flow->translated_client;
   const Endpoint& server = *speaker.flow->translated_server;
   tcp.from = speaker.client ? client : server;
   tcp.to = speaker.client ? server : client;
   ip.from = tcp.from.ip;
   ip.to = tcp.to.ip;
-  --ip.ttl;
-  record(speaker, action, ip, tcp_segment(tcp, segment.payload), at + kThroughTheHost);
+}
+
+/// By the host of a point that translates addresses: `tcp` and `ip` are as it knows the outside at
+/// the server's point, and the inside at the client's.
+void Network::record_translated(const Speaker& speaker, const Action& action, TcpHeader tcp,
+                                IpHeader ip, const std::string& payload, Nanoseconds at) {
+  const bool sends = speaker.client == (point == Side::client);
+  TcpHeader other_tcp = tcp;
+  IpHeader other_ip = ip;
+  translate(speaker, other_tcp, other_ip);
+  if (sends != (point == Side::client)) {  // it passes the other name first
+    std::swap(tcp, other_tcp);
+    std::swap(ip, other_ip);
+  }
+  --other_ip.ttl;
+  record(speaker, action, ip, tcp_segment(tcp, payload), at);
+  record(speaker, action, other_ip, tcp_segment(other_tcp, payload), at + kThroughTheHost);
 }
 
 /// What one of two points sees of a segment, if it passes there.
@@ -238,12 +262,17 @@ void Network::record_at_point(const Speaker& speaker, const Action& action, TcpH
     ip.from = tcp.from.ip;
     ip.to = tcp.to.ip;
   }
-  if (sends) return record(speaker, action, ip, tcp_segment(tcp, payload), at);
+  const bool twice = flow.translated_client && flow.translated_at == point;
+  const auto note = [&](const std::string& part, Nanoseconds when) {
+    if (twice) return record_translated(speaker, action, tcp, ip, part, when);
+    record(speaker, action, ip, tcp_segment(tcp, part), when);
+  };
+  if (sends) return note(payload, at);
   --ip.ttl;
   at += action.forged ? Nanoseconds{0} : way + action.arrives;
   const std::size_t piece = action.cut == 0 ? payload.size() + 1 : action.cut;
   for (std::size_t begin = 0; begin == 0 || begin < payload.size(); begin += piece) {
-    record(speaker, action, ip, tcp_segment(tcp, payload.substr(begin, piece)), at);
+    note(payload.substr(begin, piece), at);
     tcp.seq += static_cast<std::uint32_t>(piece);
     ++ip.id;
   }

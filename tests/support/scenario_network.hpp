@@ -71,6 +71,9 @@ class Network {
                       std::uint8_t flags) const;
   void record_at_point(const Speaker& speaker, const Action& action, TcpHeader tcp, IpHeader ip,
                        const std::string& payload, Nanoseconds at);
+  void record_translated(const Speaker& speaker, const Action& action, TcpHeader tcp, IpHeader ip,
+                         const std::string& payload, Nanoseconds at);
+  void translate(const Speaker& speaker, TcpHeader& tcp, IpHeader& ip) const;
   void record(const Speaker& speaker, const Action& action, const IpHeader& ip,
               std::string_view tcp, Nanoseconds at);
   void write(const FrameHeader& header, std::string_view packet, const Action& action,

@@ -67,6 +67,7 @@ struct Flow {
   Peer client, server;
   // The recording host translates addresses: each packet is recorded once more, between these.
   std::optional<Endpoint> translated_client, translated_server;
+  std::optional<Side> translated_at;  // with two capture points: by the host of this one
   // With two capture points: its ends as the server's point knows them; the only point that it
   // passes.
   std::optional<Endpoint> there_client, there_server;

@@ -94,16 +94,24 @@ class Pairs : public testing::TestWithParam<std::string> {
   static void check_way(const Crossing& way, std::istringstream& words);
 };
 
+/// "lost 5", "least-delay 10000" (microseconds, to one millisecond); several with commas.
 void Pairs::check_way(const Crossing& way, std::istringstream& words) {
   std::string what;
-  std::uint64_t count = 0;
-  words >> what >> count;
-  const std::uint64_t found = what == "lost"           ? way.lost
-                              : what == "unknown"      ? way.unknown
-                              : what == "not-sent"     ? way.not_sent
-                              : what == "not-recorded" ? way.not_recorded
-                                                       : ~std::uint64_t{0};
-  EXPECT_EQ(found, count);
+  for (std::uint64_t count = 0; words >> what >> count; words.ignore(1, ',')) {
+    if (what == "least-delay" || what == "most-delay") {
+      const auto& delay = what == "least-delay" ? way.least_delay : way.most_delay;
+      ASSERT_TRUE(delay);
+      EXPECT_NEAR(static_cast<double>(delay->count()) / 1000, static_cast<double>(count), 1000);
+      continue;
+    }
+    const std::uint64_t found = what == "lost"           ? way.lost
+                                : what == "sent"         ? way.sent
+                                : what == "unknown"      ? way.unknown
+                                : what == "not-sent"     ? way.not_sent
+                                : what == "not-recorded" ? way.not_recorded
+                                                         : ~std::uint64_t{0};
+    EXPECT_EQ(found, count) << what;
+  }
 }
 
 /// "fault 1.2: network", and the like.
@@ -354,13 +362,28 @@ TEST(BrokenOff, ACaptureIsNamedByItsEnd) {
   const std::string pair = "pairs/answer-lost.";
   const MemoryFile client{read_file(pair + "client.pcap").substr(0, 1000)};
   const MemoryFile server{read_file(pair + "server.pcap").substr(0, 1500)};
+  const Both both{client.path(), server.path()};
   std::string said;
-  for (const Finding& each : Both{client.path(), server.path()}.report.findings)
-    said += each.detail + '\n';
+  for (const Finding& each : both.report.findings) said += each.detail + '\n';
   EXPECT_NE(said.find("The client's capture breaks off"), std::string::npos) << said;
   EXPECT_NE(said.find("everything up to packet client:9 of"), std::string::npos) << said;
   EXPECT_NE(said.find("The server's capture breaks off"), std::string::npos) << said;
   EXPECT_NE(said.find("everything up to packet server:13 of"), std::string::npos) << said;
+}
+
+// The ids of the report are of the client's flows.
+TEST(BrokenOff, WhatWasOpenIsToldOfEither) {
+  const std::string pair = "pairs/answer-lost.";
+  const MemoryFile client{read_file(pair + "client.pcap").substr(0, 700)};
+  const MemoryFile server{read_file(pair + "server.pcap").substr(0, 700)};
+  const Both both{client.path(), server.path()};
+  ASSERT_EQ(both.report.open_at_damage.size(), 2u);
+  for (const auto& open : both.report.open_at_damage) {
+    ASSERT_TRUE(open);
+    EXPECT_EQ(open->count, 1u);
+  }
+  EXPECT_EQ(both.report.open_at_damage[0]->first.size(), 1u);
+  EXPECT_TRUE(both.report.open_at_damage[1]->first.empty());
 }
 
 TEST(OnePoint, IsNoticed) {
