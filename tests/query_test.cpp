@@ -161,8 +161,11 @@ class BpfOfSeveralLinks : public testing_capture::CaptureFiles {
   }
   static std::string packet() {
     const test::IpHeader ip{.from = at("10.0.0.5", 0).ip, .to = at("10.0.0.9", 0).ip};
-    const test::TcpHeader tcp{
-        .from = at("10.0.0.5", 40000), .to = at("10.0.0.9", 80), .seq = 1, .flags = TcpFlags::syn};
+    const test::TcpHeader tcp{.from = at("10.0.0.5", 40000),
+                              .to = at("10.0.0.9", 80),
+                              .seq = 1,
+                              .flags = TcpFlags::syn,
+                              .options = {}};
     return test::ip_packet(ip, test::tcp_segment(tcp, ""));
   }
   static std::string framed() {
