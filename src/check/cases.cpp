@@ -2,6 +2,7 @@
 #include "check/cases.hpp"
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -17,6 +18,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kExpectation = ".expect.json";
+constexpr std::array<std::string_view, 3> kKinds = {".pcapng", ".pcap", ".cap"};
+constexpr std::array<std::string_view, 5> kPacked = {"", ".gz", ".zst", ".lz4", ".xz"};
 
 /// Whatever the case of its letters.
 bool drop_end(std::string_view& name, std::string_view end) {
@@ -30,11 +33,11 @@ bool drop_end(std::string_view& name, std::string_view end) {
 /// "a" of "a.pcap", "a.pcapng.gz", "a.pcap3"; the name itself where it is none of a capture.
 std::string_view stem_of(std::string_view name) {
   std::string_view stem = name;
-  for (const std::string_view end : {".gz", ".zst", ".lz4", ".xz"}) {
-    if (drop_end(stem, end)) break;
+  for (const std::string_view end : kPacked) {
+    if (!end.empty() && drop_end(stem, end)) break;
   }
   while (!stem.empty() && stem.back() >= '0' && stem.back() <= '9') stem.remove_suffix(1);
-  for (const std::string_view end : {".pcapng", ".pcap", ".cap"}) {
+  for (const std::string_view end : kKinds) {
     if (drop_end(stem, end)) return stem;
   }
   return name;
@@ -104,11 +107,22 @@ class Finder {
     std::error_code error;
     return fs::exists(path, error);
   }
+  /// A capture whose own name leads to the expectation.
+  static bool has_owner(const std::string& expectation) {
+    const std::string stem = expectation.substr(0, expectation.size() - kExpectation.size());
+    for (const std::string_view kind : kKinds) {
+      for (const std::string_view packed : kPacked) {
+        if (is_file(std::string{stem}.append(kind).append(packed))) return true;
+      }
+    }
+    return false;
+  }
   /// Of a name that says nothing, what is in front of its ending, if there is that.
   static std::string short_name(const std::string& capture) {
     const std::string_view stem = stem_of(capture);
     const std::string shorter = without_extension(capture);
-    return stem == capture && is_there(shorter) ? shorter : expectation_of(stem);
+    const bool free = stem == capture && is_there(shorter) && !has_owner(shorter);
+    return free ? shorter : expectation_of(stem);
   }
 
   void take(const std::string& path) {

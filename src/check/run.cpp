@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <filesystem>
 #include <fstream>
+#include <map>
 #include <thread>
 
 #include "config/document.hpp"
@@ -25,37 +27,56 @@ std::set<ItemName> timed_in(const std::optional<Expectation>& expected) {
   return items;
 }
 
+namespace fs = std::filesystem;
+
 /// `before` is what the expectation was; none: there was no file.
 void update(Result& result, const std::optional<Expectation>& before, const Outcome& outcome) {
   const Expectation now = updated(before, outcome);
   const std::string text = write(now);
   result.differences = differences_of_update(before.value_or(Expectation{}), now, outcome);
-  result.written = !before || text != write(*before);
-  if (result.written) write_file(result.subject.expectation, text);
+  const bool changed = !before || text != write(*before);
+  if (changed) write_file(result.subject.expectation, text);
+  result.written = changed;
   // What people alone may change is left: must_not, timing, any_of.
   const bool left =
       std::ranges::any_of(result.differences, [](const Difference& each) { return !each.settled; });
   result.status = left ? Status::differs : before ? Status::updated : Status::created;
 }
 
-void check_one(Result& result, const RunOptions& options) {
+/// `first`: of the captures that share its expectation, so that it is the one to write it.
+void check_one(Result& result, const RunOptions& options, bool first) {
   const Case& subject = result.subject;
   if (!subject.error.empty()) throw Error{subject.error};
   if (subject.capture.empty()) {
     result.status = Status::no_capture;
     return;
   }
-  if (!subject.expected && !options.update) {
+  const bool expects = subject.expected || (!first && fs::exists(subject.expectation));
+  if (!expects && !options.update) {
     result.status = Status::no_expectation;
     return;
   }
   std::optional<Expectation> expected;
-  if (subject.expected) expected = load_expectation(subject.expectation);
+  if (expects) expected = load_expectation(subject.expectation);
   const Outcome outcome = outcome_of(subject.capture, options.settings, timed_in(expected));
   if (expected) result.differences = compare(*expected, outcome);
   const bool holds = expected && result.differences.empty();
   result.status = holds ? Status::holds : Status::differs;
-  if (options.update && !holds) update(result, expected, outcome);
+  if (options.update && !holds && first) update(result, expected, outcome);
+}
+
+void check_caught(Result& result, const RunOptions& options, bool first) {
+  try {
+    check_one(result, options, first);
+  } catch (const config::PlacedError& error) {
+    result.status = Status::unreadable;
+    result.error = error.what();
+    result.line = error.place.line;
+    result.column = error.place.column;
+  } catch (const std::exception& error) {
+    result.status = Status::unreadable;
+    result.error = error.what();
+  }
 }
 
 }  // namespace
@@ -83,19 +104,22 @@ std::string_view name(Status status) {
 std::vector<Result> run(const std::vector<Case>& cases, const RunOptions& options) {
   std::vector<Result> results;
   for (const Case& subject : cases) results.push_back({.subject = subject});
+  // Captures that share an expectation come one after the other.
+  std::map<std::string, std::vector<std::size_t>> by_expectation;
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    const Case& subject = results[i].subject;
+    by_expectation[subject.expectation.empty() ? subject.capture : subject.expectation].push_back(
+        i);
+  }
+  std::vector<std::vector<std::size_t>> groups;
+  for (auto& [path, group] : by_expectation) groups.push_back(std::move(group));
   std::atomic<std::size_t> next{0};
   const auto work = [&] {
-    for (std::size_t i; (i = next++) < results.size();) {
-      try {
-        check_one(results[i], options);
-      } catch (const config::PlacedError& error) {
-        results[i].status = Status::unreadable;
-        results[i].error = error.what();
-        results[i].line = error.place.line;
-        results[i].column = error.place.column;
-      } catch (const std::exception& error) {
-        results[i].status = Status::unreadable;
-        results[i].error = error.what();
+    for (std::size_t i; (i = next++) < groups.size();) {
+      bool first = true;
+      for (const std::size_t each : groups[i]) {
+        check_caught(results[each], options, first);
+        if (results[each].status != Status::unreadable) first = false;
       }
     }
   };

@@ -26,8 +26,9 @@ bool is_empty(const Profile& profile) { return profile.flows + profile.exchanges
 
 /// Whether what `row` counts could have come up in both. Where there were no requests before, a
 /// failing one is new all the same.
-bool is_measured(const Row& row, const Profile& before, const Profile& after) {
+bool is_measured(const Row& row, const Profile& before, const Profile& after, const Entry& found) {
   if (row.whole == Whole::none && about_capture(row.label)) return true;
+  if (found.count != 0 && !is_empty(before)) return true;
   return !is_empty(before) && !is_empty(after) && after.size_of(row.whole) != 0;
 }
 
@@ -79,7 +80,10 @@ Change change_of(const Row& row, const Entry& before, const Entry& after, const 
     change.beyond_chance =
         differs_beyond_chance(change.before, change.before_of, change.after, change.after_of);
   }
-  change.kind = is_measured(row, a, b) ? kind_of(change) : Kind::unmeasured;
+  change.kind = is_measured(row, a, b, after) ? kind_of(change) : Kind::unmeasured;
+  // A warning that has become an error is one more error.
+  change.graver = before.count != 0 && after.count != 0 && after.severity > before.severity;
+  if (change.graver && change.kind != Kind::more) change.kind = Kind::more;
   change.worse = (change.kind == Kind::fresh || change.kind == Kind::more) &&
                  change.severity >= Severity::warning && !about_capture(row.label);
   return change;

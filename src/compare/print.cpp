@@ -27,7 +27,11 @@ std::string change_line(const Change& change) {
   line += fmt::format("\n       {} -> {} of the {}", share(change.before, change.before_of),
                       share(change.after, change.after_of), unit(change.row.whole));
   if (change.kind == Kind::same || change.kind == Kind::unmeasured) return line + "\n";
-  if (!change.beyond_chance) line += "; may be chance";
+  if (change.graver) {
+    line += fmt::format("; {} now", name(change.severity));
+  } else if (!change.beyond_chance) {
+    line += "; may be chance";
+  }
   return line + "\n";
 }
 

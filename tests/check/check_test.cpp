@@ -323,6 +323,26 @@ TEST_F(CheckFolder, OneUnreadableFileDoesNotStopTheOthers) {
   EXPECT_EQ(statuses(run_all()), "a.pcap unreadable\nb.pcap unreadable\nc.pcap holds\n");
 }
 
+TEST_F(CheckFolder, AnExpectationThatIsSharedIsWrittenForTheFirstAlone) {
+  copy("no-response.pcap", "ring.pcap");
+  copy("ack-negative.pcap", "ring.pcap1");
+  run_all(true);
+  put("ring.expect.json", R"({"schema": "httpdiag.expect/1", "labels": {"1": "ok"}})");
+  fs::remove(folder_ / "ring.pcap.expect.json");
+  fs::remove(folder_ / "ring.pcap1.expect.json");
+  const std::string rest = "a.pcap holds\nb.pcap holds\nc.pcap holds\n";
+  EXPECT_EQ(statuses(run_all(true, 4)), rest + "ring.pcap updated\nring.pcap1 differs\n");
+  EXPECT_EQ(statuses(run_all(true, 4)), rest + "ring.pcap holds\nring.pcap1 differs\n");
+}
+
+TEST_F(CheckFolder, ACaptureOfAnotherNameLeavesItsNeighboursExpectationAlone) {
+  run_all(true);
+  copy("ack-negative.pcap", "a.dmp");
+  const auto cases = find_cases({(folder_ / "a.dmp").string()});
+  ASSERT_EQ(cases.size(), 1u);
+  EXPECT_EQ(cases[0].expectation, (folder_ / "a.dmp.expect.json").string());
+}
+
 std::string shown_as(const std::vector<Result>& results, Format format) {
   return print(results, format, {});
 }

@@ -181,6 +181,24 @@ TEST(Changes, WhereNothingWasMeasuredNothingIsGone) {
   EXPECT_FALSE(changes_between(empty, empty, true).incomparable.empty());
 }
 
+TEST(Changes, WhatIsFoundIsMeasured) {
+  Profile mute = profile(0, {{{Whole::none, "dns-failed", {}}, {1, Severity::error}}});
+  mute.flows = 0;
+  const Changes changes = changes_between(profile(100, {}), mute, true);
+  EXPECT_EQ(kinds(changes), "dns-failed new\n");
+  EXPECT_TRUE(changes.worse);
+}
+
+TEST(Changes, AWarningThatHasBecomeAnErrorIsWorse) {
+  const Profile warned = profile(100, {{cause("connect-abandoned"), {5, Severity::warning}}});
+  const Profile failed = profile(100, {{cause("connect-abandoned"), {5, Severity::error}}});
+  const Changes changes = changes_between(warned, failed, true);
+  EXPECT_EQ(kinds(changes), "connect-abandoned more\n");
+  EXPECT_TRUE(changes.worse);
+  EXPECT_NE(text(warned, failed, changes).find("; error now"), std::string::npos);
+  EXPECT_FALSE(changes_between(failed, warned, true).worse);
+}
+
 TEST(Changes, RequestsAreNotMeasuredByConnectionsWithoutOne) {
   const Profile before =
       profile(100, {{cause("no-response"), {5, Severity::error}},
