@@ -319,8 +319,7 @@ std::optional<Finding> request_incomplete(const ExchangeFacts& facts, const Thre
                      fmt::format("{}", facts.exchange.response->status));
   }
   if (out_of_time) {
-    finding
-        .fault(Party::unknown, Confidence::low)
+    finding.fault(Party::unknown, Confidence::low)
         .fact("request_limit_us", std::optional{given})
         .remedy(
             "Server: allow a whole request as long as the largest upload takes (Node.js: "
