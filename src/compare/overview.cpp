@@ -40,9 +40,30 @@ std::vector<std::string> notes_on(const std::vector<Profile>& captures) {
   return notes;
 }
 
-bool is_part(const Profile& profile) {
-  return std::ranges::any_of(profile.filters,
-                             [](const std::string& each) { return each.starts_with("--shard"); });
+/// "--shard I/N" of a profile, and its other filters.
+struct Part {
+  std::string shard;
+  std::set<std::string> rest;
+};
+
+Part part_of(const Profile& profile) {
+  Part part;
+  for (const std::string& each : profile.filters) {
+    if (each.starts_with("--shard")) {
+      part.shard = each;
+    } else {
+      part.rest.insert(each);
+    }
+  }
+  return part;
+}
+
+/// Different shards of as many, of the same packets: nothing is in both.
+bool complement(const Profile& a, const Profile& b) {
+  const Part one = part_of(a), two = part_of(b);
+  const auto count = [](const Part& part) { return part.shard.substr(part.shard.find('/') + 1); };
+  return !one.shard.empty() && !two.shard.empty() && one.shard != two.shard &&
+         count(one) == count(two) && one.rest == two.rest;
 }
 
 /// The same packets count once, whatever was asked of them. Where only some are the same, nobody
@@ -50,15 +71,16 @@ bool is_part(const Profile& profile) {
 void keep_once(Profile profile, std::vector<Profile>& kept, std::vector<std::string>& notes) {
   const std::set<std::string> files{profile.captures.begin(), profile.captures.end()};
   const Profile* shares = nullptr;
-  for (const Profile& each : kept) {
+  for (Profile& each : kept) {
     if (!files.empty() && each.captures == profile.captures && each.filters == profile.filters) {
       notes.push_back(fmt::format("{} is of the same capture as {}: it is counted once.",
                                   profile.name, each.name));
+      each.worst = std::max(each.worst, profile.worst);
       return;
     }
     const bool share = std::ranges::any_of(
         each.captures, [&](const std::string& file) { return files.contains(file); });
-    if (share && shares == nullptr && !(is_part(each) && is_part(profile))) shares = &each;
+    if (share && shares == nullptr && !complement(each, profile)) shares = &each;
   }
   if (shares != nullptr) {
     notes.push_back(

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -106,6 +107,30 @@ TEST_F(Table, CountsTheSamePacketsOnce) {
   EXPECT_EQ(run({"merge", report_of("no-response", {"--host", "203.0.113.9"}), other})
                 .out.find("in common"),
             std::string::npos);
+}
+
+TEST_F(Table, ShardsThatOverlapMayCountTwice) {
+  const auto part = [&](const std::string& shard) {
+    const std::string path = (folder_ / (shard.substr(0, 1) + shard.substr(2))).string();
+    EXPECT_EQ(run({"analyze", "pcaps/no-response.pcap", "--shard", shard, "--format", "ndjson",
+                   "-q", "-o", path})
+                  .status,
+              0);
+    return path;
+  };
+  const std::string first = part("0/2"), second = part("1/2"), third = part("0/3");
+  EXPECT_EQ(run({"merge", first, second}).out.find("in common"), std::string::npos);
+  EXPECT_NE(run({"merge", first, third}).out.find("in common"), std::string::npos);
+}
+
+TEST_F(Table, ACaptureThatOtherSettingsMakeLookBetterIsNoneBetter) {
+  const std::string config = (folder_ / "config.json").string();
+  std::ofstream{config} << R"({"schema": "httpdiag.config/1", "labels": {"no-response": "info"}})";
+  const std::string mild = report_of("no-response", {"--config", config}),
+                    plain = report_of("no-response");
+  const CommandOutcome both = run({"merge", mild, plain, "--fail-on", "error"});
+  EXPECT_EQ(both.status, 1);
+  EXPECT_NE(both.out.find("it is counted once"), std::string::npos) << both.out;
 }
 
 }  // namespace
