@@ -83,7 +83,7 @@ Change change_of(const Row& row, const Entry& before, const Entry& after, const 
   change.kind = is_measured(row, a, b, after) ? kind_of(change) : Kind::unmeasured;
   // A warning that has become an error is one more error.
   change.graver = before.count != 0 && after.count != 0 && after.severity > before.severity;
-  if (change.graver && change.kind != Kind::more) change.kind = Kind::more;
+  if (change.graver) change.kind = Kind::more;
   change.worse = (change.kind == Kind::fresh || change.kind == Kind::more) &&
                  change.severity >= Severity::warning && !about_capture(row.label);
   return change;

@@ -16,30 +16,38 @@ bool is_gateway_status(std::uint16_t status) {
   return (status >= 502 && status <= 504) || (status >= 520 && status <= 527);
 }
 
-/// Sent elsewhere, the client went there with the same request (RFC 9110 §15.4.8, §15.4.9).
-Finding followed(FindingBuilder finding, const Exchange& x) {
-  return finding.severity(Severity::info)
-      .evidence(x.granted_by, Side::client, "the same request, to another target")
-      .also(fmt::format("The client followed it with the same body and was answered {}.",
-                        x.granted_status))
+/// An answer from which the client's next request went on, and got through: no failure.
+struct Step {
+  std::string_view next, told, remedy;
+};
+
+// How Digest, NTLM and Kerberos always go.
+constexpr Step kChallenge{
+    .next = "the same request, with credentials",
+    .told =
+        "It asked for credentials; the client sent the request again with them and was answered "
+        "{}: a part of the authentication, not a failure.",
+    .remedy =
+        "Nothing: the client got in. Sent with the first request, the credentials save a round "
+        "trip (where the scheme allows it, as Basic and Bearer do)."};
+// RFC 9110 §15.4.8, §15.4.9.
+constexpr Step kFollowed{
+    .next = "the same request, to another target",
+    .told = "The client followed it with the same body and was answered {}.",
+    .remedy = "Register the URL that it leads to: many senders do not follow a redirect."};
+
+FindingBuilder step(FindingBuilder finding, const Exchange& x, const Step& step) {
+  finding.severity(Severity::info)
+      .evidence(x.granted_by, Side::client, std::string{step.next})
+      .also(fmt::format(fmt::runtime(step.told), x.granted_status))
       .fact("granted_status", std::int64_t{x.granted_status})
       .fault(Party::none, Confidence::high)
-      .remedy("Register the URL that it leads to: many senders do not follow a redirect.")
-      .build();
+      .remedy(std::string{step.remedy});
+  return finding;
 }
 
-/// Asked for credentials, the client brought them: how Digest, NTLM and Kerberos always go.
 Finding challenge(FindingBuilder finding, const Exchange& x) {
-  return finding.severity(Severity::info)
-      .evidence(x.granted_by, Side::client, "the same request, with credentials")
-      .also(fmt::format("It asked for credentials; the client sent the request again with them and "
-                        "was answered {}: a part of the authentication, not a failure.",
-                        x.granted_status))
-      .fact("granted_status", std::int64_t{x.granted_status})
-      .fault(Party::none, Confidence::high)
-      .remedy(
-          "Nothing: the client got in. Sent with the first request, the credentials save a "
-          "round trip (where the scheme allows it, as Basic and Bearer do).")
+  return step(std::move(finding), x, kChallenge)
       .seen_as("Server: its access log has both requests.")
       .build();
 }
@@ -135,7 +143,7 @@ std::optional<Finding> http_redirect(const ExchangeFacts& facts, const Threshold
   const std::uint16_t status = status_of(facts);
   if (status < 300 || status > 399 || status == 304 || !facts.callback) return std::nullopt;
   if (facts.exchange.granted_by)
-    return followed(answered_with(Label::http_redirect, facts), facts.exchange);
+    return step(answered_with(Label::http_redirect, facts), facts.exchange, kFollowed).build();
   return answered_with(Label::http_redirect, facts)
       .seen_as(
           "Senders of callbacks count it as a failure, or follow it with a GET and lose the body.")
