@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Stages do not know each other: they meet in include/httpdiag/, and only
-# src/analysis.cpp joins them. Run: cmake -DSRC=<repo>/src -P tests/layering.cmake
+# src/analysis/ joins them. Run: cmake -DSRC=<repo>/src -P tests/layering.cmake
 cmake_minimum_required(VERSION 3.25)
 get_filename_component(SRC "${SRC}" ABSOLUTE BASE_DIR "${CMAKE_SOURCE_DIR}")
 

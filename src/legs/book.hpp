@@ -41,7 +41,7 @@ class Book {
   std::vector<std::uint64_t> fronts() const;
 
  private:
-  static constexpr std::size_t kRecords = 1u << 13;  // some 3 MiB, where a capture has proxies
+  static constexpr std::size_t kRecords = 1u << 12;  // some 2 MiB, where a capture has proxies
   static constexpr std::size_t kLonely = 1024;  // the last ones: their legs end about when they do
   static constexpr std::size_t kBuckets = 1u << 10;
   static constexpr std::size_t kSteps = 256;    // looked at in one bucket

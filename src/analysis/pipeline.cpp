@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "analysis/pipeline.hpp"
+
+#include <algorithm>
+
+#include "base/byte_reader.hpp"
+#include "decode/plain.hpp"
+
+namespace httpdiag::analysis {
+
+Pipeline::Pipeline(const Settings& settings, FlowReportSink& flows, Ledger& ledger,
+                   const Query& query, const Beside& beside)
+    : ledger_{ledger},
+      query_{query},
+      trail_{beside.trail},
+      selects_{trail_ != nullptr || query.selects_ends() || query.from || query.to ||
+               !query.bpf.empty()},
+      bpf_{query.bpf},
+      decoder_{settings.limits},
+      deliveries_{settings},
+      legs_{settings, flows, deliveries_},
+      rules_{settings, legs_, legs_},
+      recorder_{recorder_of(beside, settings, rules_)},
+      tls_{settings.limits, judge<TlsSink>()},
+      dns_{settings, judge<DnsSink>()},
+      opaque_{tls_, dns_},
+      search_{judge<ExchangeSink>(), query},
+      http_{settings.limits, search_, settings.digest_bodies, &opaque_},
+      gate_{beside.shard, http_},
+      ended_{dns_, judge<FlowSink>()},
+      tap_{trail_, ended_},
+      tcp_{settings, ledger, streams(), tap_} {
+  rules_.use(dns_.names());
+  if (recorder_) recorder_->use(dns_.names());
+}
+
+void Pipeline::on_packets(std::span<const Packet> packets) {
+  if (selects_) return select(packets);
+  last_ = packets.back().ref.time;
+  // How many packets before its turn a flow is fetched: long enough for main memory.
+  constexpr std::size_t kAhead = 4;
+  for (std::size_t i = 0; i < packets.size(); ++i) {
+    plain_[i] = decode::read_plain(packets[i], arrivals_[i].segment);
+    if (plain_[i]) tcp_.announce(arrivals_[i]);
+  }
+  for (std::size_t i = 0; i < std::min(kAhead, packets.size()); ++i) approach(i);
+  for (std::size_t i = 0; i < packets.size(); ++i) {
+    if (i + kAhead < packets.size()) approach(i + kAhead);
+    ++ledger_.packets;
+    tell_time(packets[i].ref);
+    if (plain_[i]) {
+      tcp_.on_segment(arrivals_[i]);
+    } else {
+      on_packet(packets[i]);
+    }
+  }
+}
+
+void Pipeline::on_holes(std::uint64_t count) {
+  dns_.settle(last_);
+  tcp_.finish();
+  for (std::uint64_t i = 0; i < count; ++i) {
+    rules_.forget_open();
+    if (recorder_) recorder_->forget_open();
+  }
+}
+
+void Pipeline::on_name(const HostName& host) {
+  IpAddress address;
+  if (host.v4) {
+    address = IpAddress::v4(base::ByteReader{host.address}.u32());
+  } else {
+    std::copy(host.address.begin(), host.address.end(),
+              std::as_writable_bytes(std::span{address.bytes}).begin());
+  }
+  dns_.learn(address, host.name);
+}
+
+Report Pipeline::finish(const CaptureSummary& input) {
+  ledger_.bpf_unfit = bpf_.finish();
+  dns_.settle(last_);
+  tcp_.finish();  // ends every open stream, which flushes http, which feeds rules
+  dns_.finish();
+  if (recorder_) recorder_->finish(input, ledger_);
+  Report report = rules_.finish(input, ledger_);
+  legs_.finish(report);
+  deliveries_.finish(report);
+  return report;
+}
+
+std::optional<shard::Recorder> Pipeline::recorder_of(const Beside& beside, const Settings& settings,
+                                                     rules::Engine& rules) {
+  if (beside.state == nullptr) return std::nullopt;
+  return std::optional<shard::Recorder>{std::in_place, beside.shard, settings,
+                                        shard::Sinks{rules, rules, rules, rules}, *beside.state};
+}
+
+void Pipeline::select(std::span<const Packet> packets) {
+  for (const Packet& packet : packets) {
+    ++ledger_.packets;
+    if (!first_) first_ = packet.ref.time;
+    if (in_time(packet.ref.time) && passes_bpf(packet)) {
+      last_ = packet.ref.time;
+      on_selected(packet);
+    } else {
+      ++ledger_.filtered;
+    }
+  }
+}
+
+bool Pipeline::in_time(Timestamp time) const {
+  return (!query_.from || time >= query_.from->at(*first_)) &&
+         (!query_.to || time <= query_.to->at(*first_));
+}
+
+bool Pipeline::passes_bpf(const Packet& packet) {
+  if (query_.bpf.empty()) return true;
+  if (bpf_.matches(packet)) {
+    ++ledger_.passed_bpf;
+    return true;
+  }
+  // As long as nothing passed, the reason may be what the packets are wrapped up in.
+  if (ledger_.passed_bpf != 0) return false;
+  const auto* segment = std::get_if<Segment>(&decoder_.on_packet(packet));
+  if (segment != nullptr && segment->vlan != 0) ++ledger_.filtered_wrapped;
+  return false;
+}
+
+void Pipeline::on_selected(const Packet& packet) {
+  if (query_.selects_ends() && !matches(decoder_.on_packet(packet))) {
+    ++ledger_.filtered;
+    return;
+  }
+  tell_time(packet.ref);
+  query_.selects_ends() ? take(decoder_.last(), packet.ref) : on_packet(packet);
+}
+
+bool Pipeline::matches(const Decoded& decoded) const {
+  if (const auto* segment = std::get_if<Segment>(&decoded))
+    return query_.matches(segment->source, segment->destination);
+  if (const auto* error = std::get_if<IcmpError>(&decoded))
+    return query_.matches(error->source, error->destination);
+  if (const auto* dns = std::get_if<DnsDatagram>(&decoded))
+    return query_.matches(dns->source, dns->destination);
+  return true;
+}
+
+void Pipeline::take(const Decoded& decoded, PacketRef packet) {
+  if (const auto* segment = std::get_if<Segment>(&decoded)) {
+    const std::uint64_t copies = ledger_.duplicates;
+    tcp_.on_segment(*segment);
+    if (trail_ == nullptr || copies != ledger_.duplicates) return;
+    const tcp::Home home = tcp_.home_of(*segment);
+    trail_->on_segment(*segment, home.flow, home.source);
+  } else if (const auto* error = std::get_if<IcmpError>(&decoded)) {
+    tcp_.on_icmp_error(*error);
+  } else if (const auto* datagram = std::get_if<DnsDatagram>(&decoded)) {
+    ++ledger_.decoded;
+    dns_.on_datagram(*datagram);
+    tcp_.on_other_packet(packet);
+  } else {
+    ++ledger_.skipped[static_cast<std::size_t>(std::get<Skip>(decoded))];
+    tcp_.on_other_packet(packet);
+  }
+}
+
+}  // namespace httpdiag::analysis

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "analysis/search.hpp"
+
+namespace httpdiag::analysis {
+
+std::string_view Search::place_of(const Exchange& exchange) const {
+  const Message& q = exchange.request;
+  // The second part of a traceparent is what its users know (W3C Trace Context §3.2.2.3).
+  const bool named = query_.header_id == q.delivery_id() || query_.header_id == q.trace_id() ||
+                     q.trace_id().find("-" + query_.header_id + "-") != std::string_view::npos;
+  if (!query_.header_id.empty() && !named) return {};
+  if (query_.text.empty()) return "request header";
+  const auto holds = [&](std::string_view part) {
+    return part.find(query_.text) != std::string_view::npos;
+  };
+  if (holds(q.method()) || holds(q.start())) return "request line";
+  if (holds(q.host()) || holds(q.content_encoding()) || holds(q.delivery_id()) ||
+      holds(q.trace_id()) || holds(q.forwarded_for())) {
+    return "request header";
+  }
+  if (holds(q.body_head)) return "request body";
+  if (!exchange.response) return {};
+  const Message& r = *exchange.response;
+  if (holds(r.start())) return "status line";
+  if (holds(r.host()) || holds(r.content_encoding())) return "response header";
+  return holds(r.body_head) ? "response body" : std::string_view{};
+}
+
+}  // namespace httpdiag::analysis
