@@ -79,6 +79,7 @@ struct Attempt {
   bool auto_retry = false;          // of a client library, at once: no scheduled one
   bool weak = false;                // may belong to this delivery: same endpoint, near in time
   bool proven = false;              // by the capture of the other end
+  bool unacked = false;             // no byte of the request was acknowledged
 };
 
 struct Delivery {

@@ -92,6 +92,7 @@ struct SideTrouble {
   std::uint16_t rst_ip_id = 0;
   std::uint16_t rst_window = 0;
   bool rst_has_ack = false;
+  bool rst_from_here = false;  // by its link header, the capturing host sent it
   // Who else may have sent it (taxonomy 65). Of the first RST that was effective, also where it
   // proved to be without effect later.
   std::uint8_t first_rst_ttl = 0;
@@ -203,8 +204,9 @@ struct SideRecord {
   static constexpr std::uint8_t kNoCounter = 0xff;
   HalfState state = HalfState::unseen;
   bool isn_known = false;
-  bool fin_unseen =
-      false;  // `fin` is the peer's ACK of a FIN that the capture lacks; fin_ack is unknown
+  // `fin` is the first to prove a FIN that the capture lacks: the peer's ACK of it, or the segment
+  // of this side that follows it (`told_of`); fin_ack is unknown.
+  bool fin_unseen = false;
 
   std::unique_ptr<SideTrouble> trouble_ptr;  // written by the tracker only
   /// An empty one if there was none.
@@ -307,6 +309,9 @@ struct FlowRecord {
 Handshake handshake(const FlowRecord& flow);
 EndedBy ended_by(const FlowRecord& flow);
 TcpState tcp_state(const FlowRecord& flow, Side side);
+/// The capture began within the connection, and of this side it has bare ACKs only: a FIN of its
+/// may have come before them all.
+bool fin_may_precede(const FlowRecord& flow, Side side);
 
 /// Told once per flow, after its streams have ended.
 class FlowSink {

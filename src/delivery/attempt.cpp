@@ -72,8 +72,8 @@ AttemptClass classify(const JudgedExchange& judged) {
       return report.response && report.response->status >= 300 ? AttemptClass::refused
                                                                : AttemptClass::not_delivered;
 
-    case late_response:
-      return AttemptClass::late;
+    case late_response:  // which may be no result, but what the sender's leaving has drawn
+      return report.retry == Retry::do_not ? AttemptClass::late : AttemptClass::unknown;
     case http_redirect:
     case http_client_error:
     case http_server_error:
@@ -112,6 +112,7 @@ Attempt attempt_of(const JudgedExchange& judged) {
   if (judged.report == nullptr) return attempt;
   attempt.label = judged.report->label;
   attempt.severity = judged.report->severity;
+  attempt.unacked = judged.report->acked == Acked::none;
   for (const Finding& finding : judged.report->findings) {
     if (finding.label != attempt.label || finding.evidence.empty()) continue;
     const PacketRef& proof = finding.evidence.back().packet;

@@ -144,9 +144,14 @@ std::string times(std::size_t n) {
   return n == 1 ? "once" : n == 2 ? "twice" : fmt::format("{} times", n);
 }
 
-std::string reached_text(std::size_t n) {
-  return n == 1 ? "the request reached the other side"
-                : fmt::format("the request reached the other side {}", times(n));
+std::string reached_text(const Delivery& delivery) {
+  const std::size_t n = count(delivery, unknown);
+  const bool sure = std::none_of(
+      delivery.attempts.begin(), delivery.attempts.end(),
+      [](const Attempt& attempt) { return attempt.outcome == unknown && attempt.unacked; });
+  const std::string_view reached = sure ? "reached" : "may have reached";
+  return n == 1 ? fmt::format("the request {} the other side", reached)
+                : fmt::format("the request {} the other side {}", reached, times(n));
 }
 
 std::string span_text(const Delivery& delivery) {
@@ -204,7 +209,7 @@ std::string outcome_text(const Delivery& delivery) {
     case DeliveryVerdict::unacknowledged:
       return fmt::format(
           "{}; {}, and no acknowledgement came back. The receiver may have acted on it.",
-          span_text(delivery), reached_text(count(delivery, unknown)));
+          span_text(delivery), reached_text(delivery));
     case DeliveryVerdict::ack_late: {
       const Attempt& answered = *last_of(delivery, late);
       return fmt::format(

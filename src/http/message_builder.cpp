@@ -300,7 +300,8 @@ bool MessageBuilder::on_response_head(const Head& head) {
   const bool tunnel = expectation_.connect && head.status >= 200 && head.status < 300;
   m.upgrade = head.status == 101 || tunnel;
   const bool no_body = expectation_.head || tunnel || (head.status >= 100 && head.status < 200) ||
-                       head.status == 204 || head.status == 304;
+                       head.status == 204 || head.status == 304 ||
+                       (head.status == 205 && head.until_eof);  // RFC 9110 §15.3.6: no content
   m.close_delimited = head.until_eof && !no_body;
   if (no_body) m.chunked = false;
   return no_body;

@@ -172,11 +172,10 @@ bool Pairer::Impl::answers_the_unseen(const Conversation& c, const Input& in) co
 }
 
 Open* Pairer::Impl::answered_by(Conversation& c, const Input& in) {
+  // What the client's requests prove of the gap, they prove whosever answer this is.
+  if (c.work != nullptr) resolve_missing(*c.work, in.chunk.peer_acked);
   if (answers_the_unseen(c, in)) return nullptr;
-  if (c.work != nullptr) {
-    resolve_missing(*c.work, in.chunk.peer_acked);
-    weigh_missing(*c.work, in.chunk.peer_acked, c.client_gap);
-  }
+  if (c.work != nullptr) weigh_missing(*c.work, in.chunk.peer_acked, c.client_gap);
   Open* open = waiting(c);
   if (open == nullptr) return nullptr;
   const Message& request = open->x.request;

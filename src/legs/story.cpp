@@ -186,7 +186,11 @@ std::string conclusion_of(const std::vector<Leg>& legs, std::size_t decisive) {
     std::string text = fmt::format("The client left after {}", ago(*front.gave_up_after));
     if (upstream == nullptr) return text + ".";
     if (!upstream->answered || upstream->answered.time > left) {
-      return text + ": the time went behind the proxy.";
+      text += ": the time went behind the proxy.";
+      const bool own = front.answered && front.status != 0 &&
+                       (!upstream->answered || upstream->answered.time > front.answered.time);
+      if (own) text += fmt::format(" The {} that came then is the proxy's own.", front.status);
+      return text;
     }
     if (left - upstream->answered.time > kPassingOn && !front.answered) {
       return text +

@@ -308,7 +308,7 @@ void explain_finding(Page& page, const Finding& finding, const FlowReport& flow,
     item(page, "Delivery", delivery_text(*exchange, input));
     const bool answered = flow.views && exchange->retry == Retry::do_not && !exchange->response;
     item(page, "Retry", retry_text(exchange->retry, exchange->label, answered));
-  } else if (carried_nothing(flow)) {
+  } else if (carried_nothing(flow) && flow.handshake != Handshake::not_captured) {
     item(page, "Delivery", "nothing sent; no request was on this connection");
     item(page, "Retry", retry_text(Retry::safe, flow.label));
   }
@@ -363,7 +363,10 @@ void show_flow_in_full(Page& page, const FlowReport& flow, const Options& option
   item(page, "Packets",
        fmt::format("{} to {}, {} to {} UTC, {}", packet_name(input, flow.first.number),
                    packet_name(input, flow.last.number), clock(flow.first.time),
-                   clock(flow.last.time), base::duration(flow.last.time - flow.first.time)));
+                   clock(flow.last.time),
+                   flow.last.time < flow.first.time
+                       ? std::string{"the clock stepped back between them"}
+                       : base::duration(flow.last.time - flow.first.time)));
   item(page, "TCP",
        fmt::format("handshake {}, {}, history {}{}", name(flow.handshake),
                    flow.ended_by == EndedBy::none ? "not closed"

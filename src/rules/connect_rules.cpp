@@ -46,6 +46,7 @@ std::string listener(const FlowRecord& flow) {
 
 /// The RST came another way than the server's packets on other connections (fact F11).
 bool refused_on_the_way(const FlowFacts& facts, const Thresholds& limits) {
+  if (facts.rst_made_here) return true;
   const std::uint8_t ttl = facts.flow.s().trouble().rst_ttl;
   // A stack may begin at 255 with a RST and at 64 otherwise: the routers passed have to differ,
   // too.
@@ -53,7 +54,20 @@ bool refused_on_the_way(const FlowFacts& facts, const Thresholds& limits) {
          std::abs(int{ttl} - int{*facts.server_ttl}) >= limits.rst_ttl_delta;
 }
 
+/// One that came from nearer, by less than that.
+bool refused_from_nearer(const FlowFacts& facts) {
+  const auto passed = hops(facts.flow.s().trouble().rst_ttl);
+  const auto usual = facts.server_ttl ? hops(*facts.server_ttl) : std::nullopt;
+  return passed && usual && *passed < *usual;
+}
+
 std::string rejected(const FlowFacts& facts) {
+  if (facts.rst_made_here) {
+    return fmt::format(
+        "the host that the capture was taken on sent it, which passes packets on to {} and did not "
+        "pass this SYN on",
+        to_string(facts.flow.server.ip));
+  }
   return fmt::format(
       "its TTL is {}, that of the server's packets on other connections {}, so a device in between "
       "rejects what goes to {}",
@@ -84,17 +98,28 @@ std::optional<Finding> connect_refused(const FlowFacts& facts, const Thresholds&
   transmissions(finding, flow.c(), Side::client, "SYN");
   finding.evidence(server.rst, Side::server, "RST, acknowledges the SYN")
       .severity(replaced.empty() ? Severity::error : Severity::info)
-      .fault(foreign ? Party::network : Party::server_host,
-             foreign ? Confidence::medium : Confidence::high,
-             foreign ? "the way from the server has changed since"
-                     : "a firewall rejected it in the server's name")
       .fact("syn_count", std::int64_t{facts.syn_count})
       .fact("latency_us", std::optional{latency})
       .fact("rst_ttl", std::int64_t{server.rst_ttl})
       .seen_as(
           "Client: connection refused (ECONNREFUSED, curl 7); a proxy: 502 or 503. Server: "
           "nothing.");
-  if (foreign) finding.fact("server_ttl", std::int64_t{*facts.server_ttl});
+  if (facts.rst_made_here) {
+    finding.fault(Party::network, Confidence::high);
+    finding.remedy(
+        "On the host that the capture was taken on: find the firewall rule that rejects what goes "
+        "to this port (nft list ruleset, iptables -S: REJECT with tcp-reset).");
+  } else if (foreign) {
+    finding.fault(Party::network, Confidence::medium, "the way from the server has changed since");
+  } else if (refused_from_nearer(facts)) {
+    finding.fault(Party::server_host, Confidence::medium,
+                  "a firewall in front of it rejected it: the RST came over fewer routers than the "
+                  "server's packets on other connections");
+  } else {
+    finding.fault(Party::server_host, Confidence::high,
+                  "a firewall rejected it in the server's name");
+  }
+  if (foreign && facts.server_ttl) finding.fact("server_ttl", std::int64_t{*facts.server_ttl});
   return finding.build();
 }
 

@@ -70,7 +70,7 @@ bool complete(const ExchangeReport& exchange) {
 }
 
 /// An answer that is a step on the way: 401 and 407 ask for credentials, 307 and 308 send the same
-/// request elsewhere.
+/// request elsewhere, 417 wants it without Expect (RFC 9110 §10.1.1).
 bool asks_for_more(const Exchange& exchange) {
   const auto& response = exchange.response;
   if (!response || response->state != MessageState::complete) return false;
@@ -78,6 +78,8 @@ bool asks_for_more(const Exchange& exchange) {
     case 401:
     case 407:
       return response->asks_credentials;
+    case 417:
+      return exchange.request.expect_continue;
     case 307:
     case 308:
       return is_callback(exchange.request.method());
@@ -91,6 +93,10 @@ bool goes_on(const Exchange& exchange, const Exchange& before) {
   const Message& request = exchange.request;
   const Message& first = before.request;
   if (request.method() != first.method()) return false;
+  if (before.response->status == 417) {
+    return !request.expect_continue && request.start() == first.start() &&
+           request.content_length == first.content_length;
+  }
   const bool redirected = before.response->status < 400;
   if (!redirected) return request.authorized && request.start() == first.start();
   return request.body_bytes == first.body_bytes && request.digest == first.digest &&
@@ -367,6 +373,7 @@ FlowVerdict Engine::Impl::judge_ended(Account& own, const FlowRecord& flow, EndC
   facts.input = input_;
   facts.server_speaks_tls = !own.undecided.empty() && tls_servers_.contains(flow.server);
   facts.vantage = vantage_.of(flow);
+  facts.rst_made_here = flow.s().trouble().rst_from_here && vantage_.made_reset(flow);
   const SideRecord& server = flow.s();
   facts.closed_by_idle_timer =
       server.fin && !server.fin_unseen && server.last_payload &&

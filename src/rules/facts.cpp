@@ -12,12 +12,22 @@
 
 namespace httpdiag::rules {
 
+namespace {}  // namespace
+
+Closing fin_of(const FlowRecord& flow, Side side) {
+  const SideRecord& own = flow.side(side);
+  return {.closer = side == Side::client ? Closer::client_fin : Closer::server_fin,
+          .packet = own.fin,
+          .unseen = own.fin_unseen,
+          .followed = own.fin_unseen && own.fin == own.trouble().told_of};
+}
+
 namespace {
 
 std::array<Closing, 4> closings(const FlowRecord& flow) {
-  return {{{Closer::client_fin, flow.c().fin, flow.c().fin_unseen},
+  return {{fin_of(flow, Side::client),
            {Closer::client_rst, flow.c().trouble().rst},
-           {Closer::server_fin, flow.s().fin, flow.s().fin_unseen},
+           fin_of(flow, Side::server),
            {Closer::server_rst, flow.s().trouble().rst}}};
 }
 
@@ -113,7 +123,9 @@ bool FlowFacts::doubtful(const PacketRef& packet) const {
 
 FlowFacts measure(const FlowRecord& flow, EndCause cause, Timestamp until,
                   const Thresholds& limits) {
-  FlowFacts facts{.flow = flow, .until = std::max(until, flow.last.time)};
+  // Where the clock has stepped back, so much of the time that passed is the clock's.
+  const Duration step = flow.trouble().clock_step;
+  FlowFacts facts{.flow = flow, .until = std::max(until - step, flow.last.time)};
   facts.capture_over = cause == EndCause::capture_over;
   facts.handshake = handshake(flow);
   facts.client_unheard = unheard(flow, Side::client);

@@ -24,8 +24,11 @@ constexpr bool by_server(Closer c) { return c == Closer::server_fin || c == Clos
 struct Closing {
   Closer closer = Closer::none;
   PacketRef packet;
-  bool unseen = false;  // the FIN is not in the capture; `packet` acknowledges it
+  bool unseen = false;    // the FIN is not in the capture; `packet` acknowledges it ...
+  bool followed = false;  // ... or is its sender's, and comes behind it
 };
+/// None if there is no FIN.
+Closing fin_of(const FlowRecord& flow, Side side);
 
 /// Two packets recorded one after the other, the later one with an earlier time.
 struct ClockStep {
@@ -93,6 +96,8 @@ struct FlowFacts {
   std::uint16_t unsolicited_status = 0;
   Sighting vantage{};                        // filled in by the engine
   std::optional<std::uint8_t> server_ttl{};  // likewise: of the same address on other connections
+  // Likewise: the capturing host, which passes packets on to the server, sent the server's RST.
+  bool rst_made_here = false;
   // Likewise: it closed as long after its last answer as it closed other connections at rest.
   bool closed_by_idle_timer = false;
   const ClosedClock* older = nullptr;     // likewise: why its SYN may have been ignored

@@ -319,8 +319,22 @@ void attribute_to_translation(Finding& finding, const FlowFacts& facts) {
   add_evidence(finding, {rare.last_translated, std::nullopt, "last packet that was translated"});
 }
 
+/// Nothing is left to settle where the capture was taken on the host that sent the RST.
+void attribute_to_gateway(Finding& finding) {
+  if (finding.label == Label::connect_refused) return;  // says so itself
+  finding.fault = {Party::network, Confidence::high, ""};
+  finding.detail +=
+      " The host that the capture was taken on, which passes the packets on, sent the RST itself "
+      "in the server's name.";
+  finding.remedy =
+      "On the host that the capture was taken on: find the firewall rule that rejects these "
+      "packets (nft list ruleset, iptables -S: REJECT with tcp-reset).";
+}
+
 void attribute_party(Finding& finding, const FlowFacts& facts, const Thresholds& limits) {
   if (forgot_translation(finding, facts)) return attribute_to_translation(finding, facts);
+  if (facts.rst_made_here && about_server_reset(finding.label))
+    return attribute_to_gateway(finding);
   if (const auto reset = reset_by_device(finding, facts, limits))
     return attribute_to_device(finding, facts, *reset);
   if (has_fact(finding, "answer_unseen"))

@@ -43,6 +43,10 @@ FindingBuilder& FindingBuilder::evidence(PacketRef packet, std::optional<Side> f
 FindingBuilder& FindingBuilder::evidence(const Closing& closing) {
   const Side side = by_client(closing.closer) ? Side::client : Side::server;
   const std::string_view who = words(side);
+  if (closing.followed) {
+    return evidence(closing.packet, side,
+                    fmt::format("follows a {} FIN that is not in the capture", who));
+  }
   if (closing.unseen) {
     return evidence(closing.packet, other(side),
                     fmt::format("ACK of a {} FIN that is not in the capture", who));

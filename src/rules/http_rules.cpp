@@ -30,6 +30,16 @@ constexpr Step kChallenge{
     .remedy =
         "Nothing: the client got in. Sent with the first request, the credentials save a round "
         "trip (where the scheme allows it, as Basic and Bearer do)."};
+// RFC 9110 §10.1.1: that is what the status is for.
+constexpr Step kExpectation{
+    .next = "the same request, without Expect",
+    .told =
+        "The server does not wait for \"Expect: 100-continue\"; the client sent the request again "
+        "without it and was answered {}: as the protocol has it, not a failure.",
+    .remedy =
+        "Nothing: the request got through. Without \"Expect\" (curl: -H 'Expect:') it saves a "
+        "round "
+        "trip."};
 // RFC 9110 §15.4.8, §15.4.9.
 constexpr Step kFollowed{
     .next = "the same request, to another target",
@@ -47,7 +57,7 @@ FindingBuilder step(FindingBuilder finding, const Exchange& x, const Step& step)
 }
 
 Finding challenge(FindingBuilder finding, const Exchange& x) {
-  return step(std::move(finding), x, kChallenge)
+  return step(std::move(finding), x, x.response->status == 417 ? kExpectation : kChallenge)
       .seen_as("Server: its access log has both requests.")
       .build();
 }

@@ -22,6 +22,7 @@ struct Leaving {
   bool at_once = false;     // behind its own request, at a place where that says nothing
   bool held_up = false;     // likewise, by a FIN that had waited for what was lost of the request
   bool probed = false;      // keep-alive probes went unanswered before
+  bool drew_it = false;     // its FIN may have drawn the response
   bool by_device = false;   // a RST that was not the client's had ended the server's side of it
 };
 
@@ -62,6 +63,7 @@ std::optional<Leaving> leaving_of(const ExchangeFacts& facts, const Thresholds& 
   leaving.probed = probes_in_vain(facts) && facts.client_left.closer == Closer::client_rst &&
                    left.number > client.last_keepalive.number &&
                    left.number < x.response->first.number;
+  leaving.drew_it = facts.client_left.closer == Closer::client_fin && drawn_by_leaving(facts);
   leaving.matched = match_timeout(leaving.waited, limits, limits.known_timeouts);
   return leaving;
 }
@@ -97,6 +99,13 @@ std::string words(const Leaving& leaving, std::string_view status) {
         "The server's {} came after {}; the client's socket was gone and its kernel "
         "answered with RST.",
         status, took);
+  }
+  if (leaving.drew_it) {
+    return fmt::format(
+        "The client gave up after {}{}. The server's {} came {} behind its FIN and acknowledges "
+        "it: the server, or a proxy in front of it, may have ended the cancelled request with it, "
+        "and the result that the client had waited for is not known.",
+        waited, limit_text(leaving.matched), status, base::duration(leaving.took - leaving.waited));
   }
   if (leaving.took >= leaving.waited) {
     return fmt::format(
@@ -192,6 +201,7 @@ std::optional<Finding> late_response(const ExchangeFacts& facts, const Threshold
       .fact("server_took_us", std::optional{leaving->took})
       .fact("late_by_us", if_known(std::max(leaving->took - leaving->waited, Duration{0})))
       .fact("status", std::int64_t{x.response->status})
+      .fact("drawn_by_leaving", leaving->drew_it)
       .fact("matched_timeout_us", if_known(leaving->matched))
       .seen_as(
           fmt::format("Client: read timed out, curl 28, status 0 / canceled. Server: logs {} and "

@@ -94,12 +94,17 @@ std::optional<Finding> request_on_half_closed(const ExchangeFacts& facts,
       fmt::format("The server had closed its side{} before; the request's own ACK number covers "
                   "its FIN. {}",
                   facts.half_closed_age ? fmt::format(" {}", base::duration(age)) : std::string{},
-                  rst    ? "The server's kernel answered with RST and discarded it."
+                  rst && facts.request_acked
+                      ? "The server's kernel took it and answered with RST: whether the "
+                        "application had read it is not known."
+                  : rst && facts.head_retransmits > 0
+                      ? "It was sent again and again, until the server's kernel answered with RST."
+                  : rst  ? "The server's kernel answered with RST and discarded it."
                   : read ? "The server's kernel took it, but no answer can come on this connection."
                          : "It was never answered.")};
   finding
-      .fault(Party::client_app, read ? Confidence::medium : Confidence::high,
-             read ? "the server half-closed on purpose and reads on" : "")
+      .fault(Party::client_app, facts.request_acked ? Confidence::medium : Confidence::high,
+             facts.request_acked ? "the server half-closed on purpose and reads on" : "")
       .evidence(Closing{Closer::server_fin, flow.s().fin, flow.s().fin_unseen})
       .evidence(x.request.first, Side::client,
                 words_for_request_evidence(x) + ", its ACK covers the FIN")
@@ -201,9 +206,16 @@ std::optional<Finding> idle_conn_reset(const ExchangeFacts& facts, const Thresho
   FindingBuilder finding{
       Label::idle_conn_reset,
       fmt::format(
-          "The connection had been idle for {}; the first request after that was answered with RST "
-          "before any ACK.{}",
-          base::duration(*facts.idle), device_note(timer))};
+          "The connection had been idle for {}; the first request after that was {}answered with "
+          "RST before any ACK.{}",
+          base::duration(*facts.idle),
+          facts.head_retransmits > 0
+              ? fmt::format("retransmitted {} and then ",
+                            facts.head_retransmits == 1
+                                ? "once"
+                                : fmt::format("{} times", facts.head_retransmits))
+              : "",
+          device_note(timer))};
   finding
       .fault(
           facts.rst_from_elsewhere ? Party::network : Party::server_host,

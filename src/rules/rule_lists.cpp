@@ -86,6 +86,7 @@ constexpr std::array kTlsPrimaries = {
 constexpr std::array kQuietPrimaries = {&payload_opaque, &connection_unused};
 
 constexpr std::array kTeardownPrimaries = {
+    &flow_pmtu_blackhole,  // of a request none of which can be read
     &flow_keepalive_probe_failed,
     &fin_not_acked,
     &close_wait_lingering,

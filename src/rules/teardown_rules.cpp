@@ -27,6 +27,7 @@ std::optional<Linger> linger_of(const FlowFacts& facts, Side side) {
   const SideRecord& own = facts.flow.side(side);
   const SideRecord& closer = facts.flow.side(other(side));
   if (!closer.fin || closer.acked <= closer.fin_offset || unheard(facts, side)) return std::nullopt;
+  if (fin_may_precede(facts.flow, side)) return std::nullopt;
   // The own FIN before the peer's was acknowledged: a crossing or an ordinary close.
   if (own.fin && own.fin.number <= closer.acked_by.number) return std::nullopt;
   Linger linger{.fin = closer.fin, .since = closer.acked_by, .end = {}};
@@ -109,19 +110,24 @@ std::optional<Finding> unanswered_probes(const FlowFacts& facts, Side side,
     return std::nullopt;
   // The last probe is unanswered only once the next one was due.
   const std::uint32_t gaps = trouble.unanswered_keepalives - 1;
-  const Duration interval =
-      (trouble.last_keepalive.time - trouble.first_keepalive.time) / std::max(gaps, 1u);
+  const Duration apart =
+      std::max(trouble.last_keepalive.time - trouble.first_keepalive.time, Duration{0});
+  const Duration interval = apart / std::max(gaps, 1u);
   const bool reset = trouble.rst && trouble.rst.number > trouble.last_keepalive.number;
   const bool gave_up = reset || facts.until - trouble.last_keepalive.time >= interval;
   if (!gave_up) return std::nullopt;
-  const PacketRef heard = facts.flow.side(other(side)).last;
+  // What was heard after the end says nothing of the time in front of the probes.
+  PacketRef heard = facts.flow.side(other(side)).last;
+  if (heard.number > trouble.first_keepalive.number) heard = {};
   FindingBuilder finding{
       Label::keepalive_probe_failed,
-      fmt::format("The {} sent {} {} apart and heard nothing{}; the {} had been silent for {}.",
-                  words(side), base::count(trouble.unanswered_keepalives, "keep-alive probe"),
+      fmt::format("The {} sent {} {} apart and heard nothing{}{}.", words(side),
+                  base::count(trouble.unanswered_keepalives, "keep-alive probe"),
                   base::duration(interval), reset ? ", then reset the connection" : "",
-                  side == Side::client ? "server" : "client",
-                  base::duration(std::max(trouble.last_keepalive.time - heard.time, Duration{0})))};
+                  heard ? fmt::format("; the {} had been silent for {}", words(other(side)),
+                                      base::duration(std::max(
+                                          trouble.last_keepalive.time - heard.time, Duration{0})))
+                        : "")};
   finding.evidence(heard, other(side), "last packet of the other side")
       .evidence(trouble.first_keepalive, side, "first probe without an answer")
       .evidence(trouble.last_keepalive, side, "last probe")
@@ -129,7 +135,8 @@ std::optional<Finding> unanswered_probes(const FlowFacts& facts, Side side,
       .fact("unanswered_probes", std::int64_t{trouble.unanswered_keepalives})
       .fact("probe_interval_us", std::optional{interval})
       .fact("idle_before_probes_us",
-            std::optional{std::max(trouble.first_keepalive.time - heard.time, Duration{0})})
+            heard ? std::optional{std::max(trouble.first_keepalive.time - heard.time, Duration{0})}
+                  : std::nullopt)
       .fault(Party::network, Confidence::medium, "the other host is down, suspended or was moved")
       .seen_as("Prober: ETIMEDOUT, connection timed out on read. Other side: nothing.");
   return finding.build();

@@ -31,9 +31,11 @@ std::optional<Finding> flow_loss_recovery_delay(const FlowFacts& facts, const Th
     const SideRecord& record = facts.flow.side(side);
     if (!record.trouble_ptr) continue;
     const SideTrouble& trouble = record.trouble();
-    // Retransmissions into a closed window are probes by another name.
-    const std::uint32_t real =
-        trouble.retransmitted - std::min(trouble.retransmitted, trouble.spurious);
+    // Retransmissions into a closed window are probes by another name. FINs that are sent again
+    // hold up nothing (fin-not-acked).
+    const std::uint32_t beside =
+        trouble.spurious + (record.fins > 1 ? std::uint32_t{record.fins} - 1 : 0);
+    const std::uint32_t real = trouble.retransmitted - std::min(trouble.retransmitted, beside);
     const bool many = real >= limits.loss_min_packets &&
                       static_cast<double>(real) >=
                           limits.loss_ratio * static_cast<double>(record.payload_packets);

@@ -154,9 +154,28 @@ Sighting sighting_of(const Votes& votes) {
           on_host};
 }
 
+bool VantageCollector::made_reset(const FlowRecord& flow) const {
+  const SideRecord& server = flow.s();
+  const SideTrouble& trouble = server.trouble();
+  if (!trouble.rst_from_here || hops(trouble.rst_ttl) != 0 || on_one_host(flow)) return false;
+  const bool only_resets = server.packets <= trouble.rsts;
+  return only_resets ? passed_on_to_.contains(flow.server.ip)
+                     : server.hints.has(Hints::to_here) || flow.trouble().forwarded;
+}
+
+/// A RST that the capturing host makes in the name of another does not make it that other.
+Votes VantageCollector::votes(const FlowRecord& flow) const {
+  Votes votes = votes_of(flow);
+  if (votes[Clue::direction] == VantagePoint::server && made_reset(flow))
+    votes[Clue::direction] = middle;
+  return votes;
+}
+
 void VantageCollector::on_flow(const FlowRecord& flow) {
-  const Votes votes = votes_of(flow);
+  const Votes votes = this->votes(flow);
   const Sighting seen = sighting_of(votes);
+  const bool on_the_way = votes[Clue::forwarded] == middle || votes[Clue::direction] == middle;
+  if (on_the_way && passed_on_to_.size() < kMaxHosts) passed_on_to_.insert(flow.server.ip);
   bool any = false;
   for (std::size_t clue = 0; clue < kClues; ++clue) {
     if (votes.by[clue] == unknown) continue;
@@ -194,7 +213,7 @@ Sighting VantageCollector::of(const FlowRecord& flow) const {
   if (settings_.vantage && *settings_.vantage != proxy) {
     return {*settings_.vantage, Confidence::high, true};
   }
-  const Votes votes = votes_of(flow);
+  const Votes votes = this->votes(flow);
   const Sighting own = sighting_of(votes);
   if (own.confidence >= Confidence::medium) return own;
   const bool contradictory =

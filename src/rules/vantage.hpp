@@ -6,6 +6,7 @@
 #include <array>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "httpdiag/flow.hpp"
 #include "httpdiag/settings.hpp"
@@ -44,6 +45,9 @@ class VantageCollector {
 
   /// To be called once for each flow, as soon as its handshake is over.
   void on_flow(const FlowRecord& flow);
+  /// The capturing host sent the RST in the server's name: the server's packets come to it from
+  /// outside, on this connection or on the earlier ones.
+  bool made_reset(const FlowRecord& flow) const;
   /// By the flow's own evidence; else by what its hosts' other flows have shown so far.
   Sighting of(const FlowRecord& flow) const;
   Vantage finish(const CaptureSummary& input) const;
@@ -62,12 +66,14 @@ class VantageCollector {
   };
 
   Sighting by_hosts(const FlowRecord& flow) const;
+  Votes votes(const FlowRecord& flow) const;
   VantagePoint majority() const;
   std::string reason(Clue clue, VantagePoint point, const Count& count,
                      const CaptureSummary& input) const;
 
   const Settings& settings_;
   std::map<IpAddress, Host> hosts_;
+  std::set<IpAddress> passed_on_to_;  // servers to which the capturing host passes packets on
   std::array<std::uint64_t, 6> flows_at_{};  // by VantagePoint, of at least medium confidence
   std::array<std::uint64_t, 6> sure_at_{};   // of these: of high confidence
   std::uint64_t contradictory_ = 0;          // flows whose votes contradict each other

@@ -4,6 +4,7 @@
 
 #include "base/text.hpp"
 #include "rules/finding_builder.hpp"
+#include "rules/icmp_words.hpp"
 #include "rules/rst_origin.hpp"
 #include "rules/rule_lists.hpp"
 #include "rules/waiting.hpp"
@@ -164,6 +165,8 @@ std::string_view received_text(const ExchangeFacts& facts) {
   if (facts.request_acked) return "; the request had reached it";
   if (facts.request_part_acked) return "; a part of the request had reached it";
   if (facts.rst_from_elsewhere) return "";
+  if (facts.head_retransmits > 0)
+    return "; it answers the last transmission, and whether an earlier one arrived is not known";
   const bool live_socket = facts.flow.flow.s().trouble().rst_has_ack;
   return live_socket ? "; the request was not acknowledged"
                      : "; no socket was there to take the request";
@@ -194,6 +197,31 @@ bool outlived_announced_time(const ExchangeFacts& facts) {
   const Duration announced = std::chrono::seconds{facts.exchange.announced_keep_alive_s};
   return announced > Duration{0} && facts.idle && *facts.idle >= announced &&
          !facts.rst_from_elsewhere;
+}
+
+/// The request had been sent again before the RST came: the way was interrupted, or its acks were.
+void tell_of_retransmissions(FindingBuilder& finding, const ExchangeFacts& facts) {
+  const FlowRecord& flow = facts.flow.flow;
+  const SideTrouble& client = flow.c().trouble();
+  finding.evidence(client.head_first_retransmit, Side::client, "sent again")
+      .evidence(facts.head_retransmits > 1 ? client.head_retransmit : PacketRef{}, Side::client,
+                "sent again, the last time")
+      .fact("retransmissions", std::int64_t{facts.head_retransmits});
+  const FlowTrouble& trouble = flow.trouble();
+  if (trouble.icmp.number < facts.exchange.request.first.number) return;
+  finding
+      .also(fmt::format("Meanwhile {} reported \"{}\".", to_string(trouble.icmp_reporter),
+                        icmp_meaning(trouble)))
+      .evidence(trouble.icmp, std::nullopt, icmp_evidence(trouble))
+      .fault(Party::network, Confidence::medium, "the server's host was down meanwhile");
+}
+
+/// The first request of a connection that is older than the capture, and no socket for it: a FIN of
+/// the server's may have come before.
+bool may_have_been_closed_before(const ExchangeFacts& facts) {
+  const FlowRecord& flow = facts.flow.flow;
+  return flow.has(Oddity::midstream) && facts.exchange.requests_before == 0 && flow.s().next == 0 &&
+         !flow.s().trouble().rst_has_ack && !facts.rst_from_elsewhere;
 }
 
 void tell_of_announced_time(FindingBuilder& finding, const ExchangeFacts& facts) {
@@ -255,7 +283,13 @@ std::optional<Finding> reset_without_response(const ExchangeFacts& facts,
     finding.evidence(facts.exchange.response->first, Side::server, "answer, too late");
   }
   blame_reset(finding, facts);
+  if (facts.head_retransmits > 0) tell_of_retransmissions(finding, facts);
   if (outlived_announced_time(facts)) tell_of_announced_time(finding, facts);
+  if (may_have_been_closed_before(facts)) {
+    finding.fault(Party::server_host, Confidence::low,
+                  "the server had closed the idle connection before the capture began, and the "
+                  "client's pool had not noticed");
+  }
   return finding.build();
 }
 
@@ -265,7 +299,9 @@ std::optional<Finding> client_timeout(const ExchangeFacts& facts, const Threshol
   if (!rst && server_closed_first(facts)) return std::nullopt;
   // Sooner than this a FIN may be a client's that half-closes and goes on reading (RFC 9112 §9.6):
   // what the server does then decides.
-  const bool early_fin = !rst && facts.after_request < limits.client_timeout_min_wait;
+  // A RST of its own later on says that nobody was left to read.
+  const bool early_fin = !rst && facts.after_request < limits.client_timeout_min_wait &&
+                         !facts.flow.flow.c().trouble().rst;
   if (early_fin && (sent_fin_with_request(facts, limits) || !ended_after_early_fin(facts)))
     return std::nullopt;
   const Confidence confidence =
@@ -326,7 +362,8 @@ std::optional<Finding> no_response(const ExchangeFacts& facts, const Thresholds&
   const bool half_closed = facts.close.closer == Closer::client_fin &&
                            facts.after_request < limits.client_timeout_min_wait;
   if (facts.close.closer != Closer::none && !half_closed) return std::nullopt;
-  if (half_closed && facts.flow.flow.s().fin) return std::nullopt;  // the server ended it
+  if (half_closed && facts.flow.flow.s().fin) return std::nullopt;            // the server ended it
+  if (half_closed && facts.flow.flow.c().trouble().rst) return std::nullopt;  // it had left
   const Duration waited = facts.flow.watched_after(facts.exchange.request.last);
   if (waited < limits.no_response_min) return std::nullopt;
   const bool high = waited >= limits.no_response_high;

@@ -57,6 +57,19 @@ void tell_lost_answer(FindingBuilder& finding, const ExchangeFacts& facts) {
       .fault(Party::network, Confidence::medium, "the client host stopped receiving");
 }
 
+bool drawn_by_leaving(const ExchangeFacts& facts) {
+  const Exchange& x = facts.exchange;
+  const FlowRecord& flow = facts.flow.flow;
+  const SideRecord& client = flow.c();
+  if (!x.response || !client.fin || client.fin_unseen) return false;
+  if (x.response->peer_acked <= client.fin_offset) return false;  // sent without knowing of it
+  constexpr Duration kReaction = std::chrono::milliseconds{20};
+  constexpr int kSilence = 10;
+  const Duration late_by = x.response->first.time - client.fin.time;
+  const Duration waited = client.fin.time - x.request.last.time;
+  return late_by >= Duration{0} && late_by <= flow.rtt + kReaction && waited >= late_by * kSilence;
+}
+
 void blame_impatience(FindingBuilder& finding, Duration waited, const Thresholds& limits,
                       bool sure) {
   // A timer of a second may fire a moment before it is over, as the capture sees it.

@@ -44,8 +44,8 @@ using For = std::conditional_t<Archive::kWrites, const Record&, Record&>;
 template <typename Archive>
 void fields(Archive& archive, For<Archive, SideTrouble> record) {
   auto& [rst, rst_seq, rst_ack, ignored_rst, rsts, rst_ttl, rst_ip_id, rst_window, rst_has_ack,
-         first_rst_ttl, first_rst_ip_id, ttl_before_rst, rst_ip_id_astray, first_rst, after_rst,
-         stepped_rst, head_first_retransmit, head_retransmit, head_retransmits,
+         rst_from_here, first_rst_ttl, first_rst_ip_id, ttl_before_rst, rst_ip_id_astray, first_rst,
+         after_rst, stepped_rst, head_first_retransmit, head_retransmit, head_retransmits,
          most_head_retransmits, head_most_bytes, head_least_bytes, head_smaller, head_in_vain,
          beyond_head, sacked_bytes, shrunk, retransmitted, spurious, out_of_order, longest_stall,
          stall_begin, stall_end, zero_window_since, longest_zero_window, zero_window_begin,
@@ -54,15 +54,15 @@ void fields(Archive& archive, For<Archive, SideTrouble> record) {
          gap_bytes, snaplen_bytes, lost_bytes, gap_noticed, snaplen_cut, told_of, told, syn_times,
          differing] = record;
   archive(rst, rst_seq, rst_ack, ignored_rst, rsts, rst_ttl, rst_ip_id, rst_window, rst_has_ack,
-          first_rst_ttl, first_rst_ip_id, ttl_before_rst, rst_ip_id_astray, first_rst, after_rst,
-          stepped_rst, head_first_retransmit, head_retransmit, head_retransmits,
-          most_head_retransmits, head_most_bytes, head_least_bytes, head_smaller, head_in_vain,
-          beyond_head, sacked_bytes, shrunk, retransmitted, spurious, out_of_order, longest_stall,
-          stall_begin, stall_end, zero_window_since, longest_zero_window, zero_window_begin,
-          zero_window_end, zero_window_total, window_probe, window_probes, unanswered_probes,
-          peer_retransmitted, keepalives, unanswered_keepalives, first_keepalive, last_keepalive,
-          gap_bytes, snaplen_bytes, lost_bytes, gap_noticed, snaplen_cut, told_of, told, syn_times,
-          differing);
+          rst_from_here, first_rst_ttl, first_rst_ip_id, ttl_before_rst, rst_ip_id_astray,
+          first_rst, after_rst, stepped_rst, head_first_retransmit, head_retransmit,
+          head_retransmits, most_head_retransmits, head_most_bytes, head_least_bytes, head_smaller,
+          head_in_vain, beyond_head, sacked_bytes, shrunk, retransmitted, spurious, out_of_order,
+          longest_stall, stall_begin, stall_end, zero_window_since, longest_zero_window,
+          zero_window_begin, zero_window_end, zero_window_total, window_probe, window_probes,
+          unanswered_probes, peer_retransmitted, keepalives, unanswered_keepalives, first_keepalive,
+          last_keepalive, gap_bytes, snaplen_bytes, lost_bytes, gap_noticed, snaplen_cut, told_of,
+          told, syn_times, differing);
 }
 
 template <typename Archive>

@@ -195,7 +195,9 @@ void Flow::on_segment(Context& context, const Segment& segment, Side from, std::
     }
     note_sender(segment, own);
   }
-  if (SideTrouble* theirs = record.side(peer).trouble_ptr.get()) theirs->unanswered_keepalives = 0;
+  // What comes when the prober has given up answers nothing any more.
+  if (SideTrouble* theirs = record.side(peer).trouble_ptr.get(); theirs && !theirs->rst)
+    theirs->unanswered_keepalives = 0;
   if (own.trouble_ptr) own.trouble_ptr->unanswered_probes = 0;
 
   bool active = false;
@@ -327,7 +329,9 @@ bool Flow::on_ack(Context& context, const Segment& segment, Side from) {
     // connection.
     const std::int64_t acked = half(tape).space.offset(segment.ack, 0);
     const std::int64_t most = static_cast<std::int64_t>(record.c().next) + kHandshakeWindow;
-    if (acked < 0 || acked > most || segment.payload_length == 0) {
+    // A bare ACK may be an older connection's, unless it acknowledges bytes behind this SYN, too.
+    const bool bare = segment.payload_length == 0 && acked <= 0;
+    if (acked < 0 || acked > most || bare) {
       note(Oddity::challenged);
       if (!trouble().challenge_ack) trouble().challenge_ack = segment.packet;
       return false;
@@ -455,6 +459,7 @@ void Flow::note_stall(Side side, PacketRef begin, PacketRef end) {
 
 void Flow::end(Context& context, EndCause cause, Timestamp now) {
   for (const Side side : {Side::client, Side::server}) {
+    accept_last_rst(context, side);
     end_holes(context, side);
     tell_fin(context, side);
     if (SideTrouble* rare = record.side(side).trouble_ptr.get()) {

@@ -163,6 +163,7 @@ class Flow {
   bool rst_is_effective(const Segment& segment, Side from) const;
   void remember_early_rst(const Segment& segment, Side from);
   void retry_early_rst(Context& context, const Segment& segment, Side from);
+  void accept_last_rst(Context& context, Side from);
   void cancel_rst(Side from);
   void assume_fin(Side side);
   /// False: the segment cannot belong to this connection and is to be ignored.

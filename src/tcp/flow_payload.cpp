@@ -248,6 +248,7 @@ void Flow::skip_hole(Context& context, Side side, GapCause cause, PacketRef noti
   SideRecord& own = record.side(side);
   Pending& pending = *half(side).pending;
   Offset to = acked_payload(side);
+  if (pending.empty() && to <= own.delivered) to = own.fin_offset;  // only its FIN tells of it
   if (!pending.empty() &&
       (cause != GapCause::not_captured || pending.first_offset() < to || to <= own.delivered)) {
     to = pending.first_offset();
@@ -287,21 +288,29 @@ void Flow::check_holes(Context& context, PacketRef now) {
 // were lost. Nothing behind lost bytes reached the application.
 void Flow::end_holes(Context& context, Side side) {
   Half& h = half(side);
-  assume_fin(side);
-  if (!h.pending && record.side(side).delivered < acked_payload(side)) {
-    h.pending = std::make_unique<Pending>();  // only a RST tells of it
-  }
-  const bool unheard =
-      record.side(other(side)).packets == 0;  // nobody in the capture could acknowledge
-  while (h.pending &&
-         (record.side(side).delivered < acked_payload(side) || (unheard && !h.pending->empty()))) {
+  const SideRecord& own = record.side(side);
+  const PacketRef peer_last = record.side(other(side)).last;
+  for (;;) {
+    assume_fin(side);
+    const bool acked = own.delivered < acked_payload(side);
+    const bool before_fin = own.fin && own.delivered < own.fin_offset;
+    if (!h.pending && !acked && !before_fin) return;
+    if (!h.pending) {  // only a RST or a FIN tells of it
+      h.pending = std::make_unique<Pending>();
+      h.pending->hole_noticed = before_fin ? own.fin : record.last;
+    }
+    // Who had not received all in front of a FIN would have said so in its ACKs of what came behind
+    // it; who is not heard any more has denied nothing.
+    const PacketNumber noticed = own.fin ? h.pending->hole_noticed.number : 0;
+    const bool denied = peer_last.number > noticed;
+    if (!acked && (denied || (h.pending->empty() && !before_fin))) break;
     skip_hole(context, side, GapCause::not_captured,
-              h.pending->hole_acked ? h.pending->hole_acked : record.last);
+              h.pending && h.pending->hole_acked ? h.pending->hole_acked : record.last);
   }
-  if (!h.pending) return;
-  if (!h.pending->empty()) {
-    const Offset from = record.side(side).delivered;
-    const std::uint64_t length = h.pending->first_offset() - from;
+  if (!h.pending->empty() || (own.fin && own.delivered < own.fin_offset)) {
+    const Offset from = own.delivered;
+    const std::uint64_t length =
+        (h.pending->empty() ? own.fin_offset : h.pending->first_offset()) - from;
     trouble(side).lost_bytes += length;
     context.streams.on_gap(record, {side, from, length, GapCause::lost, record.last});
   }
@@ -309,16 +318,21 @@ void Flow::end_holes(Context& context, Side side) {
   h.pending.reset();
 }
 
-// One acknowledged number at the end of a tape, with nothing behind it, is a FIN that the capture
-// lacks: nobody sends a single byte and stops for good.
+// One number at the end of a tape that is acknowledged, or that a segment of its own follows, with
+// nothing behind it, is a FIN that the capture lacks: nobody sends a single byte and stops for
+// good.
 void Flow::assume_fin(Side side) {
   SideRecord& own = record.side(side);
   const Half& h = half(side);
   if (own.fin || !h.base_known) return;
-  if (own.acked != own.next + 1 || own.delivered != own.next) return;
+  const bool acked = own.acked == own.next + 1;
+  const bool followed = own.trouble().told == own.next + 1 && own.sent == own.next + 1;
+  if ((!acked && !followed) || own.acked > own.next + 1 || own.delivered != own.next) return;
   if (h.pending && !h.pending->empty()) return;
+  const PacketRef told_of = own.trouble().told_of;
+  const bool first = followed && (!acked || told_of.number < own.acked_by.number);
   own.fin_unseen = true;
-  own.fin = own.acked_by;
+  own.fin = first ? told_of : own.acked_by;
   own.fin_offset = own.next;
 }
 

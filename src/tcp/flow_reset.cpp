@@ -53,6 +53,7 @@ void Flow::on_rst(Context& context, const Segment& segment, Side from) {
   rare.rst_ttl = segment.ttl;
   rare.rst_ip_id = segment.ip_id;
   rare.rst_window = segment.window;
+  rare.rst_from_here = segment.hints.has(Hints::from_here);
   if (!rare.first_rst) note_rst_sender(segment, from);
   if (half(from).base_known) {
     const std::int64_t at = half(from).space.offset(segment.seq, record.side(from).next);
@@ -146,6 +147,38 @@ void Flow::retry_early_rst(Context& context, const Segment& segment, Side from) 
   if (rare.ignored_rst == early->packet) rare.ignored_rst = {};
   --rare.rsts;
   on_rst(context, *early, from);
+}
+
+// A RST further on than anything seen of its sender, with which the connection fell silent, and
+// which acknowledges all that its peer had sent: its sender knew the connection, so the bytes in
+// front of it are what the capture lacks. A guess would have drawn a challenge ACK (RFC 5961 §3.2).
+void Flow::accept_last_rst(Context& context, Side from) {
+  Half& h = half(from);
+  const SideRecord& own = record.side(from);
+  const SideRecord& peer = record.side(other(from));
+  if (!h.early_rst || own.trouble().rst || own.fin || !half(other(from)).base_known) return;
+  const auto last = std::move(h.early_rst);
+  if (peer.last.number > last->packet.number || own.last_payload.number > last->packet.number)
+    return;
+  const std::uint32_t expected = half(other(from)).space.number(peer.next + (peer.fin ? 1 : 0));
+  if (!last->flags.has(TcpFlags::ack) || last->ack != expected || peer.next == 0) return;
+  const std::int64_t at = h.space.offset(last->seq, own.next);
+  if (!h.pending) h.pending = std::make_unique<Pending>();
+  while (h.pending && !h.pending->empty())
+    skip_hole(context, from, GapCause::not_captured, last->packet);
+  SideTrouble& rare = trouble(from);
+  const auto to = static_cast<Offset>(at);
+  if (to > own.delivered) {
+    context.streams.on_gap(
+        record, {from, own.delivered, to - own.delivered, GapCause::not_captured, last->packet});
+    rare.gap_bytes += to - own.delivered;
+    if (!rare.gap_noticed) rare.gap_noticed = last->packet;
+    record.side(from).delivered = to;
+    record.side(from).next = std::max(own.next, to);
+  }
+  if (rare.ignored_rst == last->packet) rare.ignored_rst = {};
+  --rare.rsts;
+  on_rst(context, *last, from);
 }
 
 // Both sides went on after the RST, so it had no effect (RFC 5961 §3.2, or forged and ignored).

@@ -66,6 +66,11 @@ TcpState both_closing(const SideRecord& own, const SideRecord& peer) {
 
 }  // namespace
 
+bool fin_may_precede(const FlowRecord& flow, Side side) {
+  const SideRecord& own = flow.side(side);
+  return !own.fin && !own.syn && own.next == 0 && flow.has(Oddity::midstream);
+}
+
 TcpState tcp_state(const FlowRecord& flow, Side side) {
   const SideRecord& own = flow.side(side);
   const SideRecord& peer = flow.side(other(side));
@@ -81,6 +86,8 @@ TcpState tcp_state(const FlowRecord& flow, Side side) {
     return flow.s().syn ? TcpState::syn_rcvd : TcpState::unknown;
   }
   if (own.fin && peer.fin) return both_closing(own, peer);
+  if ((own.fin && fin_may_precede(flow, other(side))) || (peer.fin && fin_may_precede(flow, side)))
+    return TcpState::unknown;
   if (own.fin) return own.acked > own.fin_offset ? TcpState::fin_wait_2 : TcpState::fin_wait_1;
   if (peer.fin && peer.acked > peer.fin_offset) return TcpState::close_wait;
   return TcpState::established;

@@ -23,6 +23,7 @@ Translations::Syn Translations::described(const Segment& segment) {
   return {.tuple = tuple_of(segment),
           .time = segment.packet.time,
           .seq = segment.seq,
+          .ack = segment.flags.has(TcpFlags::ack) ? segment.ack : 0,
           .payload_length = segment.payload_length,
           .clock = timestamp_of(segment).value_or(0),
           .ip_id = segment.ip_id,
@@ -55,7 +56,7 @@ std::optional<Tuple> Translations::find_original(const Segment& syn) {
     if (name->second.isn == syn.seq) return name->second.original;
     names_.erase(name);
   }
-  Syn& known = syns_[syn.seq % kSyns];
+  Syn& known = ending_at(seen.end());
   if (same_but_for_tunnel(known, seen)) return known.tuple;
   // Nodes of container networks translate first and wrap up then.
   const bool one_network =
@@ -75,23 +76,35 @@ std::optional<Tuple> Translations::find_original(const Segment& syn) {
   return std::nullopt;
 }
 
-void Translations::remember(const Segment& syn) { syns_[syn.seq % kSyns] = described(syn); }
+void Translations::remember(const Segment& syn) {
+  const Syn seen = described(syn);
+  ending_at(seen.end()) = seen;
+}
+
+// It took another way: each end may number its tunnels as it likes, and a balancer's servers answer
+// past the tunnel that their requests came in. A SYN is answered by a SYN-ACK, or by a RST; where
+// the capture began later, both numbers have to fit.
+bool Translations::answers(const Syn& answer, const Syn& asked) {
+  constexpr Duration kPatience = std::chrono::seconds{60};
+  if (!asked.tuple.reversed().same_ends(answer.tuple) ||
+      asked.tuple.network == answer.tuple.network || !within(answer.time, asked.time, kPatience))
+    return false;
+  const TcpFlags flags{answer.flags};
+  if (!flags.has(TcpFlags::ack)) return false;
+  if (asked.flags == TcpFlags::syn) {
+    return answer.ack == asked.end() + 1 && (flags.has(TcpFlags::syn) || flags.has(TcpFlags::rst));
+  }
+  return TcpFlags{asked.flags}.has(TcpFlags::ack) && !flags.has(TcpFlags::syn) &&
+         answer.ack == asked.end() && answer.seq == asked.ack;
+}
 
 std::optional<Tuple> Translations::find_twin(const Segment& stranger) {
   const Syn seen = described(stranger);
   // A capture that began in the middle of the connection: the first packet of it, in and outside.
-  Syn& known = syns_[stranger.seq % kSyns];
+  Syn& known = ending_at(seen.end());
   if (same_but_for_tunnel(known, seen)) return known.tuple;
-  // The answer to a SYN that took another way: each end may number its tunnels as it likes, and a
-  // balancer's servers answer past the tunnel that their requests came in.
-  if (stranger.flags.has(TcpFlags::syn) && stranger.flags.has(TcpFlags::ack)) {
-    constexpr Duration kPatience = std::chrono::seconds{60};
-    const Syn& asked = syns_[(stranger.ack - 1) % kSyns];
-    const bool answers = asked.seq == stranger.ack - 1 && asked.flags == TcpFlags::syn &&
-                         asked.tuple.reversed().same_ends(seen.tuple) &&
-                         asked.tuple.network != seen.tuple.network &&
-                         within(seen.time, asked.time, kPatience);
-    if (answers) return asked.tuple.reversed();
+  for (const std::uint32_t end : {seen.ack - 1, seen.ack}) {
+    if (const Syn& asked = ending_at(end); answers(seen, asked)) return asked.tuple.reversed();
   }
   known = seen;
   return std::nullopt;

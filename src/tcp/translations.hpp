@@ -60,14 +60,18 @@ class Translations {
   struct Syn {
     Tuple tuple;
     Timestamp time{};
-    std::uint32_t seq = 0;
+    std::uint32_t seq = 0, ack = 0;
     std::uint32_t payload_length = 0;
+    std::uint32_t end() const { return seq + payload_length; }  // a SYN's own number left out
     std::uint32_t clock = 0;  // the sender's (RFC 7323 §3.2); 0: not there
     std::uint16_t ip_id = 0, window = 0;
     std::int8_t window_scale = -1;
     std::uint8_t flags = 0;
   };
   static Syn described(const Segment& segment);
+  /// The last one that ended with this sequence number.
+  Syn& ending_at(std::uint32_t end) { return syns_[end % kSyns]; }
+  static bool answers(const Syn& answer, const Syn& asked);
   bool same_but_for_tunnel(const Syn& known, const Syn& seen) const;
 
   struct Hash {
@@ -77,7 +81,7 @@ class Translations {
   };
 
   Duration window_, tunnel_window_;
-  std::array<Syn, kSyns> syns_{};  // by sequence number
+  std::array<Syn, kSyns> syns_{};  // by the sequence number at their end
   struct Name {
     Tuple original;
     std::uint32_t isn = 0;
