@@ -361,12 +361,11 @@ void show_flow_in_full(Page& page, const FlowReport& flow, const Options& option
   page.line(0, Ink::bold, fmt::format("Flow {}", static_cast<std::uint32_t>(flow.id)), route(flow));
   show_verdict(page, flow.severity, flow.label, flow.labels);
   item(page, "Packets",
-       fmt::format("{} to {}, {} to {} UTC, {}", packet_name(input, flow.first.number),
-                   packet_name(input, flow.last.number), clock(flow.first.time),
-                   clock(flow.last.time),
-                   flow.last.time < flow.first.time
-                       ? std::string{"the clock stepped back between them"}
-                       : base::duration(flow.last.time - flow.first.time)));
+       fmt::format(
+           "{} to {}, {} to {} UTC, {}", packet_name(input, flow.first.number),
+           packet_name(input, flow.last.number), clock(flow.first.time), clock(flow.last.time),
+           flow.last.time < flow.first.time ? std::string{"the clock stepped back between them"}
+                                            : base::duration(flow.last.time - flow.first.time)));
   item(page, "TCP",
        fmt::format("handshake {}, {}, history {}{}", name(flow.handshake),
                    flow.ended_by == EndedBy::none ? "not closed"

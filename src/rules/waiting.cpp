@@ -66,7 +66,7 @@ bool drawn_by_leaving(const ExchangeFacts& facts) {
   constexpr Duration kReaction = std::chrono::milliseconds{20};
   constexpr int kSilence = 10;
   const Duration late_by = x.response->first.time - client.fin.time;
-  const Duration waited = client.fin.time - x.request.last.time;
+  const Duration waited = client.fin.time - x.request.last.time - delivery_delay(facts);
   return late_by >= Duration{0} && late_by <= flow.rtt + kReaction && waited >= late_by * kSilence;
 }
 
