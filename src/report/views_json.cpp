@@ -57,6 +57,7 @@ void write_views(JsonOut& json, const Views& views) {
   json.key("views").object();
   json.field("joined", views.joined);
   json.field("translated", views.translated);
+  json.field("renumbered", views.renumbered);
   json.field("lost", views.lost);
   json.field("absent", views.absent);
   json.field("replaced", views.replaced);

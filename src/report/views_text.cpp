@@ -51,6 +51,8 @@ std::string flows_text(const Views& views) {
   if (views.translated > 0)
     text += fmt::format(" ({} under {} at the server)", views.translated,
                         views.translated == 1 ? "another name" : "other names");
+  if (views.renumbered > 0)
+    text += fmt::format(" (sequence numbers of {} rewritten on the way)", views.renumbered);
   const auto more = [&](std::uint64_t count, std::string_view what) {
     if (count > 0) text += fmt::format("; {} {}", count, what);
   };

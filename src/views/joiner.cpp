@@ -405,7 +405,8 @@ Report Joiner::Impl::join(Report client, const Report& server, const CaptureSumm
   for (const Match& each : matches.joined) {
     joined_.emplace(each.client, each);
     const Trail& ours = trails(Side::client)[each.client];
-    const Trail& theirs = trails(Side::server)[each.server];
+    Trail& theirs = trails(Side::server)[each.server];
+    if (renumber(ours, theirs)) ++views_.renumbered;
     known_.emplace(ours.client.ip, ours.server);
     if (ours.client != theirs.client || ours.server != theirs.server) ++views_.translated;
   }

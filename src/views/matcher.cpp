@@ -25,6 +25,7 @@ class Matcher {
 
   Matches run() {
     by_beginning();
+    by_syn();
     by_numbers(server_, client_, server_taken_, client_taken_, false);
     by_numbers(client_, server_, client_taken_, server_taken_, true);
     by_ends();
@@ -39,6 +40,7 @@ class Matcher {
     matches_.joined.push_back({client, server, by_payload});
   }
   void by_beginning();
+  void by_syn();
   void by_numbers(const std::vector<Trail>& known, const std::vector<Trail>& asked,
                   std::vector<bool>& known_taken, std::vector<bool>& asked_taken,
                   bool client_known);
@@ -130,6 +132,34 @@ void Matcher::by_beginning() {
         }
         if (found) join(i, *found, false);
       }
+    }
+  }
+}
+
+/// Firewalls that make initial sequence numbers random for the hosts behind them leave the rest of
+/// a SYN as it is. Such a number may be anything, so the ends have to be the same.
+void Matcher::by_syn() {
+  constexpr std::size_t kMostTried = 16;
+  std::map<Ends, std::vector<std::size_t>> known;
+  for (std::size_t i = 0; i < server_.size(); ++i) {
+    if (!server_taken_[i] && server_[i].began[0])
+      known[{server_[i].client, server_[i].server}].push_back(i);
+  }
+  if (known.empty()) return;
+  for (std::size_t i = 0; i < client_.size(); ++i) {
+    const Seen* ours = client_taken_[i] ? nullptr : syn_of(client_[i]);
+    if (ours == nullptr || ours->ip_id == 0) continue;
+    const auto candidates = known.find({client_[i].client, client_[i].server});
+    if (candidates == known.end()) continue;
+    std::size_t tried = 0;
+    for (const std::size_t k : candidates->second) {
+      if (server_taken_[k]) continue;
+      if (++tried > kMostTried) break;
+      const Seen* theirs = syn_of(server_[k]);
+      if (theirs == nullptr || theirs->ip_id != ours->ip_id || theirs->length != ours->length)
+        continue;
+      join(i, k, false);
+      break;
     }
   }
 }
@@ -261,6 +291,21 @@ void Matcher::by_bytes() {
 }
 
 }  // namespace
+
+bool renumber(const Trail& client, Trail& server) {
+  std::array<std::uint32_t, 2> more{};  // by side
+  for (const Side side : {Side::client, Side::server}) {
+    const std::size_t i = index(side);
+    if (client.began[i] && server.began[i]) more[i] = server.isn[i] - client.isn[i];
+  }
+  if (more[0] == 0 && more[1] == 0) return false;
+  for (const Side side : {Side::client, Side::server}) server.isn[index(side)] -= more[index(side)];
+  for (Seen& seen : server.seen) {
+    seen.seq -= more[index(seen.from)];
+    if (seen.flags.has(TcpFlags::ack)) seen.ack -= more[index(other(seen.from))];
+  }
+  return true;
+}
 
 Matches match(const std::vector<Trail>& client, const std::vector<Trail>& server) {
   return Matcher{client, server}.run();

@@ -83,6 +83,15 @@ void Player::directive(Cursor& line) {
     renamed.there_server = line.endpoint();
     return;
   }
+  if (verb == "renumber") {
+    const bool unnamed = line.peek()->text == "client" || line.peek()->text == "server";
+    Flow& changed = flow(line, unnamed ? std::string{} : line.word("a name"));
+    const bool of_client = line.accept("client");
+    if (!of_client) line.expect("server");
+    (of_client ? changed.client_renumbered : changed.server_renumbered) =
+        static_cast<std::uint32_t>(line.number(0, 0xffffffff));
+    return;
+  }
   if (verb == "record") {
     const Side side = line.accept("client") ? Side::client : (line.expect("server"), Side::server);
     const bool on = line.accept("on");

@@ -262,6 +262,10 @@ void Network::record_at_point(const Speaker& speaker, const Action& action, TcpH
     ip.from = tcp.from.ip;
     ip.to = tcp.to.ip;
   }
+  if (point == Side::server) {
+    tcp.seq += speaker.client ? flow.client_renumbered : flow.server_renumbered;
+    tcp.ack += speaker.client ? flow.server_renumbered : flow.client_renumbered;
+  }
   const bool twice = flow.translated_client && flow.translated_at == point;
   const auto note = [&](const std::string& part, Nanoseconds when) {
     if (twice) return record_translated(speaker, action, tcp, ip, part, when);

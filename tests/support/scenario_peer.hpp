@@ -72,6 +72,8 @@ struct Flow {
   // passes.
   std::optional<Endpoint> there_client, there_server;
   std::optional<Side> only_at;
+  // Added on the way to each side's sequence numbers.
+  std::uint32_t client_renumbered = 0, server_renumbered = 0;
   Peer& side(bool is_client) { return is_client ? client : server; }
 };
 

@@ -197,11 +197,13 @@ void Pairs::check(const std::string& line, const Both& both) {
   } else if (what == "worst:") {
     words >> rest;
     EXPECT_LE(both.report.worst, rest == "ok" ? Severity::ok : Severity::info);
-  } else if (what == "joined:" || what == "translated:" || what == "replaced:") {
+  } else if (what == "joined:" || what == "translated:" || what == "renumbered:" ||
+             what == "replaced:") {
     std::uint64_t count = 0;
     words >> count;
     EXPECT_EQ(what == "joined:"       ? views.joined
               : what == "translated:" ? views.translated
+              : what == "renumbered:" ? views.renumbered
                                       : views.replaced,
               count);
   } else {
