@@ -148,6 +148,24 @@ TEST(Tracker, APacketCapturedTwiceIsNoRetransmission) {
   EXPECT_EQ(other_vlan.recorder.duplicates, 1u);
 }
 
+// A tag or a tunnel takes its bytes from the same snaplen.
+TEST(Tracker, CopiesThatWereCutToDifferentLengthsAreCopies) {
+  struct Recorded {
+    std::string first, second;
+    std::uint32_t duplicates;
+  };
+  for (const auto& [first, second, duplicates] : {Recorded{"abcdefgh", "abcd", 1},
+                                                  {"abcd", "abcdefgh", 1},
+                                                  {"abcdef", "abcd", 1},
+                                                  {"", "abcd", 1},
+                                                  {"abcdefgh", "abcdefgX", 0}}) {
+    Script t;
+    t.handshake().send(Side::client, 30, kAck, 1001, 5001, first, {.ip_id = 7, .wire_length = 8});
+    t.send(Side::client, 31, kAck, 1001, 5001, second, {.ip_id = 7, .wire_length = 8}).finish();
+    EXPECT_EQ(t.recorder.duplicates, duplicates) << first << " " << second;
+  }
+}
+
 TEST(Tracker, ARetransmissionWithOtherBytesIsNamed) {
   Script t;
   t.handshake().c(30, kAck, 1001, 5001, "abc").c(300, kAck, 1001, 5001, "xyz").finish();
