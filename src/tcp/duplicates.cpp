@@ -21,10 +21,7 @@ PacketRef DuplicateFilter::original_of(const Segment& segment, const Set& set,
     if (!same_packet(set.fingerprints[way], fingerprint)) continue;
     // One device may well have seen such a packet twice.
     if (!has_identity(segment) && set.devices[way] == segment.device) continue;
-    const Duration age = segment.packet.time - set.packets[way].time;
-    const bool near = age < Duration{0} ? -age <= thresholds_.dedup_window_no_id
-                                        : age <= window(segment, set.vlans[way]);
-    if (!near) continue;
+    if (!within_window(segment, set.vlans[way], set.packets[way].time)) continue;
     origin_ = {.devices = {set.devices[way], segment.device},
                .vlans = {set.vlans[way], segment.vlan},
                .ttls = {set.ttls[way], segment.ttl}};

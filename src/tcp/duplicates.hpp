@@ -67,6 +67,17 @@ class DuplicateFilter {
     remember(segment, fingerprint, set, set.remembered++ % kWays);
     return {};
   }
+  /// The packet that `segment` would be a copy of, or none; nothing is remembered.
+  PacketRef find(const Segment& segment, std::uint64_t fingerprint, std::uint32_t place) {
+    return original_of(segment, (*sets_)[place], fingerprint);
+  }
+  /// Whether what was recorded at `time` under `vlan` is near enough to be a recording of
+  /// `segment`.
+  bool within_window(const Segment& segment, std::uint32_t vlan, Timestamp time) const {
+    const Duration age = segment.packet.time - time;
+    return age < Duration{0} ? -age <= thresholds_.dedup_window_no_id
+                             : age <= window(segment, vlan);
+  }
   /// What was found is another packet that looks the same: `segment` takes its place.
   void renew(const Segment& segment, std::uint64_t fingerprint, std::uint32_t place);
 
