@@ -98,6 +98,14 @@ bool is_file_header(std::span<const std::byte> bytes) {
          read_file_header(bytes.data()).version_fault.empty();
 }
 
+/// As a record it would have a captured length of more than any.
+bool is_section_header(std::span<const std::byte> bytes) {
+  constexpr std::size_t kMagicAt = 8;
+  if (bytes.size() < kMagicAt + 4 || format_of(bytes) != Format::pcapng) return false;
+  const std::byte* at = bytes.data() + kMagicAt;
+  return Order{true}.u32(at) == kByteOrderMagic || Order{false}.u32(at) == kByteOrderMagic;
+}
+
 class PcapSource final : public Source {
  public:
   PcapSource(std::unique_ptr<Input> input, const std::string& path, const CaptureOptions& options);
@@ -268,6 +276,8 @@ bool PcapSource::make_ready() {
     if (!input().want(kFileHeader)) return cut(0);
     if (is_file_header(input().ready())) return begin_next_file();
   }
+  if (record.captured > kLargestPacket && is_section_header(input().ready()))
+    return other_format_here("pcapng");
   if (record.captured > kLargestPacket) {
     return corrupt("captured length " + std::to_string(record.captured) + ", more than " +
                    std::to_string(kLargestPacket));
@@ -280,7 +290,8 @@ bool PcapSource::make_ready() {
   return input().want(static_cast<std::size_t>(size)) || cut(size);
 }
 
-/// Several captures one behind the other, as cat makes of them. False: reading is over.
+/// Several captures one behind the other, as cat makes of them: nothing is missing between them.
+/// False: reading is over.
 bool PcapSource::begin_next_file() {
   const FileHeader next = read_file_header(input().ready().data());
   std::string what = "another capture begins here, with a header of its own";
@@ -292,7 +303,10 @@ bool PcapSource::begin_next_file() {
     end_here(what + "; --recover reads on, better is to give the captures one by one");
     return false;
   }
-  pass_over(kFileHeader, what);
+  add_note(0, "Another capture begins behind packet " + std::to_string(summary_.packets) +
+                  ", at byte " + std::to_string(input().offset()) + " of the file.");
+  input().pass(kFileHeader);
+  ++record_;
   take_header(next);
   return true;
 }
