@@ -2,6 +2,7 @@
 #include "analysis/pipeline.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/byte_reader.hpp"
 #include "decode/plain.hpp"
@@ -127,12 +128,43 @@ bool Pipeline::passes_bpf(const Packet& packet) {
 }
 
 void Pipeline::on_selected(const Packet& packet) {
-  if (query_.selects_ends() && !matches(decoder_.on_packet(packet))) {
+  if (!query_.selects_ends()) {
+    tell_time(packet.ref);
+    return on_packet(packet);
+  }
+  const bool wanted = matches(decoder_.on_packet(packet));
+  if (!wanted && !decoder_.more()) {
     ++ledger_.filtered;
     return;
   }
   tell_time(packet.ref);
-  query_.selects_ends() ? take(decoder_.last(), packet.ref) : on_packet(packet);
+  decoder_.more() ? take_each(packet) : take(decoder_.last(), packet.ref);
+}
+
+/// Of several frames that were sent as one those that were asked for. The packet is accounted for
+/// once: by what was of most use in it.
+void Pipeline::take_each(const Packet& packet) {
+  const std::uint64_t decoded = ledger_.decoded, duplicates = ledger_.duplicates;
+  const auto skipped = ledger_.skipped;
+  for (const Decoded* frame = &decoder_.last();; frame = &decoder_.next(packet)) {
+    if (matches(*frame)) take(*frame, packet.ref);
+    if (!decoder_.more()) break;
+  }
+  const bool any_decoded = ledger_.decoded != decoded, any_copy = ledger_.duplicates != duplicates;
+  const bool any_skipped = ledger_.skipped != skipped;
+  ledger_.decoded = decoded + (any_decoded ? 1 : 0);
+  ledger_.duplicates = duplicates + (!any_decoded && any_copy ? 1 : 0);
+  const auto now = std::exchange(ledger_.skipped, skipped);
+  if (any_decoded || any_copy) return;
+  if (!any_skipped) {
+    ++ledger_.filtered;
+    return;
+  }
+  for (std::size_t i = 0; i < kSkipCount; ++i) {
+    if (now[i] == skipped[i]) continue;
+    ++ledger_.skipped[i];
+    return;
+  }
 }
 
 bool Pipeline::matches(const Decoded& decoded) const {

@@ -78,8 +78,12 @@ class Pipeline {
   /// What is neither of a flow nor about one is accounted for as ever.
   bool matches(const Decoded& decoded) const;
 
-  void on_packet(const Packet& packet) { take(decoder_.on_packet(packet), packet.ref); }
+  void on_packet(const Packet& packet) {
+    decoder_.on_packet(packet);
+    decoder_.more() ? take_each(packet) : take(decoder_.last(), packet.ref);
+  }
   void take(const Decoded& decoded, PacketRef packet);
+  void take_each(const Packet& packet);
 
   Ledger& ledger_;
   const Query& query_;

@@ -338,14 +338,55 @@ TEST(Links, WirelessFramesThatHoldNoPacketAreNamed) {
   EXPECT_EQ(with(22, 0x01), "fragment_refused") << "a later fragment";
 }
 
-TEST(Links, FirstFrameOfAnAggregateIsRead) {
-  const std::string frame = test::wrap_in_link(LinkType::ieee802_11, kIpv4);
-  const std::string inner = frame.substr(26);
-  std::string header = frame.substr(0, 26);
-  header[24] = static_cast<char>(0x80);
-  const Bytes subframe = filled(12, 2) + be16(inner.size()) + bytes_of(inner);
-  EXPECT_EQ(outcome_of(bytes_of(header) + subframe + filled(2, 0) + subframe, LinkType::ieee802_11),
-            "segment 5/5");
+// IEEE 802.11: several frames that are sent as one (A-MSDU).
+class Aggregate : public testing::Test {
+ protected:
+  std::string frame = test::wrap_in_link(LinkType::ieee802_11, kIpv4);
+  Bytes header() const {
+    std::string bytes = frame.substr(0, 26);
+    bytes[24] = static_cast<char>(0x80);
+    return bytes_of(bytes);
+  }
+  static Bytes subframe(const std::string& ip) {
+    const Bytes snap = raw({0xaa, 0xaa, 3, 0, 0, 0, 8, 0});
+    return filled(12, 2) + be16(snap.size() + ip.size()) + snap + bytes_of(ip);
+  }
+  static Bytes padded(Bytes bytes) {
+    while (bytes.size() % 4 != 0) bytes.push_back(std::byte{0});
+    return bytes;
+  }
+  static std::string outcomes(const Bytes& bytes, std::optional<std::size_t> wire = {}) {
+    const Packet packet = packet_of(bytes, LinkType::ieee802_11, wire);
+    Decoder decoder{Limits{}};
+    std::string all = outcome(decoder.on_packet(packet));
+    while (decoder.more()) all += ", " + outcome(decoder.next(packet));
+    return all;
+  }
+  static std::string with_payload(std::size_t bytes) {
+    return text_of(ipv4({}, tcp({}, filled(bytes))));
+  }
+};
+
+TEST_F(Aggregate, EveryFrameIsRead) {
+  const Bytes three = header() + padded(subframe(with_payload(5))) +
+                      padded(subframe(with_payload(1460))) + subframe(with_payload(7));
+  EXPECT_EQ(outcomes(three), "segment 5/5, segment 1460/1460, segment 7/7");
+  EXPECT_EQ(outcomes(three + filled(4, 9)), "segment 5/5, segment 1460/1460, segment 7/7")
+      << "a checksum behind them";
+  EXPECT_EQ(outcomes(header() + subframe(with_payload(5))), "segment 5/5");
+}
+
+TEST_F(Aggregate, IsCutWhereverItIsCut) {
+  const Bytes two = header() + padded(subframe(with_payload(5))) + subframe(with_payload(9));
+  EXPECT_EQ(outcomes(cut(two, two.size() - 3), two.size()), "segment 5/5, segment 6/9");
+  EXPECT_EQ(outcomes(cut(two, two.size() - 20), two.size()), "segment 5/5, truncated_header");
+  EXPECT_EQ(outcomes(cut(two, 26 + 14 + 8 + 45), two.size()), "segment 5/5");
+}
+
+TEST_F(Aggregate, ALengthThatLiesEndsIt) {
+  Bytes bytes = header() + padded(subframe(with_payload(5))) + subframe(with_payload(9));
+  bytes[26 + 12] = std::byte{0x20};
+  EXPECT_EQ(outcomes(bytes), "malformed_link");
 }
 
 TEST(Links, NflogOfEitherByteOrder) {
