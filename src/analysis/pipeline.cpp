@@ -79,6 +79,11 @@ void Pipeline::on_name(const HostName& host) {
 
 Report Pipeline::finish(const CaptureSummary& input) {
   ledger_.bpf_unfit = bpf_.finish();
+  // Nothing completes these any more.
+  std::uint64_t& pieces = ledger_.skipped[static_cast<std::size_t>(Skip::ip_fragment)];
+  const std::uint64_t incomplete = std::min(pieces, decoder_.incomplete_pieces());
+  pieces -= incomplete;
+  ledger_.skipped[static_cast<std::size_t>(Skip::fragment_incomplete)] += incomplete;
   dns_.settle(last_);
   tcp_.finish();  // ends every open stream, which flushes http, which feeds rules
   dns_.finish();

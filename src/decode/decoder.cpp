@@ -41,6 +41,8 @@ const Decoded& Decoder::on_packet(const Packet& packet) {
   return on_any_packet(packet);
 }
 
+std::uint64_t Decoder::incomplete_pieces() const { return fragments_->incomplete(); }
+
 struct Decoder::Inner {
   Frame frame;
   Datagram datagram;

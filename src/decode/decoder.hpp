@@ -27,6 +27,8 @@ class Decoder {
   bool more() const { return !behind_.behind.empty(); }
   /// Decodes that one.
   const Decoded& next(const Packet& packet);
+  /// How many packets were `ip_fragment` so far of datagrams that have not become whole.
+  std::uint64_t incomplete_pieces() const;
 
  private:
   class Fragments;

@@ -210,6 +210,7 @@ class TextWriter final : public Writer {
     if (report.input != nullptr) {
       show_input(page_, *report.input);
       show_unfit(page_, *report.input, report.ledger);
+      show_incomplete(page_, report.ledger);
     }
     if (report.views) show_views(page_, *report.views);
     const bool known = report.vantage.point != VantagePoint::unknown && !report.views;

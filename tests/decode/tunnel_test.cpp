@@ -113,6 +113,35 @@ TEST(Tunnel, ThoseThatAreNotReadHaveNames) {
   EXPECT_EQ(outcome_of(ethernet(be32(0) + be16(0x0800) + ip, 0x8926), LinkType::ethernet),
             "vn_tag");
   EXPECT_EQ(outcome_of(ethernet(be32(0) + be32(1) + ip, 0x88e5), LinkType::ethernet), "macsec");
+  const auto of_type = [&](std::size_t type) {
+    return outcome_of(ethernet(be32(0) + be32(1) + ip, type), LinkType::ethernet);
+  };
+  EXPECT_EQ(of_type(0x894f), "nsh");
+  EXPECT_EQ(of_type(0x22f3), "trill");
+  EXPECT_EQ(of_type(0x88e7), "pbb");
+  EXPECT_EQ(of_type(0x8903), "fabric_path");
+  EXPECT_EQ(of_type(0x8909), "cisco_metadata");
+  EXPECT_EQ(of_type(0xd28b), "arista_time");
+  EXPECT_EQ(of_type(0xdada), "edsa");
+  EXPECT_EQ(of_type(0x9999), "not_ip");
+  EXPECT_EQ(
+      outcome_of(ipv4({.protocol = 47}, be16(0) + be16(0x883e) + be32(0) + ip), LinkType::raw_ip),
+      "wccp");
+  struct Udp {
+    std::size_t port;
+    Bytes header;
+    std::string_view name;
+  };
+  for (const auto& [port, header, name] : {Udp{37008, raw({1, 0, 0, 1}) + be32(1), "tzsp"},
+                                           {4790, raw({0x0c, 0, 0, 1}) + be32(7 << 8), "vxlan_gpe"},
+                                           {48879, raw({0xc8, 0, 0, 1}) + be32(7 << 8), "ivxlan"},
+                                           {5247, raw({0, 0x10, 2, 0}) + be32(0), "capwap"},
+                                           {4341, raw({0xc8, 0, 0, 1}) + be32(1), "lisp"},
+                                           {4754, be16(0) + be16(0x0800), "gre_in_udp"}}) {
+    EXPECT_EQ(outcome_of_udp(port, header + ip), name) << port;
+    EXPECT_EQ(outcome_of_udp(port, filled(40, 0xf2)), "not_tcp") << port;
+    EXPECT_EQ(outcome_of_udp(port, header), "not_tcp") << port;
+  }
 }
 
 TEST(Tunnel, NumbersOfNetworksTellFlowsApart) {
@@ -221,9 +250,8 @@ TEST(Tunnel, WhatAMirrorCutIsReadAsFarAsItGoes) {
   other = v6;
   other[6] = 59;  // nothing follows
   EXPECT_EQ(mirrored("vxlan", other, 100), "not_tcp");
-  const std::string datagram =
-      test::udp_datagram({.ip = one6, .port = 53}, {.ip = two6, .port = 40000},
-                         std::string(300, '\0'));
+  const std::string datagram = test::udp_datagram(
+      {.ip = one6, .port = 53}, {.ip = two6, .port = 40000}, std::string(300, '\0'));
   const std::string udp = test::ip_packet({.from = one6, .to = two6, .protocol = 17}, datagram);
   EXPECT_EQ(mirrored("geneve", udp, 100), "dns 52");
 }
