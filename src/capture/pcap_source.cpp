@@ -48,6 +48,10 @@ Record read_record(const Layout& layout, const std::byte* at) {
   return record;
 }
 
+std::string overlong(const Record& record) {
+  return "its length " + std::to_string(record.captured) + " reaches into the records behind it";
+}
+
 Timestamp time_of(const Layout& layout, const Record& record) {
   return clamp_time(Wide{record.seconds} * kSecond + Wide{record.fraction} * layout.fraction);
 }
@@ -117,6 +121,7 @@ class PcapSource final : public Source {
   std::size_t take_ready(std::span<const std::byte> ready);
   bool make_ready();
   bool trust_front();
+  std::optional<std::size_t> swallowed_by(const Record& front);
   bool lone_zeros(std::span<const std::byte> records) const;
   bool lone_empty(std::span<const std::byte> records) const;
   bool plausible(const Record& record, std::optional<Timestamp> near) const;
@@ -263,6 +268,9 @@ bool PcapSource::make_ready() {
   if (finished()) return false;
   if (std::exchange(doubtful_, false)) {
     look_into_front();
+    const Record front = read_record(layout_, input().ready().data());
+    if (!converted_at_ && !recovers() && swallowed_by(front))
+      return corrupt(overlong(front) + "; --recover reads on");
     return true;
   }
   if (converted_at_ && input().offset() >= *converted_at_) {
@@ -380,7 +388,6 @@ bool PcapSource::chain_at(std::size_t position) {
 /// With --recover: false if the record at the beginning of ready() had a wrong length, swallowed
 /// good records with it, and was passed over.
 bool PcapSource::trust_front() {
-  constexpr int kEnough = 3;
   if (finished() || !input().want(layout_.header)) return true;
   const Record front = read_record(layout_, input().ready().data());
   const std::size_t size = layout_.header + front.captured;
@@ -393,16 +400,25 @@ bool PcapSource::trust_front() {
     look_into_front();
     if (converted_at_) return true;
   }
+  if (const auto position = swallowed_by(front)) {
+    pass_over(*position, overlong(front));
+    return false;
+  }
+  return true;
+}
+
+/// Where good records begin inside of the one at the beginning of ready(), whose length is wrong
+/// then. All of that and of the header behind it is there.
+std::optional<std::size_t> PcapSource::swallowed_by(const Record& front) {
+  constexpr int kEnough = 3;
+  const std::size_t size = layout_.header + front.captured;
   // What looks like a capture inside of a packet may be one that is being transferred: nothing far
   // in time from both, and no file that ends with the packet.
   const std::array near{time_of(layout_, front), anything_read() ? last_ : time_of(layout_, front)};
   for (std::size_t position = 1; position < size; ++position) {
-    if (!follows(position, near, kEnough) && !file_at(position, size)) continue;
-    pass_over(position, "its length " + std::to_string(front.captured) +
-                            " reaches into the records behind it");
-    return false;
+    if (follows(position, near, kEnough) || file_at(position, size)) return position;
   }
-  return true;
+  return std::nullopt;
 }
 
 }  // namespace

@@ -202,6 +202,21 @@ TEST_F(OneBehindTheOther, IsSaidWithoutRecover) {
       0u);
 }
 
+// Some bytes of a packet are not in the file: its length, which was right, reaches into the header
+// of the next one. That ends the reading there, and not where nothing makes sense any more.
+TEST_F(Recover, ALengthThatReachesIntoTheNextRecordIsToldThere) {
+  Written written = pcap(8);
+  constexpr std::size_t kLost = 4;
+  written.bytes.erase(written.begins[3] + 16 + 20, kLost);
+  const auto lines = read_all(write(written.bytes));
+  ASSERT_EQ(lines.size(), 4u);
+  EXPECT_EQ(lines[3].find("after 3 at " + std::to_string(written.begins[3]) + ": "), 0u)
+      << lines[3];
+  EXPECT_NE(lines[3].find("reaches into the records behind it; --recover reads on"),
+            std::string::npos)
+      << lines[3];
+}
+
 TEST_F(OneBehindTheOther, OfAnotherFormatIsNamed) {
   for (const bool recover : {false, true}) {
     const auto lines = read_all(write(pcap(3).bytes + pcapng(3).bytes), recover);
