@@ -319,6 +319,36 @@ std::string_view name(Skip skip) {
       return "vn-tag";
     case Skip::macsec:
       return "macsec";
+    case Skip::nsh:
+      return "nsh";
+    case Skip::trill:
+      return "trill";
+    case Skip::pbb:
+      return "pbb";
+    case Skip::fabric_path:
+      return "fabricpath";
+    case Skip::cisco_metadata:
+      return "cisco-metadata";
+    case Skip::arista_time:
+      return "arista-time";
+    case Skip::edsa:
+      return "edsa";
+    case Skip::wccp:
+      return "wccp";
+    case Skip::tzsp:
+      return "tzsp";
+    case Skip::vxlan_gpe:
+      return "vxlan-gpe";
+    case Skip::ivxlan:
+      return "ivxlan";
+    case Skip::capwap:
+      return "capwap";
+    case Skip::lisp:
+      return "lisp";
+    case Skip::gre_in_udp:
+      return "gre-in-udp";
+    case Skip::fragment_incomplete:
+      return "fragment-incomplete";
   }
   std::abort();
 }

@@ -54,7 +54,9 @@ TEST(Names, EveryAccountOfTheLedgerHasItsOwn) {
   EXPECT_EQ(all_names(static_cast<Skip>(kSkipCount - 1)),
             "not-ip not-tcp icmp-other ip-fragment fragment-refused truncated-header "
             "malformed-link malformed-ip malformed-tcp unsupported-link unrelated-icmp "
-            "protected-frame nested-too-deep esp l2tpv3 mpls-in-udp vn-tag macsec");
+            "protected-frame nested-too-deep esp l2tpv3 mpls-in-udp vn-tag macsec "
+            "nsh trill pbb fabricpath cisco-metadata arista-time edsa wccp tzsp "
+            "vxlan-gpe ivxlan capwap lisp gre-in-udp fragment-incomplete");
 }
 
 IpAddress v6(const std::vector<unsigned>& groups) {

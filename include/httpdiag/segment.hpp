@@ -178,13 +178,28 @@ enum class Skip : std::uint8_t {
   protected_frame,  // IEEE 802.11 frame whose content is encrypted
   nested_too_deep,  // more tunnels within each other than anybody builds
   // Known by name, and not looked into.
-  esp,          // IPsec's encryption (RFC 4303), in UDP too (RFC 3948)
-  l2tp_v3,      // RFC 3931: only its ends know how long its headers are
-  mpls_in_udp,  // RFC 7510
-  vn_tag,       // a tag of network cards and the switches that extend them
-  macsec,       // IEEE 802.1AE
+  esp,                  // IPsec's encryption (RFC 4303), in UDP too (RFC 3948)
+  l2tp_v3,              // RFC 3931: only its ends know how long its headers are
+  mpls_in_udp,          // RFC 7510
+  vn_tag,               // a tag of network cards and the switches that extend them
+  macsec,               // IEEE 802.1AE
+  nsh,                  // RFC 8300
+  trill,                // RFC 6325
+  pbb,                  // IEEE 802.1ah
+  fabric_path,          // Cisco's, between switches
+  cisco_metadata,       // a tag with a security group
+  arista_time,          // a time between addresses and type
+  edsa,                 // a tag of switch chips
+  wccp,                 // in GRE, with a header of its own
+  tzsp,                 // MikroTik's mirror
+  vxlan_gpe,            // draft-ietf-nvo3-vxlan-gpe
+  ivxlan,               // Cisco ACI's
+  capwap,               // RFC 5415
+  lisp,                 // RFC 9300
+  gre_in_udp,           // RFC 8086
+  fragment_incomplete,  // as ip_fragment, of a datagram of which other pieces are not there
 };
-inline constexpr std::size_t kSkipCount = 18;
+inline constexpr std::size_t kSkipCount = 33;
 
 /// A borrowed view of one UDP datagram from or to port 53.
 struct DnsDatagram {

@@ -2,6 +2,7 @@
 #include "analysis/pipeline.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/byte_reader.hpp"
 #include "decode/plain.hpp"
@@ -78,6 +79,12 @@ void Pipeline::on_name(const HostName& host) {
 
 Report Pipeline::finish(const CaptureSummary& input) {
   ledger_.bpf_unfit = bpf_.finish();
+  if (ledger_.passed_bpf == 0) ledger_.filtered_wrapped += in_tunnels_;
+  // Nothing completes these any more.
+  std::uint64_t& pieces = ledger_.skipped[static_cast<std::size_t>(Skip::ip_fragment)];
+  const std::uint64_t incomplete = std::min(pieces, decoder_.incomplete_pieces());
+  pieces -= incomplete;
+  ledger_.skipped[static_cast<std::size_t>(Skip::fragment_incomplete)] += incomplete;
   dns_.settle(last_);
   tcp_.finish();  // ends every open stream, which flushes http, which feeds rules
   dns_.finish();
@@ -113,26 +120,99 @@ bool Pipeline::in_time(Timestamp time) const {
          (!query_.to || time <= query_.to->at(*first_));
 }
 
+namespace {
+
+/// 0: not there.
+std::uint16_t type_at(const Packet& packet, std::size_t at) {
+  if (packet.bytes.size() < at + 2) return 0;
+  return base::ByteReader{packet.bytes.subspan(at)}.u16();
+}
+
+/// IEEE 802.1Q and 802.1ad.
+bool is_tag(std::uint16_t type) { return type == 0x8100 || type == 0x88a8; }
+
+/// An Ethernet frame with TCP somewhere inside, which its type does not say.
+bool names_no_ip(const Packet& packet) {
+  const std::uint16_t type = type_at(packet, 12);
+  return packet.link == LinkType::ethernet && type != 0x0800 && type != 0x86dd;
+}
+
+}  // namespace
+
 bool Pipeline::passes_bpf(const Packet& packet) {
   if (query_.bpf.empty()) return true;
   if (bpf_.matches(packet)) {
     ++ledger_.passed_bpf;
     return true;
   }
+  // Without its tags it would have passed: of some connections one direction may be missing now.
+  if (const auto untagged = bpf_.applies(packet) ? without_tags(packet) : std::nullopt) {
+    if (bpf_.matches(*untagged)) ++ledger_.filtered_wrapped;
+    return false;
+  }
   // As long as nothing passed, the reason may be what the packets are wrapped up in.
   if (ledger_.passed_bpf != 0) return false;
   const auto* segment = std::get_if<Segment>(&decoder_.on_packet(packet));
-  if (segment != nullptr && segment->vlan != 0) ++ledger_.filtered_wrapped;
+  if (segment != nullptr && (segment->vlan != 0 || names_no_ip(packet))) ++in_tunnels_;
   return false;
 }
 
+/// An Ethernet frame with VLAN tags as it was before it had them.
+std::optional<Packet> Pipeline::without_tags(const Packet& packet) {
+  constexpr std::size_t kTypeAt = 12, kTag = 4;
+  if (packet.link != LinkType::ethernet) return std::nullopt;
+  std::size_t tags = 0;
+  while (is_tag(type_at(packet, kTypeAt + tags))) tags += kTag;
+  if (tags == 0) return std::nullopt;
+  untagged_.assign(packet.bytes.begin(), packet.bytes.begin() + kTypeAt);
+  untagged_.insert(untagged_.end(),
+                   packet.bytes.begin() + static_cast<std::ptrdiff_t>(kTypeAt + tags),
+                   packet.bytes.end());
+  Packet untagged = packet;
+  untagged.bytes = untagged_;
+  untagged.wire_length -=
+      static_cast<std::uint32_t>(std::min<std::size_t>(tags, packet.wire_length));
+  return untagged;
+}
+
 void Pipeline::on_selected(const Packet& packet) {
-  if (query_.selects_ends() && !matches(decoder_.on_packet(packet))) {
+  if (!query_.selects_ends()) {
+    tell_time(packet.ref);
+    return on_packet(packet);
+  }
+  const bool wanted = matches(decoder_.on_packet(packet));
+  if (!wanted && !decoder_.more()) {
     ++ledger_.filtered;
     return;
   }
   tell_time(packet.ref);
-  query_.selects_ends() ? take(decoder_.last(), packet.ref) : on_packet(packet);
+  decoder_.more() ? take_each(packet) : take(decoder_.last(), packet.ref);
+}
+
+/// Of several frames that were sent as one those that were asked for. The packet is accounted for
+/// once: by what was of most use in it.
+void Pipeline::take_each(const Packet& packet) {
+  const std::uint64_t decoded = ledger_.decoded, duplicates = ledger_.duplicates;
+  const auto skipped = ledger_.skipped;
+  for (const Decoded* frame = &decoder_.last();; frame = &decoder_.next(packet)) {
+    if (matches(*frame)) take(*frame, packet.ref);
+    if (!decoder_.more()) break;
+  }
+  const bool any_decoded = ledger_.decoded != decoded, any_copy = ledger_.duplicates != duplicates;
+  const bool any_skipped = ledger_.skipped != skipped;
+  ledger_.decoded = decoded + (any_decoded ? 1 : 0);
+  ledger_.duplicates = duplicates + (!any_decoded && any_copy ? 1 : 0);
+  const auto now = std::exchange(ledger_.skipped, skipped);
+  if (any_decoded || any_copy) return;
+  if (!any_skipped) {
+    ++ledger_.filtered;
+    return;
+  }
+  for (std::size_t i = 0; i < kSkipCount; ++i) {
+    if (now[i] == skipped[i]) continue;
+    ++ledger_.skipped[i];
+    return;
+  }
 }
 
 bool Pipeline::matches(const Decoded& decoded) const {

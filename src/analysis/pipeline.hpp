@@ -74,23 +74,30 @@ class Pipeline {
   void select(std::span<const Packet> packets);
   bool in_time(Timestamp time) const;
   bool passes_bpf(const Packet& packet);
+  std::optional<Packet> without_tags(const Packet& packet);
   void on_selected(const Packet& packet);
   /// What is neither of a flow nor about one is accounted for as ever.
   bool matches(const Decoded& decoded) const;
 
-  void on_packet(const Packet& packet) { take(decoder_.on_packet(packet), packet.ref); }
+  void on_packet(const Packet& packet) {
+    decoder_.on_packet(packet);
+    decoder_.more() ? take_each(packet) : take(decoder_.last(), packet.ref);
+  }
   void take(const Decoded& decoded, PacketRef packet);
+  void take_each(const Packet& packet);
 
   Ledger& ledger_;
   const Query& query_;
   views::Recorder* trail_;
   const bool selects_;  // some packets only, or packets one by one
   capture::Bpf bpf_;
-  std::optional<Timestamp> first_;  // the first packet's
-  decode::Decoder decoder_;         // packet -> segment
-  delivery::Collector deliveries_;  // verdict -> delivery
-  legs::Joiner legs_;               // verdicts -> chains
-  rules::Engine rules_;             // exchange, flow -> findings
+  std::optional<Timestamp> first_;   // the first packet's
+  std::vector<std::byte> untagged_;  // a packet without its VLAN tags
+  std::uint64_t in_tunnels_ = 0;     // TCP that the filter left out before anything passed
+  decode::Decoder decoder_;          // packet -> segment
+  delivery::Collector deliveries_;   // verdict -> delivery
+  legs::Joiner legs_;                // verdicts -> chains
+  rules::Engine rules_;              // exchange, flow -> findings
   std::optional<shard::Recorder> recorder_;
   tls::Reader tls_;  // what is no HTTP -> handshakes, bursts
   dns::Reader dns_;  // query, answer -> lookup

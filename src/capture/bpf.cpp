@@ -86,6 +86,8 @@ Bpf::Program& Bpf::program(LinkType link) {
 
 bool Bpf::matches(const Packet& packet) { return program(packet.link).matches(packet); }
 
+bool Bpf::compiled(LinkType link) { return program(link).compiled(); }
+
 std::vector<Ledger::Unfit> Bpf::finish() const {
   std::vector<Ledger::Unfit> unfit;
   bool applied = false;

@@ -24,6 +24,8 @@ class Bpf {
   /// Compiles the expression at the first packet of each link type. No packet matches of those for
   /// which it makes no sense. Throws Error with libpcap's message where it makes none for any.
   bool matches(const Packet& packet);
+  /// Whether the expression makes sense for packets like this one.
+  bool applies(const Packet& packet) { return compiled(packet.link); }
   /// After the last packet: why, and to how many, it could not be applied. Throws Error as above
   /// where that is all of them.
   std::vector<Ledger::Unfit> finish() const;
@@ -31,6 +33,7 @@ class Bpf {
  private:
   class Program;
   Program& program(LinkType link);
+  bool compiled(LinkType link);
 
   std::string expression_;
   std::map<LinkType, std::unique_ptr<Program>> programs_;

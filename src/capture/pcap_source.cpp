@@ -48,6 +48,10 @@ Record read_record(const Layout& layout, const std::byte* at) {
   return record;
 }
 
+std::string overlong(const Record& record) {
+  return "its length " + std::to_string(record.captured) + " reaches into the records behind it";
+}
+
 Timestamp time_of(const Layout& layout, const Record& record) {
   return clamp_time(Wide{record.seconds} * kSecond + Wide{record.fraction} * layout.fraction);
 }
@@ -98,6 +102,14 @@ bool is_file_header(std::span<const std::byte> bytes) {
          read_file_header(bytes.data()).version_fault.empty();
 }
 
+/// As a record it would have a captured length of more than any.
+bool is_section_header(std::span<const std::byte> bytes) {
+  constexpr std::size_t kMagicAt = 8;
+  if (bytes.size() < kMagicAt + 4 || format_of(bytes) != Format::pcapng) return false;
+  const std::byte* at = bytes.data() + kMagicAt;
+  return Order{true}.u32(at) == kByteOrderMagic || Order{false}.u32(at) == kByteOrderMagic;
+}
+
 class PcapSource final : public Source {
  public:
   PcapSource(std::unique_ptr<Input> input, const std::string& path, const CaptureOptions& options);
@@ -109,6 +121,7 @@ class PcapSource final : public Source {
   std::size_t take_ready(std::span<const std::byte> ready);
   bool make_ready();
   bool trust_front();
+  std::optional<std::size_t> swallowed_by(const Record& front);
   bool lone_zeros(std::span<const std::byte> records) const;
   bool lone_empty(std::span<const std::byte> records) const;
   bool plausible(const Record& record, std::optional<Timestamp> near) const;
@@ -255,6 +268,9 @@ bool PcapSource::make_ready() {
   if (finished()) return false;
   if (std::exchange(doubtful_, false)) {
     look_into_front();
+    const Record front = read_record(layout_, input().ready().data());
+    if (!converted_at_ && !recovers() && swallowed_by(front))
+      return corrupt(overlong(front) + "; --recover reads on");
     return true;
   }
   if (converted_at_ && input().offset() >= *converted_at_) {
@@ -268,6 +284,8 @@ bool PcapSource::make_ready() {
     if (!input().want(kFileHeader)) return cut(0);
     if (is_file_header(input().ready())) return begin_next_file();
   }
+  if (record.captured > kLargestPacket && is_section_header(input().ready()))
+    return other_format_here("pcapng");
   if (record.captured > kLargestPacket) {
     return corrupt("captured length " + std::to_string(record.captured) + ", more than " +
                    std::to_string(kLargestPacket));
@@ -280,7 +298,8 @@ bool PcapSource::make_ready() {
   return input().want(static_cast<std::size_t>(size)) || cut(size);
 }
 
-/// Several captures one behind the other, as cat makes of them. False: reading is over.
+/// Several captures one behind the other, as cat makes of them: nothing is missing between them.
+/// False: reading is over.
 bool PcapSource::begin_next_file() {
   const FileHeader next = read_file_header(input().ready().data());
   std::string what = "another capture begins here, with a header of its own";
@@ -292,7 +311,10 @@ bool PcapSource::begin_next_file() {
     end_here(what + "; --recover reads on, better is to give the captures one by one");
     return false;
   }
-  pass_over(kFileHeader, what);
+  add_note(0, "Another capture begins behind packet " + std::to_string(summary_.packets) +
+                  ", at byte " + std::to_string(input().offset()) + " of the file.");
+  input().pass(kFileHeader);
+  ++record_;
   take_header(next);
   return true;
 }
@@ -366,7 +388,6 @@ bool PcapSource::chain_at(std::size_t position) {
 /// With --recover: false if the record at the beginning of ready() had a wrong length, swallowed
 /// good records with it, and was passed over.
 bool PcapSource::trust_front() {
-  constexpr int kEnough = 3;
   if (finished() || !input().want(layout_.header)) return true;
   const Record front = read_record(layout_, input().ready().data());
   const std::size_t size = layout_.header + front.captured;
@@ -379,16 +400,25 @@ bool PcapSource::trust_front() {
     look_into_front();
     if (converted_at_) return true;
   }
+  if (const auto position = swallowed_by(front)) {
+    pass_over(*position, overlong(front));
+    return false;
+  }
+  return true;
+}
+
+/// Where good records begin inside of the one at the beginning of ready(), whose length is wrong
+/// then. All of that and of the header behind it is there.
+std::optional<std::size_t> PcapSource::swallowed_by(const Record& front) {
+  constexpr int kEnough = 3;
+  const std::size_t size = layout_.header + front.captured;
   // What looks like a capture inside of a packet may be one that is being transferred: nothing far
   // in time from both, and no file that ends with the packet.
   const std::array near{time_of(layout_, front), anything_read() ? last_ : time_of(layout_, front)};
   for (std::size_t position = 1; position < size; ++position) {
-    if (!follows(position, near, kEnough) && !file_at(position, size)) continue;
-    pass_over(position, "its length " + std::to_string(front.captured) +
-                            " reaches into the records behind it");
-    return false;
+    if (follows(position, near, kEnough) || file_at(position, size)) return position;
   }
-  return true;
+  return std::nullopt;
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "capture/formats.hpp"
 #include "capture/interfaces.hpp"
 #include "capture/pcapng_blocks.hpp"
 #include "capture/source.hpp"
@@ -17,7 +18,6 @@ namespace {
 constexpr std::uint32_t kLargestWhole = 1 << 20;
 constexpr std::uint32_t kBeginning = 1 << 16;
 
-constexpr std::size_t kMostNotes = 1000;
 constexpr std::size_t kMostNote = 512;  // bytes
 constexpr std::size_t kMostNames = 16384;
 constexpr std::size_t kMostName = 255;  // bytes (RFC 1035 section 2.3.4)
@@ -66,7 +66,6 @@ class PcapngSource final : public Source {
   Taken refuse_block(std::string why);
   Taken begin_section(const Block& block);
   void add_names(const Block& block);
-  void add_note(PacketNumber packet, std::string text);
 
   Order order_;
   Interfaces interfaces_{file()};
@@ -180,7 +179,10 @@ bool PcapngSource::make_ready() {
   for (;;) {
     const Bytes ready = input().ready();
     const Block block = look(ready);
-    if (!block.fault.empty()) return corrupt(block.fault);
+    if (!block.fault.empty()) {
+      if (format_of(ready) == Format::pcap) return other_format_here("pcap");
+      return corrupt(block.fault);
+    }
     if (ready.size() >= block.needed) {
       if (fault_.empty()) return true;
       const std::string fault = std::exchange(fault_, {});
@@ -330,15 +332,6 @@ void PcapngSource::add_names(const Block& block) {
     host.name = text_of(name, kMostName);
     if (!host.name.empty()) summary_.names.push_back(std::move(host));
   });
-}
-
-void PcapngSource::add_note(PacketNumber packet, std::string text) {
-  if (text.empty()) return;
-  if (summary_.notes.size() >= kMostNotes) {
-    ++summary_.omitted_notes;
-    return;
-  }
-  summary_.notes.push_back({packet, std::move(text)});
 }
 
 void PcapngSource::complete_file() {

@@ -14,6 +14,7 @@ namespace {
 constexpr std::size_t kMostInterfaces = 256;  // that are told of, as in interfaces.cpp
 constexpr std::size_t kMostIndexes = 64;      // of a cooked capture's devices, told apart
 constexpr std::size_t kMostStretches = 256;   // told of; all are counted
+constexpr std::size_t kMostNotes = 1000;
 
 }  // namespace
 
@@ -38,6 +39,15 @@ void Source::refill() {
     next_wanted_ = false;
     summary_.skipped.back().next = batch_.front().ref.time;
   }
+}
+
+void Source::add_note(PacketNumber packet, std::string text) {
+  if (text.empty()) return;
+  if (summary_.notes.size() >= kMostNotes) {
+    ++summary_.omitted_notes;
+    return;
+  }
+  summary_.notes.push_back({packet, std::move(text)});
 }
 
 void Source::tell_device(std::size_t count) {
@@ -96,6 +106,16 @@ CaptureDamage Source::damage_at(std::uint64_t offset, std::string reason) const 
 bool Source::corrupt(std::string reason, std::optional<std::uint64_t> expected) {
   CaptureDamage damage = damage_at(input_->offset(), "corrupt record: " + std::move(reason));
   damage.expected_bytes = expected;
+  if (recovers_ && resync(damage)) return true;
+  end_with(std::move(damage));
+  return false;
+}
+
+bool Source::other_format_here(std::string_view name) {
+  std::string what = "another capture begins here, a ";
+  what += name;
+  what += "; give the captures one by one";
+  CaptureDamage damage = damage_at(input_->offset(), std::move(what));
   if (recovers_ && resync(damage)) return true;
   end_with(std::move(damage));
   return false;

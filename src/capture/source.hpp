@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -55,10 +56,14 @@ class Source : public PacketSource {
   [[nodiscard]] bool cut(std::uint64_t expected);
   /// The same, where the part that is there has been passed over: it began at `begin`.
   void cut_behind(std::uint64_t begin, std::uint64_t expected);
+  /// A capture of another format begins here: it is not read. True as above.
+  [[nodiscard]] bool other_format_here(std::string_view name);
   /// What begins here is no record, and `reason` says what it is: reading is over.
   void end_here(std::string reason) { end_with(damage_at(input_->offset(), std::move(reason))); }
   /// `length` bytes at the beginning of ready() were misread as a record: what is behind is good.
   void pass_over(std::size_t length, std::string reason);
+  /// A comment of the capture's, or with 0 one on all of it.
+  void add_note(PacketNumber packet, std::string text);
   /// `count` interfaces of the file are known.
   void tell_device(std::size_t count);
   void finish();

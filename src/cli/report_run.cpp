@@ -142,6 +142,13 @@ void tell_filtered(spdlog::logger& log, const std::string& shown, const Ledger& 
              each.reason, base::count(each.packets, "packet"));
   }
   constexpr std::uint64_t kTelling = 10;
+  if (ledger.passed_bpf != 0 && ledger.filtered_wrapped >= kTelling) {
+    log.warn(
+        "{}: --bpf left out {} that match without their VLAN tags: connections may lack a "
+        "direction; add \"or (vlan and ...)\", or use --host, --net and --port, which look behind "
+        "tags",
+        shown, base::count(ledger.filtered_wrapped, "packet"));
+  }
   if (ledger.filtered == 0 || ledger.filtered != ledger.packets) return;
   log.warn("{}: the filters left out all of {}", shown, base::count(ledger.packets, "packet"));
   if (ledger.passed_bpf == 0 && ledger.filtered_wrapped >= kTelling) {
@@ -271,9 +278,14 @@ Exit write_report(const ReportOptions& options, ReportPlan& plan, const CaptureS
   progress.reset();
 
   if (nothing_decodable(result.ledger)) {
-    throw Error{fmt::format("{}: nothing in it could be decoded ({} of {}{})", path,
-                            skipped_text(result.ledger),
-                            base::count(result.ledger.packets, "packet"), unread_text(input))};
+    const std::string damage =
+        input.damage == nullptr
+            ? ""
+            : fmt::format("; it breaks off at byte {} ({}), and --recover looks for what is behind",
+                          input.damage->byte_offset, input.damage->reason);
+    throw Error{fmt::format(
+        "{}: nothing in it could be decoded ({} of {}{}){}", path, skipped_text(result.ledger),
+        base::count(result.ledger.packets, "packet"), unread_text(input), damage)};
   }
   const auto& why = plan.settings.why;
   if (why && !result.why && result.flows >= static_cast<std::uint32_t>(why->flow)) {

@@ -33,12 +33,15 @@ Decoder::Decoder(const Limits& limits)
 Decoder::~Decoder() = default;
 
 const Decoded& Decoder::on_packet(const Packet& packet) {
+  behind_.behind = {};
   if (Segment* segment = std::get_if<Segment>(&result_);
       segment != nullptr && read_plain(packet, *segment)) {
     return result_;
   }
   return on_any_packet(packet);
 }
+
+std::uint64_t Decoder::incomplete_pieces() const { return fragments_->incomplete(); }
 
 struct Decoder::Inner {
   Frame frame;
@@ -67,7 +70,6 @@ std::optional<Skip> Decoder::read_datagram(const Packet& packet, Inner& inner) {
 
 /// Takes off one tunnel after the other.
 std::optional<Skip> Decoder::unwrap(const Packet& packet, Inner& inner) {
-  if (const auto skip = read_link(packet, inner.frame)) return skip;
   for (int depth = 0;; ++depth) {
     if (const auto skip = read_datagram(packet, inner)) return skip;
     if (!may_be_tunnel(inner.datagram)) return std::nullopt;
@@ -88,6 +90,22 @@ std::optional<Skip> Decoder::unwrap(const Packet& packet, Inner& inner) {
 
 const Decoded& Decoder::on_any_packet(const Packet& packet) {
   Inner inner;
+  const auto skip = read_link(packet, inner.frame);
+  if (!inner.frame.behind.empty()) behind_ = inner.frame;
+  return skip ? result_ = *skip : on_frame(packet, inner);
+}
+
+const Decoded& Decoder::next(const Packet& packet) {
+  Inner inner;
+  inner.frame.hints.bits = direction_hint(packet.direction);
+  inner.frame.behind = behind_.behind;
+  inner.frame.behind_length = behind_.behind_length;
+  const auto skip = read_behind(inner.frame);
+  behind_ = inner.frame;
+  return skip ? result_ = *skip : on_frame(packet, inner);
+}
+
+const Decoded& Decoder::on_frame(const Packet& packet, Inner& inner) {
   if (const auto skip = unwrap(packet, inner)) return result_ = *skip;
 
   const Frame& frame = inner.frame;

@@ -79,6 +79,14 @@ std::optional<Skip> FragmentTable::on_piece(Datagram& datagram, std::uint32_t ne
   return std::nullopt;
 }
 
+std::uint64_t FragmentTable::incomplete() const {
+  std::uint64_t pieces = given_up_;
+  for (const Partial& partial : order_) {
+    if (partial.state == State::filling) pieces += partial.pieces.size();
+  }
+  return pieces;
+}
+
 FragmentTable::Fit FragmentTable::Partial::add(const Datagram& piece) {
   const auto begin = static_cast<std::uint32_t>(piece.piece_offset);
   const auto end = static_cast<std::uint32_t>(piece.piece_offset + piece.payload_length);
@@ -140,6 +148,7 @@ FragmentTable::Partial& FragmentTable::find(const Key& key, Timestamp now) {
 }
 
 void FragmentTable::restart(Partial& partial, Timestamp now) {
+  if (partial.state == State::filling) given_up_ += partial.pieces.size();
   const Key key = partial.key;
   partial = Partial{};
   partial.key = key;
@@ -154,6 +163,7 @@ void FragmentTable::make_room(const Partial& keep) {
 }
 
 void FragmentTable::drop_oldest() {
+  if (order_.front().state == State::filling) given_up_ += order_.front().pieces.size();
   held_bytes_ -= order_.front().cost();
   by_key_.erase(order_.front().key);
   order_.pop_front();

@@ -28,6 +28,9 @@ class FragmentTable {
   [[nodiscard]] std::optional<Skip> on_piece(Datagram& datagram, std::uint32_t network,
                                              Timestamp now);
 
+  /// How many pieces were taken in whose datagram has not become whole.
+  std::uint64_t incomplete() const;
+
   /// Memory in use for pieces, for tests of the bound.
   std::size_t held_bytes() const { return held_bytes_; }
 
@@ -79,6 +82,7 @@ class FragmentTable {
   Order order_;
   std::map<Key, Order::iterator> by_key_;  // ordered: nothing to flood, unlike a hash
   std::size_t held_bytes_ = 0;
+  std::uint64_t given_up_ = 0;  // pieces
 };
 
 }  // namespace httpdiag::decode

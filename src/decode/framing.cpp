@@ -43,6 +43,30 @@ constexpr bool is_vlan_tag(std::uint16_t type) {
   }
 }
 
+/// What is known by name and not looked into.
+Skip unread_type(std::uint16_t type) {
+  switch (type) {
+    case 0x894f:
+      return Skip::nsh;
+    case 0x22f3:
+      return Skip::trill;
+    case 0x88e7:
+      return Skip::pbb;
+    case 0x8903:
+      return Skip::fabric_path;
+    case 0x8909:
+      return Skip::cisco_metadata;
+    case 0xd28b:
+      return Skip::arista_time;
+    case 0xdada:
+      return Skip::edsa;
+    case 0x883e:
+      return Skip::wccp;
+    default:
+      return Skip::not_ip;
+  }
+}
+
 /// Exact for two tags, a hash beyond. A priority tag (VLAN id 0, IEEE 802.1Q
 /// §9.6) names no VLAN and does not count.
 std::uint32_t fold_tag(std::uint32_t vlan, std::uint16_t tci) {
@@ -136,7 +160,7 @@ std::optional<Skip> Framing::ether_type(std::uint16_t type) {
     case kTypeVnTag:
       return Skip::vn_tag;
     default:
-      return type <= kMostLength ? llc() : Skip::not_ip;
+      return type <= kMostLength ? llc() : unread_type(type);
   }
 }
 

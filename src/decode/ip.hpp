@@ -56,7 +56,8 @@ enum class Lengths : std::uint8_t { from_header, from_quote };
                                           Datagram& datagram);
 
 /// Whether an IP header in its right mind begins here, where only a port number or a few bits say
-/// that there is one. `unknown`: not enough of it was captured.
+/// that there is one. `unknown`: not enough of it was captured. A datagram longer than
+/// `wire_length` was cut by whoever wrapped it up, if more than its lengths says so.
 enum class Sound : std::uint8_t { no, yes, unknown };
 [[nodiscard]] Sound sound_ip(std::span<const std::byte> bytes, std::size_t wire_length);
 

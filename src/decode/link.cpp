@@ -175,11 +175,19 @@ std::optional<Skip> read_link(const Packet& packet, Frame& frame) {
   frame.vlan = 0;
   frame.hints.bits = direction_hint(packet.direction);
   frame.tunnel = {};
+  frame.behind = {};
   if (packet.link != LinkType::ppi && packet.link != LinkType::pktap)
     return read_one(packet, frame);
   Packet inside = packet;
   if (const auto skip = open_envelope(packet, inside)) return skip;
   return read_one(inside, frame);
+}
+
+std::optional<Skip> read_behind(Frame& frame) {
+  const auto bytes = frame.behind;
+  const std::size_t length = frame.behind_length;
+  frame.behind = {};
+  return Wireless{bytes, length, frame}.subframe();
 }
 
 }  // namespace httpdiag::decode

@@ -22,6 +22,9 @@ struct Frame {
   std::uint8_t version = 0;             // IP version named by the link; 0: the IP header decides
   Hints hints;                          // of a cooked capture: which way the packet went
   Tunnel tunnel;                        // what the datagram is wrapped up in so far
+  // Frames that were sent as one with this one, behind it (A-MSDU); empty as a rule.
+  std::span<const std::byte> behind{};
+  std::size_t behind_length = 0;  // the same on the wire
   bool quoted = false;  // in an ICMP error: cut short, whatever its headers say of lengths
 };
 
@@ -33,5 +36,7 @@ constexpr std::uint8_t direction_hint(Direction direction) {
 
 /// Fills `frame`, or says why the packet carries no IP datagram that can be read.
 [[nodiscard]] std::optional<Skip> read_link(const Packet& packet, Frame& frame);
+/// The same for the first of the frames behind `frame`, of which there must be one.
+[[nodiscard]] std::optional<Skip> read_behind(Frame& frame);
 
 }  // namespace httpdiag::decode

@@ -156,6 +156,39 @@ bool is_label_stack(std::span<const std::byte> bytes) {
   return false;
 }
 
+/// A port is a weak sign: the first bytes have to agree with what it is for.
+Skip unread_mirror_or_overlay(std::uint16_t to, std::span<const std::byte> bytes) {
+  constexpr std::uint16_t kTzsp = 37008, kVxlanGpe = 4790, kIvxlan = 48879, kCapwapData = 5247,
+                          kLispData = 4341, kGreInUdp = 4754;
+  constexpr std::size_t kHeader = 8;
+  if (bytes.size() <= kHeader) return Skip::not_tcp;
+  base::ByteReader reader{bytes};
+  const unsigned first = reader.u8(), second = reader.u8();
+  const unsigned type = reader.u16();
+  const unsigned inner = std::to_integer<unsigned>(bytes[kHeader]) >> 4;
+  constexpr unsigned kHasNetwork = 0x08, kHasProtocol = 0x04;
+  switch (to) {
+    case kTzsp:  // version, kind of packet, link type
+      return first == 1 && second <= 1 ? Skip::tzsp : Skip::not_tcp;
+    case kVxlanGpe:
+      return (first & (kHasNetwork | kHasProtocol)) == (kHasNetwork | kHasProtocol)
+                 ? Skip::vxlan_gpe
+                 : Skip::not_tcp;
+    case kIvxlan:
+      return (first & kHasNetwork) != 0 ? Skip::ivxlan : Skip::not_tcp;
+    case kCapwapData:  // version, and whether it is encrypted (RFC 5415 §4.2)
+      return first <= 1 ? Skip::capwap : Skip::not_tcp;
+    case kLispData:
+      return inner == 4 || inner == 6 ? Skip::lisp : Skip::not_tcp;
+    case kGreInUdp:  // version 0, and IP or Ethernet
+      return (second & 7u) == 0 && (type == 0x0800 || type == 0x86dd || type == 0x6558)
+                 ? Skip::gre_in_udp
+                 : Skip::not_tcp;
+    default:
+      return Skip::not_tcp;
+  }
+}
+
 Skip unread_udp(const Datagram& datagram) {
   constexpr std::uint16_t kMplsInUdp = 6635, kEspInUdp = 4500;
   constexpr std::size_t kUdpHeader = 8;
@@ -170,7 +203,7 @@ Skip unread_udp(const Datagram& datagram) {
   if ((from == kEspInUdp || to == kEspInUdp) && first != 0) return Skip::esp;
   if ((from == kL2tp || to == kL2tp) && (first >> 16 & 0xfu) == 3) return Skip::l2tp_v3;
   if (to == kMplsInUdp && is_label_stack(rest)) return Skip::mpls_in_udp;
-  return Skip::not_tcp;
+  return unread_mirror_or_overlay(to, rest);
 }
 
 }  // namespace

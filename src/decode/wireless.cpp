@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "decode/wireless.hpp"
 
+#include <algorithm>
+
 namespace httpdiag::decode {
 namespace {
 
@@ -95,8 +97,26 @@ std::optional<Skip> Wireless::data_frame() {
   if (padded_) {
     if (const auto skip = pass((4 - (reader_.position() - begin) % 4) % 4)) return skip;
   }
-  // Each of several has addresses and a length of its own, like Ethernet with LLC.
-  return several ? ethernet() : llc();
+  return several ? subframe() : llc();
+}
+
+/// IEEE 802.11 §9.3.2.2: addresses as of Ethernet, a length, LLC; filled up to four bytes, but for
+/// the last one. Up to 2304 bytes, so that the length is none of IEEE 802.3.
+std::optional<Skip> Wireless::subframe() {
+  constexpr std::size_t kHeader = 14, kAddresses = 12, kLeast = kHeader + 8;  // with SNAP
+  if (!has(kHeader)) return missing(kHeader);
+  reader_.skip(kAddresses);
+  const std::size_t length = reader_.u16();
+  const auto rest = reader_.rest();
+  const std::size_t on_the_wire = wire_length_ - reader_.position();
+  if (length > on_the_wire) return Skip::malformed_link;
+  const std::size_t next = length + (4 - (kHeader + length) % 4) % 4;
+  // What is left of less than a frame is the checksum behind all of them.
+  if (on_the_wire >= next + kLeast && rest.size() >= next + kHeader) {
+    frame_.behind = rest.subspan(next);
+    frame_.behind_length = on_the_wire - next;
+  }
+  return Framing{rest.first(std::min(length, rest.size())), length, frame_}.llc();
 }
 
 }  // namespace httpdiag::decode

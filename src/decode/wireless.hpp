@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// IEEE 802.11 data frames that are not encrypted, with and without a radiotap header. Of several
-// frames that are sent as one (A-MSDU) the first.
+// IEEE 802.11 data frames that are not encrypted, with and without a radiotap header, and several
+// that are sent as one (A-MSDU).
 #pragma once
 
 #include "decode/framing.hpp"
@@ -12,6 +12,8 @@ class Wireless : public Framing {
   using Framing::Framing;
   /// ieee802_11 or radiotap.
   std::optional<Skip> read(LinkType link);
+  /// One of several that are sent as one; the others are behind it in the frame.
+  std::optional<Skip> subframe();
 
  private:
   std::optional<Skip> radiotap();

@@ -89,7 +89,8 @@ constexpr MessageBuilder::Wanted MessageBuilder::kWantedOfRequest = [] {
   return wanted;
 }();
 
-// server, keep-alive, content-type, content-encoding, www-authenticate, proxy-authenticate
+// server, keep-alive, content-type, content-encoding, www-authenticate, proxy-authenticate, and the
+// headers that name a trace
 constexpr MessageBuilder::Wanted MessageBuilder::kWantedOfResponse = [] {
   Wanted wanted{};
   wanted[6] = letter('s');
@@ -97,6 +98,7 @@ constexpr MessageBuilder::Wanted MessageBuilder::kWantedOfResponse = [] {
   wanted[12] = letter('c');
   wanted[16] = letter('c') | letter('w');
   wanted[18] = letter('p');
+  for (const std::string_view name : kTraceNames) wanted[name.size()] |= letter(name[0]);
   return wanted;
 }();
 
@@ -189,7 +191,15 @@ MessageBuilder::Field MessageBuilder::classify() {
     default:
       break;
   }
-  return request ? classify_marker() : Field::other;
+  if (request) return classify_marker();
+  // Of the ids, the one that a server gives a request, or repeats, is all that an answer has.
+  return is_trace_name() ? Field::trace_id : Field::other;
+}
+
+bool MessageBuilder::is_trace_name() const {
+  return std::any_of(kTraceNames.begin(), kTraceNames.end(), [&](std::string_view name) {
+    return name.size() == name_.size() && equals(name_.data(), name);
+  });
 }
 
 /// Only the value of the most specific id is kept.
@@ -213,7 +223,7 @@ MessageBuilder::Field MessageBuilder::classify_hop() const {
       return name.size() == name_.size() && equals(name_.data(), name);
     });
   };
-  if (is_one_of(kTraceNames)) return Field::trace_id;
+  if (is_trace_name()) return Field::trace_id;
   return is_one_of(kForwardedNames) ? Field::forwarded_for : Field::other;
 }
 

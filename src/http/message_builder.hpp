@@ -137,6 +137,7 @@ class MessageBuilder {
   Field classify();
   Field classify_marker();
   Field classify_hop() const;
+  bool is_trace_name() const;
   bool on_request_head(const Head& head);
   bool on_response_head(const Head& head);
   void keep_body(std::string_view part);

@@ -62,12 +62,16 @@ void Pairer::Impl::client_reading(Conversation& c, Input& in) {
 }
 
 void Pairer::Impl::client_skipping(Conversation& c, Input& in) {
+  Open* open = c.work != nullptr ? c.work->open[0] : nullptr;
+  // Of packets that were cut there may be the first letters of a method and no more. Another
+  // request is due once the client knows of bytes that it did not know of when it began this one.
+  const bool due = c.gap[0] && open != nullptr && in.chunk.peer_acked > open->x.request.peer_acked;
   // A start line is looked for at the beginning of a segment only.
-  if (in.at == 0 && starts_message(Kind::request, in.bytes)) {
+  if (in.at == 0 && (starts_message(Kind::request, in.bytes) ||
+                     (due && may_begin_message(Kind::request, in.bytes)))) {
     begin_request(c, in, c.gap[0]);
     return;
   }
-  Open* open = c.work != nullptr ? c.work->open[0] : nullptr;
   if (open != nullptr) {
     extend_unknown(c, open->x.request, in);
   } else if (c.requests == 0 && !c.server_spoke && looks_like_tls_record(in.bytes)) {

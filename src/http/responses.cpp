@@ -111,18 +111,24 @@ void Pairer::Impl::server_skipping(Conversation& c, Input& in) {
     begin_response(c, in, true);
     return;
   }
-  const std::size_t inside = c.gap[1] ? find_response(in.rest()) : std::string_view::npos;
-  Input part = in;
-  if (inside != std::string_view::npos) part.bytes = in.bytes.substr(0, in.at + inside);
   Open* open = c.work != nullptr ? c.work->open[1] : nullptr;
+  const Open* next = waiting(c);
+  const bool due =
+      in.at == 0 && next != nullptr && next != open && in.chunk.peer_acked > next->x.request.begin;
+  // Of packets that were cut there may be its first letters and no more.
+  if (due && c.gap[1] && may_begin_message(Kind::response, in.bytes)) {
+    begin_response(c, in, true);
+    return;
+  }
   // Behind something that was no HTTP, a request that has arrived makes whatever
   // comes its answer.
-  const Open* next = waiting(c);
-  if (!c.gap[1] && in.at == 0 && next != nullptr && next != open &&
-      in.chunk.peer_acked > next->x.request.begin && !in.flow.has(Oddity::midstream)) {
+  if (due && !c.gap[1] && !in.flow.has(Oddity::midstream)) {
     begin_response(c, in, false);
     return;
   }
+  const std::size_t inside = c.gap[1] ? find_response(in.rest()) : std::string_view::npos;
+  Input part = in;
+  if (inside != std::string_view::npos) part.bytes = in.bytes.substr(0, in.at + inside);
   if (open != nullptr) {
     extend_unknown(c, open->response(), part);
   } else if (c.requests == 0 && !c.server_spoke && looks_like_tls_record(in.bytes)) {

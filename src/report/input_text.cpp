@@ -138,6 +138,17 @@ void show_unfit(Page& page, const CaptureSummary& input, const Ledger& ledger) {
   }
 }
 
+void show_incomplete(Page& page, const Ledger& ledger) {
+  const auto pieces = ledger.skipped[static_cast<std::size_t>(Skip::fragment_incomplete)];
+  if (pieces == 0) return;
+  page.wrapped(0, Ink::yellow, "Beware", kHang,
+               fmt::format("{} of fragmented IP datagrams could not be put together: the other "
+                           "pieces are not in the capture, and what these hold was not analysed. A "
+                           "filter for a port lets only the first piece of each pass; behind \"or "
+                           "ip[6:2] & 0x1fff != 0\", for IPv6 \"or ip6 proto 44\", all do.",
+                           base::count(pieces, "piece")));
+}
+
 std::string note_on(const CaptureSummary* input, PacketNumber packet) {
   std::string text;
   if (input == nullptr) return text;

@@ -14,6 +14,8 @@ void show_input(Page& page, const CaptureSummary& input);
 
 /// What a filter could not be applied to.
 void show_unfit(Page& page, const CaptureSummary& input, const Ledger& ledger);
+/// Pieces of IP datagrams whose others were not recorded.
+void show_incomplete(Page& page, const Ledger& ledger);
 
 /// The comments on that packet; empty: none.
 std::string note_on(const CaptureSummary* input, PacketNumber packet);

@@ -166,6 +166,13 @@ class TextWriter final : public Writer {
   void show_exchanges() {
     if (exchanges_ == 0) {
       page_.line(0, Ink::plain, "No exchange is as asked for.");
+      if (options_.selection.found) {
+        page_.wrapped(0, Ink::plain, "", 0,
+                      "Looked into was what is kept of an exchange: start lines, Host, Server, "
+                      "the headers that name a delivery, a request or a trace, the bodies of POST, "
+                      "PUT and PATCH requests and the beginning of those of responses. What is "
+                      "elsewhere may be in the capture all the same.");
+      }
       return;
     }
     page_.blank();
@@ -210,6 +217,7 @@ class TextWriter final : public Writer {
     if (report.input != nullptr) {
       show_input(page_, *report.input);
       show_unfit(page_, *report.input, report.ledger);
+      show_incomplete(page_, report.ledger);
     }
     if (report.views) show_views(page_, *report.views);
     const bool known = report.vantage.point != VantagePoint::unknown && !report.views;

@@ -109,15 +109,53 @@ std::optional<Finding> flow_gap(const FlowFacts& facts, const Thresholds&) {
       .build();
 }
 
+namespace {
+
+/// What TCP shows of the end of a flow whose payload nobody can read.
+struct UnreadEnd {
+  PacketRef packet;
+  Side from = Side::client;
+  std::string_view words;
+};
+UnreadEnd unread_end(const FlowRecord& flow) {
+  const SideRecord& client = flow.c();
+  const SideRecord& server = flow.s();
+  if (client.last_payload.number <= server.last_payload.number) return {};
+  if (server.trouble().rst)
+    return {server.trouble().rst, Side::server, "the server reset the connection"};
+  if (client.trouble().rst)
+    return {client.trouble().rst, Side::client, "the client reset the connection"};
+  if (client.fin && (!server.fin || client.fin.number < server.fin.number))
+    return {client.fin, Side::client, "the client closed the connection"};
+  if (server.fin) return {server.fin, Side::server, "the server closed the connection"};
+  return {client.last_payload, Side::client, "nobody closed the connection"};
+}
+
+}  // namespace
+
 std::optional<Finding> flow_snaplen_cut(const FlowFacts& facts, const Thresholds&) {
   const SideTrouble& client = facts.flow.c().trouble();
   const SideTrouble& server = facts.flow.s().trouble();
   if (client.snaplen_bytes + server.snaplen_bytes == 0) return std::nullopt;
-  return FindingBuilder{Label::capture_snaplen_cut,
-                        fmt::format("{} of payload were cut off when the packets were recorded.",
-                                    base::bytes(client.snaplen_bytes + server.snaplen_bytes))}
+  std::string detail = fmt::format("{} of payload were cut off when the packets were recorded.",
+                                   base::bytes(client.snaplen_bytes + server.snaplen_bytes));
+  UnreadEnd end;
+  const bool unread = facts.exchanges == 0 && facts.tls == nullptr && !facts.opaque;
+  if (unread) {
+    detail +=
+        " Too little was kept to tell whether there were requests, and nothing is known of how "
+        "they went.";
+    end = unread_end(facts.flow);
+    if (end.packet) {
+      detail +=
+          fmt::format(" TCP shows that what the client sent last, {} in all, was not answered: {}.",
+                      base::bytes(facts.flow.c().payload_bytes), end.words);
+    }
+  }
+  return FindingBuilder{Label::capture_snaplen_cut, std::move(detail)}
       .evidence(client.snaplen_cut, Side::client, "cut short")
       .evidence(server.snaplen_cut, Side::server, "cut short")
+      .evidence(end.packet, end.from, std::string{end.words})
       .fact("cut_bytes", static_cast<std::int64_t>(client.snaplen_bytes + server.snaplen_bytes))
       .build();
 }

@@ -121,6 +121,13 @@ std::string headline(const Report& report) {
         "capture.",
         base::count(report.exchanges, "request"), base::count(report.flows, "connection"));
   }
+  const auto cut = report.annotations[static_cast<std::size_t>(Label::capture_snaplen_cut)];
+  if (report.exchanges == 0 && cut > 0) {
+    return fmt::format(
+        "No HTTP request can be told on {}, since packets were recorded only in part; no "
+        "connection failed to come about.",
+        base::count(report.flows, "connection"));
+  }
   if (report.exchanges == 0) {
     return fmt::format("No HTTP request is visible on {}; no connection failed.",
                        base::count(report.flows, "connection"));

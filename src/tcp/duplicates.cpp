@@ -18,13 +18,10 @@ Duration DuplicateFilter::window(const Segment& segment, std::uint32_t vlan) con
 PacketRef DuplicateFilter::original_of(const Segment& segment, const Set& set,
                                        std::uint64_t fingerprint) {
   for (std::size_t way = 0; way < kWays; ++way) {
-    if (set.fingerprints[way] != fingerprint) continue;
+    if (!same_packet(set.fingerprints[way], fingerprint)) continue;
     // One device may well have seen such a packet twice.
     if (!has_identity(segment) && set.devices[way] == segment.device) continue;
-    const Duration age = segment.packet.time - set.packets[way].time;
-    const bool near = age < Duration{0} ? -age <= thresholds_.dedup_window_no_id
-                                        : age <= window(segment, set.vlans[way]);
-    if (!near) continue;
+    if (!within_window(segment, set.vlans[way], set.packets[way].time)) continue;
     origin_ = {.devices = {set.devices[way], segment.device},
                .vlans = {set.vlans[way], segment.vlan},
                .ttls = {set.ttls[way], segment.ttl}};
@@ -37,7 +34,7 @@ void DuplicateFilter::renew(const Segment& segment, std::uint64_t fingerprint,
                             std::uint32_t place) {
   Set& set = (*sets_)[place];
   for (std::size_t way = 0; way < kWays; ++way) {
-    if (set.fingerprints[way] == fingerprint) remember(segment, fingerprint, set, way);
+    if (same_packet(set.fingerprints[way], fingerprint)) remember(segment, fingerprint, set, way);
   }
 }
 

@@ -26,13 +26,18 @@ class DuplicateFilter {
     return segment.ip_id != 0 || segment.payload_length != 0 ||
            segment.flags.has(TcpFlags::syn | TcpFlags::fin);
   }
-  /// What makes a packet the one it is, never 0: its ends by their hashes, its fields, and the sum
-  /// of its captured payload.
+  /// What makes a packet the one it is, never 0: its ends by their hashes and its fields; below
+  /// them its options and the sum of its payload, or 0 if it was cut. One recording may be cut
+  /// sooner than the other: a tag or a tunnel takes its bytes from the same snaplen.
   std::uint64_t fingerprint(const Segment& segment, std::uint64_t from, std::uint64_t to,
                             std::uint64_t content) const {
-    const std::uint64_t ends = mix(from ^ numbers(segment), to ^ fields(segment));
-    const std::uint64_t print = mix(ends ^ content, hash_few(segment.options));
-    return print != 0 ? print : 1;
+    const std::uint64_t identity =
+        mix(from ^ numbers(segment), to ^ fields(segment)) >> kContentBits;
+    const bool whole =
+        segment.payload.size() == segment.payload_length && segment.options.size() % 4 == 0;
+    const std::uint64_t sum =
+        whole ? mix(content, hash_few(segment.options)) >> (64 - kContentBits) | 1 : 0;
+    return (identity != 0 ? identity : 1) << kContentBits | sum;
   }
   /// In which set a copy of `segment` would be found. Not by the fingerprint, which differs from
   /// run to run: which entry gives way, and with it which copies are found, may not.
@@ -54,7 +59,7 @@ class DuplicateFilter {
                              std::uint32_t place) {
     Set& set = (*sets_)[place];
     for (const std::uint64_t known : set.fingerprints) {
-      if (known == fingerprint) [[unlikely]] {
+      if (same_identity(known, fingerprint)) [[unlikely]] {
         if (const PacketRef original = original_of(segment, set, fingerprint)) return original;
         break;
       }
@@ -62,10 +67,30 @@ class DuplicateFilter {
     remember(segment, fingerprint, set, set.remembered++ % kWays);
     return {};
   }
+  /// The packet that `segment` would be a copy of, or none; nothing is remembered.
+  PacketRef find(const Segment& segment, std::uint64_t fingerprint, std::uint32_t place) {
+    return original_of(segment, (*sets_)[place], fingerprint);
+  }
+  /// Whether what was recorded at `time` under `vlan` is near enough to be a recording of
+  /// `segment`.
+  bool within_window(const Segment& segment, std::uint32_t vlan, Timestamp time) const {
+    const Duration age = segment.packet.time - time;
+    return age < Duration{0} ? -age <= thresholds_.dedup_window_no_id
+                             : age <= window(segment, vlan);
+  }
   /// What was found is another packet that looks the same: `segment` takes its place.
   void renew(const Segment& segment, std::uint64_t fingerprint, std::uint32_t place);
 
  private:
+  static constexpr unsigned kContentBits = 24;  // of a fingerprint, the lowest
+  static bool same_identity(std::uint64_t a, std::uint64_t b) {
+    return (a ^ b) >> kContentBits == 0;
+  }
+  /// As far as the bytes tell that were recorded of both.
+  static bool same_packet(std::uint64_t a, std::uint64_t b) {
+    constexpr std::uint64_t kContent = (std::uint64_t{1} << kContentBits) - 1;
+    return a == b || (same_identity(a, b) && ((a & kContent) == 0 || (b & kContent) == 0));
+  }
   static constexpr std::size_t kWays = 4;
   static constexpr std::size_t kSets = 1024;  // as many as place() has bits
   struct alignas(128) Set {

@@ -82,6 +82,12 @@ class Flow {
            segment.packet.time >= record.last.time &&
            segment.payload.size() == segment.payload_length && !segment.sack;
   }
+  /// Whether all bytes of `segment` lie below the highest one that `from` was seen to send.
+  bool holds(const Segment& segment, Side from) const {
+    if (!half(from).base_known) return false;
+    const std::uint32_t left = half(from).space.number(record.side(from).next) - segment.seq;
+    return left < kMaxDistance && left >= segment.payload_length;
+  }
   /// on_segment() for what it expects.
   void on_expected(Context& context, const Segment& segment, Side from, std::uint64_t content);
   void on_icmp_error(const IcmpError& error);

@@ -65,17 +65,21 @@ inline void Tracker::Impl::on_known(const Arrival& arrival, Handle handle, Side 
     // Copies of this one are not of what it looks like.
     if (original) duplicates_.renew(segment, arrival.fingerprint, arrival.copies_at);
   }
-  ++ledger_.decoded;
   if (handle != kNoHandle && !FlowStore::is_attempt(handle)) {
     Slot& s = store_.slot(handle);
     // What a flow expects changes nothing that on_unexpected() asks about.
     if (s.previous == kNoHandle && s.flow.expects(segment, from)) {
+      ++ledger_.decoded;
+      if (SegmentedCopies::is_whole(segment)) segmented_.remember(segment);
       home_ = s.flow.record.id;
       s.flow.on_expected(context_, segment, from, arrival.content);
       s.last_seen = clock();
       return;
     }
+    if (segment.payload_length != 0 && on_segmented_copy(segment, s.flow, from)) return;
   }
+  ++ledger_.decoded;
+  if (SegmentedCopies::is_whole(segment)) segmented_.remember(segment);
   on_unexpected(arrival, handle);
 }
 
@@ -152,6 +156,25 @@ bool Tracker::Impl::on_copy(const Segment& segment, Handle handle, PacketRef ori
   if (handle == kNoHandle) return true;  // its flow is over
   if (FlowStore::is_attempt(handle)) handle = promote(handle);
   store_.slot(handle).flow.on_duplicate(segment, original, duplicates_.origin());
+  return true;
+}
+
+/// True: its bytes were recorded before, in one packet or in several that it is made of.
+bool Tracker::Impl::on_segmented_copy(const Segment& segment, Flow& flow, Side from) {
+  if (!flow.holds(segment, from)) return false;
+  auto copy = segmented_.find_whole(segment);
+  if (!copy && SegmentedCopies::is_whole(segment)) {
+    const auto options = static_cast<std::uint32_t>(segment.options.size());
+    const auto less_options = [&](std::uint16_t mss) { return mss > options ? mss - options : 0u; };
+    const SideRecord& own = flow.record.side(from);
+    const std::uint16_t mss = flow.record.side(other(from)).mss;
+    const std::array<std::uint32_t, 3> lengths{own.longest, less_options(mss),
+                                               less_options(std::min(mss, own.mss))};
+    copy = segmented_.find_pieces(segment, lengths, seed_);
+  }
+  if (!copy) return false;
+  ++ledger_.duplicates;
+  flow.on_duplicate(segment, copy->original, copy->origin);
   return true;
 }
 

@@ -9,6 +9,7 @@
 #include "tcp/duplicates.hpp"
 #include "tcp/fallbacks.hpp"
 #include "tcp/flow_store.hpp"
+#include "tcp/segmented.hpp"
 #include "tcp/tracker.hpp"
 #include "tcp/translations.hpp"
 
@@ -31,6 +32,7 @@ class Tracker::Impl {
         ledger_{ledger},
         flow_sink_{flows},
         duplicates_{settings.thresholds},
+        segmented_{duplicates_},
         fallbacks_{settings.thresholds.happy_eyeballs},
         translations_{settings.thresholds.dedup_window,
                       settings.thresholds.dedup_window_other_vlan},
@@ -75,6 +77,7 @@ class Tracker::Impl {
   FlowRecord& fill_from(const Attempt& attempt, Flow& flow);
   void on_unexpected(const Arrival& arrival, Handle handle);
   bool on_copy(const Segment& segment, Handle handle, PacketRef original);
+  bool on_segmented_copy(const Segment& segment, Flow& flow, Side from);
   bool on_stranger(const Segment& segment);
   void on_known(const Arrival& arrival, Handle handle, Side from);
   void note_translation(const Segment& segment, const Tuple& original);
@@ -98,6 +101,7 @@ class Tracker::Impl {
   Ledger& ledger_;
   FlowSink& flow_sink_;
   DuplicateFilter duplicates_;
+  SegmentedCopies segmented_;
   Fallbacks fallbacks_;
   Translations translations_;
   Context context_;

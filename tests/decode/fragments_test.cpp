@@ -24,6 +24,7 @@ class Wire {
     last_ = &decoder_.on_packet(packet);
     return outcome(*last_);
   }
+  std::uint64_t incomplete() const { return decoder_.incomplete_pieces(); }
   const Segment& segment() const { return std::get<Segment>(*last_); }
   std::string payload() const { return std::string{as_text(segment().payload)}; }
 
@@ -53,6 +54,22 @@ Bytes piece6(std::size_t begin, std::size_t end, const Bytes& whole, unsigned ne
              std::size_t id = 77) {
   return ipv6({.next_header = 44}, fragment_header(next_header, begin, end < whole.size(), id) +
                                        part(whole, begin, end));
+}
+
+// Whatever becomes of it: given up, or still waiting for the others at the end.
+TEST(Fragments, OnesWithoutTheOthersAreCounted) {
+  Wire wire;
+  wire.send(piece(0, 24));
+  wire.send(piece(24, 40));
+  EXPECT_EQ(wire.incomplete(), 0u);
+  wire.send(piece(0, 24, kWhole, 8));
+  EXPECT_EQ(wire.incomplete(), 1u);
+  wire.send(piece(0, 24, kWhole, 9), std::chrono::minutes{5});
+  wire.send(piece(0, 8, kWhole, 10));
+  wire.send(piece(8, 16, kWhole, 10));
+  EXPECT_EQ(wire.incomplete(), 4u);
+  wire.send(piece(16, 40, kWhole, 10));
+  EXPECT_EQ(wire.incomplete(), 2u);
 }
 
 TEST(Fragments, AnyOrder) {

@@ -167,6 +167,36 @@ inline std::string outcome(const Decoded& decoded) {
       return "vn_tag";
     case Skip::macsec:
       return "macsec";
+    case Skip::nsh:
+      return "nsh";
+    case Skip::trill:
+      return "trill";
+    case Skip::pbb:
+      return "pbb";
+    case Skip::fabric_path:
+      return "fabric_path";
+    case Skip::cisco_metadata:
+      return "cisco_metadata";
+    case Skip::arista_time:
+      return "arista_time";
+    case Skip::edsa:
+      return "edsa";
+    case Skip::wccp:
+      return "wccp";
+    case Skip::tzsp:
+      return "tzsp";
+    case Skip::vxlan_gpe:
+      return "vxlan_gpe";
+    case Skip::ivxlan:
+      return "ivxlan";
+    case Skip::capwap:
+      return "capwap";
+    case Skip::lisp:
+      return "lisp";
+    case Skip::gre_in_udp:
+      return "gre_in_udp";
+    case Skip::fragment_incomplete:
+      return "fragment_incomplete";
   }
   return "?";
 }

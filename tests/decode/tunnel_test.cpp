@@ -88,9 +88,8 @@ TEST(Tunnel, ShortenedAnywhereIsNoSegment) {
       shorter[v4 ? 2 : 4] = static_cast<char>(said >> 8);
       shorter[v4 ? 3 : 5] = static_cast<char>(said & 0xff);
       const std::string result = outcome_of(bytes_of(shorter), LinkType::raw_ip);
-      // GRE and its like announce IP by a number, and an IP length beyond the packet is believed.
-      const bool by_number = v4 ? shorter[9] != 17 : true;
-      if (by_number && outer.size() - length <= 5) continue;
+      // An IP length beyond the packet is believed where all headers are there.
+      if (outer.size() - length <= 5) continue;
       EXPECT_NE(result.substr(0, 7), "segment") << kind << " at " << length;
     }
   }
@@ -114,6 +113,35 @@ TEST(Tunnel, ThoseThatAreNotReadHaveNames) {
   EXPECT_EQ(outcome_of(ethernet(be32(0) + be16(0x0800) + ip, 0x8926), LinkType::ethernet),
             "vn_tag");
   EXPECT_EQ(outcome_of(ethernet(be32(0) + be32(1) + ip, 0x88e5), LinkType::ethernet), "macsec");
+  const auto of_type = [&](std::size_t type) {
+    return outcome_of(ethernet(be32(0) + be32(1) + ip, type), LinkType::ethernet);
+  };
+  EXPECT_EQ(of_type(0x894f), "nsh");
+  EXPECT_EQ(of_type(0x22f3), "trill");
+  EXPECT_EQ(of_type(0x88e7), "pbb");
+  EXPECT_EQ(of_type(0x8903), "fabric_path");
+  EXPECT_EQ(of_type(0x8909), "cisco_metadata");
+  EXPECT_EQ(of_type(0xd28b), "arista_time");
+  EXPECT_EQ(of_type(0xdada), "edsa");
+  EXPECT_EQ(of_type(0x9999), "not_ip");
+  EXPECT_EQ(
+      outcome_of(ipv4({.protocol = 47}, be16(0) + be16(0x883e) + be32(0) + ip), LinkType::raw_ip),
+      "wccp");
+  struct Udp {
+    std::size_t port;
+    Bytes header;
+    std::string_view name;
+  };
+  for (const auto& [port, header, name] : {Udp{37008, raw({1, 0, 0, 1}) + be32(1), "tzsp"},
+                                           {4790, raw({0x0c, 0, 0, 1}) + be32(7 << 8), "vxlan_gpe"},
+                                           {48879, raw({0xc8, 0, 0, 1}) + be32(7 << 8), "ivxlan"},
+                                           {5247, raw({0, 0x10, 2, 0}) + be32(0), "capwap"},
+                                           {4341, raw({0xc8, 0, 0, 1}) + be32(1), "lisp"},
+                                           {4754, be16(0) + be16(0x0800), "gre_in_udp"}}) {
+    EXPECT_EQ(outcome_of_udp(port, header + ip), name) << port;
+    EXPECT_EQ(outcome_of_udp(port, filled(40, 0xf2)), "not_tcp") << port;
+    EXPECT_EQ(outcome_of_udp(port, header), "not_tcp") << port;
+  }
 }
 
 TEST(Tunnel, NumbersOfNetworksTellFlowsApart) {
@@ -187,6 +215,45 @@ TEST(Tunnel, WhatIsInsideMustBeSound) {
                 4789, be32(0) + be32(42 << 8) + filled(12, 2) + be16(0x0800) + ipv4({}, segment)),
             "not_tcp")
       << "no network named";
+}
+
+// A mirror session may send the first bytes of each packet only: its own headers are whole, those
+// inside announce more than there is.
+TEST(Tunnel, WhatAMirrorCutIsReadAsFarAsItGoes) {
+  const IpAddress one6{kClient6}, two6{kServer6};
+  const auto mirrored = [](std::string_view kind, std::string inner, std::size_t kept) {
+    inner.resize(kept);
+    return outcome_of(bytes_of(test::wrap_in_tunnel(kind, 7, inner)), LinkType::raw_ip);
+  };
+  const std::string segment = text_of(tcp({}, filled(300)));
+  const std::string v4 = test::ip_packet({.from = kClient, .to = kServer, .id = 5}, segment);
+  const std::string v6 = test::ip_packet({.from = one6, .to = two6}, segment);
+  for (const std::string_view kind : test::tunnel_kinds()) {
+    if (test::tunnel_carries(kind, false)) {
+      EXPECT_EQ(mirrored(kind, v4, 100), "segment 60/300") << kind;
+      EXPECT_EQ(mirrored(kind, v4, 40), "segment 0/300") << kind;
+      EXPECT_NE(mirrored(kind, v4, 30).substr(0, 7), "segment") << kind;
+    }
+    if (test::tunnel_carries(kind, true)) {
+      EXPECT_EQ(mirrored(kind, v6, 100), "segment 40/300") << kind;
+      EXPECT_EQ(mirrored(kind, v6, 60), "segment 0/300") << kind;
+      EXPECT_NE(mirrored(kind, v6, 50).substr(0, 7), "segment") << kind;
+    }
+  }
+  // What only looks a little like IP is no packet that was cut.
+  std::string other = v4;
+  other[5] = static_cast<char>(other[5] + 1);  // one bit that the checksum does not know of
+  EXPECT_EQ(mirrored("vxlan", other, 100), "not_tcp");
+  other = v6;
+  other[40 + 12] = 0x10;  // a TCP header of four bytes
+  EXPECT_EQ(mirrored("vxlan", other, 100), "not_tcp");
+  other = v6;
+  other[6] = 59;  // nothing follows
+  EXPECT_EQ(mirrored("vxlan", other, 100), "not_tcp");
+  const std::string datagram = test::udp_datagram(
+      {.ip = one6, .port = 53}, {.ip = two6, .port = 40000}, std::string(300, '\0'));
+  const std::string udp = test::ip_packet({.from = one6, .to = two6, .protocol = 17}, datagram);
+  EXPECT_EQ(mirrored("geneve", udp, 100), "dns 52");
 }
 
 TEST(Tunnel, EncryptedOnesAreNotLookedInto) {
@@ -299,14 +366,55 @@ TEST(Links, WirelessFramesThatHoldNoPacketAreNamed) {
   EXPECT_EQ(with(22, 0x01), "fragment_refused") << "a later fragment";
 }
 
-TEST(Links, FirstFrameOfAnAggregateIsRead) {
-  const std::string frame = test::wrap_in_link(LinkType::ieee802_11, kIpv4);
-  const std::string inner = frame.substr(26);
-  std::string header = frame.substr(0, 26);
-  header[24] = static_cast<char>(0x80);
-  const Bytes subframe = filled(12, 2) + be16(inner.size()) + bytes_of(inner);
-  EXPECT_EQ(outcome_of(bytes_of(header) + subframe + filled(2, 0) + subframe, LinkType::ieee802_11),
-            "segment 5/5");
+// IEEE 802.11: several frames that are sent as one (A-MSDU).
+class Aggregate : public testing::Test {
+ protected:
+  std::string frame = test::wrap_in_link(LinkType::ieee802_11, kIpv4);
+  Bytes header() const {
+    std::string bytes = frame.substr(0, 26);
+    bytes[24] = static_cast<char>(0x80);
+    return bytes_of(bytes);
+  }
+  static Bytes subframe(const std::string& ip) {
+    const Bytes snap = raw({0xaa, 0xaa, 3, 0, 0, 0, 8, 0});
+    return filled(12, 2) + be16(snap.size() + ip.size()) + snap + bytes_of(ip);
+  }
+  static Bytes padded(Bytes bytes) {
+    while (bytes.size() % 4 != 0) bytes.push_back(std::byte{0});
+    return bytes;
+  }
+  static std::string outcomes(const Bytes& bytes, std::optional<std::size_t> wire = {}) {
+    const Packet packet = packet_of(bytes, LinkType::ieee802_11, wire);
+    Decoder decoder{Limits{}};
+    std::string all = outcome(decoder.on_packet(packet));
+    while (decoder.more()) all += ", " + outcome(decoder.next(packet));
+    return all;
+  }
+  static std::string with_payload(std::size_t bytes) {
+    return text_of(ipv4({}, tcp({}, filled(bytes))));
+  }
+};
+
+TEST_F(Aggregate, EveryFrameIsRead) {
+  const Bytes three = header() + padded(subframe(with_payload(5))) +
+                      padded(subframe(with_payload(1460))) + subframe(with_payload(7));
+  EXPECT_EQ(outcomes(three), "segment 5/5, segment 1460/1460, segment 7/7");
+  EXPECT_EQ(outcomes(three + filled(4, 9)), "segment 5/5, segment 1460/1460, segment 7/7")
+      << "a checksum behind them";
+  EXPECT_EQ(outcomes(header() + subframe(with_payload(5))), "segment 5/5");
+}
+
+TEST_F(Aggregate, IsCutWhereverItIsCut) {
+  const Bytes two = header() + padded(subframe(with_payload(5))) + subframe(with_payload(9));
+  EXPECT_EQ(outcomes(cut(two, two.size() - 3), two.size()), "segment 5/5, segment 6/9");
+  EXPECT_EQ(outcomes(cut(two, two.size() - 20), two.size()), "segment 5/5, truncated_header");
+  EXPECT_EQ(outcomes(cut(two, 26 + 14 + 8 + 45), two.size()), "segment 5/5");
+}
+
+TEST_F(Aggregate, ALengthThatLiesEndsIt) {
+  Bytes bytes = header() + padded(subframe(with_payload(5))) + subframe(with_payload(9));
+  bytes[26 + 12] = std::byte{0x20};
+  EXPECT_EQ(outcomes(bytes), "malformed_link");
 }
 
 TEST(Links, NflogOfEitherByteOrder) {

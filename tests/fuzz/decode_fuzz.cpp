@@ -108,6 +108,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
     REQUIRE(decode::compare_plain(packet) != decode::Plain::different);
     std::visit([&](const auto& result) { check(result, packet); }, decoder.on_packet(packet));
+    for (std::size_t frames = 1; decoder.more(); ++frames) {
+      REQUIRE(frames <= packet.bytes.size());
+      std::visit([&](const auto& result) { check(result, packet); }, decoder.next(packet));
+    }
     if (packet.wire_length <= 8 * 65535) check_shorter(packet);
   }
   return 0;

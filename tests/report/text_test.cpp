@@ -48,6 +48,14 @@ TEST(TextReport, AHealthyCaptureTakesThreeLines) {
             "Nothing to do.\n");
 }
 
+TEST(TextReport, SaysWhichFilterRecordsEveryPieceOfADatagram) {
+  ReportBuilder builder;
+  builder.report.ledger.skipped[static_cast<std::size_t>(Skip::fragment_incomplete)] = 3;
+  const std::string text = render(builder, {healthy_flow(1)});
+  EXPECT_TRUE(contains(text, "3 fragment-incomplete")) << text;
+  EXPECT_TRUE(contains(text, "Beware    3 pieces of fragmented IP datagrams")) << text;
+}
+
 TEST(TextReport, BeginsWithTheHeadlineAndWhatCouldMislead) {
   ReportBuilder builder;
   Finding gap = half_closed_finding();

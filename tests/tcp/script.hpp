@@ -101,6 +101,8 @@ class Script {
     std::uint32_t vlan = 0;
     std::uint8_t ttl = 64;
     std::int8_t window_scale = -1;
+    DeviceId device = 0;
+    std::uint16_t mss = 0;
   };
 
   Script& send(Side from, std::int64_t ms, std::uint8_t flags, std::uint32_t seq, std::uint32_t ack,
@@ -122,6 +124,8 @@ class Script {
     segment.window_scale = options.window_scale;
     segment.ttl = options.ttl;
     segment.vlan = options.vlan;
+    segment.device = options.device;
+    segment.mss = options.mss;
     segment.ip_id = options.ip_id == 0xffff ? ++ip_id : options.ip_id;
     segment.payload = std::as_bytes(std::span{payload.data(), payload.size()});
     segment.payload_length =

@@ -148,6 +148,112 @@ TEST(Tracker, APacketCapturedTwiceIsNoRetransmission) {
   EXPECT_EQ(other_vlan.recorder.duplicates, 1u);
 }
 
+// A tag or a tunnel takes its bytes from the same snaplen.
+TEST(Tracker, CopiesThatWereCutToDifferentLengthsAreCopies) {
+  struct Recorded {
+    std::string first, second;
+    std::uint32_t duplicates;
+  };
+  for (const auto& [first, second, duplicates] : {Recorded{"abcdefgh", "abcd", 1},
+                                                  {"abcd", "abcdefgh", 1},
+                                                  {"abcdef", "abcd", 1},
+                                                  {"", "abcd", 1},
+                                                  {"abcdefgh", "abcdefgX", 0}}) {
+    Script t;
+    t.handshake().send(Side::client, 30, kAck, 1001, 5001, first, {.ip_id = 7, .wire_length = 8});
+    t.send(Side::client, 31, kAck, 1001, 5001, second, {.ip_id = 7, .wire_length = 8}).finish();
+    EXPECT_EQ(t.recorder.duplicates, duplicates) << first << " " << second;
+  }
+}
+
+// What a card is to cut up is recorded whole on one device and in pieces on the next.
+class RecordedInPieces : public testing::Test {
+ protected:
+  static constexpr std::uint8_t kPush = kAck | TcpFlags::psh;
+  static constexpr std::uint32_t kPiece = 1000, kPieces = 3;
+  const std::string whole = std::string(kPiece, 'a') + std::string(kPiece, 'b') + "the rest";
+
+  void part(std::uint32_t number, std::uint16_t id, DeviceId device = 2, std::int64_t ms = 30,
+            std::uint8_t ttl = 63) {
+    const std::string bytes = whole.substr(number * kPiece, kPiece);
+    t.send(Side::client, ms, number + 1 == kPieces ? kPush : kAck, 1001 + number * kPiece, 5001,
+           bytes, {.ip_id = id, .ttl = ttl, .device = device});
+  }
+  void all(std::uint16_t id, DeviceId device = 1, std::int64_t ms = 30) {
+    t.send(Side::client, ms, kPush, 1001, 5001, whole, {.ip_id = id, .device = device});
+  }
+  void expect(std::uint32_t copies, std::string_view trouble) {
+    t.finish();
+    EXPECT_EQ(t.recorder.duplicates, copies);
+    EXPECT_EQ(t.recorder.client, trouble);
+    EXPECT_EQ(t.recorder.tape[0], whole);
+  }
+
+  Script t;
+  RecordedInPieces() { t.handshake(); }
+};
+
+TEST_F(RecordedInPieces, BehindTheWhole) {
+  all(70);
+  for (std::uint32_t i = 0; i < kPieces; ++i) part(i, static_cast<std::uint16_t>(70 + i));
+  expect(3, "");
+}
+TEST_F(RecordedInPieces, BehindTheWholeWithOneId) {
+  all(70);
+  for (std::uint32_t i = 0; i < kPieces; ++i) part(i, 70);
+  expect(3, "");
+}
+TEST_F(RecordedInPieces, BehindTheWholeWithoutIds) {
+  all(0);
+  for (std::uint32_t i = 0; i < kPieces; ++i) part(i, 0);
+  expect(3, "");
+}
+TEST_F(RecordedInPieces, BeforeTheWhole) {
+  for (std::uint32_t i = 0; i < kPieces; ++i) part(i, static_cast<std::uint16_t>(70 + i));
+  all(70);
+  expect(1, "");
+}
+TEST_F(RecordedInPieces, BeforeTheWholeWithoutIds) {
+  for (std::uint32_t i = 0; i < kPieces; ++i) part(i, 0);
+  all(0);
+  expect(1, "");
+}
+// The same bytes under other ids were sent again, however soon.
+TEST_F(RecordedInPieces, SentAgainInPieces) {
+  all(70);
+  for (std::uint32_t i = 0; i < kPieces; ++i) part(i, static_cast<std::uint16_t>(73 + i));
+  expect(0, "retransmitted=3 head=1");
+}
+TEST_F(RecordedInPieces, OneOfThemSentAgain) {
+  all(70);
+  part(1, 71);  // by a stack that counts a super-segment as one
+  expect(0, "retransmitted=1");
+}
+TEST_F(RecordedInPieces, SentAgainWhole) {
+  for (std::uint32_t i = 0; i < kPieces; ++i) part(i, static_cast<std::uint16_t>(70 + i));
+  all(73);
+  expect(0, "retransmitted=1 head=1");
+}
+TEST_F(RecordedInPieces, SentAgainByATimer) {
+  all(70);
+  for (std::uint32_t i = 0; i < kPieces; ++i) part(i, static_cast<std::uint16_t>(70 + i), 2, 240);
+  expect(0, "retransmitted=3 head=1");
+}
+// Without an id nothing but the place tells one from the other.
+TEST_F(RecordedInPieces, SentAgainWithoutIdsAtOneDevice) {
+  all(0, 1);
+  for (std::uint32_t i = 0; i < kPieces; ++i) part(i, 0, 1, 30, 64);
+  expect(0, "retransmitted=3 head=1");
+}
+// A piece that is missing was not recorded: the whole is no copy of the others.
+TEST_F(RecordedInPieces, NotAllOfThem) {
+  part(0, 70);
+  part(2, 72);
+  all(70);
+  t.finish();
+  EXPECT_EQ(t.recorder.duplicates, 0u);
+}
+
 TEST(Tracker, ARetransmissionWithOtherBytesIsNamed) {
   Script t;
   t.handshake().c(30, kAck, 1001, 5001, "abc").c(300, kAck, 1001, 5001, "xyz").finish();
