@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "base/open.hpp"
 #include "check/expectation.hpp"
 #include "config/document.hpp"
 #include "httpdiag/delivery.hpp"
@@ -295,13 +295,7 @@ Expectation read_expectation(std::string_view json, const std::string& name) {
 }
 
 Expectation load_expectation(const std::string& path) {
-  std::ifstream file{path, std::ios::binary};
-  std::string text(kMaxBytes + 1, '\0');
-  if (!file) throw Error{fmt::format("{}: cannot be read", path)};
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (!file.eof()) throw Error{fmt::format("{}: cannot be read, or is larger than 4 MiB", path)};
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  return read_expectation(text, path);
+  return read_expectation(base::read_file(path, kMaxBytes), path);
 }
 
 std::string write(const Expectation& expectation) {

@@ -4,10 +4,10 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "base/open.hpp"
 #include "base/text.hpp"
 #include "config/document.hpp"
 #include "config/profile_reader.hpp"
@@ -186,14 +186,7 @@ Settings read_config(std::string_view json, const std::string& name) {
 }
 
 Settings load_config(const std::string& path) {
-  std::ifstream file{path, std::ios::binary};
-  std::string text(kMaxBytes + 1, '\0');
-  if (!file || !file.read(text.data(), static_cast<std::streamsize>(text.size())).eof()) {
-    if (file) throw Error{fmt::format("{}: is larger than a configuration may be (1 MiB)", path)};
-    throw Error{fmt::format("{}: cannot be read", path)};
-  }
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  return read_config(text, path);
+  return read_config(base::read_file(path, kMaxBytes), path);
 }
 
 }  // namespace httpdiag

@@ -43,8 +43,13 @@ void Pairer::Impl::client_reading(Conversation& c, Input& in) {
   Work& w = *c.work;
   Open& open = *w.open[0];
   const Message& request = open.x.request;
-  if (request.expect_continue && in.at == 0 && in.chunk.peer_acked >= open.response().end &&
-      body_refused(open) && may_begin_message(Kind::request, in.bytes)) {
+  const bool refused = in.chunk.peer_acked >= open.response().end && body_refused(open) &&
+                       may_begin_message(Kind::request, in.bytes);
+  // What the server said is not in the capture; that the client went on to another request is.
+  const bool refused_unheard = !c.server_spoke && request.body_bytes == 0 &&
+                               in.chunk.peer_acked > request.peer_acked &&
+                               starts_message(Kind::request, in.bytes);
+  if (request.expect_continue && in.at == 0 && (refused || refused_unheard)) {
     end_without_body(in.flow, c, in.chunk.released_by.time);
     return;
   }

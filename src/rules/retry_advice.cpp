@@ -32,15 +32,17 @@ std::string_view retry_advice(Label label) {
     case keepalive_close_race:
     case request_after_close_token:
     case idle_conn_reset:
-      return "Safe, even for a POST, if a RST answered and no byte of the request was "
-             "acknowledged: no application saw it. Otherwise only if doing it twice does no harm.";
+      return "Safe, even for a POST, if a RST answered, no byte of the request was acknowledged, "
+             "and it had been sent once: no application saw it. Otherwise only if doing it twice "
+             "does no harm.";
     case request_not_acked:
     case pmtu_blackhole:
     case idle_conn_blackholed:
       return "Only if doing it twice does no harm: the bytes may have arrived and only their "
              "acknowledgements got lost.";
     case reset_without_response:
-      return "Safe if no byte of the request was acknowledged. Otherwise only if doing it twice "
+      return "Safe if no byte of the request was acknowledged and it had been sent once. Otherwise "
+             "only if doing it twice "
              "does no harm: the server may have acted on it.";
 
     case request_incomplete:

@@ -2,11 +2,11 @@
 // The state of a shard out of its JSON report. The rest of the report is passed over as it is read.
 #include <fmt/format.h>
 
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "base/base64.hpp"
+#include "base/open.hpp"
 #include "base/text.hpp"
 #include "httpdiag/error.hpp"
 #include "httpdiag/shard.hpp"
@@ -123,8 +123,7 @@ class Handler final : public Json::json_sax_t {
 std::optional<ShardState> load_shard(const std::string& path) {
   ShardState state;
   state.name = path;
-  std::ifstream file{path, std::ios::binary};
-  if (!file) throw Error{path + ": cannot be read"};
+  std::ifstream file = base::open_file(path);
   Handler handler{state};
   // Of lines of JSON only the first is looked at: no shard is written as such.
   Json::sax_parse(file, &handler, Json::input_format_t::json, false);

@@ -195,7 +195,7 @@ TEST(Config, MissingFileIsNamed) {
     load_config("no/such/config.json");
     FAIL();
   } catch (const Error& error) {
-    EXPECT_STREQ(error.what(), "no/such/config.json: cannot be read");
+    EXPECT_STREQ(error.what(), "no/such/config.json: cannot be read: No such file or directory");
   }
 }
 

@@ -23,7 +23,8 @@ inline constexpr std::array kConnectRules{
         .what =
             "The server's address answers the SYN with a RST that acknowledges it, before any "
             "SYN-ACK. No process listens on that port, or a firewall answers in the host's name. "
-            "A RST with another TTL than the host's other packets speaks for the firewall.",
+            "A RST with another TTL than the host's other packets speaks for the firewall, and one "
+            "that a capturing gateway sends itself is the gateway's.",
         .guards = "A RST that does not acknowledge the SYN has no effect and is ignored. An ICMP "
                   "error instead of a RST is connect-unreachable. Windows repeats the SYN after a "
                   "RST: the same ports are the same attempt. A name with several addresses may "

@@ -53,7 +53,9 @@ inline constexpr std::array kHttpRules{
             "A 408 on an idle connection answers no request: response-unsolicited. 499 and 460 "
             "appear in logs, not on the wire. A 4xx sent before the end of the request is "
             "early-response. A 401 or 407 that asks for credentials is only a remark where the "
-            "client's next request on the connection brings them and gets in.",
+            "client's next request on the connection brings them and gets in, and so is a 417 "
+            "where it "
+            "comes again without Expect: 100-continue and succeeds.",
         .symptoms =
             "curl: (22) The requested URL returned error: 404; Java: HttpClientErrorException: "
             "404 Not Found; Python: HTTPError: 404 Client Error",

@@ -68,7 +68,9 @@ inline constexpr std::array kWaitRules{
         .guards =
             "A client that only half-closed goes on reading: it acknowledges the response and "
             "sends no RST, and all is well. A RST that the response draws, without a FIN of the "
-            "client before it, does not say when or how its socket went: nobody is accused.",
+            "client before it, does not say when or how its socket went: nobody is accused. An "
+            "answer right behind the client's FIN, which acknowledges it after a long silence, may "
+            "be what the leaving has drawn (a proxy that ends a cancelled request), and no result.",
         .symptoms =
             "Client: the messages of client-timeout; Server access log: 200 with a long duration; "
             "Server errno: EPIPE, Broken pipe on the second write; Tomcat: ClientAbortException: "
