@@ -92,17 +92,33 @@ std::optional<Finding> flow_duplicate_packets(const FlowFacts& facts, const Thre
       .build();
 }
 
+namespace {
+
+/// The number of its sender's own FIN or RST tells of the missing bytes: nobody acknowledged them.
+bool by_own_number(const FlowRecord& flow, Side side) {
+  const SideRecord& own = flow.side(side);
+  const PacketRef noticed = own.trouble().gap_noticed;
+  return noticed && (noticed == own.trouble().rst || (noticed == own.fin && !own.fin_unseen));
+}
+
+}  // namespace
+
 std::optional<Finding> flow_gap(const FlowFacts& facts, const Thresholds&) {
   const SideTrouble& client = facts.flow.c().trouble();
   const SideTrouble& server = facts.flow.s().trouble();
   if (client.gap_bytes + server.gap_bytes == 0) return std::nullopt;
   return FindingBuilder{
       Label::capture_gap,
-      fmt::format("{} were acknowledged by the receiver but are not in the capture.",
-                  base::bytes(client.gap_bytes + server.gap_bytes))}
-      .evidence(client.gap_noticed, Side::server,
+      fmt::format("{} were {} but are not in the capture.",
+                  base::bytes(client.gap_bytes + server.gap_bytes),
+                  by_own_number(facts.flow, Side::client) || by_own_number(facts.flow, Side::server)
+                      ? "sent"
+                      : "acknowledged by the receiver")}
+      .evidence(client.gap_noticed,
+                by_own_number(facts.flow, Side::client) ? Side::client : Side::server,
                 "shows bytes of the client that the capture lacks")
-      .evidence(server.gap_noticed, Side::client,
+      .evidence(server.gap_noticed,
+                by_own_number(facts.flow, Side::server) ? Side::server : Side::client,
                 "shows bytes of the server that the capture lacks")
       .fact("client_bytes", static_cast<std::int64_t>(client.gap_bytes))
       .fact("server_bytes", static_cast<std::int64_t>(server.gap_bytes))
@@ -241,15 +257,20 @@ std::optional<Finding> exchange_gap(const ExchangeFacts& facts, const Thresholds
   const bool response = x.response && x.response->has_gap && !x.response->snaplen_cut;
   if (x.response_cut && !request && !response) return std::nullopt;  // the snaplen's
   if (!request && !response && !x.response_missing && !x.uncertain) return std::nullopt;
+  const FlowRecord& flow = facts.flow.flow;
+  const bool told =
+      by_own_number(flow, Side::server) && x.response_gap == flow.s().trouble().gap_noticed;
   std::string detail =
       x.response_missing
-          ? fmt::format("A response of about {} was sent and acknowledged, but it is not in the capture.",
-                        base::bytes(x.response_gap_bytes))
+          ? fmt::format("A response of about {} was sent{}, but it is not in the capture.",
+                        base::bytes(x.response_gap_bytes), told ? "" : " and acknowledged")
       : x.uncertain ? std::string{"Packets are missing from the capture here; request and response are paired by their ACK numbers."}
                     : std::string{"Parts of this exchange are missing from the capture, though they were acknowledged."};
   return FindingBuilder{Label::capture_gap, std::move(detail)}
       .evidence(x.request.first, Side::client, words(x.request))
-      .evidence(x.response_gap, Side::client, "acknowledges bytes that the capture lacks")
+      .evidence(x.response_gap, told ? Side::server : Side::client,
+                told ? "its number tells of bytes that the capture lacks"
+                     : "acknowledges bytes that the capture lacks")
       .evidence(x.response ? x.response->first : PacketRef{}, Side::server, "response")
       .fact("response_missing", x.response_missing)
       .fact("uncertain", x.uncertain)

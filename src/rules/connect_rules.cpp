@@ -199,8 +199,11 @@ std::optional<Finding> handshake_client_reset(const FlowFacts& facts, const Thre
 std::optional<Finding> handshake_not_completed(const FlowFacts& facts, const Thresholds& limits) {
   const FlowRecord& flow = facts.flow;
   if (facts.handshake != Handshake::incomplete || facts.client_unheard) return std::nullopt;
-  // Bytes that both sides acknowledged prove a connection, whatever the recording order says.
-  if (flow.c().payload_packets > 0 && flow.s().payload_packets > 0) return std::nullopt;
+  // Bytes that both sides acknowledged prove a connection, whatever the recording order says. An
+  // answer to what came with the SYN proves none (RFC 7413).
+  const bool answered_in_vain = flow.s().acked == 0 && flow.s().syns > 1;
+  if (flow.c().payload_packets > 0 && flow.s().payload_packets > 0 && !answered_in_vain)
+    return std::nullopt;
   if (opened_unseen(flow)) return std::nullopt;
   const bool no_synack = !flow.s().syn;
   if (no_synack && !flow.has(Oddity::challenged)) return std::nullopt;

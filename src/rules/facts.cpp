@@ -239,6 +239,8 @@ void measure_delivery(ExchangeFacts& facts) {
   if (client.acked < facts.q1 && client.acked >= facts.q0) {
     facts.head_retransmits = client.trouble().head_retransmits;
   }
+  facts.resent = facts.head_retransmits > 0 ||
+                 facts.exchange.retransmits_after > facts.exchange.retransmits_before;
 }
 
 void measure_receipt(ExchangeFacts& facts) {

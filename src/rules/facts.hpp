@@ -128,6 +128,9 @@ struct ExchangeFacts {
   Closing close_after_response{};  // first one after the response's first byte
 
   std::uint32_t head_retransmits = 0;  // of the first unacknowledged request byte
+  // A segment was sent again since the request began: where an earlier answer is missing from the
+  // capture, what is unacknowledged begins before the request.
+  bool resent = false;
   bool request_acked = false;          // cumulative ACK, or a RST's or FIN's ACK number, covers it
   bool request_part_acked = false;
   bool acked_by_rst = false;

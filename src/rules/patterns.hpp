@@ -62,7 +62,7 @@ class BusiestWindow {
 
  private:
   // Flows end up to Limits::linger_closed late and not in order; this many seconds are kept apart.
-  static constexpr std::size_t kSeconds = 192;
+  static constexpr std::size_t kSeconds = 128;
   struct Second {
     std::int64_t at = 0;  // since the epoch
     std::uint64_t count = 0;

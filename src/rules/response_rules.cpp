@@ -325,6 +325,14 @@ std::optional<Finding> response_aborted_by_client(const ExchangeFacts& facts,
 
 namespace {
 
+/// An answer to a request that came with the SYN (RFC 7413): not even the SYN-ACK in front of it,
+/// sent again and again, was acknowledged.
+bool behind_unacked_handshake(const ExchangeFacts& facts, const Thresholds& limits) {
+  const FlowRecord& flow = facts.flow.flow;
+  return facts.answered && facts.flow.handshake == Handshake::incomplete && flow.s().acked == 0 &&
+         flow.s().syns > limits.unacked_min_retransmits;
+}
+
 /// Bytes of the response were sent, and sent again, and the client never had them.
 bool undelivered(const ExchangeFacts& facts, const Thresholds& limits) {
   if (!facts.answered || facts.flow.client_unheard) return false;
@@ -341,7 +349,9 @@ bool undelivered(const ExchangeFacts& facts, const Thresholds& limits) {
 }  // namespace
 
 std::optional<Finding> response_not_acked(const ExchangeFacts& facts, const Thresholds& limits) {
-  if (!undelivered(facts, limits) || facts.flow.closed_window(Side::client)) return std::nullopt;
+  const bool no_handshake = behind_unacked_handshake(facts, limits);
+  if (!no_handshake && !undelivered(facts, limits)) return std::nullopt;
+  if (facts.flow.closed_window(Side::client)) return std::nullopt;
   const Message& response = *facts.exchange.response;
   // One that broke off, or was reset, after a part had arrived has labels of its own.
   if (facts.client_received > response.begin && (cut(facts) || facts.flow.flow.s().trouble().rst)) {
@@ -351,12 +361,17 @@ std::optional<Finding> response_not_acked(const ExchangeFacts& facts, const Thre
   const SideTrouble& server = flow.s().trouble();
   const std::uint32_t times = server.head_retransmits;
   const std::uint64_t unacked = response.end - std::max(facts.client_received, response.begin);
+  const std::string status =
+      response.status != 0 ? fmt::format(" ({})", response.status) : std::string{};
   FindingBuilder finding{
       Label::response_not_acked,
-      fmt::format("The server sent its answer{}, retransmitted it {}, and {} were never "
-                  "acknowledged.",
-                  response.status != 0 ? fmt::format(" ({})", response.status) : "",
-                  base::count(times, "time"), base::bytes(unacked))};
+      no_handshake
+          ? fmt::format("The request came with the SYN, and the server sent its answer{}; not even "
+                        "the SYN-ACK in front of it, sent {} times, was ever acknowledged.",
+                        status, flow.s().syns)
+          : fmt::format("The server sent its answer{}, retransmitted it {}, and {} were never "
+                        "acknowledged.",
+                        status, base::count(times, "time"), base::bytes(unacked))};
   request_and_response(finding, facts)
       .evidence(server.head_first_retransmit, Side::server, "first retransmission")
       .evidence(server.head_retransmit, Side::server, "last retransmission")

@@ -10,7 +10,7 @@ Retry retry_for(Label label, const ExchangeFacts& facts) {
   // Only the server's own kernel throws away what it does not acknowledge; a device that resets in
   // its name may have let the request pass. The RST answers one transmission: of an earlier one
   // the acknowledgement may have got lost (taxonomy F3).
-  const bool sent_once = facts.head_retransmits == 0;
+  const bool sent_once = !facts.resent;
   const bool discarded = flow.s().trouble().rst && !facts.request_part_acked && sent_once &&
                          !facts.rst_from_elsewhere && !facts.answered;
   switch (label) {

@@ -97,7 +97,7 @@ std::optional<Finding> request_on_half_closed(const ExchangeFacts& facts,
                   rst && facts.request_acked
                       ? "The server's kernel took it and answered with RST: whether the "
                         "application had read it is not known."
-                  : rst && facts.head_retransmits > 0
+                  : rst && facts.resent
                       ? "It was sent again and again, until the server's kernel answered with RST."
                   : rst  ? "The server's kernel answered with RST and discarded it."
                   : read ? "The server's kernel took it, but no answer can come on this connection."

@@ -28,6 +28,10 @@ std::optional<Linger> linger_of(const FlowFacts& facts, Side side) {
   const SideRecord& closer = facts.flow.side(other(side));
   if (!closer.fin || closer.acked <= closer.fin_offset || unheard(facts, side)) return std::nullopt;
   if (fin_may_precede(facts.flow, side)) return std::nullopt;
+  // Its numbers tell of more than the capture has: its FIN may be among that.
+  const bool ends_unseen = std::max(own.sent, own.acked) > own.next ||
+                           own.trouble().gap_noticed.number > own.last_payload.number;
+  if (!own.fin && ends_unseen) return std::nullopt;
   // The own FIN before the peer's was acknowledged: a crossing or an ordinary close.
   if (own.fin && own.fin.number <= closer.acked_by.number) return std::nullopt;
   Linger linger{.fin = closer.fin, .since = closer.acked_by, .end = {}};

@@ -175,7 +175,10 @@ void VantageCollector::on_flow(const FlowRecord& flow) {
   const Votes votes = this->votes(flow);
   const Sighting seen = sighting_of(votes);
   const bool on_the_way = votes[Clue::forwarded] == middle || votes[Clue::direction] == middle;
-  if (on_the_way && passed_on_to_.size() < kMaxHosts) passed_on_to_.insert(flow.server.ip);
+  // Behind a translation the address that clients know may be the capturing host's own.
+  const Endpoint& inside = flow.trouble().translated_server;
+  if (on_the_way && passed_on_to_.size() < kMaxHosts)
+    passed_on_to_.insert(inside.port != 0 ? inside.ip : flow.server.ip);
   bool any = false;
   for (std::size_t clue = 0; clue < kClues; ++clue) {
     if (votes.by[clue] == unknown) continue;

@@ -165,7 +165,7 @@ std::string_view received_text(const ExchangeFacts& facts) {
   if (facts.request_acked) return "; the request had reached it";
   if (facts.request_part_acked) return "; a part of the request had reached it";
   if (facts.rst_from_elsewhere) return "";
-  if (facts.head_retransmits > 0)
+  if (facts.resent)
     return "; it answers the last transmission, and whether an earlier one arrived is not known";
   const bool live_socket = facts.flow.flow.s().trouble().rst_has_ack;
   return live_socket ? "; the request was not acknowledged"
@@ -346,6 +346,10 @@ std::optional<Finding> client_timeout(const ExchangeFacts& facts, const Threshol
                   by_fin ? "server FIN, after the client's" : "server RST, after the client's FIN")
         .fault(Party::client_app, Confidence::low,
                "it only half-closed and read on, and the server ended the connection unanswered");
+  } else if (!facts.request_acked && facts.after_request > limits.delayed_ack_max) {
+    // A kernel acknowledges sooner: whether it arrived is not known.
+    finding.fault(Party::network, Confidence::low,
+                  "the server's host did not acknowledge what it had, or its ACK was not recorded");
   } else {
     blame_impatience(finding, facts.after_request, limits, confidence == Confidence::high);
   }

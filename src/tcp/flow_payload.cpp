@@ -305,7 +305,9 @@ void Flow::end_holes(Context& context, Side side) {
     const bool denied = peer_last.number > noticed;
     if (!acked && (denied || (h.pending->empty() && !before_fin))) break;
     skip_hole(context, side, GapCause::not_captured,
-              h.pending && h.pending->hole_acked ? h.pending->hole_acked : record.last);
+              h.pending->hole_acked ? h.pending->hole_acked
+              : before_fin          ? own.fin
+                                    : record.last);
   }
   if (!h.pending->empty() || (own.fin && own.delivered < own.fin_offset)) {
     const Offset from = own.delivered;

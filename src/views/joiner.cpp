@@ -116,6 +116,7 @@ class Joiner::Impl {
   std::shared_ptr<FlowViews> views_of(FlowReport& report, std::size_t trail,
                                       const CaptureSummary& input);
   void doubt(FlowReport& report) const;
+  void doubt_refusal(FlowReport& report) const;
   void note(const FlowViews& views);
   std::string headline(const std::string& before, const CaptureSummary& input) const;
 
@@ -341,7 +342,26 @@ std::shared_ptr<FlowViews> Joiner::Impl::views_of(FlowReport& report, std::size_
   }
   auto views = std::make_shared<FlowViews>();
   views->presence = would_show && client.starts() ? Presence::replaced : Presence::absent;
+  if (views->presence == Presence::absent && ran_[1].has(due)) doubt_refusal(report);
   return views;
+}
+
+/// The server's capture has connections between these two hosts, though none to this port, and
+/// nothing of this one: its filter may have left it out, or it never came there.
+void Joiner::Impl::doubt_refusal(FlowReport& report) const {
+  const bool hosts_known = std::any_of(known_.begin(), known_.end(), [&](const auto& known) {
+    return known.first == report.client.ip && known.second.ip == report.server.ip;
+  });
+  if (!hosts_known) return;
+  for (Finding& finding : report.findings) {
+    if (finding.label != Label::connect_refused || finding.fault.party != Party::server_host)
+      continue;
+    finding.fault.confidence = std::min(finding.fault.confidence, Confidence::medium);
+    finding.fault.unless =
+        "a device in between answered: the server's capture has neither the SYN nor the RST, "
+        "though "
+        "its filter may have left them out";
+  }
 }
 
 void Joiner::Impl::note(const FlowViews& views) {
