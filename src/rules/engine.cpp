@@ -94,8 +94,11 @@ bool goes_on(const Exchange& exchange, const Exchange& before) {
   const Message& first = before.request;
   if (request.method() != first.method()) return false;
   if (before.response->status == 417) {
-    return !request.expect_continue && request.start() == first.start() &&
-           request.content_length == first.content_length;
+    const bool same_body = first.body_omitted
+                               ? request.content_length == first.content_length
+                               : request.body_bytes == first.body_bytes &&
+                                     request.digest == first.digest && !request.has_gap;
+    return !request.expect_continue && request.start() == first.start() && same_body;
   }
   const bool redirected = before.response->status < 400;
   if (!redirected) return request.authorized && request.start() == first.start();

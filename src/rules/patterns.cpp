@@ -236,8 +236,8 @@ void PatternCollector::note_states(const FlowRecord& flow, Timestamp until, EndC
     }
     ++found->second.by_state[static_cast<std::size_t>(state)];
     const SideRecord& closer = flow.side(other(side));
-    if (state == TcpState::close_wait &&
-        until - closer.acked_by.time >= settings_.thresholds.close_wait_min) {
+    if (state == TcpState::close_wait && until - flow.trouble().clock_step - closer.acked_by.time >=
+                                             settings_.thresholds.close_wait_min) {
       ++found->second.close_wait_long;
     }
   }

@@ -105,6 +105,9 @@ std::optional<Finding> response_malformed(const ExchangeFacts& facts, const Thre
   }
   if (response.error.empty() || harmless_error(response)) return std::nullopt;
   if (facts.flow.doubtful(response.error_packet)) return std::nullopt;
+  // The few letters that are left of the request may be another protocol's.
+  const Message& request = facts.exchange.request;
+  if (request.snaplen_cut && !request.head_complete && !response.head_complete) return std::nullopt;
   // Odd, yet a whole message came out of it: clients differ, so it is a note.
   if (!response.fatal && response.head_complete && response.state == MessageState::complete)
     return std::nullopt;
@@ -125,6 +128,14 @@ std::optional<Finding> response_malformed_note(const ExchangeFacts& facts,
 }
 
 namespace {
+
+/// Bytes in front of the server's FIN never came past here, by its own number, and the client's
+/// ACKs say that it lacks them, too: the server had sent them all.
+bool lost_before_fin(const ExchangeFacts& facts) {
+  const SideRecord& server = facts.flow.flow.s();
+  return facts.answered && server.fin && !server.fin_unseen && server.trouble().lost_bytes > 0 &&
+         server.fin_offset > facts.exchange.response->end;
+}
 
 Finding ended_unseen(const ExchangeFacts& facts) {
   const SideRecord& client = facts.flow.flow.c();
@@ -147,6 +158,7 @@ std::optional<Finding> response_truncated_fin(const ExchangeFacts& facts,
   if (!cut(facts)) return std::nullopt;
   if (ended_by_either(facts)) return ended_unseen(facts);
   if (facts.close_after_response.closer != Closer::server_fin) return std::nullopt;
+  if (lost_before_fin(facts)) return std::nullopt;
   FindingBuilder finding{Label::response_truncated_fin,
                          fmt::format("The server closed {}.", received(*facts.exchange.response))};
   request_and_response(finding, facts)
@@ -395,18 +407,21 @@ std::optional<Finding> response_stalled(const ExchangeFacts& facts, const Thresh
   const bool lost = undelivered(facts, limits);
   const bool silent =
       !by_server(facts.close_after_response.closer) && facts.silence >= limits.response_stall;
-  if (!lost && !silent) return std::nullopt;
+  const bool lost_here = !lost && lost_before_fin(facts);
+  if (!lost && !silent && !lost_here) return std::nullopt;
   // A stream of events is silent by design until it has something to say.
-  if (!lost && response.event_stream) return std::nullopt;
+  if (!lost && !lost_here && response.event_stream) return std::nullopt;
 
-  const bool long_enough = facts.silence >= limits.no_response_high || lost ||
+  const bool long_enough = facts.silence >= limits.no_response_high || lost || lost_here ||
                            by_client(facts.close_after_response.closer);
   FindingBuilder finding{
       Label::response_stalled,
       fmt::format("The response stopped {}; {}{}.", received(response),
-                  lost ? fmt::format("the server retransmitted {} in vain",
-                                     base::bytes(flow.s().next - flow.s().acked))
-                       : "nothing more came for " + base::duration(facts.silence),
+                  lost        ? fmt::format("the server retransmitted {} in vain",
+                                            base::bytes(flow.s().next - flow.s().acked))
+                  : lost_here ? fmt::format("{} in front of the server's FIN were lost on the way",
+                                            base::bytes(server.lost_bytes))
+                              : "nothing more came for " + base::duration(facts.silence),
                   by_client(facts.close_after_response.closer) ? ", then the client closed" : "")};
   request_and_response(finding, facts)
       .evidence(server.head_first_retransmit, Side::server, "first retransmission")
@@ -422,6 +437,9 @@ std::optional<Finding> response_stalled(const ExchangeFacts& facts, const Thresh
       flow.c().fins >= 3 && flow.c().acked <= flow.c().fin_offset && !server.rst;
   if (lost) {
     finding.fault(Party::network, Confidence::medium, "the client host stopped receiving");
+  } else if (lost_here) {
+    finding.fact("lost_bytes", static_cast<std::int64_t>(server.lost_bytes))
+        .fault(Party::network, Confidence::medium, "they were not recorded");
   } else if (unanswered) {
     finding.fact("fins_unanswered", true)
         .fault(Party::network, Confidence::medium, "the server host is gone");

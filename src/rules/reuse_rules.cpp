@@ -28,8 +28,8 @@ std::string reuse_seen(const ExchangeFacts& facts) {
   return fmt::format(
       "Client: NoHttpResponseException / failed to respond, unexpected end of stream, socket hang "
       "up, empty reply (52), broken pipe or connection reset. Server: {}.",
-      facts.request_part_acked ? "perhaps the request, and a write that failed"
-                               : "no request in any log");
+      facts.request_part_acked || facts.resent ? "perhaps the request, and a write that failed"
+                                               : "no request in any log");
 }
 
 /// " (it closed 5 s after its last answer)"

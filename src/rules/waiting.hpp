@@ -23,8 +23,8 @@ bool answer_was_lost(const ExchangeFacts& facts);
 /// What came is a repetition of it.
 void tell_lost_answer(FindingBuilder& finding, const ExchangeFacts& facts);
 
-/// The response came right behind the client's FIN and acknowledges it, after a silence many times
-/// as long: what the client's leaving has drawn (a proxy or framework that ends a cancelled request
+/// An empty response came right behind the client's FIN and acknowledges it, after a silence many
+/// times as long: what the client's leaving has drawn (a proxy or framework that ends a cancelled request
 /// with an empty 200), rather than the result that it had waited for.
 bool drawn_by_leaving(const ExchangeFacts& facts);
 

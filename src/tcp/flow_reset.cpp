@@ -153,6 +153,7 @@ void Flow::retry_early_rst(Context& context, const Segment& segment, Side from) 
 // which acknowledges all that its peer had sent: its sender knew the connection, so the bytes in
 // front of it are what the capture lacks. A guess would have drawn a challenge ACK (RFC 5961 §3.2).
 void Flow::accept_last_rst(Context& context, Side from) {
+  constexpr std::uint64_t kLeastWindow = 65535;  // where its scale was not seen
   Half& h = half(from);
   const SideRecord& own = record.side(from);
   const SideRecord& peer = record.side(other(from));
@@ -163,6 +164,9 @@ void Flow::accept_last_rst(Context& context, Side from) {
   const std::uint32_t expected = half(other(from)).space.number(peer.next + (peer.fin ? 1 : 0));
   if (!last->flags.has(TcpFlags::ack) || last->ack != expected || peer.next == 0) return;
   const std::int64_t at = h.space.offset(last->seq, own.next);
+  // Beyond the window nothing can have been sent.
+  const std::uint64_t most = own.acked + std::max<std::uint64_t>(peer.window, kLeastWindow);
+  if (at > static_cast<std::int64_t>(most)) return;
   if (!h.pending) h.pending = std::make_unique<Pending>();
   while (h.pending && !h.pending->empty())
     skip_hole(context, from, GapCause::not_captured, last->packet);

@@ -18,6 +18,12 @@ bool elsewhere(const CopyOrigin& origin) {
          origin.ttls[0] != origin.ttls[1];
 }
 
+/// A capture of all devices of a host that does not name them (LINUX_SLL).
+bool on_all_devices(const Segment& segment) {
+  return segment.device == 0 &&
+         (segment.hints.has(Hints::from_here) || segment.hints.has(Hints::to_here));
+}
+
 }  // namespace
 
 void SegmentedCopies::remember(const Segment& whole) {
@@ -26,6 +32,7 @@ void SegmentedCopies::remember(const Segment& whole) {
   entry.segment.options = entry.segment.payload = {};
   entry.options = hash_few(whole.options);
   entry.begun = false;
+  entry.covered = 0;
   last_ = whole.packet.time;
 }
 
@@ -37,6 +44,7 @@ std::optional<SegmentedCopies::Copy> SegmentedCopies::find_whole(const Segment& 
       const Segment& whole = entry.segment;
       if (piece.seq == whole.seq) entry.begun = true;
       if (!entry.begun) continue;
+      entry.covered = piece.seq - whole.seq + piece.payload_length;
       return Copy{whole.packet,
                   {.devices = {whole.device, piece.device},
                    .vlans = {whole.vlan, piece.vlan},
@@ -50,7 +58,7 @@ std::optional<SegmentedCopies::Copy> SegmentedCopies::find_whole(const Segment& 
 bool SegmentedCopies::is_piece(const Entry& entry, const Segment& piece) const {
   const Segment& whole = entry.segment;
   const std::uint32_t before = piece.seq - whole.seq;
-  const bool inside = before < whole.payload_length &&
+  const bool inside = before < whole.payload_length && before >= entry.covered &&
                       piece.payload_length <= whole.payload_length - before &&
                       piece.payload_length < whole.payload_length;
   if (!inside || whole.source != piece.source || whole.destination != piece.destination)
@@ -63,14 +71,15 @@ bool SegmentedCopies::is_piece(const Entry& entry, const Segment& piece) const {
       whole.window != piece.window || whole.tunnel.network != piece.tunnel.network ||
       !filter_.within_window(piece, whole.vlan, whole.packet.time))
     return false;
+  const CopyOrigin origin{.devices = {whole.device, piece.device},
+                          .vlans = {whole.vlan, piece.vlan},
+                          .tunnels = {},
+                          .ttls = {whole.ttl, piece.ttl}};
   if (whole.ip_id == 0 || piece.ip_id == 0) {
-    const CopyOrigin origin{.devices = {whole.device, piece.device},
-                            .vlans = {whole.vlan, piece.vlan},
-                            .tunnels = {},
-                            .ttls = {whole.ttl, piece.ttl}};
     return whole.ip_id == piece.ip_id && entry.options == hash_few(piece.options) &&
            elsewhere(origin);
   }
+  if (!elsewhere(origin) && !on_all_devices(piece)) return false;  // sent again
   const auto step = static_cast<std::uint16_t>(piece.ip_id - whole.ip_id);
   if (step == 0) return true;
   // The next but so many: each before it is as long as the others.
@@ -112,7 +121,7 @@ bool SegmentedCopies::all_there(const Segment& whole, std::uint32_t length, bool
     const PacketRef found =
         filter_.find(piece, filter_.fingerprint(piece, from, to, 0), filter_.place(piece));
     if (!found) return false;
-    if (whole.ip_id == 0 && !elsewhere(filter_.origin())) return false;
+    if (!elsewhere(filter_.origin()) && (whole.ip_id == 0 || !on_all_devices(whole))) return false;
     if (first) copy = {found, filter_.origin()};
     if (whole.ip_id != 0 && !one_id) ++piece.ip_id;
   }

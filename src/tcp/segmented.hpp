@@ -46,6 +46,8 @@ class SegmentedCopies {
     Segment segment;  // its views are empty
     std::uint64_t options = 0;
     bool begun = false;  // its first piece was recorded: the one that has its IP id in any case
+    std::uint32_t covered =
+        0;  // bytes of it that pieces have brought: they come in order, and once
   };
   bool is_piece(const Entry& whole, const Segment& piece) const;
   bool all_there(const Segment& whole, std::uint32_t length, bool one_id, std::uint64_t seed,

@@ -13,6 +13,9 @@ bool within(Timestamp a, Timestamp b, Duration window) {
   return age <= window && age >= -window;
 }
 
+/// One of the two may have been cut off when it was recorded.
+bool same_scale(std::int8_t a, std::int8_t b) { return a == b || a < 0 || b < 0; }
+
 Tuple tuple_of(const Segment& segment) {
   return {segment.source, segment.destination, segment.tunnel.network};
 }
@@ -39,7 +42,7 @@ bool Translations::same_but_for_tunnel(const Syn& known, const Syn& seen) const 
   return known.tuple.same_ends(seen.tuple) && known.tuple.network != seen.tuple.network &&
          (known.tuple.network == 0 || seen.tuple.network == 0) && known.seq == seen.seq &&
          known.ip_id == seen.ip_id && known.window == seen.window &&
-         known.window_scale == seen.window_scale && known.flags == seen.flags &&
+         same_scale(known.window_scale, seen.window_scale) && known.flags == seen.flags &&
          known.payload_length == seen.payload_length &&
          within(seen.time, known.time, tunnel_window_);
 }
@@ -65,7 +68,8 @@ std::optional<Tuple> Translations::find_original(const Segment& syn) {
   const bool same_packet =
       marked && one_network && known.seq == syn.seq && known.ip_id == syn.ip_id &&
       (tuple.client.ip.is_v4() || known.clock == seen.clock) && known.window == syn.window &&
-      known.window_scale == syn.window_scale && within(syn.packet.time, known.time, window_);
+      same_scale(known.window_scale, syn.window_scale) &&
+      within(syn.packet.time, known.time, window_);
   if (same_packet && known.tuple != tuple) {
     const bool shares_an_end =
         known.tuple.client.port == tuple.client.port || known.tuple.server == tuple.server;

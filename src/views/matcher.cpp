@@ -148,7 +148,7 @@ void Matcher::by_syn() {
   if (known.empty()) return;
   for (std::size_t i = 0; i < client_.size(); ++i) {
     const Seen* ours = client_taken_[i] ? nullptr : syn_of(client_[i]);
-    if (ours == nullptr || ours->ip_id == 0) continue;
+    if (ours == nullptr || (ours->ip_id == 0 && ours->options == 0)) continue;
     const auto candidates = known.find({client_[i].client, client_[i].server});
     if (candidates == known.end()) continue;
     std::size_t tried = 0;
@@ -158,6 +158,7 @@ void Matcher::by_syn() {
       const Seen* theirs = syn_of(server_[k]);
       if (theirs == nullptr || theirs->ip_id != ours->ip_id || theirs->length != ours->length)
         continue;
+      if (ours->ip_id == 0 && theirs->options != ours->options) continue;
       join(i, k, false);
       break;
     }
