@@ -87,7 +87,7 @@ struct Views {
   std::optional<ClockRelation> clock;
   std::uint64_t joined = 0, translated = 0;  // flows in both; of these, under other names
   std::uint64_t renumbered = 0;  // of these: their sequence numbers are rewritten on the way
-  std::uint64_t renamed = 0;  // flows of the server's capture that only carry on joined ones
+  std::uint64_t renamed = 0;     // flows of the server's capture that only carry on joined ones
   std::uint64_t lost = 0, absent = 0, replaced = 0;
   std::uint64_t server_only = 0;   // flows of the server's capture that the client's lacks
   std::uint64_t not_compared = 0;  // beyond Limits::max_view_flows

@@ -131,7 +131,7 @@ struct ExchangeFacts {
   // A segment was sent again since the request began: where an earlier answer is missing from the
   // capture, what is unacknowledged begins before the request.
   bool resent = false;
-  bool request_acked = false;          // cumulative ACK, or a RST's or FIN's ACK number, covers it
+  bool request_acked = false;  // cumulative ACK, or a RST's or FIN's ACK number, covers it
   bool request_part_acked = false;
   bool acked_by_rst = false;
   // What the client's kernel had of the response when it last said so: the larger of its ACKs and

@@ -250,11 +250,15 @@ std::optional<Finding> request_incomplete(const ExchangeFacts& facts, const Thre
                       "a size limit or a firewall in front of it"};
       break;
   }
-  // What is missing was sent: bytes behind it came past here, and the server asks for it.
+  // What is missing was sent: what is behind it came past here. That the server asks for it says
+  // that it was lost.
   const SideTrouble& tape = client.trouble();
-  const bool hole = tape.lost_bytes > 0 && tape.beyond_head;
-  if (hole)
+  const bool hole = tape.lost_bytes > 0;
+  if (hole && tape.beyond_head) {
     fault = {Party::network, Confidence::medium, "the client stopped sending what was lost"};
+  } else if (hole) {
+    fault = {Party::unknown, Confidence::low, "it was lost on the way, or was not recorded"};
+  }
   const Hold hold = what_held_it(facts, limits);
   switch (hold.by) {
     case Hold::nothing:

@@ -24,8 +24,8 @@ bool answer_was_lost(const ExchangeFacts& facts);
 void tell_lost_answer(FindingBuilder& finding, const ExchangeFacts& facts);
 
 /// An empty response came right behind the client's FIN and acknowledges it, after a silence many
-/// times as long: what the client's leaving has drawn (a proxy or framework that ends a cancelled request
-/// with an empty 200), rather than the result that it had waited for.
+/// times as long: what the client's leaving has drawn (a proxy or framework that ends a cancelled
+/// request with an empty 200), rather than the result that it had waited for.
 bool drawn_by_leaving(const ExchangeFacts& facts);
 
 /// Nobody can keep a limit of less than a second; a longer one is for both to agree on.

@@ -24,8 +24,8 @@ struct Matches {
   std::vector<Match> replaced;
 };
 
-/// Puts the server's trail under the sequence numbers of the client's. True: those of a side differed,
-/// so that something between the points rewrites them.
+/// Puts the server's trail under the sequence numbers of the client's. True: those of a side
+/// differed, so that something between the points rewrites them.
 bool renumber(const Trail& client, Trail& server);
 
 Matches match(const std::vector<Trail>& client, const std::vector<Trail>& server);
