@@ -90,8 +90,8 @@ std::optional<Finding> connect_refused(const FlowFacts& facts, const Thresholds&
   const Duration latency = std::max(server.rst.time - flow.c().last.time, Duration{0});
   const std::string replaced = fallback_words(flow);
   const bool foreign = refused_on_the_way(facts, limits);
-  // Not what Windows sends: three SYNs half a second apart, each of them answered with RST.
-  constexpr std::uint32_t kIgnored = 3;
+  // Windows sends its SYN three times, too, but each of them is answered.
+  const std::uint32_t ignored = facts.syn_count - std::min(facts.syn_count, server.rsts);
   FindingBuilder finding{
       Label::connect_refused,
       fmt::format("The SYN was answered with RST after {}: {}{}.",
@@ -111,10 +111,8 @@ std::optional<Finding> connect_refused(const FlowFacts& facts, const Thresholds&
     finding.remedy(
         "On the host that the capture was taken on: find the firewall rule that rejects what goes "
         "to this port (nft list ruleset, iptables -S: REJECT with tcp-reset).");
-  } else if (facts.syn_count >= kIgnored) {
-    finding
-        .also(fmt::format("The {} before had got no answer.",
-                          base::count(facts.syn_count - 1, "SYN")))
+  } else if (ignored >= 2) {
+    finding.also(fmt::format("{} before had got no answer.", base::count(ignored, "SYN")))
         .fault(Party::server_host, Confidence::medium,
                "a device in between dropped them, and rejected the last one");
   } else if (foreign) {
