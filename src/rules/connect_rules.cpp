@@ -227,7 +227,7 @@ std::optional<Finding> handshake_not_completed(const FlowFacts& facts, const Thr
       no_synack ? std::string{"The SYN was answered by a packet that does not acknowledge it, and "
                               "no connection came about."}
                 : fmt::format("The server sent its SYN-ACK {}; the client never acknowledged it.",
-                              flow.s().syns == 1 ? "once" : fmt::format("{} times", flow.s().syns));
+                              times(flow.s().syns));
   if (trouble.icmp) {
     detail += fmt::format(" {} reported \"{}\" by ICMP.", to_string(trouble.icmp_reporter),
                           icmp_meaning(trouble));

@@ -376,7 +376,7 @@ FlowVerdict Engine::Impl::judge_ended(Account& own, const FlowRecord& flow, EndC
   facts.input = input_;
   facts.server_speaks_tls = !own.undecided.empty() && tls_servers_.contains(flow.server);
   facts.vantage = vantage_.of(flow);
-  facts.rst_made_here = flow.s().trouble().rst_from_here && vantage_.made_reset(flow);
+  facts.rst_made_here = vantage_.made_reset(flow);
   const SideRecord& server = flow.s();
   facts.closed_by_idle_timer =
       server.fin && !server.fin_unseen && server.last_payload &&

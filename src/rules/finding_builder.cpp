@@ -34,6 +34,10 @@ FindingBuilder& FindingBuilder::fault(Party party, Confidence confidence, std::s
   return *this;
 }
 
+std::string times(std::uint64_t count) {
+  return count == 1 ? "once" : fmt::format("{} times", count);
+}
+
 FindingBuilder& FindingBuilder::evidence(PacketRef packet, std::optional<Side> from,
                                          std::string what) {
   if (packet) finding_.evidence.push_back({packet, from, std::move(what)});

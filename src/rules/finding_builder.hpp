@@ -43,6 +43,8 @@ class FindingBuilder {
 };
 
 inline std::string_view words(Side side) { return side == Side::client ? "client" : "server"; }
+/// "once", "3 times"
+std::string times(std::uint64_t count);
 std::string_view words(Closer closer);  // "the client closed (FIN)"
 /// "POST /notify", cut to a length that fits a line; not escaped.
 std::string words(const Message& request);

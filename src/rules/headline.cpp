@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "rules/finding_builder.hpp"
 #include "rules/tally.hpp"
 
 namespace httpdiag::rules {
@@ -24,10 +25,6 @@ std::uint64_t sum(const Report& report, Severity severity, bool exchanges) {
     if (each.primary.severity == severity) total += each.primary.count;
   }
   return total;
-}
-
-std::string times(std::uint64_t count) {
-  return count == 1 ? "once" : fmt::format("{} times", count);
 }
 
 /// Where not all causes are listed, the one that is most frequent may not be.

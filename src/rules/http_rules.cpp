@@ -37,9 +37,8 @@ constexpr Step kExpectation{
         "The server does not wait for \"Expect: 100-continue\"; the client sent the request again "
         "without it and was answered {}: as the protocol has it, not a failure.",
     .remedy =
-        "Nothing: the request got through. Without \"Expect\" (curl: -H 'Expect:') it saves a "
-        "round "
-        "trip."};
+        "Nothing: the request got through. Without \"Expect\" (curl: -H 'Expect:') it "
+        "saves a round trip."};
 // RFC 9110 §15.4.8, §15.4.9.
 constexpr Step kFollowed{
     .next = "the same request, to another target",

@@ -366,9 +366,7 @@ std::optional<Finding> request_not_acked(const ExchangeFacts& facts, const Thres
           : fmt::format(
                 "{} of {} request bytes were acknowledged; the rest was retransmitted {} over {} "
                 "and never was.",
-                acked, facts.q1 - facts.q0,
-                facts.head_retransmits == 1 ? "once"
-                                            : fmt::format("{} times", facts.head_retransmits),
+                acked, facts.q1 - facts.q0, times(facts.head_retransmits),
                 base::duration(client.head_retransmit.time - facts.exchange.request.first.time))};
   finding
       .fault(Party::network,

@@ -210,10 +210,7 @@ std::optional<Finding> idle_conn_reset(const ExchangeFacts& facts, const Thresho
           "RST before any ACK.{}",
           base::duration(*facts.idle),
           facts.head_retransmits > 0
-              ? fmt::format("retransmitted {} and then ",
-                            facts.head_retransmits == 1
-                                ? "once"
-                                : fmt::format("{} times", facts.head_retransmits))
+              ? fmt::format("retransmitted {} and then ", times(facts.head_retransmits))
               : "",
           device_note(timer))};
   finding
@@ -246,12 +243,9 @@ std::optional<Finding> idle_conn_blackholed(const ExchangeFacts& facts, const Th
   const auto timer = match_timeout(*facts.idle, limits, limits.device_timers);
   return FindingBuilder{
       Label::idle_conn_blackholed,
-      fmt::format(
-          "The connection had been idle for {}; the next request was retransmitted {} "
-          "and nothing at all came back.{}",
-          base::duration(*facts.idle),
-          facts.head_retransmits == 1 ? "once" : fmt::format("{} times", facts.head_retransmits),
-          device_note(timer))}
+      fmt::format("The connection had been idle for {}; the next request was retransmitted {} "
+                  "and nothing at all came back.{}",
+                  base::duration(*facts.idle), times(facts.head_retransmits), device_note(timer))}
       .evidence(flow.s().last, Side::server, "last packet from the server")
       .evidence(facts.exchange.request.first, Side::client,
                 words_for_request_evidence(facts.exchange))

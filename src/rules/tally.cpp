@@ -353,8 +353,7 @@ void Tally::add_capture_findings(const CaptureSummary& input, const Ledger& ledg
     findings.push_back(FindingBuilder{
         Label::capture_clock_anomaly,
         fmt::format("Timestamps go backwards {}, by up to {}; durations across it are unreliable.",
-                    steps_back_ == 1 ? "once" : fmt::format("{} times", steps_back_),
-                    base::duration(largest_step_.size()))}
+                    times(steps_back_), base::duration(largest_step_.size()))}
                            .evidence(largest_step_.from, std::nullopt, "before the step")
                            .evidence(largest_step_.to, std::nullopt,
                                      "recorded after it, with an earlier time")

@@ -349,18 +349,17 @@ std::shared_ptr<FlowViews> Joiner::Impl::views_of(FlowReport& report, std::size_
 /// The server's capture has connections between these two hosts, though none to this port, and
 /// nothing of this one: its filter may have left it out, or it never came there.
 void Joiner::Impl::doubt_refusal(FlowReport& report) const {
-  const bool hosts_known = std::any_of(known_.begin(), known_.end(), [&](const auto& known) {
-    return known.first == report.client.ip && known.second.ip == report.server.ip;
-  });
-  if (!hosts_known) return;
+  const auto known = known_.lower_bound({report.client.ip, {report.server.ip, 0}});
+  if (known == known_.end() || known->first != report.client.ip ||
+      known->second.ip != report.server.ip)
+    return;
   for (Finding& finding : report.findings) {
     if (finding.label != Label::connect_refused || finding.fault.party != Party::server_host)
       continue;
     finding.fault.confidence = std::min(finding.fault.confidence, Confidence::medium);
     finding.fault.unless =
         "a device in between answered: the server's capture has neither the SYN nor the RST, "
-        "though "
-        "its filter may have left them out";
+        "though its filter may have left them out";
   }
 }
 
