@@ -129,8 +129,12 @@ std::string headline(const Report& report) {
     return fmt::format("No HTTP request is visible on {}; no connection failed.",
                        base::count(report.flows, "connection"));
   }
-  return fmt::format("Nothing is wrong with {} on {}.", base::count(report.exchanges, "request"),
-                     base::count(report.flows, "connection"));
+  const std::string all = fmt::format("{} on {}", base::count(report.exchanges, "request"),
+                                      base::count(report.flows, "connection"));
+  const auto open = report.annotations[static_cast<std::size_t>(Label::capture_ended_early)];
+  if (open == 0) return fmt::format("Nothing is wrong with {}.", all);
+  return fmt::format("No failure is visible among {}; {} still under way when the capture ended.",
+                     all, open == 1 ? "1 was" : fmt::format("{} were", open));
 }
 
 }  // namespace httpdiag::rules

@@ -8,8 +8,9 @@ bool unheard(const FlowRecord& flow, Side side) {
   const SideRecord& seen = flow.side(other(side));
   if (silent.packets > 0 || seen.packets == 0) return false;
   // The ACK numbers of the seen side advance over bytes that nobody saw, or its
-  // handshake got past the SYN.
+  // handshake got past the SYN, or it answers a SYN.
   return silent.acked > 0 || flow.has(Oddity::synack_missing) ||
+         (side == Side::client && seen.syn) ||
          (side == Side::client && seen.payload_packets > 0 && !flow.c().syn) ||
          (flow.has(Oddity::midstream) && seen.payload_packets > 0 &&
           seen.trouble().retransmitted == 0);
