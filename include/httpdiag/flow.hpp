@@ -149,6 +149,7 @@ struct SideTrouble {
   std::uint64_t snaplen_bytes = 0;  // in the capture with their length only
   std::uint64_t lost_bytes = 0;  // never acknowledged and never seen: holes at the end of the flow
   PacketRef gap_noticed;         // packet that proved the first gap
+  bool gap_unacked = false;      // and it is this side's own: nobody acknowledged those bytes
   PacketRef snaplen_cut;         // first packet cut short
   // First segment without payload whose number told of bytes that had been sent and were not in
   // the capture by then, and that number: they may come later, when they are sent again.
@@ -268,6 +269,7 @@ struct FlowTrouble {
   // How either side's packets are wrapped up, by the first of each that is in a tunnel.
   std::array<Tunnel, 2> tunnels;
   FlowId fallback{};       // 0, or the flow that replaced this refused attempt (RFC 8305)
+  PacketRef refused;       // RST for a SYN that was sent again and accepted then (Windows does so)
   Duration clock_step{0};  // largest step back of the clock inside this flow
 };
 

@@ -82,7 +82,8 @@ void Pairer::Impl::client_skipping(Conversation& c, Input& in) {
   } else if (c.requests == 0 && !c.server_spoke && looks_like_tls_record(in.bytes)) {
     go_opaque(in.flow, c, Side::client, in.chunk.carried_by, "tls");
   } else {
-    c.client_gap = true;  // there may be a request in it
+    // There may be a request in it, unless it is the one byte of a keep-alive probe.
+    c.client_gap = c.client_gap || in.rest().size() > 1;
     c.gap[0] = c.gap[0] || in.flow.has(Oddity::midstream);
   }
   in.at = in.bytes.size();

@@ -94,11 +94,10 @@ std::optional<Finding> flow_duplicate_packets(const FlowFacts& facts, const Thre
 
 namespace {
 
-/// The number of its sender's own FIN or RST tells of the missing bytes: nobody acknowledged them.
+/// Numbers of their own sender tell of the missing bytes: nobody acknowledged them.
 bool by_own_number(const FlowRecord& flow, Side side) {
   const SideRecord& own = flow.side(side);
-  const PacketRef noticed = own.trouble().gap_noticed;
-  return noticed && (noticed == own.trouble().rst || (noticed == own.fin && !own.fin_unseen));
+  return own.trouble().gap_unacked && !(own.fin_unseen && own.trouble().gap_noticed == own.fin);
 }
 
 }  // namespace
@@ -260,12 +259,17 @@ std::optional<Finding> exchange_gap(const ExchangeFacts& facts, const Thresholds
   const FlowRecord& flow = facts.flow.flow;
   const bool told =
       by_own_number(flow, Side::server) && x.response_gap == flow.s().trouble().gap_noticed;
+  const bool unacked = (request && by_own_number(flow, Side::client)) ||
+                       (response && by_own_number(flow, Side::server));
   std::string detail =
       x.response_missing
           ? fmt::format("A response of about {} was sent{}, but it is not in the capture.",
                         base::bytes(x.response_gap_bytes), told ? "" : " and acknowledged")
-      : x.uncertain ? std::string{"Packets are missing from the capture here; request and response are paired by their ACK numbers."}
-                    : std::string{"Parts of this exchange are missing from the capture, though they were acknowledged."};
+      : x.uncertain
+          ? "Packets are missing from the capture here; request and response are paired by "
+            "their ACK numbers."
+          : fmt::format("Parts of this exchange are missing from the capture, though {}.",
+                        unacked ? "what came behind them was recorded" : "they were acknowledged");
   return FindingBuilder{Label::capture_gap, std::move(detail)}
       .evidence(x.request.first, Side::client, words(x.request))
       .evidence(x.response_gap, told ? Side::server : Side::client,

@@ -400,11 +400,12 @@ std::optional<Finding> connect_slow(const FlowFacts& facts, const Thresholds& li
   const std::int64_t in_vain = unanswered_syns(flow);
   FindingBuilder finding{
       Label::connect_slow,
-      fmt::format(
-          "The handshake took {}; {} and {} were sent{}.",
-          base::duration(facts.handshake_time.value_or(Duration{0})),
-          base::count(flow.c().syns, "SYN"), base::count(flow.s().syns, "SYN-ACK"),
-          in_vain >= 2 ? fmt::format(", and the first {} SYNs had no answer", in_vain) : "")};
+      fmt::format("The handshake took {}; {} and {} were sent{}.",
+                  base::duration(facts.handshake_time.value_or(Duration{0})),
+                  base::count(flow.c().syns, "SYN"), base::count(flow.s().syns, "SYN-ACK"),
+                  in_vain >= 2 ? fmt::format(", and the first {} SYNs had no answer", in_vain)
+                  : flow.trouble().refused ? ", after an earlier one had been refused"
+                                           : "")};
   // One may have been lost by chance.
   if (in_vain >= 2) {
     finding.fact("unanswered_syns", in_vain)
@@ -412,6 +413,11 @@ std::optional<Finding> connect_slow(const FlowFacts& facts, const Thresholds& li
                "the server host drops SYNs: its accept queue was full, or its firewall does");
   }
   transmissions(finding, flow.c(), Side::client, "SYN");
+  if (flow.trouble().refused) {
+    finding.evidence(flow.trouble().refused, Side::server, "RST, refuses it")
+        .fault(Party::server_host, Confidence::medium, "a device in between refused it")
+        .remedy("Server: nobody listened on the port yet; let clients in only when it does.");
+  }
   transmissions(finding, flow.s(), Side::server, "SYN-ACK");
   finding.evidence(flow.handshake_ack, Side::client, "handshake complete")
       .fact("handshake_us", facts.handshake_time)

@@ -370,7 +370,8 @@ FlowReport Engine::Impl::describe(const FlowRecord& flow, Account& own) const {
 
 FlowVerdict Engine::Impl::judge_ended(Account& own, const FlowRecord& flow, EndCause cause,
                                       Timestamp now) {
-  FlowFacts facts = measure(flow, cause, now, settings_.thresholds);
+  const Tally::Watched watched = tally_.watched(flow, cause, now);
+  FlowFacts facts = measure(flow, watched.cause, watched.until, settings_.thresholds);
   facts.client_unheard = facts.client_unheard || one_way_.hides(flow, Side::client);
   facts.server_unheard = facts.server_unheard || one_way_.hides(flow, Side::server);
   facts.input = input_;

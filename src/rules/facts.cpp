@@ -105,6 +105,15 @@ bool FlowFacts::closed_window(Side side) const {
   return trouble.zero_window_since && trouble.window_probes > 0;
 }
 
+bool FlowFacts::lost_sight_of(Side side) const {
+  constexpr Duration kOverdue = std::chrono::seconds{10};
+  const SideRecord& own = flow.side(side);
+  const bool reset = own.trouble().rst || flow.side(other(side)).trouble().rst;
+  // What was lost on its way to here may have been sent again in vain as well.
+  return own.acked < own.delivered && own.trouble().head_retransmits == 0 && !reset &&
+         !closed_window(other(side)) && watched_after(own.last_payload) >= kOverdue;
+}
+
 bool FlowFacts::doubtful(const PacketRef& packet) const {
   if (input == nullptr || !packet) return false;
   const PacketPlace place = place_of(input, packet.number);
@@ -235,8 +244,9 @@ void measure_delivery(ExchangeFacts& facts) {
   facts.request_acked = best >= facts.q1 || static_cast<bool>(facts.exchange.acked_by);
   facts.request_part_acked = best > facts.q0;
   facts.acked_by_rst = by_rst >= facts.q1 && plain < facts.q1 && by_rst > 0;
-  // The head is the first unacknowledged byte: this request's if it starts at or before it.
-  if (client.acked < facts.q1 && client.acked >= facts.q0) {
+  // The head is the first unacknowledged byte, this request's or one in front of it that holds it
+  // up.
+  if (client.acked < facts.q1) {
     facts.head_retransmits = client.trouble().head_retransmits;
   }
   facts.resent = facts.head_retransmits > 0 ||

@@ -104,6 +104,9 @@ struct FlowFacts {
   std::optional<ClockStep> clock_step{};  // the largest while it lasted, if it is still known
 
   bool closed_window(Side side) const;  // ends with a window of zero that was probed
+  /// Bytes that `side` sent stayed without an ACK, and for longer than any kernel waits it did not
+  /// send them again (first after 3 s at most, RFC 6298 §5.7): what followed was not recorded.
+  bool lost_sight_of(Side side) const;
 };
 
 FlowFacts measure(const FlowRecord& flow, EndCause cause, Timestamp until,

@@ -221,7 +221,8 @@ std::optional<Finding> request_incomplete(const ExchangeFacts& facts, const Thre
   // What the capture lacks may be the server's answer.
   if (facts.exchange.response_missing || facts.flow.server_unheard) return std::nullopt;
   const bool stalled = facts.close.closer == Closer::none;
-  if (stalled && facts.silence < limits.request_stall) return std::nullopt;
+  if (stalled && (facts.silence < limits.request_stall || facts.flow.lost_sight_of(Side::client)))
+    return std::nullopt;
 
   const bool unacked = facts.head_retransmits >= limits.unacked_min_retransmits;
   const bool window_closed = facts.flow.closed_window(Side::server);
@@ -352,7 +353,7 @@ std::optional<Finding> request_not_acked(const ExchangeFacts& facts, const Thres
                                    : facts.flow.watched_after(facts.exchange.request.last);
   const bool enough =
       facts.head_retransmits >= limits.unacked_min_retransmits || unacked_for >= limits.unacked_min;
-  if (!enough) return std::nullopt;
+  if (!enough || facts.flow.lost_sight_of(Side::client)) return std::nullopt;
 
   const std::uint64_t acked = flow.c().acked > facts.q0 ? flow.c().acked - facts.q0 : 0;
   const PacketRef heard = flow.s().last;

@@ -405,8 +405,9 @@ std::optional<Finding> response_stalled(const ExchangeFacts& facts, const Thresh
   const SideTrouble& server = flow.s().trouble();
   // Sent, and sent again: what is missing was lost on the way.
   const bool lost = undelivered(facts, limits);
-  const bool silent =
-      !by_server(facts.close_after_response.closer) && facts.silence >= limits.response_stall;
+  const bool silent = !by_server(facts.close_after_response.closer) &&
+                      facts.silence >= limits.response_stall &&
+                      !facts.flow.lost_sight_of(Side::server);
   const bool lost_here = !lost && lost_before_fin(facts);
   if (!lost && !silent && !lost_here) return std::nullopt;
   // A stream of events is silent by design until it has something to say.

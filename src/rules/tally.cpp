@@ -53,13 +53,20 @@ void Tally::on_step(PacketRef packet) {
       if (back.size() > largest_step_.size()) largest_step_ = back;
       last_steps_.push_back(back);
       if (last_steps_.size() > kMaxSteps) last_steps_.pop_front();
-    } else if (step > limits.clock_gap && !gap_from_) {
-      gap_from_ = previous_;
-      gap_to_ = packet;
+    } else if (step > limits.clock_gap && jumps_.size() < kMaxJumps) {
+      jumps_.push_back({previous_, packet});
     }
   }
   previous_ = packet;
   rising_ = report_.last == packet;
+}
+
+Tally::Watched Tally::watched(const FlowRecord& flow, EndCause cause, Timestamp now) const {
+  for (const Jump& jump : jumps_) {
+    if (flow.last.number <= jump.from.number && now > jump.from.time)
+      return {EndCause::capture_over, jump.from.time};
+  }
+  return {cause, now};
 }
 
 std::optional<ClockStep> Tally::largest_step(PacketNumber first, PacketNumber last) const {
@@ -360,13 +367,14 @@ void Tally::add_capture_findings(const CaptureSummary& input, const Ledger& ledg
                            .fact("steps", static_cast<std::int64_t>(steps_back_))
                            .fact("largest_step_us", std::optional{largest_step_.size()})
                            .build());
-  } else if (gap_from_) {
+  } else if (!jumps_.empty()) {
+    const Jump& jump = jumps_.front();
     findings.push_back(FindingBuilder{
         Label::capture_clock_anomaly,
         fmt::format("Between two packets lie {}: the clock jumped, or captures were joined.",
-                    base::duration(gap_to_.time - gap_from_.time))}
-                           .evidence(gap_from_, std::nullopt, "before the jump")
-                           .evidence(gap_to_, std::nullopt, "after it")
+                    base::duration(jump.to.time - jump.from.time))}
+                           .evidence(jump.from, std::nullopt, "before the jump")
+                           .evidence(jump.to, std::nullopt, "after it")
                            .build());
   }
   std::stable_sort(findings.begin(), findings.end(),

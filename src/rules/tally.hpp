@@ -46,6 +46,14 @@ class Tally {
   /// Problem exchanges of one flow beyond what its report can hold.
   void count_unshown(Label label, Severity severity, const FlowReport& flow, std::uint64_t count);
 
+  /// How long `flow`, which ended at `now`, was watched: not beyond a jump of the clock behind its
+  /// last packet, where one capture ends and another one begins.
+  struct Watched {
+    EndCause cause;
+    Timestamp until;
+  };
+  Watched watched(const FlowRecord& flow, EndCause cause, Timestamp now) const;
+
   /// The largest step back of the clock between two packets of this range, of those still known.
   std::optional<ClockStep> largest_step(PacketNumber first, PacketNumber last) const;
 
@@ -86,6 +94,7 @@ class Tally {
   Finding stretches_skipped(const CaptureSummary& input) const;
   void add_capture_findings(const CaptureSummary& input, const Ledger& ledger);
 
+  static constexpr std::size_t kMaxJumps = 64;
   static constexpr std::size_t kMostHoles = 1024;  // of which is known what was open there
 
   const Settings& settings_;
@@ -100,7 +109,10 @@ class Tally {
   ClockStep largest_step_;            // back, of all
   std::deque<ClockStep> last_steps_;  // bounded
   std::uint64_t steps_back_ = 0;
-  PacketRef gap_from_, gap_to_;  // largest jump forward beyond Thresholds::clock_gap
+  struct Jump {
+    PacketRef from, to;
+  };
+  std::vector<Jump> jumps_;  // forward, beyond Thresholds::clock_gap; the first kMaxJumps
 };
 
 /// One sentence a manager could read.

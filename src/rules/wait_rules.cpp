@@ -29,6 +29,25 @@ PacketRef answer_that_never_came(const ExchangeFacts& facts) {
   return behind && unknown && !server.fin ? trouble.told_of : PacketRef{};
 }
 
+/// What came of an answer whose beginning was lost on the way: its last packet.
+PacketRef answer_without_beginning(const ExchangeFacts& facts) {
+  const SideRecord& server = facts.flow.flow.s();
+  const bool behind = server.last_payload.number > facts.exchange.request.last.number;
+  return behind && server.trouble().lost_bytes > 0 ? server.last_payload : PacketRef{};
+}
+
+/// Instead of whatever else the wait is put down to.
+void blame_loss_of_beginning(FindingBuilder& finding, PacketRef seen) {
+  finding
+      .also(
+          "Of an answer only bytes further on came here: those in front of them were lost on the "
+          "way, and the client asked for them in vain.")
+      .evidence(seen, Side::server, "bytes of an answer whose beginning is missing")
+      .fact("answer_unseen", true)
+      .remedy(std::string{info(Label::loss_recovery_delay).remedy})
+      .fault(Party::network, Confidence::medium, "they were sent again, and not recorded");
+}
+
 /// A FIN right behind the request comes from a client that half-closes and reads on (nc, scripts);
 /// what counts is what the server does then.
 bool sent_fin_with_request(const ExchangeFacts& facts, const Thresholds& limits) {
@@ -338,6 +357,8 @@ std::optional<Finding> client_timeout(const ExchangeFacts& facts, const Threshol
         .remedy(std::string{info(Label::loss_recovery_delay).remedy})
         .fault(Party::network, Confidence::medium,
                "the server answered only when the client had given up");
+  } else if (const PacketRef seen = answer_without_beginning(facts)) {
+    blame_loss_of_beginning(finding, seen);
   } else if (early_fin) {
     const SideRecord& server = facts.flow.flow.s();
     const bool by_fin = static_cast<bool>(server.fin);
@@ -372,10 +393,11 @@ std::optional<Finding> no_response(const ExchangeFacts& facts, const Thresholds&
   if (waited < limits.no_response_min) return std::nullopt;
   const bool high = waited >= limits.no_response_high;
   const bool medium = waited >= limits.no_response_medium;
+  const PacketRef seen = answer_without_beginning(facts);
   FindingBuilder finding{
       Label::no_response,
-      fmt::format("The request was {}; {} later nothing had come back and nobody had closed{}.",
-                  acked_text(facts), base::duration(waited),
+      fmt::format("The request was {}; {} later {} had come back and nobody had closed{}.",
+                  acked_text(facts), base::duration(waited), seen ? "no whole answer" : "nothing",
                   facts.flow.capture_over ? " when the capture ended" : "")};
   request_and_ack(finding, facts)
       .evidence(half_closed ? facts.close.packet : PacketRef{}, Side::client,
@@ -389,7 +411,9 @@ std::optional<Finding> no_response(const ExchangeFacts& facts, const Thresholds&
       .seen_as(
           "Client: still waiting, or hanging for good without a read timeout. "
           "Server and proxies: no log line yet, they log when the exchange ends.");
-  if (medium) {
+  if (seen) {
+    blame_loss_of_beginning(finding, seen);
+  } else if (medium) {
     finding.fault(Party::server_app, high ? Confidence::high : Confidence::medium,
                   "the answer came after the end of the capture");
   } else {

@@ -51,8 +51,8 @@ void fields(Archive& archive, For<Archive, SideTrouble> record) {
          stall_begin, stall_end, zero_window_since, longest_zero_window, zero_window_begin,
          zero_window_end, zero_window_total, window_probe, window_probes, unanswered_probes,
          peer_retransmitted, keepalives, unanswered_keepalives, first_keepalive, last_keepalive,
-         gap_bytes, snaplen_bytes, lost_bytes, gap_noticed, snaplen_cut, told_of, told, syn_times,
-         differing] = record;
+         gap_bytes, snaplen_bytes, lost_bytes, gap_noticed, gap_unacked, snaplen_cut, told_of, told,
+         syn_times, differing] = record;
   archive(rst, rst_seq, rst_ack, ignored_rst, rsts, rst_ttl, rst_ip_id, rst_window, rst_has_ack,
           rst_from_here, first_rst_ttl, first_rst_ip_id, ttl_before_rst, rst_ip_id_astray,
           first_rst, after_rst, stepped_rst, head_first_retransmit, head_retransmit,
@@ -61,8 +61,8 @@ void fields(Archive& archive, For<Archive, SideTrouble> record) {
           longest_stall, stall_begin, stall_end, zero_window_since, longest_zero_window,
           zero_window_begin, zero_window_end, zero_window_total, window_probe, window_probes,
           unanswered_probes, peer_retransmitted, keepalives, unanswered_keepalives, first_keepalive,
-          last_keepalive, gap_bytes, snaplen_bytes, lost_bytes, gap_noticed, snaplen_cut, told_of,
-          told, syn_times, differing);
+          last_keepalive, gap_bytes, snaplen_bytes, lost_bytes, gap_noticed, gap_unacked,
+          snaplen_cut, told_of, told, syn_times, differing);
 }
 
 template <typename Archive>
@@ -118,11 +118,11 @@ void fields(Archive& archive, For<Archive, FlowTrouble> record) {
   auto& [icmp, icmp_reporter, icmp_mtu, icmp_type, icmp_code, icmp_v6, challenge_ack, predecessor,
          challenges, predecessor_last, challenge_refused, predecessor_client, predecessor_server,
          duplicates, duplicate, duplicate_of, origin, forwarded, translated_client,
-         translated_server, last_translated, tunnels, fallback, clock_step] = record;
+         translated_server, last_translated, tunnels, fallback, refused, clock_step] = record;
   archive(icmp, icmp_reporter, icmp_mtu, icmp_type, icmp_code, icmp_v6, challenge_ack, predecessor,
           challenges, predecessor_last, challenge_refused, predecessor_client, predecessor_server,
           duplicates, duplicate, duplicate_of, origin, forwarded, translated_client,
-          translated_server, last_translated, tunnels, fallback, clock_step);
+          translated_server, last_translated, tunnels, fallback, refused, clock_step);
 }
 
 template <typename Archive>

@@ -17,6 +17,16 @@ namespace {
 // unscaled window that both sides start with (RFC 7323 §2.2).
 constexpr std::int64_t kHandshakeWindow = 65535 * 2;
 
+/// When the head was acknowledged, as far as that is known: who has not heard of it sends it again,
+/// each time after twice as long (RFC 6298 §5.5). Silence for much longer than that says that an
+/// earlier ACK was not recorded.
+PacketRef end_of_stall(const SideRecord& own, const SideTrouble& rare, PacketRef acked_by) {
+  constexpr Duration kFirstTimeout = std::chrono::seconds{3};  // the longest (RFC 6298 §5.7)
+  const Duration tried = rare.head_retransmit.time - own.head_sent.time;
+  const bool overdue = acked_by.time - rare.head_retransmit.time > 4 * tried + kFirstTimeout;
+  return overdue ? rare.head_retransmit : acked_by;
+}
+
 }  // namespace
 
 SideTrouble& Flow::trouble(Side side) {
@@ -187,6 +197,8 @@ void Flow::on_segment(Context& context, const Segment& segment, Side from, std::
     }
   }
   if (half(from).pending || half(peer).pending) check_holes(context, segment.packet);
+  if (may_have_begun_with_probe(from) && segment.seq == half(from).space.number(1))
+    take_for_probe(from);
   ++own.packets;
   if (!segment.flags.has(TcpFlags::rst)) {
     if (own.ttl == 0) {
@@ -271,6 +283,10 @@ void Flow::on_syn(Context& context, const Segment& segment, Side from) {
   // refused one).
   const bool asked_again = record.c().syns >= 2;
   if (has_ack && from == Side::server && !asked_again) note_after_rst(segment, from, true);
+  const bool refused_before =
+      own.trouble().rst && own.trouble().rst.number < record.c().last.number;
+  if (has_ack && from == Side::server && asked_again && !own.isn_known && refused_before)
+    forget_refusal();
   if (!own.isn_known) {
     own.isn = segment.seq;
     own.isn_known = true;
@@ -407,9 +423,10 @@ void Flow::end_rtt_sample(const Segment& segment, Side tape) {
 void Flow::advance_acked(Context& context, const Segment& segment, Side tape, Offset acked) {
   SideRecord& theirs = record.side(tape);
   Half& h = half(tape);
+  if (acked == 1 && may_have_begun_with_probe(tape)) return take_for_probe(tape);
   if (SideTrouble* rare = theirs.trouble_ptr.get()) {
     if (rare->head_retransmits > 0) {
-      note_stall(tape, theirs.head_sent, segment.packet);
+      note_stall(tape, theirs.head_sent, end_of_stall(theirs, *rare, segment.packet));
       note_shrunk(*rare, theirs, segment.packet);
       rare->head_retransmits = 0;
       rare->head_first_retransmit = rare->head_retransmit = {};

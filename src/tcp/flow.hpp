@@ -171,6 +171,7 @@ class Flow {
   void retry_early_rst(Context& context, const Segment& segment, Side from);
   void accept_last_rst(Context& context, Side from);
   void cancel_rst(Side from);
+  void forget_refusal();
   void assume_fin(Side side);
   /// False: the segment cannot belong to this connection and is to be ignored.
   bool on_ack(Context& context, const Segment& segment, Side from);
@@ -188,6 +189,8 @@ class Flow {
   void advance_acked(Context& context, const Segment& segment, Side tape, Offset acked);
   bool is_probe(const Segment& segment, Side from, std::int64_t offset);
   void note_probe(Side from, PacketRef packet);
+  bool may_have_begun_with_probe(Side side) const;
+  void take_for_probe(Side side);
   void reinterpret_as_probes(Side from, PacketRef answer);
   void on_payload(Context& context, const Segment& segment, Side from, std::int64_t offset,
                   std::uint64_t content);

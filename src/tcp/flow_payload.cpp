@@ -259,7 +259,10 @@ void Flow::skip_hole(Context& context, Side side, GapCause cause, PacketRef noti
   own.next = std::max(own.next, to);
   SideTrouble& rare = trouble(side);
   rare.gap_bytes += length;
-  if (!rare.gap_noticed) rare.gap_noticed = noticed;
+  if (!rare.gap_noticed) {
+    rare.gap_noticed = noticed;
+    rare.gap_unacked = acked_payload(side) <= at;
+  }
   letter(side, 'G');
   context.streams.on_gap(record, {side, at, length, cause, noticed});
   pending.hole_noticed = {};  // the gap is no stall
@@ -299,15 +302,15 @@ void Flow::end_holes(Context& context, Side side) {
       h.pending = std::make_unique<Pending>();
       h.pending->hole_noticed = before_fin ? own.fin : record.last;
     }
-    // Who had not received all in front of a FIN would have said so in its ACKs of what came behind
-    // it; who is not heard any more has denied nothing.
-    const PacketNumber noticed = own.fin ? h.pending->hole_noticed.number : 0;
-    const bool denied = peer_last.number > noticed;
+    // Who had not received all would have said so in its ACKs of what came behind the hole; who is
+    // not heard any more has denied nothing.
+    const bool denied = peer_last.number > h.pending->hole_noticed.number;
     if (!acked && (denied || (h.pending->empty() && !before_fin))) break;
     skip_hole(context, side, GapCause::not_captured,
-              h.pending->hole_acked ? h.pending->hole_acked
-              : before_fin          ? own.fin
-                                    : record.last);
+              h.pending->hole_acked     ? h.pending->hole_acked
+              : before_fin              ? own.fin
+              : h.pending->hole_noticed ? h.pending->hole_noticed
+                                        : own.last);
   }
   if (!h.pending->empty() || (own.fin && own.delivered < own.fin_offset)) {
     const Offset from = own.delivered;

@@ -176,13 +176,26 @@ void Flow::accept_last_rst(Context& context, Side from) {
     context.streams.on_gap(
         record, {from, own.delivered, to - own.delivered, GapCause::not_captured, last->packet});
     rare.gap_bytes += to - own.delivered;
-    if (!rare.gap_noticed) rare.gap_noticed = last->packet;
+    if (!rare.gap_noticed) {
+      rare.gap_noticed = last->packet;
+      rare.gap_unacked = true;
+    }
     record.side(from).delivered = to;
     record.side(from).next = std::max(own.next, to);
   }
   if (rare.ignored_rst == last->packet) rare.ignored_rst = {};
   --rare.rsts;
   on_rst(context, *last, from);
+}
+
+// The SYN was sent again and is accepted now: what refused it ended nothing.
+void Flow::forget_refusal() {
+  SideTrouble& rare = trouble(Side::server);
+  trouble().refused = rare.rst;
+  rare.rst = rare.first_rst = rare.after_rst = rare.stepped_rst = {};
+  rare.rst_seq = rare.rst_ack = 0;
+  rare.rst_has_ack = rare.rst_from_here = rare.rst_ip_id_astray = false;
+  record.side(Side::server).state = HalfState::unseen;
 }
 
 // Both sides went on after the RST, so it had no effect (RFC 5961 §3.2, or forged and ignored).
