@@ -252,6 +252,8 @@ void Pairer::Impl::begin_response(Conversation& c, Input& in, bool resynchronise
     }
   }
   Work& w = *c.work;
+  // A server answers in order: what came before this answer is not of a request behind its own.
+  while (open->role == Role::exchange && !w.early.empty()) give_up_early(w);
   if (Open* before = w.open[1]; before != nullptr) {  // unknown until now: it has ended
     w.open[1] = nullptr;
     before->response_done = true;
