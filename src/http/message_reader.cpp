@@ -126,7 +126,8 @@ MessageReader::Step MessageReader::collect(std::string_view bytes, const Place& 
     if (raw_.size() > limits_.max_head_bytes) return broken(bytes, place);
     return {Status::more, bytes.size()};
   }
-  const std::size_t used = head - before;
+  // It may have ended with the bytes before: llhttp reads on behind "PRI * HTTP/2.0".
+  const std::size_t used = head > before ? head - before : 0;
   // llhttp takes an HTTP/2 preface for one head and may find the error behind the end of ours.
   Message& m = builder_.message();
   m.error_offset = std::min(m.error_offset, place.offset + used);
