@@ -423,6 +423,8 @@ void Pairer::Impl::server_gap(const FlowRecord& flow, Conversation& c, const Str
           recycle(waits.response());
           waits.response_begun = false;
         } else {
+          const bool refused = open.response().status >= 300 && c.mode[0] == Mode::tunnel;
+          if (refused) c.mode[0] = Mode::between;  // CONNECT: HTTP goes on
           close_reader(c, Side::server, Mode::skipping);
         }
         break;

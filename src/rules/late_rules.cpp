@@ -242,7 +242,8 @@ std::optional<Finding> slow_response(const ExchangeFacts& facts, const Threshold
                             x.response->first.time - x.acked_by.time < limits.slow_response))
     return std::nullopt;
   const bool slow_start = *facts.wait >= limits.slow_response;
-  if (!slow_start && (total < limits.slow_total || x.response->event_stream)) return std::nullopt;
+  const bool stream = x.response->event_stream || x.response->head_cut();  // or may be one
+  if (!slow_start && (total < limits.slow_total || stream)) return std::nullopt;
   const std::optional<Duration> ack_delay =
       x.acked_by ? std::optional{std::max(x.acked_by.time - x.request.last.time, Duration{0})}
                  : std::nullopt;
