@@ -53,6 +53,7 @@ std::optional<Leaving> leaving_of(const ExchangeFacts& facts, const Thresholds& 
   leaving.took = std::max(x.response->first.time - x.request.last.time, Duration{0});
   leaving.drawn_only = facts.client_left.closer == Closer::client_rst &&
                        left.number > x.response->first.number && !client.rst_has_ack;
+  if (leaving.drawn_only && acknowledged_unseen(facts, left)) return std::nullopt;
   leaving.at_once = !leaving.drawn_only && leaving.waited < limits.half_close_behind &&
                     !facts.flow.vantage.at(VantagePoint::client);
   // A FIN queues behind what is not acknowledged (taxonomy 2.2).

@@ -26,7 +26,7 @@ FindingBuilder malformed(const ExchangeFacts& facts) {
 bool accepted_anyway(const ExchangeFacts& facts) {
   const Message& request = facts.exchange.request;
   if (request.fatal) return false;
-  if (!facts.response_complete) return request.error == kBareLineFeed;
+  if (!facts.response_complete) return harmless_error(request);
   const std::uint16_t status = facts.exchange.response->status;
   return status < 400 || (harmless_error(facts.exchange.request) && status != 400);
 }

@@ -7,6 +7,7 @@
 #include "base/text.hpp"
 #include "rules/finding_builder.hpp"
 #include "rules/rule_lists.hpp"
+#include "rules/waiting.hpp"
 
 namespace httpdiag::rules {
 
@@ -234,6 +235,14 @@ std::optional<Finding> response_truncated_rst(const ExchangeFacts& facts,
   } else {
     finding.fault(Party::server_app, Confidence::medium,
                   "a device in between sent it with the server's address");
+  }
+  if (truncated && answers_unseen_packet(flow, Side::server)) {
+    finding
+        .also(
+            "The RST answers a packet that is not in the capture: who ended the connection, and "
+            "when, cannot be told.")
+        .severity(response.event_stream ? Severity::info : Severity::error)
+        .fault(Party::unknown, Confidence::low);
   }
   return finding.build();
 }
