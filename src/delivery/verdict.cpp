@@ -273,9 +273,10 @@ std::string duplicate_text(const Delivery& delivery) {
   const std::size_t sure = count(delivery, acknowledged) + count(delivery, late);
   const std::size_t most = sure + count(delivery, unknown);
   if (delivery.repeats_a_message) {
-    return " The same body was acknowledged twice within a moment; nothing in it names the event, "
-           "so "
-           "these may be two messages.";
+    return fmt::format(
+        " The same body was acknowledged {} within a moment; nothing in it names the event, so "
+        "these may be {} messages.",
+        times(sure), sure == 2 ? "two" : std::to_string(sure));
   }
   if (sure == most) return fmt::format(" Delivered {}.", times(sure));
   return sure == 0 ? fmt::format(" It may have been acted on up to {}.", times(most))
