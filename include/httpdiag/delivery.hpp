@@ -74,6 +74,7 @@ struct Attempt {
   PacketRef first;           // of the request, or of the connection
   PacketRef last;            // that proves the outcome
   IpAddress client;
+  std::uint64_t body_digest = 0;    // of the request's body; 0: not all of it was seen
   std::uint64_t answer_digest = 0;  // of the response's body
   bool short_answer = false;        // a body that can be an acknowledgement
   bool auto_retry = false;          // of a client library, at once: no scheduled one
@@ -93,6 +94,7 @@ struct Delivery {
   Severity severity{};
   bool duplicated = false;          // the receiver got it more than once
   bool duplicate_certain = false;   // it did; otherwise it may have
+  bool bodies_differ = false;       // it did not: one key came with more than one body
   bool after_success = false;       // an attempt follows one that was acknowledged
   bool repeats_a_message = false;   // may be a second message with the same words
   std::vector<Duration> gaps;       // between scheduled attempts, start to start

@@ -121,6 +121,7 @@ struct MessageShape {
   bool upgrade = false;           // 101 or CONNECT 2xx follows from it, or the request asks for it
   bool has_gap = false;           // bytes inside it are not in the capture
   bool snaplen_cut = false;       // the gap is the snaplen's
+  bool names_http = true;         // request: a start line that is not there whole has come to it
   bool resynchronised = false;    // start line found after a gap: it may not be the next message
   bool missing_last_chunk = false;
   bool tls_record = false;  // response: the first bytes are a TLS record's
@@ -130,6 +131,8 @@ struct MessageShape {
   bool body_decoded = false;  // `body_head` is the whole body, its Content-Encoding undone
 
   Duration pause() const { return pause_end.time - pause_begin.time; }
+  /// Recorded in part: of what its headers do not say, nothing is known to be absent.
+  bool head_cut() const { return snaplen_cut && !head_complete; }
 
   // Strict parse error; parsing may have gone on leniently.
   bool fatal = false;      // nothing behind error_offset could be parsed

@@ -103,6 +103,8 @@ Attempt attempt_of(const JudgedExchange& judged) {
   attempt.first = x.request.first;
   attempt.last = x.request.last;
   attempt.client = judged.flow.client.ip;
+  const bool whole = x.request.state == MessageState::complete && !x.request.has_gap;
+  if (whole && x.request.body_bytes > 0) attempt.body_digest = x.request.digest;
   if (x.response) {
     attempt.status = x.response->status;
     attempt.last = x.response->last;

@@ -75,14 +75,22 @@ void note_proxies(std::vector<Delivery>& deliveries, const Chains& chains) {
 /// Deliveries can be wrong where no exchange is: acknowledged twice.
 void tell_of_duplicates(Report& report) {
   Severity worst = Severity::ok;
-  std::uint64_t duplicated = 0;
+  std::uint64_t duplicated = 0, reused = 0;
   for (const Delivery& delivery : report.deliveries.list) {
     worst = std::max(worst, delivery.severity);
-    if (delivery.duplicated && delivery.severity >= Severity::warning) ++duplicated;
+    if (delivery.severity < Severity::warning) continue;
+    if (delivery.duplicated) ++duplicated;
+    if (delivery.bodies_differ) ++reused;
   }
   if (worst < Severity::warning) return;
   report.worst = std::max(report.worst, worst);
   if (!report.causes.empty()) return;
+  if (duplicated == 0 && reused > 0) {
+    report.headline =
+        fmt::format("Nothing failed among {}, but {} came with different bodies.",
+                    base::count(report.exchanges, "request"), base::count(reused, "callback key"));
+    return;
+  }
   report.headline = fmt::format(
       "Nothing failed among {}, but {} delivered more than once.",
       base::count(report.exchanges, "request"),

@@ -36,6 +36,19 @@ bool answered_alike(const std::vector<Attempt>& attempts) {
   return true;
 }
 
+/// Each on a connection of its own, the last within a moment of the first, and none of them sent in
+/// the knowledge of another's success: what is sent regularly waits for that.
+bool sent_at_once(const std::vector<Attempt>& attempts, Duration moment) {
+  constexpr std::size_t kMost = 3;  // more of them are no callback, but a load
+  if (attempts.size() < 3 || attempts.size() > kMost) return false;
+  const bool apart = std::all_of(attempts.begin(), attempts.end(), [&](const Attempt& attempt) {
+    return std::count_if(attempts.begin(), attempts.end(),
+                         [&](const Attempt& each) { return each.flow == attempt.flow; }) == 1;
+  });
+  return apart && attempts.back().first.number < attempts.front().last.number &&
+         attempts.back().first.time - attempts.front().first.time <= moment;
+}
+
 enum class Cut : std::uint8_t { nowhere, after_success, everywhere };
 
 Cut where_to_cut(const Group& group, const Thresholds& settings) {
@@ -45,6 +58,9 @@ Cut where_to_cut(const Group& group, const Thresholds& settings) {
   if (first == attempts.end() || std::next(first) == attempts.end()) return Cut::nowhere;
   const auto after = static_cast<std::size_t>(attempts.end() - first) - 1;
   if (group.event) return answered_alike(attempts) ? Cut::nowhere : Cut::after_success;
+  const bool at_once = group.delivery.key.kind != KeyKind::field &&
+                       sent_at_once(attempts, settings.quick_repeat) && answered_alike(attempts);
+  if (at_once) return Cut::nowhere;
   if (after >= 2 && regular(attempts)) return Cut::everywhere;
   if (group.delivery.key.kind == KeyKind::field) {
     return answered_alike(attempts) ? Cut::nowhere : Cut::after_success;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "base/text.hpp"
@@ -37,10 +38,27 @@ AttemptClass last_delivered(const Delivery& delivery) {
   return found == delivery.attempts.rend() ? not_delivered : found->outcome;
 }
 
+bool may_have_been_acted_on(const Attempt& attempt) {
+  return attempt.outcome == acknowledged || attempt.outcome == late || attempt.outcome == unknown;
+}
+
+/// How many bodies reached the receiver under the sender's own id.
+std::size_t bodies_under_one_key(const Delivery& delivery) {
+  if (delivery.key.kind != KeyKind::header) return 1;
+  std::set<std::uint64_t> bodies;
+  for (const Attempt& attempt : delivery.attempts) {
+    if (may_have_been_acted_on(attempt) && attempt.body_digest != 0) {
+      bodies.insert(attempt.body_digest);
+    }
+  }
+  return bodies.size();
+}
+
 void look_for_duplicates(Delivery& delivery) {
   const std::size_t sure = count(delivery, acknowledged) + count(delivery, late);
-  delivery.duplicate_certain = sure >= 2;
-  delivery.duplicated = sure + count(delivery, unknown) >= 2;
+  delivery.bodies_differ = bodies_under_one_key(delivery) > 1;
+  delivery.duplicate_certain = sure >= 2 && !delivery.bodies_differ;
+  delivery.duplicated = sure + count(delivery, unknown) >= 2 && !delivery.bodies_differ;
   bool success = false;
   delivery.after_success = false;
   for (const Attempt& attempt : delivery.attempts) {
@@ -60,7 +78,8 @@ DeliveryVerdict verdict_of(const Delivery& delivery) {
   if (end == open) return DeliveryVerdict::in_progress;
   if (last_delivered(delivery) == refused) return DeliveryVerdict::rejected;
   if (good > 0) {
-    return delivery.duplicated ? DeliveryVerdict::duplicated : DeliveryVerdict::acknowledged;
+    const bool again = delivery.duplicated || delivery.bodies_differ;
+    return again ? DeliveryVerdict::duplicated : DeliveryVerdict::acknowledged;
   }
   if (count(delivery, late) > 0) return DeliveryVerdict::ack_late;
   if (count(delivery, unrecognized) > 0) return DeliveryVerdict::ack_unrecognized;
@@ -83,7 +102,7 @@ Severity severity_of_verdict(const Delivery& delivery) {
     case DeliveryVerdict::unseen:
       return Severity::info;
     case DeliveryVerdict::recovered:
-      return delivery.duplicated ? Severity::warning : Severity::info;
+      return delivery.duplicated || delivery.bodies_differ ? Severity::warning : Severity::info;
     case DeliveryVerdict::ack_unrecognized:
       return Severity::warning;
     case DeliveryVerdict::duplicated:
@@ -101,7 +120,8 @@ Severity severity_of_verdict(const Delivery& delivery) {
 /// No worse than the worst of its attempts, whose severity users may have changed: but delivered
 /// twice is worse than each of them.
 Severity severity_of(const Delivery& delivery) {
-  Severity worst = delivery.duplicated ? Severity::warning : Severity::info;
+  const bool again = delivery.duplicated || delivery.bodies_differ;
+  Severity worst = again ? Severity::warning : Severity::info;
   for (const Attempt& attempt : delivery.attempts) worst = std::max(worst, attempt.severity);
   return std::min(worst, severity_of_verdict(delivery));
 }
@@ -243,13 +263,20 @@ std::string outcome_text(const Delivery& delivery) {
 }
 
 std::string duplicate_text(const Delivery& delivery) {
+  if (delivery.bodies_differ) {
+    return fmt::format(
+        " One {} came with {} different bodies: by the key they are one callback, by their bodies "
+        "they are not. What the receiver did with each, its answers do not tell.",
+        delivery.key.name, bodies_under_one_key(delivery));
+  }
   if (!delivery.duplicated) return {};
   const std::size_t sure = count(delivery, acknowledged) + count(delivery, late);
   const std::size_t most = sure + count(delivery, unknown);
   if (delivery.repeats_a_message) {
-    return " The same body was acknowledged twice within a moment; nothing in it names the event, "
-           "so "
-           "these may be two messages.";
+    return fmt::format(
+        " The same body was acknowledged {} within a moment; nothing in it names the event, so "
+        "these may be {} messages.",
+        times(sure), sure == 2 ? "two" : std::to_string(sure));
   }
   if (sure == most) return fmt::format(" Delivered {}.", times(sure));
   return sure == 0 ? fmt::format(" It may have been acted on up to {}.", times(most))
@@ -296,6 +323,13 @@ std::string advice_of(const Delivery& delivery) {
     case DeliveryVerdict::in_progress:
     case DeliveryVerdict::unseen:
       break;
+  }
+  if (delivery.bodies_differ) {
+    return fmt::format(
+        "{}{}Sender: a key of its own for each message, and the very same bytes whenever it is "
+        "sent again. Receiver: refuse a known {} that comes with another body (409 or 422), and "
+        "look up which of them it acted on.",
+        text, text.empty() ? "" : " ", delivery.key.name);
   }
   const bool repeated = delivery.duplicated || delivery.after_success;
   if (repeated) {

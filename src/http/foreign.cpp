@@ -121,13 +121,15 @@ bool Pairer::Impl::upgrade_unanswered(const Work& w) {
 }
 
 // Some words of other line protocols are HTTP methods as well ("GET key"). A first
-// line without a version that is answered by something else is theirs, or HTTP/0.9.
+// line without a version that is answered by something else is theirs, or HTTP/0.9. So is one that
+// the snaplen has cut in front of where the version would be.
 bool Pairer::Impl::answered_in_another_tongue(const Work& w, const Open& open) {
   const Message& request = open.x.request;
   if (open.role != Role::exchange || open.x.index != 1 || w.size() != 1) return false;
   if (w.open[0] == &open && w.reader[0] != nullptr) {
     return !request.head_complete && names_no_version(w.reader[0]->raw_head());
   }
+  if (request.head_cut()) return !request.names_http;
   return request.head_complete && request.major == 0;
 }
 

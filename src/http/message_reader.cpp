@@ -126,7 +126,8 @@ MessageReader::Step MessageReader::collect(std::string_view bytes, const Place& 
     if (raw_.size() > limits_.max_head_bytes) return broken(bytes, place);
     return {Status::more, bytes.size()};
   }
-  const std::size_t used = head - before;
+  // It may have ended with the bytes before: llhttp reads on behind "PRI * HTTP/2.0".
+  const std::size_t used = head > before ? head - before : 0;
   // llhttp takes an HTTP/2 preface for one head and may find the error behind the end of ours.
   Message& m = builder_.message();
   m.error_offset = std::min(m.error_offset, place.offset + used);
@@ -212,6 +213,7 @@ MessageReader::AfterGap MessageReader::skip(const StreamGap& gap) {
     }
   }
   salvage_start_line();
+  if (!m.head_complete && raw_.find('\n') == std::string::npos) note_part_of_start_line();
   if (snaplen) {
     m.end = gap.offset + gap.length;
     m.last = gap.noticed_in;
@@ -233,6 +235,16 @@ void MessageReader::salvage_start_line() {
   if (!start.recognised) return;
   builder_.restart_head(start.method, start.target_or_reason);
   m.status = start.status;
+}
+
+// Of a request it may be another protocol's; of a reason phrase, half is none.
+void MessageReader::note_part_of_start_line() {
+  Message& m = builder_.message();
+  if (kind_ == Kind::response) {
+    builder_.restart_head({}, {});
+  } else {
+    m.names_http = raw_.find(" HTTP/") != std::string::npos;
+  }
 }
 
 MessageReader::Status MessageReader::finish() {

@@ -69,6 +69,7 @@ class MessageReader {
   Step broken(std::string_view bytes, const Place& place);
   void extend(std::size_t count, const Place& place);
   void salvage_start_line();
+  void note_part_of_start_line();
   /// `error` is kept: it must be in static storage.
   void note_error(std::string_view error, std::size_t at, const Place& place);
 

@@ -68,6 +68,8 @@ class Pairer::Impl {
   void client_skipping(Conversation& c, Input& in);
   void begin_request(Conversation& c, const Input& in, bool resynchronised);
   Open& adopt_or_take(Conversation& c, const Input& in);
+  /// The first response that waits for its request waits no longer.
+  void give_up_early(Work& w);
   void note_circumstances(Conversation& c, Open& open, const Input& in);
   void request_complete(const FlowRecord& flow, Conversation& c, Timestamp now);
   /// `in`: behind the bytes that broke it, which begin at `before`.

@@ -104,19 +104,26 @@ Open& Pairer::Impl::adopt_or_take(Conversation& c, const Input& in) {
   }
   while (!w.early.empty()) {
     Open* open = w.early.front();
-    w.early.erase(w.early.begin());
     const bool read_before = open->response_done && open->response().end <= known;
     if (open->response().peer_acked > begin && !read_before) {
+      w.early.erase(w.early.begin());
       open->role = Role::exchange;
       return *open;
     }
-    if (w.open[1] == open) {
-      open->role = Role::ignored;  // it answers a request that is not in the capture
-    } else {
-      drop(open);
-    }
+    give_up_early(w);
   }
   return *opens_.take();
+}
+
+// It answers a request that is not in the capture.
+void Pairer::Impl::give_up_early(Work& w) {
+  Open* open = w.early.front();
+  w.early.erase(w.early.begin());
+  if (w.open[1] == open) {
+    open->role = Role::ignored;
+  } else {
+    drop(open);
+  }
 }
 
 void Pairer::Impl::begin_request(Conversation& c, const Input& in, bool resynchronised) {
@@ -281,16 +288,8 @@ void Pairer::Impl::client_gap(const FlowRecord& flow, Conversation& c, const Str
   }
   // Responses that were taken for recorded too early have lost their requests.
   if (c.work == nullptr) return;
-  auto& early = c.work->early;
-  while (!early.empty() && early.front()->response().peer_acked <= end) {
-    Open* open = early.front();
-    early.erase(early.begin());
-    if (c.work->open[1] == open) {
-      open->role = Role::ignored;
-    } else {
-      drop(open);
-    }
-  }
+  const auto& early = c.work->early;
+  while (!early.empty() && early.front()->response().peer_acked <= end) give_up_early(*c.work);
   release_if_idle(c);
 }
 

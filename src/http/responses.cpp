@@ -252,6 +252,8 @@ void Pairer::Impl::begin_response(Conversation& c, Input& in, bool resynchronise
     }
   }
   Work& w = *c.work;
+  // A server answers in order: what came before this answer is not of a request behind its own.
+  while (open->role == Role::exchange && !w.early.empty()) give_up_early(w);
   if (Open* before = w.open[1]; before != nullptr) {  // unknown until now: it has ended
     w.open[1] = nullptr;
     before->response_done = true;
@@ -421,6 +423,8 @@ void Pairer::Impl::server_gap(const FlowRecord& flow, Conversation& c, const Str
           recycle(waits.response());
           waits.response_begun = false;
         } else {
+          const bool refused = open.response().status >= 300 && c.mode[0] == Mode::tunnel;
+          if (refused) c.mode[0] = Mode::between;  // CONNECT: HTTP goes on
           close_reader(c, Side::server, Mode::skipping);
         }
         break;

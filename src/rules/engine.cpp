@@ -70,16 +70,19 @@ bool complete(const ExchangeReport& exchange) {
 }
 
 /// An answer that is a step on the way: 401 and 407 ask for credentials, 307 and 308 send the same
-/// request elsewhere, 417 wants it without Expect (RFC 9110 §10.1.1).
+/// request elsewhere, 417 wants it without Expect (RFC 9110 §10.1.1). Where the head was
+/// recorded in part it is believed to say so.
 bool asks_for_more(const Exchange& exchange) {
   const auto& response = exchange.response;
-  if (!response || response->state != MessageState::complete) return false;
+  if (!response) return false;
+  const bool cut = response->head_cut();
+  if (!cut && response->state != MessageState::complete) return false;
   switch (response->status) {
     case 401:
     case 407:
-      return response->asks_credentials;
+      return response->asks_credentials || cut;
     case 417:
-      return exchange.request.expect_continue;
+      return exchange.request.expect_continue || exchange.request.head_cut();
     case 307:
     case 308:
       return is_callback(exchange.request.method());
@@ -93,6 +96,11 @@ bool goes_on(const Exchange& exchange, const Exchange& before) {
   const Message& request = exchange.request;
   const Message& first = before.request;
   if (request.method() != first.method()) return false;
+  // What would tell was cut off; that the client went on at once is there to be seen.
+  const bool redirected = before.response->status < 400;
+  const bool challenged = !redirected && before.response->status != 417;
+  const bool unread = request.head_cut() || (first.head_cut() && !challenged);
+  if (unread) return (request.start() == first.start()) != redirected;
   if (before.response->status == 417) {
     const bool same_body = first.body_omitted
                                ? request.content_length == first.content_length
@@ -100,7 +108,6 @@ bool goes_on(const Exchange& exchange, const Exchange& before) {
                                      request.digest == first.digest && !request.has_gap;
     return !request.expect_continue && request.start() == first.start() && same_body;
   }
-  const bool redirected = before.response->status < 400;
   if (!redirected) return request.authorized && request.start() == first.start();
   return request.body_bytes == first.body_bytes && request.digest == first.digest &&
          !request.has_gap && !first.has_gap && request.start() != first.start();

@@ -6,6 +6,7 @@
 #include "rules/ack.hpp"
 #include "rules/finding_builder.hpp"
 #include "rules/rule_lists.hpp"
+#include "rules/waiting.hpp"
 
 namespace httpdiag::rules {
 
@@ -45,7 +46,21 @@ constexpr Step kFollowed{
     .told = "The client followed it with the same body and was answered {}.",
     .remedy = "Register the URL that it leads to: many senders do not follow a redirect."};
 
+/// Of heads that were recorded in part.
+FindingBuilder step_unread(FindingBuilder finding, const Exchange& x) {
+  finding.severity(Severity::info)
+      .evidence(x.granted_by, Side::client, "the client's next request")
+      .also(fmt::format("The client went on at once and was answered {}; what would say that it "
+                        "did what this answer asked for was cut off when it was recorded.",
+                        x.granted_status))
+      .fact("granted_status", std::int64_t{x.granted_status})
+      .fault(Party::unknown, Confidence::low, "the two have nothing to do with each other")
+      .remedy(std::string{info(Label::capture_snaplen_cut).remedy});
+  return finding;
+}
+
 FindingBuilder step(FindingBuilder finding, const Exchange& x, const Step& step) {
+  if (x.request.head_cut() || x.response->head_cut()) return step_unread(std::move(finding), x);
   finding.severity(Severity::info)
       .evidence(x.granted_by, Side::client, std::string{step.next})
       .also(fmt::format(fmt::runtime(step.told), x.granted_status))
@@ -65,14 +80,19 @@ std::uint16_t status_of(const ExchangeFacts& facts) {
   return facts.answered ? facts.exchange.response->status : std::uint16_t{0};
 }
 
+/// "404 Not Found"; a reason may be missing, or have been cut off.
+std::string status_line(const Message& response) {
+  if (response.start().empty()) return fmt::format("{}", response.status);
+  return fmt::format("{} {}", response.status, response.start());
+}
+
 FindingBuilder answered_with(Label label, const ExchangeFacts& facts) {
   const Exchange& x = facts.exchange;
   const std::string after = facts.wait ? " after " + base::duration(*facts.wait) : std::string{};
-  FindingBuilder finding{label, fmt::format("The answer was {} {}{}.", x.response->status,
-                                            x.response->start(), after)};
+  FindingBuilder finding{label,
+                         fmt::format("The answer was {}{}.", status_line(*x.response), after)};
   finding.evidence(x.request.first, Side::client, words_for_request_evidence(x))
-      .evidence(x.response->first, Side::server,
-                fmt::format("{} {}", x.response->status, x.response->start()))
+      .evidence(x.response->first, Side::server, status_line(*x.response))
       .fact("status", std::int64_t{x.response->status})
       .fact("wait_us", facts.wait);
   if (!x.response->host().empty()) finding.fact("server_header", std::string{x.response->host()});
@@ -87,9 +107,9 @@ std::optional<Finding> proxy_tunnel_refused(const ExchangeFacts& facts, const Th
   FindingBuilder finding = answered_with(Label::proxy_tunnel_refused, facts);
   if (facts.exchange.granted_by) return challenge(std::move(finding), facts.exchange);
   finding
-      .detail(fmt::format("The proxy answered {} with {} {}: no tunnel, and nothing reached the "
+      .detail(fmt::format("The proxy answered {} with {}: no tunnel, and nothing reached the "
                           "host behind it.",
-                          words(facts.exchange.request), status, facts.exchange.response->start()))
+                          words(facts.exchange.request), status_line(*facts.exchange.response)))
       .fault(Party::server_host, Confidence::medium,
              status == 407   ? "the client sent no credentials, or the wrong ones"
              : status >= 500 ? "what the proxy should connect to is down"
@@ -104,13 +124,15 @@ std::optional<Finding> http_gateway_error(const ExchangeFacts& facts, const Thre
   if (!is_gateway_status(status)) return std::nullopt;
   const auto matched =
       match_timeout(facts.wait.value_or(Duration{0}), limits, limits.known_timeouts);
-  return answered_with(Label::http_gateway_error, facts)
-      .fact("matched_timeout_us", matched)
+  FindingBuilder finding = answered_with(Label::http_gateway_error, facts);
+  finding.fact("matched_timeout_us", matched)
       .fault(Party::server_app, Confidence::medium,
              "what stands behind the gateway failed, or the network between them")
       .seen_as(fmt::format(
-          "Client: status {}. Gateway: an upstream error in its log at that second.", status))
-      .build();
+          "Client: status {}. Gateway: an upstream error in its log at that second.", status));
+  // It may have waited for the rest of the request.
+  if (status == 504) doubt_cut_request(finding, facts);
+  return finding.build();
 }
 
 std::optional<Finding> http_server_error(const ExchangeFacts& facts, const Thresholds&) {
@@ -226,6 +248,14 @@ std::optional<Finding> ack_negative(const ExchangeFacts& facts, const Thresholds
           "Client: status 200, yet its business code reports failure. Server: its business log has "
           "the reason.");
   if (!got->reading.token.empty()) finding.fact("ack_token", got->reading.token);
+  const Message& request = facts.exchange.request;
+  const bool sender_unread = request.snaplen_cut && request.state != MessageState::complete;
+  if (sender_unread && got->profile.wants == Wants::any_2xx_but_no) {
+    finding.severity(Severity::info)
+        .fault(Party::unknown, Confidence::low,
+               "the sender goes by the status; what tells who it is was cut off when it was "
+               "recorded");
+  }
   return finding.build();
 }
 

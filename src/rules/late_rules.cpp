@@ -53,6 +53,7 @@ std::optional<Leaving> leaving_of(const ExchangeFacts& facts, const Thresholds& 
   leaving.took = std::max(x.response->first.time - x.request.last.time, Duration{0});
   leaving.drawn_only = facts.client_left.closer == Closer::client_rst &&
                        left.number > x.response->first.number && !client.rst_has_ack;
+  if (leaving.drawn_only && acknowledged_unseen(facts, left)) return std::nullopt;
   leaving.at_once = !leaving.drawn_only && leaving.waited < limits.half_close_behind &&
                     !facts.flow.vantage.at(VantagePoint::client);
   // A FIN queues behind what is not acknowledged (taxonomy 2.2).
@@ -242,7 +243,8 @@ std::optional<Finding> slow_response(const ExchangeFacts& facts, const Threshold
                             x.response->first.time - x.acked_by.time < limits.slow_response))
     return std::nullopt;
   const bool slow_start = *facts.wait >= limits.slow_response;
-  if (!slow_start && (total < limits.slow_total || x.response->event_stream)) return std::nullopt;
+  const bool stream = x.response->event_stream || x.response->head_cut();  // or may be one
+  if (!slow_start && (total < limits.slow_total || stream)) return std::nullopt;
   const std::optional<Duration> ack_delay =
       x.acked_by ? std::optional{std::max(x.acked_by.time - x.request.last.time, Duration{0})}
                  : std::nullopt;

@@ -26,7 +26,7 @@ FindingBuilder malformed(const ExchangeFacts& facts) {
 bool accepted_anyway(const ExchangeFacts& facts) {
   const Message& request = facts.exchange.request;
   if (request.fatal) return false;
-  if (!facts.response_complete) return request.error == kBareLineFeed;
+  if (!facts.response_complete) return harmless_error(request);
   const std::uint16_t status = facts.exchange.response->status;
   return status < 400 || (harmless_error(facts.exchange.request) && status != 400);
 }
@@ -57,10 +57,16 @@ bool was_still_sending(const ExchangeFacts& facts) {
          silent <= 2 * request.pause() && silent * 10 <= took;
 }
 
+/// A second Content-Length, whose value was cut off: it may be the same.
+bool second_length_unread(const Message& request) {
+  return request.head_cut() && request.error == "HPE_UNEXPECTED_CONTENT_LENGTH";
+}
+
 }  // namespace
 
 std::optional<Finding> request_malformed(const ExchangeFacts& facts, const Thresholds&) {
   if (facts.exchange.request.error.empty() || accepted_anyway(facts)) return std::nullopt;
+  if (second_length_unread(facts.exchange.request)) return std::nullopt;
   if (facts.flow.doubtful(facts.exchange.request.error_packet)) return std::nullopt;
   FindingBuilder finding = malformed(facts);
   if (harmless_error(facts.exchange.request)) {
@@ -72,7 +78,9 @@ std::optional<Finding> request_malformed(const ExchangeFacts& facts, const Thres
 std::optional<Finding> request_malformed_note(const ExchangeFacts& facts, const Thresholds&) {
   if (facts.exchange.request.error.empty() || !accepted_anyway(facts)) return std::nullopt;
   if (facts.flow.doubtful(facts.exchange.request.error_packet)) return std::nullopt;
-  const bool harmless = harmless_error(facts.exchange.request);
+  if (second_length_unread(facts.exchange.request)) return std::nullopt;
+  // Of a head that was recorded in part nobody knows how odd it is.
+  const bool harmless = harmless_error(facts.exchange.request) || facts.exchange.request.head_cut();
   return malformed(facts)
       .severity(harmless ? Severity::info : Severity::warning)
       .fault(Party::client_app, harmless ? Confidence::low : Confidence::high)

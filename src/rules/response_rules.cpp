@@ -7,6 +7,7 @@
 #include "base/text.hpp"
 #include "rules/finding_builder.hpp"
 #include "rules/rule_lists.hpp"
+#include "rules/waiting.hpp"
 
 namespace httpdiag::rules {
 
@@ -97,6 +98,15 @@ FindingBuilder malformed(const ExchangeFacts& facts) {
 
 }  // namespace
 
+namespace {
+
+/// The few letters that are left of the request may be another protocol's.
+bool may_be_no_http(const ExchangeFacts& facts) {
+  return facts.exchange.request.head_cut() && !facts.exchange.response->head_complete;
+}
+
+}  // namespace
+
 std::optional<Finding> response_malformed(const ExchangeFacts& facts, const Thresholds&) {
   if (!facts.answered) return std::nullopt;
   const Message& response = *facts.exchange.response;
@@ -105,9 +115,7 @@ std::optional<Finding> response_malformed(const ExchangeFacts& facts, const Thre
   }
   if (response.error.empty() || harmless_error(response)) return std::nullopt;
   if (facts.flow.doubtful(response.error_packet)) return std::nullopt;
-  // The few letters that are left of the request may be another protocol's.
-  const Message& request = facts.exchange.request;
-  if (request.snaplen_cut && !request.head_complete && !response.head_complete) return std::nullopt;
+  if (may_be_no_http(facts)) return std::nullopt;
   // Odd, yet a whole message came out of it: clients differ, so it is a note.
   if (!response.fatal && response.head_complete && response.state == MessageState::complete)
     return std::nullopt;
@@ -117,7 +125,7 @@ std::optional<Finding> response_malformed(const ExchangeFacts& facts, const Thre
 std::optional<Finding> response_malformed_note(const ExchangeFacts& facts,
                                                const Thresholds& limits) {
   if (!facts.answered || facts.exchange.response->error.empty()) return std::nullopt;
-  if (response_malformed(facts, limits)) return std::nullopt;
+  if (response_malformed(facts, limits) || may_be_no_http(facts)) return std::nullopt;
   if (facts.flow.doubtful(facts.exchange.response->error_packet)) return std::nullopt;
   const bool harmless = harmless_error(*facts.exchange.response);
   return malformed(facts)
@@ -228,6 +236,14 @@ std::optional<Finding> response_truncated_rst(const ExchangeFacts& facts,
     finding.fault(Party::server_app, Confidence::medium,
                   "a device in between sent it with the server's address");
   }
+  if (truncated && answers_unseen_packet(flow, Side::server)) {
+    finding
+        .also(
+            "The RST answers a packet that is not in the capture: who ended the connection, and "
+            "when, cannot be told.")
+        .severity(response.event_stream ? Severity::info : Severity::error)
+        .fault(Party::unknown, Confidence::low);
+  }
   return finding.build();
 }
 
@@ -320,6 +336,11 @@ std::optional<Finding> response_aborted_by_client(const ExchangeFacts& facts,
             "Without a length only the server's FIN would have ended the answer; the client had "
             "all that was sent.")
         .fault(Party::none, Confidence::low, "the server had more to send");
+  }
+  if (response.head_cut()) {
+    finding.severity(Severity::info)
+        .fault(Party::unknown, Confidence::low,
+               "it was a stream without an end, whose head was cut off when it was recorded");
   }
   if (silent) {
     finding.fact("silent_us", std::optional{facts.silence});

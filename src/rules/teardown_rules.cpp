@@ -167,6 +167,20 @@ std::optional<Finding> keepalive_probe_failed(const ExchangeFacts& facts,
   return unanswered_probes(facts.flow, Side::client, limits);
 }
 
+namespace {
+
+/// A bare RST of `side`, which had closed before, right behind a keep-alive probe: its kernel had
+/// forgotten the connection, and says so.
+PacketRef probe_that_drew_rst(const FlowRecord& flow, Side side) {
+  const SideRecord& own = flow.side(side);
+  const PacketRef probe = flow.side(other(side)).trouble().last_keepalive;
+  const bool closed = own.fin && own.fin.number < probe.number;
+  const bool drew = !own.trouble().rst_has_ack && probe.number < own.trouble().rst.number;
+  return closed && drew ? probe : PacketRef{};
+}
+
+}  // namespace
+
 std::optional<Finding> reset_after_complete(const FlowFacts& facts, const Thresholds&) {
   if (facts.exchanges == 0 || !facts.all_complete || !facts.last_response_end) return std::nullopt;
   const FlowRecord& flow = facts.flow;
@@ -186,13 +200,27 @@ std::optional<Finding> reset_after_complete(const FlowFacts& facts, const Thresh
   const bool by_server =
       server && server.number > facts.last_response_end.number && flow.s().acked >= flow.s().next;
   if (!by_client && !by_server) return std::nullopt;
-  return FindingBuilder{
+  const Side side = by_client ? Side::client : Side::server;
+  const PacketRef probe = probe_that_drew_rst(flow, side);
+  FindingBuilder finding{
       Label::reset_after_complete,
-      fmt::format("The {} ended the connection with RST after every answer had arrived: harmless.",
-                  by_client ? "client" : "server")}
-      .evidence(facts.last_response_end, Side::server, "end of the last response")
-      .evidence(by_client ? client : server, by_client ? Side::client : Side::server, "RST")
-      .build();
+      probe ? fmt::format("The {} had closed after every answer had arrived, and its kernel had "
+                          "forgotten the connection when the {} probed it: harmless.",
+                          words(side), words(other(side)))
+            : fmt::format("The {} ended the connection with RST after every answer had arrived: "
+                          "harmless.",
+                          words(side))};
+  finding.evidence(facts.last_response_end, Side::server, "end of the last response")
+      .evidence(probe ? flow.side(side).fin : PacketRef{}, side, "FIN")
+      .evidence(probe, other(side), "keep-alive probe")
+      .evidence(by_client ? client : server, side, probe ? "RST: no such connection" : "RST");
+  if (probe) {
+    finding.remedy(
+        fmt::format("Nothing on the {}. The {} left its socket open until its keep-alive "
+                    "timer found out; let it close when read returns 0.",
+                    words(side), words(other(side))));
+  }
+  return finding.build();
 }
 
 }  // namespace httpdiag::rules

@@ -127,10 +127,35 @@ std::string mostly_closed(const ExchangeFacts& facts) {
       request.content_length ? fmt::format(" of {}", *request.content_length) : "");
 }
 
+/// Neither can go on, whoever began.
+void blame_deadlock(FindingBuilder& finding, const FlowFacts& flow) {
+  finding.fault(Party::unknown, Confidence::low, "")
+      .evidence(flow.flow.s().trouble().zero_window_since, Side::server, "window 0")
+      .remedy(
+          "Server: read the whole request before answering, or close after an early answer. "
+          "Client: read while sending (RFC 9112 section 9.5).");
+}
+
+/// Probes and data that `receiver` acknowledged no more.
+void blame_silence(FindingBuilder& finding, const FlowFacts& flow, Side receiver,
+                   const Thresholds& limits) {
+  const std::uint32_t in_vain = flow.flow.side(receiver).trouble().unanswered_probes +
+                                flow.flow.side(other(receiver)).trouble().head_retransmits;
+  if (in_vain < limits.unacked_min_retransmits) return;
+  finding
+      .fault(Party::network, Confidence::medium,
+             fmt::format("the {} host is gone", words(receiver)))
+      .fact("unanswered_probes", std::int64_t{in_vain});
+}
+
 }  // namespace
 
 std::optional<Finding> zero_window_stall(const ExchangeFacts& facts, const Thresholds& limits) {
-  const bool unsent = !facts.request_complete || !facts.request_acked;
+  // A client that probes a closed window has more to send: a request that was recorded in part is
+  // not over.
+  const bool whole = facts.exchange.request.state == MessageState::complete ||
+                     (facts.request_complete && !facts.exchange.request.snaplen_cut);
+  const bool unsent = !whole || !facts.request_acked;
   const bool unread =
       facts.answered && (facts.exchange.response->state == MessageState::incomplete ||
                          facts.client_received < facts.exchange.response->end);
@@ -138,7 +163,7 @@ std::optional<Finding> zero_window_stall(const ExchangeFacts& facts, const Thres
   const bool download = unread && facts.flow.closed_window(Side::client);
   const bool slow_reader = !upload && held_back(facts, limits);
   if (!upload && !download && !slow_reader) return std::nullopt;
-  const bool both = download && !facts.request_complete && facts.flow.closed_window(Side::server);
+  const bool both = download && !whole && facts.flow.closed_window(Side::server);
   const Side receiver = download ? Side::client : Side::server;
   const SideRecord& record = facts.flow.flow.side(receiver);
   const SideTrouble& trouble = record.trouble();
@@ -167,21 +192,8 @@ std::optional<Finding> zero_window_stall(const ExchangeFacts& facts, const Thres
       .seen_as(
           "Sender: send blocks, EAGAIN or a write timeout. Receiver: the process does not read its "
           "socket.");
-  if (both) {
-    finding.fault(Party::unknown, Confidence::low, "")
-        .evidence(facts.flow.flow.s().trouble().zero_window_since, Side::server, "window 0")
-        .remedy(
-            "Server: read the whole request before answering, or close after an early answer. "
-            "Client: read while sending (RFC 9112 section 9.5).");
-  }
-  const std::uint32_t in_vain =
-      trouble.unanswered_probes + facts.flow.flow.side(other(receiver)).trouble().head_retransmits;
-  if (!slow_reader && in_vain >= limits.unacked_min_retransmits) {
-    finding
-        .fault(Party::network, Confidence::medium,
-               fmt::format("the {} host is gone", words(receiver)))
-        .fact("unanswered_probes", std::int64_t{in_vain});
-  }
+  if (both) blame_deadlock(finding, facts.flow);
+  if (!slow_reader) blame_silence(finding, facts.flow, receiver, limits);
   return finding.build();
 }
 
@@ -211,6 +223,10 @@ std::optional<Finding> flow_zero_window_stall(const FlowFacts& facts, const Thre
                "")
         .fact("receiver", std::string{words(receiver)})
         .fact("closed_us", std::optional{closed});
+    if (end) return finding.build();
+    if (facts.closed_window(other(receiver)))
+      blame_deadlock(finding.detail(deadlock(facts)), facts);
+    blame_silence(finding, facts, receiver, limits);
     return finding.build();
   }
   return std::nullopt;

@@ -154,6 +154,7 @@ std::optional<Finding> closed_without_response(const ExchangeFacts& facts,
                   "it refused the odd syntax of the request");
   }
   blame_idle_timer(finding, facts, think);
+  if (think >= limits.capture_end_margin) doubt_cut_request(finding, facts);
   if (facts.exchange.interim) {
     finding.evidence(facts.exchange.interim, Side::server,
                      fmt::format("interim {}", facts.exchange.interim_status));
@@ -243,6 +244,13 @@ bool may_have_been_closed_before(const ExchangeFacts& facts) {
          !flow.s().trouble().rst_has_ack && !facts.rst_from_elsewhere;
 }
 
+/// What the last answer announced may have been cut off when it was recorded.
+bool announced_time_unread(const ExchangeFacts& facts) {
+  constexpr Duration kShortest = std::chrono::seconds{1};
+  return facts.exchange.announced_keep_alive_s == 0 && facts.idle && *facts.idle >= kShortest &&
+         facts.exchange.requests_before > 0 && facts.flow.flow.s().trouble().snaplen_bytes > 0;
+}
+
 void tell_of_announced_time(FindingBuilder& finding, const ExchangeFacts& facts) {
   const std::uint32_t announced = facts.exchange.announced_keep_alive_s;
   finding
@@ -304,6 +312,11 @@ std::optional<Finding> reset_without_response(const ExchangeFacts& facts,
   blame_reset(finding, facts);
   if (facts.head_retransmits > 0) tell_of_retransmissions(finding, facts);
   if (outlived_announced_time(facts)) tell_of_announced_time(finding, facts);
+  if (announced_time_unread(facts) && !facts.rst_from_elsewhere) {
+    finding.fault(Party::unknown, Confidence::low,
+                  "the server had announced to close it by then, in what was cut off when it was "
+                  "recorded");
+  }
   if (may_have_been_closed_before(facts)) {
     finding.fault(Party::server_host, Confidence::low,
                   "the server had closed the idle connection before the capture began, and the "
@@ -416,6 +429,7 @@ std::optional<Finding> no_response(const ExchangeFacts& facts, const Thresholds&
   } else if (medium) {
     finding.fault(Party::server_app, high ? Confidence::high : Confidence::medium,
                   "the answer came after the end of the capture");
+    doubt_cut_request(finding, facts);
   } else {
     finding.fault(Party::capture, Confidence::medium, "the server is slow");
   }

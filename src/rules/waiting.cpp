@@ -83,6 +83,28 @@ void blame_impatience(FindingBuilder& finding, Duration waited, const Thresholds
   }
 }
 
+namespace {
+
+/// Nobody in between takes so long to answer, or to repeat.
+bool long_after(const FlowRecord& flow, PacketRef before, PacketRef after) {
+  return after.time - before.time >= std::max<Duration>(std::chrono::seconds{1}, 3 * flow.rtt);
+}
+
+}  // namespace
+
+bool acknowledged_unseen(const ExchangeFacts& facts, PacketRef until) {
+  const FlowRecord& flow = facts.flow.flow;
+  const bool repeated = flow.s().trouble().most_head_retransmits > 0;
+  return facts.answered && !repeated && until &&
+         long_after(flow, facts.exchange.response->last, until);
+}
+
+bool answers_unseen_packet(const FlowRecord& flow, Side sender) {
+  const SideTrouble& own = flow.side(sender).trouble();
+  return own.rst && !own.rst_has_ack && flow.side(other(sender)).last.number < own.rst.number &&
+         long_after(flow, flow.side(other(sender)).last, own.rst);
+}
+
 void doubt_cut_request(FindingBuilder& finding, const ExchangeFacts& facts) {
   const Message& request = facts.exchange.request;
   if (!request.snaplen_cut || request.state == MessageState::complete) return;

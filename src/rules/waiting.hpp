@@ -35,6 +35,14 @@ void blame_impatience(FindingBuilder& finding, Duration waited, const Thresholds
 /// ", which matches a limit of 10 s"; empty: it matches none.
 std::string limit_text(const std::optional<Duration>& matched);
 
+/// A server repeats within a second what is not acknowledged (RFC 6298 §2); of the response nothing
+/// was repeated up to then: its ACK is missing from the capture only.
+bool acknowledged_unseen(const ExchangeFacts& facts, PacketRef until);
+
+/// A RST without ACK answers a packet (RFC 9293 §3.10.7.1): nothing of the other side came for so
+/// long in front of this one that the packet is not in the capture.
+bool answers_unseen_packet(const FlowRecord& flow, Side sender);
+
 /// Of a request that was cut off when it was recorded nobody knows whether it was whole: who kept
 /// whom waiting is open then.
 void doubt_cut_request(FindingBuilder& finding, const ExchangeFacts& facts);

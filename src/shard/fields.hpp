@@ -147,14 +147,14 @@ void fields(Archive& archive, For<Archive, MessageShape> record) {
          content_length, digest, keep_alive_timeout_s, status, major, minor, state, markers,
          kept_body_bytes, id_marker, head_complete, close_token, chunked, close_delimited,
          expect_continue, event_stream, authorized, asks_credentials, upgrade, has_gap, snaplen_cut,
-         resynchronised, missing_last_chunk, tls_record, body_omitted, body_decoded, fatal, error,
-         error_offset, error_packet] = record;
+         names_http, resynchronised, missing_last_chunk, tls_record, body_omitted, body_decoded,
+         fatal, error, error_offset, error_packet] = record;
   archive(begin, end, first, last, peer_acked, pause_begin, pause_end, pause_acked, body_bytes,
           content_length, digest, keep_alive_timeout_s, status, major, minor, state, markers,
           kept_body_bytes, id_marker, head_complete, close_token, chunked, close_delimited,
           expect_continue, event_stream, authorized, asks_credentials, upgrade, has_gap,
-          snaplen_cut, resynchronised, missing_last_chunk, tls_record, body_omitted, body_decoded,
-          fatal, error, error_offset, error_packet);
+          snaplen_cut, names_http, resynchronised, missing_last_chunk, tls_record, body_omitted,
+          body_decoded, fatal, error, error_offset, error_packet);
 }
 
 template <typename Archive>

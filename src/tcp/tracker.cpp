@@ -179,9 +179,12 @@ bool Tracker::Impl::on_segmented_copy(const Segment& segment, Flow& flow, Side f
 }
 
 // Without IP id, a SYN-ACK that is sent again at once looks like a copy of the first.
-// If the peer spoke in between, it answered the first: this is another packet.
+// If the peer spoke in between, it answered the first: this is another packet. Not so where another
+// device has recorded it: a host that passes it on has it on its way in and on its way out, and
+// what is sent again comes in where the first did.
 bool Tracker::Impl::answered_between(const Segment& segment, Handle handle, PacketRef original) {
   if (segment.ip_id != 0 || !segment.flags.has(TcpFlags::syn)) return false;
+  if (const auto& devices = duplicates_.origin().devices; devices[0] != devices[1]) return false;
   if (handle == kNoHandle || FlowStore::is_attempt(handle)) return false;
   const FlowRecord& record = store_.slot(handle).flow.record;
   if (record.c().syns < 2) return false;  // nothing asked for a second one

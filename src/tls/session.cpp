@@ -103,11 +103,16 @@ bool Session::in_plaintext(Side from, const Record& record) const {
   return record.type != RecordType::alert || record.length == 2;
 }
 
-void Session::on_record_begin(const FlowRecord&, Side from, const Record& record) {
+void Session::on_record_begin(const FlowRecord& flow, Side from, const Record& record) {
   sides_[index(from)].alert_bytes = 0;
   if (from == Side::client && record.type == RecordType::handshake && !facts_.client_hello &&
       facts_.stage == TlsStage::unseen) {
     facts_.client_hello = record.first;
+  }
+  if (from == Side::server && record.type == RecordType::handshake && facts_.client_hello &&
+      !told_server_) {
+    told_server_ = true;
+    shared_.sink.on_tls_server(flow.server);
   }
 }
 
@@ -130,10 +135,6 @@ void Session::on_record_end(const FlowRecord& flow, Side from, const Record& rec
         forget_message(own);
       }
       on_flight(from, record);
-      if (from == Side::server && facts_.client_hello && !told_server_) {
-        told_server_ = true;
-        shared_.sink.on_tls_server(flow.server);
-      }
       return;
     case RecordType::change_cipher_spec:
       own.changed_cipher = true;

@@ -295,6 +295,17 @@ TEST(Midstream, TheFirstResponseBelongsToARequestBeforeTheCapture) {
   EXPECT_EQ(s.end(), "1: GET /a complete -> 201 Created complete\n");
 }
 
+// The first answer says by its ACK number that it answers a request which is not there yet; the
+// next one answers what waits. Both cannot be: a server answers in order.
+TEST(Gap, AnAnswerInFrontOfTheOneThatWasWaitedForIsOfNoLaterRequest) {
+  Script s;
+  s.client(kGet).gap(kServer, 77).server(kOk, kGet.size() + 9).server(kCreated, kGet.size());
+  s.client(kGetB, 0).ack(kClient);
+  EXPECT_EQ(s.end(),
+            "1: GET /a complete -> 201 Created complete uncertain\n"
+            "2: GET /b complete -> none (end)\n");
+}
+
 TEST(Midstream, BytesBeforeTheFirstStartLineAreSkipped) {
   Script s;
   s.midstream()

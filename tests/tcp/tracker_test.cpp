@@ -56,6 +56,20 @@ TEST(Tracker, SynAckRecordedBeforeTheSyn) {
   EXPECT_TRUE(t.recorder.odd(Oddity::synack_before_syn));
 }
 
+// IPv6 has no ids. The client asks again while its answer is on its way through the recording host:
+// what another device has is that answer, what the same device has is a second one.
+TEST(Tracker, ASynAckOnItsWayThroughIsOne) {
+  for (const DeviceId device : {DeviceId{2}, DeviceId{3}}) {
+    Script t;
+    t.send(Side::client, 0, kSyn, 1000, 0, "", {.ip_id = 0, .device = 2});
+    t.send(Side::server, 20, kSyn | kAck, 5000, 1001, "", {.ip_id = 0, .device = 3});
+    t.send(Side::client, 20, kSyn, 1000, 0, "", {.ip_id = 0, .device = 2});
+    t.send(Side::server, 21, kSyn | kAck, 5000, 1001, "", {.ip_id = 0, .device = device});
+    t.finish();
+    EXPECT_EQ(t.ledger.duplicates, device == 2 ? 1U : 0U) << device;
+  }
+}
+
 TEST(Tracker, MidstreamRolesFollowThePayload) {
   Script t;
   t.s(0, kAck, 5001, 1001, "GET / HTTP/1.1\r\n\r\n")
