@@ -372,10 +372,13 @@ std::optional<Finding> no_response(const ExchangeFacts& facts, const Thresholds&
   if (waited < limits.no_response_min) return std::nullopt;
   const bool high = waited >= limits.no_response_high;
   const bool medium = waited >= limits.no_response_medium;
+  // An interim response, a session ticket.
+  const bool spoke = facts.flow.flow.s().last_payload.number > facts.exchange.request.last.number;
   FindingBuilder finding{
       Label::no_response,
-      fmt::format("The request was {}; {} later nothing had come back and nobody had closed{}.",
-                  acked_text(facts), base::duration(waited),
+      fmt::format("The request was {}; {} later {} had come back and {} had closed{}.",
+                  acked_text(facts), base::duration(waited), spoke ? "no answer" : "nothing",
+                  half_closed ? "only the client" : "nobody",
                   facts.flow.capture_over ? " when the capture ended" : "")};
   request_and_ack(finding, facts)
       .evidence(half_closed ? facts.close.packet : PacketRef{}, Side::client,
