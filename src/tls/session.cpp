@@ -88,7 +88,11 @@ void Session::on_ack(const FlowRecord& flow) {
   }
 }
 
-std::shared_ptr<const TlsSession> Session::finish() {
+std::shared_ptr<const TlsSession> Session::finish(const FlowRecord& flow) {
+  // The capture or the connection ends inside a record: what was begun had been sent.
+  const auto begun = sides_[index(Side::server)].records.unfinished();
+  const bool handshake = facts_.version == kTls13 && facts_.stage != TlsStage::done;
+  if (begun && begun->type == RecordType::application_data && !handshake) server_data(flow, *begun);
   const bool any = facts_.client_hello || facts_.server_hello || facts_.bursts > 0 ||
                    sides_[0].last_data || sides_[1].last_data || facts_.alert.packet;
   if (!any) return nullptr;
