@@ -15,7 +15,7 @@ namespace httpdiag::rules {
 
 namespace {
 
-constexpr std::uint8_t kCloseNotify = 0, kUserCanceled = 90;
+constexpr std::uint8_t kUserCanceled = 90;
 
 /// About certificates (RFC 8446 §6.2).
 bool about_certificate(std::uint8_t code) {
@@ -75,7 +75,7 @@ std::string remedy_of(const TlsAlert& alert) {
 std::optional<Finding> tls_alert(const FlowFacts& facts, const Thresholds& limits) {
   const TlsSession& tls = *facts.tls;
   const TlsAlert& alert = tls.alert;
-  if (!alert.packet || alert.code == kCloseNotify) return std::nullopt;
+  if (!alert.matters()) return std::nullopt;
   const PacketRef close = facts.first_close.packet;
   const Duration before_close = close ? close.time - alert.packet.time : Duration::max();
   if (alert.level != 2 && before_close > limits.tls_alert_close) return std::nullopt;
@@ -137,7 +137,7 @@ bool unfinished(const FlowFacts& facts) {
   if (tls.stage == TlsStage::unseen || tls.stage == TlsStage::done) return false;
   if (tls.hidden || tls.unreadable || tls.early_data || tls.not_tls) return false;
   return !facts.server_unheard && !facts.client_unheard && !facts.flow.has(Oddity::midstream) &&
-         !(tls.alert.packet && tls.alert.code != kCloseNotify);
+         !tls.alert.matters();
 }
 
 /// Who has to go on with the handshake, and since when.

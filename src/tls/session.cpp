@@ -251,6 +251,9 @@ void Session::on_server_hello(const Record& record, std::span<const std::byte> b
 
 /// Handshake and ChangeCipherSpec records, readable or not.
 void Session::on_flight(Side from, const Record& record) {
+  TlsAlert& alert = facts_.alert;
+  const bool behind = alert.packet && record.first.number > alert.packet.number;
+  if (behind && alert.level == 1 && alert.from == other(from)) alert.passed_over = true;
   facts_.last_flight = from;
   facts_.last_flight_packet = record.last;
   facts_.last_flight_end = record.end;
@@ -283,7 +286,9 @@ void Session::on_alert(Side from, const Record& record) {
   constexpr std::uint8_t kCloseNotify = 0;
   const bool ends_it = alert.level == 2 && alert.code != kCloseNotify;
   const bool had_one = facts_.alert.level == 2 && facts_.alert.code != kCloseNotify;
-  if (!facts_.alert.packet || (ends_it && !had_one)) facts_.alert = alert;
+  if (!facts_.alert.packet || facts_.alert.passed_over || (ends_it && !had_one)) {
+    facts_.alert = alert;
+  }
 }
 
 }  // namespace httpdiag::tls
