@@ -30,6 +30,10 @@ struct TlsAlert {
   Side from = Side::client;
   PacketRef packet;  // none: there was no such alert
   std::uint8_t level = 0, code = 0;
+  bool passed_over = false;  // a warning, and its receiver went on with the handshake
+
+  /// What it says ended the session, or nearly: no close_notify, and no warning without effect.
+  bool matters() const { return packet && code != 0 && !passed_over; }
 };
 std::string tls_alert_name(std::uint8_t code);        // "unknown_ca", "alert 200"
 std::string tls_version_name(std::uint16_t version);  // "TLS 1.2", "0x7f1c"

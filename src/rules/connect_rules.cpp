@@ -305,8 +305,12 @@ std::optional<Finding> syn_retries_exhausted(const FlowFacts& facts, const Thres
   return unanswered_syns(
              Label::syn_retries_exhausted, facts,
              fmt::format(
-                 "{} SYNs over {} and no answer of any kind: the kernel ran to its limit ({}).",
-                 facts.syn_count, base::duration(*facts.syn_span), facts.schedule->name))
+                 "{} SYNs over {}{} and no answer of any kind: the kernel ran to its limit ({}).",
+                 facts.syn_count, base::duration(*facts.syn_span),
+                 facts.schedule->begun_before
+                     ? ", by their times the last of a series that began before the capture,"
+                     : "",
+                 facts.schedule->name))
       .fault(Party::network, Confidence::medium,
              "the server host is down, drops SYNs in its firewall, or its accept queue is full; "
              "with a longer schedule, a connect timeout of the application fits too")
@@ -324,7 +328,8 @@ std::optional<Finding> connect_abandoned(const FlowFacts& facts, const Threshold
   const Duration upper = lower + next_gap;
   // Limits in use that fit between the last SYN and the one that never came.
   std::vector<Duration> fitting;
-  if (gave_up) {
+  const bool begin_known = !facts.schedule || !facts.schedule->begun_before;
+  if (gave_up && begin_known) {
     for (const Duration known : limits.known_timeouts) {
       if (known >= lower && known < upper) fitting.push_back(known);
     }
@@ -348,7 +353,7 @@ std::optional<Finding> connect_abandoned(const FlowFacts& facts, const Threshold
                         "whether the client gave up is not known.",
                         sent));
   finding.fact("waited_at_least_us", std::optional{lower})
-      .fact("waited_at_most_us", gave_up ? std::optional{upper} : std::nullopt)
+      .fact("waited_at_most_us", gave_up && begin_known ? std::optional{upper} : std::nullopt)
       .fact("matched_timeout_us", fitting.size() == 1 ? std::optional{fitting[0]} : std::nullopt);
   if (facts.syn_count == 1 && !facts.flow.trouble().icmp) {
     finding.fault(

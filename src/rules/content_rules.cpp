@@ -32,7 +32,7 @@ std::string carried(const FlowFacts& facts) {
 bool left_after_handshake(const FlowFacts& facts, const Thresholds& limits) {
   if (facts.tls == nullptr || facts.tls->stage != TlsStage::done) return false;
   const TlsSession& tls = *facts.tls;
-  if (tls.bursts > 0 || tls.early_data || tls.hidden || tls.unreadable || tls.alert.packet)
+  if (tls.bursts > 0 || tls.early_data || tls.hidden || tls.unreadable || tls.alert.matters())
     return false;
   const PacketRef close = facts.first_close.packet;
   return tls.finished && close && by_client(facts.first_close.closer) &&
@@ -55,13 +55,14 @@ std::optional<Finding> payload_opaque(const FlowFacts& facts, const Thresholds& 
   const bool left = left_after_handshake(facts, limits);
   FindingBuilder finding{
       Label::payload_opaque,
-      fmt::format("The connection carries {}. {}Verdicts rest on {}.", carried(facts),
+      fmt::format("The connection carries {}. {}Verdicts rest on {}.{}", carried(facts),
                   left ? "The client left right after the handshake without a request: it may have "
                          "refused the certificate (its name, its date, who issued it), or it only "
                          "checked that the server is there. "
                        : "",
                   tls ? "TCP, the readable part of the handshake, and on who sent how much when"
-                      : "TCP alone")};
+                      : "TCP alone",
+                  left ? certificate_words(*facts.tls, facts.opaque.time) : "")};
   finding.evidence(facts.opaque, std::nullopt, "first such bytes")
       .fact("protocol", std::string{facts.opaque_protocol});
   if (tls) add_tls_facts(finding, *facts.tls, facts.opaque.time);

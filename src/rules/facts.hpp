@@ -38,9 +38,10 @@ struct ClockStep {
 
 /// Which published retry schedule a series of SYNs follows.
 struct SynSchedule {
-  std::string_view name;   // "Linux, tcp_syn_retries 6"
-  bool exhausted = false;  // as many SYNs as the schedule has
-  Duration next_gap{0};    // expected wait after the last SYN seen
+  std::string_view name;      // "Linux, tcp_syn_retries 6"
+  bool exhausted = false;     // as many SYNs as the schedule has
+  bool begun_before = false;  // its first ones are not in the capture
+  Duration next_gap{0};       // expected wait after the last SYN seen
 };
 
 /// A connection that was closed, and the clock of its client then (RFC 7323 §3.2).

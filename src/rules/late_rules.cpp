@@ -23,6 +23,7 @@ struct Leaving {
   bool held_up = false;     // likewise, by a FIN that had waited for what was lost of the request
   bool probed = false;      // keep-alive probes went unanswered before
   bool drew_it = false;     // its FIN may have drawn the response
+  bool cancelled = false;   // sooner than anybody gives up on a server: it meant to
   bool by_device = false;   // a RST that was not the client's had ended the server's side of it
 };
 
@@ -66,11 +67,14 @@ std::optional<Leaving> leaving_of(const ExchangeFacts& facts, const Thresholds& 
                    left.number < x.response->first.number;
   leaving.drew_it = facts.client_left.closer == Closer::client_fin && drawn_by_leaving(facts);
   leaving.matched = match_timeout(leaving.waited, limits, limits.known_timeouts);
+  leaving.cancelled = !leaving.drawn_only && !leaving.at_once && !leaving.held_up &&
+                      !leaving.matched && leaving.waited < limits.client_timeout_min_wait;
   return leaving;
 }
 
 std::string words(const Leaving& leaving, std::string_view status) {
   const std::string waited = base::duration(leaving.waited), took = base::duration(leaving.took);
+  const std::string_view gave_up = leaving.cancelled ? "left" : "gave up";
   if (leaving.by_device) {
     return fmt::format(
         "The server's {} came after {}; a RST in the client's name ended the connection, and the "
@@ -110,10 +114,10 @@ std::string words(const Leaving& leaving, std::string_view status) {
   }
   if (leaving.took >= leaving.waited) {
     return fmt::format(
-        "The client gave up after {}{}; the server's {} came {} too late, after {}, "
+        "The client {} after {}{}; the server's {} came {} too late, after {}, "
         "and nobody read it.",
-        waited, limit_text(leaving.matched), status, base::duration(leaving.took - leaving.waited),
-        took);
+        gave_up, waited, limit_text(leaving.matched), status,
+        base::duration(leaving.took - leaving.waited), took);
   }
   constexpr Duration kOnItsWay = std::chrono::seconds{1};
   if (leaving.waited - leaving.took > kOnItsWay) {
@@ -123,9 +127,9 @@ std::string words(const Leaving& leaving, std::string_view status) {
         status, took, waited, limit_text(leaving.matched));
   }
   return fmt::format(
-      "The client gave up after {}{}, when the server's {} was on its way; nobody "
+      "The client {} after {}{}, when the server's {} was on its way; nobody "
       "read it.",
-      waited, limit_text(leaving.matched), status);
+      gave_up, waited, limit_text(leaving.matched), status);
 }
 
 void blame_lateness(FindingBuilder& finding, const ExchangeFacts& facts, const Leaving& leaving,
@@ -209,6 +213,7 @@ std::optional<Finding> late_response(const ExchangeFacts& facts, const Threshold
                       "may see a broken pipe; nginx 499, HAProxy CH or CD.",
                       status));
   blame_lateness(finding, facts, *leaving, limits);
+  if (leaving->cancelled) finding.severity(Severity::warning);
   doubt_cut_request(finding, facts);
   return finding.build();
 }

@@ -208,7 +208,7 @@ std::optional<Finding> response_truncated_rst(const ExchangeFacts& facts,
   const bool at_risk =
       !truncated && response.state == MessageState::complete && server.rst &&
       (server.rst.number >= response.last.number || server.rst_seq >= response.end) &&
-      flow.s().acked < response.end && !facts.flow.client_unheard &&
+      facts.client_received < response.end && !facts.flow.client_unheard &&
       !by_client(facts.close_after_response.closer);
   if (!truncated && !at_risk) return std::nullopt;
   const bool never_arrived =

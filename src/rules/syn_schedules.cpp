@@ -31,6 +31,45 @@ bool within(Duration gap, Duration expected, const Thresholds& limits) {
   return gap >= expected - slack && gap <= expected + slack;
 }
 
+/// One of them may have left late, on a busy radio link say: the next one is on time again.
+bool follows(std::span<const PacketRef> syns, std::span<const int> gaps_s,
+             const Thresholds& limits) {
+  Duration due{0};
+  bool late = false;
+  for (std::size_t i = 1; i < syns.size(); ++i) {
+    const Duration gap = std::chrono::seconds{gaps_s[i - 1]};
+    due += gap;
+    const Duration since = syns[i].time - syns[0].time;
+    if (late ? within(since, due, limits) : within(syns[i].time - syns[i - 1].time, gap, limits)) {
+      continue;
+    }
+    if (late || since < due || i + 1 == syns.size()) return false;
+    late = true;
+  }
+  return true;
+}
+
+/// The last of a series whose beginning is not in the capture: no kernel waits that long for its
+/// first repetition.
+std::optional<SynSchedule> match_end(std::span<const PacketRef> syns, const Thresholds& limits) {
+  constexpr int kNeverFirst = 4;
+  std::optional<SynSchedule> best;
+  if (syns.size() < 3) return best;
+  for (auto published = kPublished.rbegin(); published != kPublished.rend(); ++published) {
+    const auto& gaps = published->gaps_s;
+    const auto transmissions =
+        static_cast<std::size_t>(std::find(gaps.begin(), gaps.end(), 0) - gaps.begin());
+    for (std::size_t at = 1; at + syns.size() <= transmissions; ++at) {
+      if (gaps[at] < kNeverFirst || !follows(syns, std::span{gaps}.subspan(at), limits)) continue;
+      const std::size_t sent = at + syns.size();
+      const SynSchedule found{published->name, sent == transmissions, true,
+                              std::chrono::seconds{gaps[sent - 1]}};
+      if (!best || (found.exhausted && !best->exhausted)) best = found;
+    }
+  }
+  return best;
+}
+
 }  // namespace
 
 std::optional<SynSchedule> match_schedule(std::span<const PacketRef> syns,
@@ -40,17 +79,12 @@ std::optional<SynSchedule> match_schedule(std::span<const PacketRef> syns,
     const auto end = std::find(published.gaps_s.begin(), published.gaps_s.end(), 0);
     const auto transmissions = static_cast<std::size_t>(end - published.gaps_s.begin());
     if (syns.size() > transmissions) continue;
-    bool fits = true;
-    for (std::size_t i = 1; fits && i < syns.size(); ++i) {
-      fits = within(syns[i].time - syns[i - 1].time, std::chrono::seconds{published.gaps_s[i - 1]},
-                    limits);
-    }
-    if (!fits) continue;
-    const SynSchedule found{published.name, syns.size() == transmissions,
+    if (!follows(syns, published.gaps_s, limits)) continue;
+    const SynSchedule found{published.name, syns.size() == transmissions, false,
                             std::chrono::seconds{published.gaps_s[syns.size() - 1]}};
     if (!best || (found.exhausted && !best->exhausted)) best = found;
   }
-  return best;
+  return best ? best : match_end(syns, limits);
 }
 
 }  // namespace httpdiag::rules

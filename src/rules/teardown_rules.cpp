@@ -27,6 +27,8 @@ std::optional<Linger> linger_of(const FlowFacts& facts, Side side) {
   const SideRecord& own = facts.flow.side(side);
   const SideRecord& closer = facts.flow.side(other(side));
   if (!closer.fin || closer.acked <= closer.fin_offset || unheard(facts, side)) return std::nullopt;
+  // A capture that lacks the FIN of one side may lack that of the other.
+  if (closer.fin_unseen) return std::nullopt;
   if (fin_may_precede(facts.flow, side)) return std::nullopt;
   // Its numbers tell of more than the capture has: its FIN may be among that.
   const bool ends_unseen = std::max(own.sent, own.acked) > own.next ||
@@ -198,7 +200,7 @@ std::optional<Finding> reset_after_complete(const FlowFacts& facts, const Thresh
   const bool by_client = client && client.number > facts.last_response_end.number &&
                          received >= flow.s().next && !facts.client_unheard;
   const bool by_server =
-      server && server.number > facts.last_response_end.number && flow.s().acked >= flow.s().next;
+      server && server.number > facts.last_response_end.number && received >= flow.s().next;
   if (!by_client && !by_server) return std::nullopt;
   const Side side = by_client ? Side::client : Side::server;
   const PacketRef probe = probe_that_drew_rst(flow, side);

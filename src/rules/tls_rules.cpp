@@ -15,7 +15,7 @@ namespace httpdiag::rules {
 
 namespace {
 
-constexpr std::uint8_t kCloseNotify = 0, kUserCanceled = 90;
+constexpr std::uint8_t kUserCanceled = 90;
 
 /// About certificates (RFC 8446 §6.2).
 bool about_certificate(std::uint8_t code) {
@@ -75,7 +75,10 @@ std::string remedy_of(const TlsAlert& alert) {
 std::optional<Finding> tls_alert(const FlowFacts& facts, const Thresholds& limits) {
   const TlsSession& tls = *facts.tls;
   const TlsAlert& alert = tls.alert;
-  if (!alert.packet || alert.code == kCloseNotify) return std::nullopt;
+  if (!alert.matters()) return std::nullopt;
+  // What its receiver sent behind a warning is not in the capture: it may have gone on.
+  const PacketRef behind = facts.flow.side(other(alert.from)).last_payload;
+  if (alert.level != 2 && tls.hidden && behind.number > alert.packet.number) return std::nullopt;
   const PacketRef close = facts.first_close.packet;
   const Duration before_close = close ? close.time - alert.packet.time : Duration::max();
   if (alert.level != 2 && before_close > limits.tls_alert_close) return std::nullopt;
@@ -137,7 +140,7 @@ bool unfinished(const FlowFacts& facts) {
   if (tls.stage == TlsStage::unseen || tls.stage == TlsStage::done) return false;
   if (tls.hidden || tls.unreadable || tls.early_data || tls.not_tls) return false;
   return !facts.server_unheard && !facts.client_unheard && !facts.flow.has(Oddity::midstream) &&
-         !(tls.alert.packet && tls.alert.code != kCloseNotify);
+         !tls.alert.matters();
 }
 
 /// Who has to go on with the handshake, and since when.
@@ -150,6 +153,20 @@ Turn turn_of(const FlowRecord& flow) {
   const bool client = flow.c().last_payload.number > flow.s().last_payload.number;
   const Side spoke = client ? Side::client : Side::server;
   return {spoke, flow.side(spoke).last_payload};
+}
+
+/// What the side that closed had last seen or said: the other side may have spoken behind that.
+Turn turn_before(const Closing& close, const FlowRecord& flow) {
+  const Turn last = turn_of(flow);
+  const Side closer = by_client(close.closer) ? Side::client : Side::server;
+  const bool own_word = last.spoke != closer && last.since.number > close.packet.number;
+  return own_word ? Turn{closer, flow.side(closer).last_payload} : last;
+}
+
+std::string_view words_of(Side side, const TlsSession& tls) {
+  if (side == Side::server) return "the server's part of the handshake";
+  return tls.stage == TlsStage::client_flight ? "the client's part of the handshake"
+                                              : "the ClientHello";
 }
 
 std::string_view stage_words(TlsStage stage) {
@@ -176,10 +193,13 @@ std::optional<Finding> tls_handshake_stalled(const FlowFacts& facts, const Thres
   const Turn turn = turn_of(flow);
   const PacketRef close = facts.first_close.packet;
   const Duration silence = (close ? close.time : facts.until) - turn.since.time;
-  if (silence < limits.tls_stall) return std::nullopt;
   const SideRecord& sender = flow.side(turn.spoke);
   const bool acked = sender.acked >= sender.next;
   const std::uint32_t resent = sender.trouble().head_retransmits;
+  // So many repetitions tell sooner that it did not get through.
+  const bool in_vain =
+      !acked && resent >= limits.unacked_min_retransmits && silence >= limits.unacked_min;
+  if (silence < limits.tls_stall && !in_vain) return std::nullopt;
   if (!acked && resent == 0) return std::nullopt;  // nobody knows whether it arrived
   const Side silent = other(turn.spoke);
   const auto matched = match_timeout(silence, limits, limits.known_timeouts);
@@ -270,7 +290,7 @@ void blame_server_abort(FindingBuilder& finding, const FlowFacts& facts, const T
   }
 }
 
-void blame_client_abort(FindingBuilder& finding, const FlowFacts& facts, Duration waited,
+void blame_client_abort(FindingBuilder& finding, bool answered, Duration waited,
                         const Thresholds& limits) {
   const auto matched = match_timeout(waited, limits, limits.known_timeouts);
   finding.fact("matched_timeout_us", matched);
@@ -281,10 +301,9 @@ void blame_client_abort(FindingBuilder& finding, const FlowFacts& facts, Duratio
   }
   finding.severity(Severity::warning)
       .fault(Party::client_app, Confidence::low,
-             facts.tls->server_hello
-                 ? "it refused the certificate without a word; a scanner, a health check or a "
-                   "browser that changed its mind leaves like this, too"
-                 : "a scanner or a health check leaves like this, too");
+             answered ? "it refused the certificate without a word; a scanner, a health check or a "
+                        "browser that changed its mind leaves like this, too"
+                      : "a scanner or a health check leaves like this, too");
 }
 
 }  // namespace
@@ -304,7 +323,7 @@ std::optional<Finding> tls_handshake_aborted(const FlowFacts& facts, const Thres
         .build();
   }
   if (!unfinished(facts) || !facts.first_close.packet) return std::nullopt;
-  const Turn turn = turn_of(facts.flow);
+  const Turn turn = turn_before(facts.first_close, facts.flow);
   const Duration waited = std::max(facts.first_close.packet.time - turn.since.time, Duration{0});
   if (tls.client_refusal) {
     return aborted(facts,
@@ -321,14 +340,20 @@ std::optional<Finding> tls_handshake_aborted(const FlowFacts& facts, const Thres
         .build();
   }
   const bool client = by_client(facts.first_close.closer);
+  const bool overtaken = turn.since != turn_of(facts.flow).since;
   FindingBuilder finding = aborted(
       facts,
-      fmt::format("After {} {}, {} later; the handshake was not finished and no alert says "
+      fmt::format("After {} {}, {} later{}; the handshake was not finished and no alert says "
                   "why.{}",
-                  stage_words(tls.stage), rules::words(facts.first_close.closer),
-                  base::duration(waited), certificate_words(tls, facts.first_close.packet.time)));
+                  overtaken ? words_of(turn.spoke, tls) : stage_words(tls.stage),
+                  rules::words(facts.first_close.closer), base::duration(waited),
+                  overtaken
+                      ? fmt::format(", and {} came behind that", words_of(other(turn.spoke), tls))
+                      : "",
+                  overtaken ? "" : certificate_words(tls, facts.first_close.packet.time)));
   finding.fact("waited_us", std::optional{waited}).seen_as(std::string{kSeen});
-  client ? blame_client_abort(finding, facts, waited, limits)
+  const bool answered = tls.server_hello && !overtaken;
+  client ? blame_client_abort(finding, answered, waited, limits)
          : blame_server_abort(finding, facts, limits);
   return finding.build();
 }

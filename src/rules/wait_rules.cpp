@@ -340,20 +340,25 @@ std::optional<Finding> client_timeout(const ExchangeFacts& facts, const Threshol
       rst || facts.matched_timeout ? Confidence::high : Confidence::medium;
   const std::uint32_t probes = facts.flow.flow.c().trouble().unanswered_keepalives;
   const bool by_device = rst && reset_from_elsewhere(facts.flow.flow, Side::client, limits);
+  // The ACK came when the client had left.
+  const PacketRef acked_by = facts.exchange.acked_by;
+  const bool acked_late = acked_by && acked_by.number > facts.close.packet.number;
+  const bool acked = facts.request_acked && !acked_late;
+  const std::string receipt = acked_late ? "not acknowledged in that time" : acked_text(facts);
   FindingBuilder finding{
       Label::client_timeout,
       by_device
           ? fmt::format("The request was {}; after {} without an answer a RST in the client's name "
                         "ended the connection.",
-                        acked_text(facts), base::duration(facts.after_request))
+                        receipt, base::duration(facts.after_request))
           : fmt::format("The request was {}; after {} without an answer the client gave up{}.",
-                        acked_text(facts), base::duration(facts.after_request),
+                        receipt, base::duration(facts.after_request),
                         limit_text(facts.matched_timeout))};
   request_and_ack(finding, facts)
       .evidence(facts.close)
       .fact("waited_us", std::optional{facts.after_request})
       .fact("matched_timeout_us", facts.matched_timeout)
-      .fact("request_acked", facts.request_acked)
+      .fact("request_acked", acked)
       .seen_as(
           "Client: read timed out, deadline exceeded, curl 28, status 0 / canceled. "
           "Proxy: nginx 499, HAProxy CH. Server: may log 200 later, or nothing.");
@@ -380,7 +385,7 @@ std::optional<Finding> client_timeout(const ExchangeFacts& facts, const Threshol
                   by_fin ? "server FIN, after the client's" : "server RST, after the client's FIN")
         .fault(Party::client_app, Confidence::low,
                "it only half-closed and read on, and the server ended the connection unanswered");
-  } else if (!facts.request_acked && facts.after_request > limits.delayed_ack_max) {
+  } else if (!acked && facts.after_request > limits.delayed_ack_max) {
     // A kernel acknowledges sooner: whether it arrived is not known.
     finding.fault(Party::network, Confidence::low,
                   "the server's host did not acknowledge what it had, or its ACK was not recorded");
@@ -407,10 +412,16 @@ std::optional<Finding> no_response(const ExchangeFacts& facts, const Thresholds&
   const bool high = waited >= limits.no_response_high;
   const bool medium = waited >= limits.no_response_medium;
   const PacketRef seen = answer_without_beginning(facts);
+  // An interim response, a session ticket.
+  const bool spoke = facts.flow.flow.s().last_payload.number > facts.exchange.request.last.number;
   FindingBuilder finding{
       Label::no_response,
-      fmt::format("The request was {}; {} later {} had come back and nobody had closed{}.",
-                  acked_text(facts), base::duration(waited), seen ? "no whole answer" : "nothing",
+      fmt::format("The request was {}; {} later {} had come back and {} had closed{}.",
+                  acked_text(facts), base::duration(waited),
+                  seen    ? "no whole answer"
+                  : spoke ? "no answer"
+                          : "nothing",
+                  half_closed ? "only the client" : "nobody",
                   facts.flow.capture_over ? " when the capture ended" : "")};
   request_and_ack(finding, facts)
       .evidence(half_closed ? facts.close.packet : PacketRef{}, Side::client,

@@ -165,8 +165,8 @@ void fields(Archive& archive, For<Archive, Stray> record) {
 
 template <typename Archive>
 void fields(Archive& archive, For<Archive, TlsAlert> record) {
-  auto& [from, packet, level, code] = record;
-  archive(from, packet, level, code);
+  auto& [from, packet, level, code, passed_over] = record;
+  archive(from, packet, level, code, passed_over);
 }
 
 template <typename Archive>

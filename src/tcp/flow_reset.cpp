@@ -84,7 +84,10 @@ void Flow::note_rst_sender(const Segment& segment, Side from) {
   const auto ahead = static_cast<std::uint16_t>(segment.ip_id - own.last_ip_id);
   const bool near = ahead <= kNear || ahead >= 0x10000 - kNear;
   const bool soon = segment.packet.time - own.last.time <= kSoon;
-  rare.rst_ip_id_astray = counts && segment.ip_id != 0 && !near && soon;
+  // So does a RST without ACK, which no socket sent: kernels count those by themselves (Linux
+  // before 4.19 for each destination).
+  const bool of_socket = segment.flags.has(TcpFlags::ack);
+  rare.rst_ip_id_astray = counts && of_socket && segment.ip_id != 0 && !near && soon;
 }
 
 // Devices guess numbers further on in the hope that one of them is right (Weaver, Sommer, Paxson,
@@ -99,7 +102,8 @@ void Flow::note_stepped_rst(const Segment& segment, Side from) {
   const std::int64_t at = half(from).space.offset(segment.seq, own.next);
   const auto number =
       static_cast<std::int64_t>(std::max({rare.rst_seq, own.next + (own.fin ? 1 : 0), own.acked}));
-  if (at > number && at - number < kFarthest) rare.stepped_rst = segment.packet;
+  // One further on is behind a FIN that the capture lacks.
+  if (at > number + 1 && at - number < kFarthest) rare.stepped_rst = segment.packet;
 }
 
 void Flow::note_after_rst(const Segment& segment, Side from, bool news) {

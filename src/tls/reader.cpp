@@ -26,7 +26,7 @@ class Reader::Impl {
   void end(const FlowRecord& flow) {
     const auto found = sessions_.find(flow.id);
     if (found == sessions_.end()) return;
-    if (auto facts = found->second->finish()) shared_.sink.on_tls(flow, std::move(facts));
+    if (auto facts = found->second->finish(flow)) shared_.sink.on_tls(flow, std::move(facts));
     sessions_.erase(found);
   }
 

@@ -70,6 +70,13 @@ Framing RecordReader::feed(const FlowRecord& flow, const StreamChunk& chunk, Rec
   return Framing::good;
 }
 
+std::optional<Record> RecordReader::unfinished() const {
+  if (left_ == 0) return std::nullopt;
+  Record record = record_;
+  record.end -= left_;
+  return record;
+}
+
 Framing RecordReader::skip(const FlowRecord& flow, const StreamGap& gap, RecordSink& sink) {
   if (gap.length > left_) return Framing::lost;
   left_ -= static_cast<std::uint32_t>(gap.length);

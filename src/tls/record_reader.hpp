@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "httpdiag/stream.hpp"
@@ -50,6 +51,8 @@ class RecordReader {
   Framing feed(const FlowRecord& flow, const StreamChunk& chunk, RecordSink& sink);
   /// Bytes that the capture lacks. Inside a record its end is still known.
   Framing skip(const FlowRecord& flow, const StreamGap& gap, RecordSink& sink);
+  /// The record whose body has not ended, as far as it came.
+  std::optional<Record> unfinished() const;
   bool inside_record() const { return left_ > 0 || header_bytes_ > 0; }
 
  private:

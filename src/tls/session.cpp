@@ -88,7 +88,11 @@ void Session::on_ack(const FlowRecord& flow) {
   }
 }
 
-std::shared_ptr<const TlsSession> Session::finish() {
+std::shared_ptr<const TlsSession> Session::finish(const FlowRecord& flow) {
+  // The capture or the connection ends inside a record: what was begun had been sent.
+  const auto begun = sides_[index(Side::server)].records.unfinished();
+  const bool handshake = facts_.version == kTls13 && facts_.stage != TlsStage::done;
+  if (begun && begun->type == RecordType::application_data && !handshake) server_data(flow, *begun);
   const bool any = facts_.client_hello || facts_.server_hello || facts_.bursts > 0 ||
                    sides_[0].last_data || sides_[1].last_data || facts_.alert.packet;
   if (!any) return nullptr;
@@ -248,6 +252,9 @@ void Session::on_server_hello(const Record& record, std::span<const std::byte> b
 
 /// Handshake and ChangeCipherSpec records, readable or not.
 void Session::on_flight(Side from, const Record& record) {
+  TlsAlert& alert = facts_.alert;
+  const bool behind = alert.packet && record.first.number > alert.packet.number;
+  if (behind && alert.level == 1 && alert.from == other(from)) alert.passed_over = true;
   facts_.last_flight = from;
   facts_.last_flight_packet = record.last;
   facts_.last_flight_end = record.end;
@@ -280,7 +287,9 @@ void Session::on_alert(Side from, const Record& record) {
   constexpr std::uint8_t kCloseNotify = 0;
   const bool ends_it = alert.level == 2 && alert.code != kCloseNotify;
   const bool had_one = facts_.alert.level == 2 && facts_.alert.code != kCloseNotify;
-  if (!facts_.alert.packet || (ends_it && !had_one)) facts_.alert = alert;
+  if (!facts_.alert.packet || facts_.alert.passed_over || (ends_it && !had_one)) {
+    facts_.alert = alert;
+  }
 }
 
 }  // namespace httpdiag::tls

@@ -32,7 +32,7 @@ class Session final : private RecordSink {
   void on_gap(const FlowRecord& flow, const StreamGap& gap);
   void on_ack(const FlowRecord& flow);
   /// Nothing more will come. Null: there was no TLS after all.
-  std::shared_ptr<const TlsSession> finish();
+  std::shared_ptr<const TlsSession> finish(const FlowRecord& flow);
 
  private:
   struct Direction {
@@ -70,10 +70,16 @@ class Session final : private RecordSink {
   void on_encrypted(const FlowRecord& flow, Side from, const Record& record);
   bool still_handshake(Side from, const Record& record);
   void client_data(const FlowRecord& flow, const Record& record);
+  void begin_burst(const FlowRecord& flow, const Record& record);
   void extend_burst(const Record& record);
   void server_data(const FlowRecord& flow, const Record& record);
+  /// What a record of the server's is to the burst that its packet acknowledges.
+  enum class Answer : std::uint8_t { no, perhaps, certain };
+  Answer answer_in(const Record& record);
   void answer_burst();
-  bool may_be_ticket(const Record& record);
+  bool may_be_alert(const Record& record) const;
+  Answer ticket_or_answer(const Record& record);
+  bool knows_of_burst(const Record& record) const;
 
   Shared& shared_;
   TlsSession facts_;
@@ -84,6 +90,9 @@ class Session final : private RecordSink {
   bool ticket_seen_ = false;  // records that may be session tickets
   std::uint32_t ticket_length_ = 0;
   bool burst_open_ = false;  // no data of the server's since
+  // What of the client's tape the server's records answer, by the ACK numbers of their packets:
+  // records of the client's behind a hole are told only when it is given up.
+  Offset answered_to_ = 0, perhaps_answered_to_ = 0;
 };
 
 }  // namespace httpdiag::tls

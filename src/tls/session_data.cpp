@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Encrypted records: all that is known is who sent how much when. docs/tls.md says
 // what is concluded from that, and what is not.
+#include <algorithm>
+#include <array>
+
 #include "tls/hello.hpp"
 #include "tls/session.hpp"
 
@@ -8,9 +11,10 @@ namespace httpdiag::tls {
 
 namespace {
 
-// An encrypted alert: 2 bytes, a content type, a tag of 16; JSSE pads by 16 (RFC 8446 §5.2). With
-// an explicit nonce or CBC up to 1.2 alerts have a type of their own. The shortest Finished has 45.
+// An alert in TLS 1.3: 2 bytes, a content type, a tag of 16 or 8; JSSE pads by 16 (RFC 8446 §5.2),
+// and others may. The shortest Finished has 45. Up to 1.2 alerts have a type of their own.
 constexpr std::uint32_t kLongestAlert = 40;
+constexpr std::array<std::uint32_t, 3> kAlerts = {11, 19, 35};
 
 // "GET / HTTP/1.1", "Host: a" and an empty line, encrypted, are 44 bytes.
 constexpr std::uint32_t kShortestRequest = 44;
@@ -18,6 +22,10 @@ constexpr std::uint32_t kShortestRequest = 44;
 // Session tickets as servers send them (RFC 8446 §4.6.1); without the session in them at least 60.
 constexpr std::uint32_t kShortestTicket = 60;
 constexpr std::uint32_t kLongestTicket = 2048;
+
+// Two of one length that are longer may as well be the first data: many servers begin with records
+// that fill a segment.
+constexpr std::uint32_t kLongestTwin = 1024;
 
 // A second is longer than any message is on its way, and than Expect: 100-continue waits.
 constexpr Duration kPause = std::chrono::milliseconds{1500};
@@ -99,16 +107,24 @@ bool Session::still_handshake(Side from, const Record& record) {
 void Session::client_data(const FlowRecord& flow, const Record& record) {
   // An alert, a ping: no request, and no part of one that would matter.
   if (record.length < kShortestRequest) return;
+  // It went out before an answer that was told already: a hole had held it back.
+  if (facts_.burst.answered && record.begin < answered_to_) {
+    extend_burst(record);
+    return;
+  }
   // The server has spoken, and the client goes on: that was the answer.
   if (burst_open_ && facts_.burst.maybe_answered) answer_burst();
   if (burst_open_ && record.first.time - facts_.burst.last.time >= kPause) {
     ++facts_.client_repeated;
     burst_open_ = false;
   }
-  if (burst_open_) {
-    extend_burst(record);
-    return;
-  }
+  if (!burst_open_) begin_burst(flow, record);
+  extend_burst(record);
+  if (record.begin < answered_to_) answer_burst();
+  if (record.begin < perhaps_answered_to_) facts_.burst.maybe_answered = true;
+}
+
+void Session::begin_burst(const FlowRecord& flow, const Record& record) {
   ++facts_.bursts;
   burst_open_ = true;
   TlsBurst& burst = facts_.burst = {};
@@ -118,7 +134,6 @@ void Session::client_data(const FlowRecord& flow, const Record& record) {
   burst.retransmits_before = flow.c().trouble().retransmitted + flow.s().trouble().retransmitted;
   burst.whole = true;
   if (flow.active.number < record.first.number) burst.active_before = flow.active;
-  extend_burst(record);
 }
 
 void Session::extend_burst(const Record& record) {
@@ -129,7 +144,7 @@ void Session::extend_burst(const Record& record) {
 
 void Session::server_data(const FlowRecord& flow, const Record& record) {
   flight_open_ = false;
-  const bool small = record.length <= kLongestAlert;
+  const bool small = may_be_alert(record);
   TlsBurst& burst = facts_.burst;
   if (burst_open_ && !burst.maybe_answered && client_left_before(flow, record)) {
     if (!small && !burst.late_answer) {
@@ -154,22 +169,34 @@ void Session::server_data(const FlowRecord& flow, const Record& record) {
   } else if (!small) {
     facts_.server_refusal = {};
   }
-  if (facts_.bursts == 0) {
-    may_be_ticket(record);  // remembered, so that its twin is known
-    return;
-  }
-  if (small) {
-    // The end of a chunked body, an alert, or all of an answer in HTTP/2.
-    burst.maybe_answered = burst.maybe_answered || facts_.may_be_multiplexed();
-    return;
-  }
-  if (may_be_ticket(record)) return;
+  const Answer answer = answer_in(record);
+  if (answer == Answer::no) return;
+  Offset& answers_to = answer == Answer::certain ? answered_to_ : perhaps_answered_to_;
+  answers_to = std::max(answers_to, record.peer_acked);
+  if (facts_.bursts == 0) return;
   // A server that has not acknowledged a byte of the burst does not answer it.
-  if (record.peer_acked <= burst.begin && burst.begin > 0) {
-    burst.maybe_answered = burst.maybe_answered || record.first.number > burst.last.number;
-    return;
-  }
-  answer_burst();
+  if (answer == Answer::certain && knows_of_burst(record)) return answer_burst();
+  const bool behind = record.first.number > burst.last.number;
+  burst.maybe_answered = burst.maybe_answered || behind || knows_of_burst(record);
+}
+
+bool Session::knows_of_burst(const Record& record) const {
+  return record.peer_acked > facts_.burst.begin || facts_.burst.begin == 0;
+}
+
+Session::Answer Session::answer_in(const Record& record) {
+  if (record.length > kLongestAlert) return ticket_or_answer(record);
+  // The end of a chunked body, housekeeping of HTTP/2, or all of its answer.
+  if (facts_.may_be_multiplexed()) return Answer::perhaps;
+  if (!may_be_alert(record)) return Answer::certain;
+  const bool alert = std::find(kAlerts.begin(), kAlerts.end(), record.length) != kAlerts.end();
+  return alert ? Answer::no : Answer::perhaps;
+}
+
+/// Up to TLS 1.2 alerts have a type of their own.
+bool Session::may_be_alert(const Record& record) const {
+  const bool own_type = facts_.version != 0 && facts_.version < kTls13;
+  return record.length <= kLongestAlert && !own_type;
 }
 
 void Session::answer_burst() {
@@ -180,21 +207,22 @@ void Session::answer_burst() {
 }
 
 /// Behind the client's Finished a TLS 1.3 server sends tickets, often two of one length.
-bool Session::may_be_ticket(const Record& record) {
-  if (facts_.version != kTls13 || facts_.answered_bursts > 0 || facts_.bursts > 1) return false;
-  if (record.length < kShortestTicket || record.length > kLongestTicket) return false;
-  const bool twin = ticket_seen_ && record.length == ticket_length_;
+Session::Answer Session::ticket_or_answer(const Record& record) {
+  if (facts_.version != kTls13 || facts_.answered_bursts > 0 || facts_.bursts > 1) {
+    return Answer::certain;
+  }
+  if (record.length < kShortestTicket || record.length > kLongestTicket) return Answer::certain;
   const bool first = !ticket_seen_;
+  const bool twin = ticket_seen_ && record.length == ticket_length_;
   ticket_seen_ = true;
   ticket_length_ = record.length;
-  if (!first && !twin) return false;
-  TlsBurst& burst = facts_.burst;
-  if (twin) {
-    burst.maybe_answered = false;  // one of a pair
-  } else if (facts_.bursts > 0 && record.peer_acked > burst.begin) {
-    burst.maybe_answered = true;
+  if (!first && !twin) return Answer::certain;
+  if (!twin || record.length > kLongestTwin) {
+    return facts_.bursts == 0 || knows_of_burst(record) ? Answer::perhaps : Answer::no;
   }
-  return true;
+  facts_.burst.maybe_answered = false;  // one of a pair
+  perhaps_answered_to_ = 0;
+  return Answer::no;
 }
 
 }  // namespace httpdiag::tls
