@@ -211,6 +211,9 @@ std::optional<Finding> handshake_not_completed(const FlowFacts& facts, const Thr
   if (flow.c().payload_packets > 0 && flow.s().payload_packets > 0 && !answered_in_vain)
     return std::nullopt;
   if (opened_unseen(flow)) return std::nullopt;
+  // Its ACK was recorded in front of the SYN-ACK.
+  const bool acked_before = flow.s().syn && flow.has(Oddity::synack_missing);
+  if (acked_before && flow.c().packets > flow.c().syns) return std::nullopt;
   const bool no_synack = !flow.s().syn;
   if (no_synack && !flow.has(Oddity::challenged)) return std::nullopt;
   const PacketRef answer = no_synack ? flow.trouble().challenge_ack : flow.s().syn;
