@@ -106,12 +106,18 @@ bool FlowFacts::closed_window(Side side) const {
 }
 
 bool FlowFacts::lost_sight_of(Side side) const {
-  constexpr Duration kOverdue = std::chrono::seconds{10};
+  constexpr Duration kFirstOverdue = std::chrono::seconds{10};
+  constexpr Duration kSlack = std::chrono::seconds{3};
+  constexpr std::uint32_t kGoesOn = 2;  // after more some kernels give up without a word
   const SideRecord& own = flow.side(side);
-  const bool reset = own.trouble().rst || flow.side(other(side)).trouble().rst;
+  const SideTrouble& trouble = own.trouble();
+  const bool reset = trouble.rst || flow.side(other(side)).trouble().rst;
   // What was lost on its way to here may have been sent again in vain as well.
-  return own.acked < own.delivered && own.trouble().head_retransmits == 0 && !reset &&
-         !closed_window(other(side)) && watched_after(own.last_payload) >= kOverdue;
+  if (own.acked >= own.delivered || reset || closed_window(other(side))) return false;
+  if (trouble.head_retransmits == 0) return watched_after(own.last_payload) >= kFirstOverdue;
+  const Duration tried = trouble.head_retransmit.time - own.head_sent.time;
+  return trouble.head_retransmits <= kGoesOn &&
+         watched_after(trouble.head_retransmit) >= 4 * tried + kSlack;
 }
 
 bool FlowFacts::doubtful(const PacketRef& packet) const {

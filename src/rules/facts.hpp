@@ -106,7 +106,8 @@ struct FlowFacts {
 
   bool closed_window(Side side) const;  // ends with a window of zero that was probed
   /// Bytes that `side` sent stayed without an ACK, and for longer than any kernel waits it did not
-  /// send them again (first after 3 s at most, RFC 6298 §5.7): what followed was not recorded.
+  /// send them again (first after 3 s at most, then after twice as long each time, RFC 6298 §5):
+  /// what followed was not recorded.
   bool lost_sight_of(Side side) const;
 };
 

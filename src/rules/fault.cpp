@@ -79,7 +79,9 @@ std::optional<Unconfirmed> unconfirmed(const Finding& finding, const FlowFacts& 
     case Label::request_incomplete:
       return Unconfirmed{Side::client, "request's packets"};
     case Label::client_timeout:
-      return Unconfirmed{Side::client, "keep-alive probes"};
+      return Unconfirmed{Side::client, has_fact(finding, "unanswered_keepalives")
+                                           ? "keep-alive probes"
+                                           : "request's packets"};
     case Label::response_stalled:
       // The client has what came, and its own FINs find no answer.
       if (has_fact(finding, "fins_unanswered")) return Unconfirmed{Side::client, "FINs"};
