@@ -67,6 +67,13 @@ struct TlsBurst {
   bool maybe_answered = false;  // what followed may be session tickets or housekeeping
 };
 
+/// A record of data that did not come whole.
+struct TlsCutRecord {
+  PacketRef first, last;                     // none: there is none
+  Offset begin = 0;                          // on the server's tape, with the header
+  std::uint32_t announced = 0, arrived = 0;  // bytes, header included
+};
+
 struct TlsSession {
   TlsStage stage = TlsStage::unseen;
   bool in_tunnel = false;   // behind a CONNECT
@@ -109,6 +116,7 @@ struct TlsSession {
   std::uint32_t client_repeated = 0;     // the client spoke again after a pause without an answer
   bool early_data = false;               // sent before the server had answered (RFC 8446 §2.3)
   TlsBurst burst;                        // the last one
+  TlsCutRecord cut;                      // the server's last record, where its end is missing
 
   /// Data may come in any order, as HTTP/2 and WebSocket have it: a pause is no missing answer.
   bool may_be_multiplexed() const;

@@ -158,7 +158,9 @@ bool opened_unseen(const FlowRecord& flow) {
   const SideTrouble& client = flow.c().trouble();
   const PacketRef syn_ack = flow.s().syn;
   if (!syn_ack) return false;
-  if (client.rst && client.rst_has_ack && client.rst_seq > 0) return true;
+  const bool numbers =
+      client.rst_has_ack || (flow.c().acked > 0 && !flow.has(Oddity::syn_with_data));
+  if (client.rst && numbers && client.rst_seq > 0) return true;
   return client.ignored_rst.number > syn_ack.number && !flow.has(Oddity::challenged);
 }
 

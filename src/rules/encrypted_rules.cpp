@@ -105,6 +105,17 @@ Confidence lower(Confidence confidence) {
   return confidence == Confidence::high ? Confidence::medium : Confidence::low;
 }
 
+/// A finding about an answer of which only the outside is known.
+std::optional<Finding> told_of_tls(std::optional<Finding> finding, const TlsSession& tls) {
+  if (!finding) return std::nullopt;
+  finding->detail =
+      fmt::format("The content of {} is not visible. {}", tls_words(tls), finding->detail);
+  finding->fault.confidence = lower(finding->fault.confidence);
+  finding->facts.push_back({"encrypted", true});
+  if (!tls.sni.empty()) finding->facts.push_back({"sni", tls.sni});
+  return finding;
+}
+
 }  // namespace
 
 std::optional<Finding> encrypted_request_unanswered(const FlowFacts& facts,
@@ -153,6 +164,47 @@ std::optional<Finding> encrypted_request_unanswered(const FlowFacts& facts,
   finding->facts.push_back({"bursts", std::int64_t{tls.bursts}});
   if (!tls.sni.empty()) finding->facts.push_back({"sni", tls.sni});
   return finding;
+}
+
+std::optional<Finding> encrypted_answer_not_acked(const FlowFacts& facts,
+                                                  const Thresholds& limits) {
+  const TlsSession& tls = *facts.tls;
+  const SideRecord& server = facts.flow.s();
+  if (tls.bursts == 0 || tls.unreadable || facts.client_unheard) return std::nullopt;
+  if (server.last_payload.number <= tls.burst.last.number) return std::nullopt;
+  Exchange x = stand_in(tls);
+  Message& response = x.response.emplace();
+  set_text(response, HeadTexts::start, "encrypted");
+  response.begin = std::min(server.acked, server.next);
+  response.end = server.next;
+  response.first = response.last = server.last_payload;
+  response.state = MessageState::complete;
+  return told_of_tls(response_not_acked(measure(x, facts, limits), limits), tls);
+}
+
+std::optional<Finding> encrypted_answer_cut(const FlowFacts& facts, const Thresholds& limits) {
+  const TlsSession& tls = *facts.tls;
+  const TlsCutRecord& cut = tls.cut;
+  if (tls.bursts == 0 || !cut.first || tls.unreadable) return std::nullopt;
+  if (facts.server_unheard || facts.client_unheard) return std::nullopt;
+  Exchange x = stand_in(tls);
+  Message& response = x.response.emplace();
+  set_text(response, HeadTexts::start, fmt::format("record of {}", base::bytes(cut.announced)));
+  response.begin = cut.begin;
+  response.end = cut.begin + cut.arrived;
+  response.first = cut.first;
+  response.last = cut.last;
+  response.head_complete = true;
+  response.content_length = cut.announced;
+  response.body_bytes = cut.arrived;
+  response.state = MessageState::incomplete;
+  const ExchangeFacts measured = measure(x, facts, limits);
+  if (auto finding = response_truncated_rst(measured, limits)) return told_of_tls(finding, tls);
+  if (auto finding = response_truncated_fin(measured, limits)) return told_of_tls(finding, tls);
+  // That a client leaves in the middle is its custom: browsers do. And where it was not recorded
+  // to have what came, more may lack.
+  if (facts.flow.s().acked < response.end) return std::nullopt;
+  return told_of_tls(response_stalled(measured, limits), tls);
 }
 
 }  // namespace httpdiag::rules

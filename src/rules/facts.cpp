@@ -105,7 +105,7 @@ bool FlowFacts::closed_window(Side side) const {
   return trouble.zero_window_since && trouble.window_probes > 0;
 }
 
-bool FlowFacts::lost_sight_of(Side side) const {
+bool FlowFacts::ack_unrecorded(Side side) const {
   constexpr Duration kFirstOverdue = std::chrono::seconds{10};
   constexpr Duration kSlack = std::chrono::seconds{3};
   constexpr std::uint32_t kGoesOn = 2;  // after more some kernels give up without a word
@@ -118,6 +118,18 @@ bool FlowFacts::lost_sight_of(Side side) const {
   const Duration tried = trouble.head_retransmit.time - own.head_sent.time;
   return trouble.head_retransmits <= kGoesOn &&
          watched_after(trouble.head_retransmit) >= 4 * tried + kSlack;
+}
+
+bool FlowFacts::recording_broke_off(Side side) const {
+  constexpr std::uint32_t kUsualSegment = 1460;
+  const SideRecord& own = flow.side(side);
+  const SideRecord& peer = flow.side(other(side));
+  // Where nothing without payload is recorded, no ACK is to be expected.
+  const std::uint32_t opening = peer.syns + (flow.handshake_ack ? 1U : 0U);
+  const bool acks_recorded = peer.packets > peer.payload_packets + opening;
+  const std::uint32_t segment = std::max<std::uint32_t>(own.longest, kUsualSegment);
+  return acks_recorded && own.delivered - std::min(own.acked, own.delivered) > 4 * segment &&
+         ack_unrecorded(side);
 }
 
 bool FlowFacts::doubtful(const PacketRef& packet) const {

@@ -107,8 +107,10 @@ struct FlowFacts {
   bool closed_window(Side side) const;  // ends with a window of zero that was probed
   /// Bytes that `side` sent stayed without an ACK, and for longer than any kernel waits it did not
   /// send them again (first after 3 s at most, then after twice as long each time, RFC 6298 §5):
-  /// what followed was not recorded.
-  bool lost_sight_of(Side side) const;
+  /// they were acknowledged, and the capture lacks that.
+  bool ack_unrecorded(Side side) const;
+  /// The same of more than a lost ACK or two would cover: the recording of this flow broke off.
+  bool recording_broke_off(Side side) const;
 };
 
 FlowFacts measure(const FlowRecord& flow, EndCause cause, Timestamp until,

@@ -74,17 +74,23 @@ std::optional<Unconfirmed> unconfirmed(const Finding& finding, const FlowFacts& 
     case Label::handshake_not_completed:
       if (!facts.flow.s().syn) return std::nullopt;  // answered by something else
       return Unconfirmed{Side::server, "SYN-ACKs"};
+    case Label::request_incomplete:
+      if (has_fact(finding, "unanswered_keepalives"))
+        return Unconfirmed{Side::server, "keep-alive probes"};
+      return Unconfirmed{Side::client, "request's packets"};
     case Label::request_not_acked:
     case Label::idle_conn_blackholed:
-    case Label::request_incomplete:
       return Unconfirmed{Side::client, "request's packets"};
     case Label::client_timeout:
+      if (has_fact(finding, "fins_unanswered")) return Unconfirmed{Side::client, "FINs"};
       return Unconfirmed{Side::client, has_fact(finding, "unanswered_keepalives")
                                            ? "keep-alive probes"
                                            : "request's packets"};
     case Label::response_stalled:
       // The client has what came, and its own FINs find no answer.
       if (has_fact(finding, "fins_unanswered")) return Unconfirmed{Side::client, "FINs"};
+      if (has_fact(finding, "unanswered_keepalives"))
+        return Unconfirmed{Side::client, "keep-alive probes"};
       return Unconfirmed{Side::server, "answer's packets"};
     case Label::response_not_acked:
     case Label::late_response:

@@ -229,7 +229,8 @@ std::optional<Finding> request_incomplete(const ExchangeFacts& facts, const Thre
   // What the capture lacks may be the server's answer.
   if (facts.exchange.response_missing || facts.flow.server_unheard) return std::nullopt;
   const bool stalled = facts.close.closer == Closer::none;
-  if (stalled && (facts.silence < limits.request_stall || facts.flow.lost_sight_of(Side::client)))
+  if (stalled &&
+      (facts.silence < limits.request_stall || facts.flow.recording_broke_off(Side::client)))
     return std::nullopt;
 
   const bool unacked = facts.head_retransmits >= limits.unacked_min_retransmits;
@@ -285,6 +286,9 @@ std::optional<Finding> request_incomplete(const ExchangeFacts& facts, const Thre
   }
   if (unacked) fault = {Party::network, Confidence::medium, "the server host stopped receiving"};
   if (window_closed) fault = {Party::server_app, Confidence::medium, {}};
+  const std::uint32_t probes = facts.flow.flow.s().trouble().unanswered_keepalives;
+  const bool vanished = stalled && probes >= 2;
+  if (vanished) fault = {Party::network, Confidence::medium, "the client host is gone"};
   const bool in_vain = waited_in_vain(facts, limits);
 
   const bool broken_off = !stalled && facts.close.packet.number < request.last.number;
@@ -315,6 +319,13 @@ std::optional<Finding> request_incomplete(const ExchangeFacts& facts, const Thre
                    : fmt::format("The request stopped after {}; {}{}.", seen, end, why)};
   if (hold.by == Hold::loss) finding.fact("request_delay_us", std::optional{hold.time});
   if (hold.by == Hold::window) finding.fact("zero_window_us", std::optional{hold.time});
+  if (vanished) {
+    finding
+        .also(fmt::format("The server's keep-alive probes, {} of them, found no answer.", probes))
+        .evidence(facts.flow.flow.s().trouble().first_keepalive, Side::server,
+                  "first keep-alive probe")
+        .fact("unanswered_keepalives", std::int64_t{probes});
+  }
   if (hole) {
     finding.evidence(tape.beyond_head, Side::server, "selective ACK: bytes in front are missing")
         .fact("lost_bytes", static_cast<std::int64_t>(tape.lost_bytes));
@@ -361,7 +372,7 @@ std::optional<Finding> request_not_acked(const ExchangeFacts& facts, const Thres
                                    : facts.flow.watched_after(facts.exchange.request.last);
   const bool enough =
       facts.head_retransmits >= limits.unacked_min_retransmits || unacked_for >= limits.unacked_min;
-  if (!enough || facts.flow.lost_sight_of(Side::client)) return std::nullopt;
+  if (!enough || facts.flow.ack_unrecorded(Side::client)) return std::nullopt;
 
   const std::uint64_t acked = flow.c().acked > facts.q0 ? flow.c().acked - facts.q0 : 0;
   const PacketRef heard = flow.s().last;

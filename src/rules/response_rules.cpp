@@ -19,6 +19,10 @@ bool cut(const ExchangeFacts& facts) {
 
 std::string received(const Message& response) {
   if (!response.head_complete) return "in the middle of the response head";
+  if (response.content_length && response.status == 0) {
+    return fmt::format("after {} of a TLS record of {}", base::count(response.body_bytes, "byte"),
+                       *response.content_length);
+  }
   if (response.content_length) {
     return fmt::format("after {} of {}", response.body_bytes,
                        base::count(*response.content_length, "body byte"));
@@ -50,7 +54,9 @@ FindingBuilder& request_and_response(FindingBuilder& finding, const ExchangeFact
   const Exchange& x = facts.exchange;
   finding.evidence(x.request.first, Side::client, words_for_request_evidence(x))
       .evidence(x.response->first, Side::server,
-                x.response->status != 0 || x.response->head_complete
+                x.response->status == 0 && facts.flow.tls != nullptr
+                    ? std::string{x.response->start()}
+                : x.response->status != 0 || x.response->head_complete
                     ? fmt::format("{:03} {}", x.response->status, x.response->start())
                     : std::string{"start of the response"})
       .fact("status", std::int64_t{x.response->status})
@@ -428,7 +434,7 @@ std::optional<Finding> response_stalled(const ExchangeFacts& facts, const Thresh
   const bool lost = undelivered(facts, limits);
   const bool silent = !by_server(facts.close_after_response.closer) &&
                       facts.silence >= limits.response_stall &&
-                      !facts.flow.lost_sight_of(Side::server);
+                      !facts.flow.recording_broke_off(Side::server);
   const bool lost_here = !lost && lost_before_fin(facts);
   if (!lost && !silent && !lost_here) return std::nullopt;
   // A stream of events is silent by design until it has something to say.
@@ -464,6 +470,12 @@ std::optional<Finding> response_stalled(const ExchangeFacts& facts, const Thresh
         .fault(Party::network, Confidence::medium, "they were not recorded");
   } else if (unanswered) {
     finding.fact("fins_unanswered", true)
+        .fault(Party::network, Confidence::medium, "the server host is gone");
+  } else if (const std::uint32_t probes = flow.c().trouble().unanswered_keepalives; probes >= 2) {
+    finding
+        .also(fmt::format("The client's keep-alive probes, {} of them, found no answer.", probes))
+        .evidence(flow.c().trouble().first_keepalive, Side::client, "first keep-alive probe")
+        .fact("unanswered_keepalives", std::int64_t{probes})
         .fault(Party::network, Confidence::medium, "the server host is gone");
   } else {
     finding.fault(Party::server_app, long_enough ? Confidence::medium : Confidence::low,

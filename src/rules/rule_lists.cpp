@@ -81,6 +81,8 @@ constexpr std::array kTlsPrimaries = {
     &tls_handshake_stalled,   // before "aborted": whoever gives up on silence is not the cause
     &tls_handshake_aborted,
     &encrypted_request_unanswered,
+    &encrypted_answer_not_acked,
+    &encrypted_answer_cut,
 };
 
 constexpr std::array kQuietPrimaries = {&payload_opaque, &connection_unused};

@@ -91,6 +91,8 @@ std::optional<Finding> tls_handshake_aborted(const FlowFacts&, const Thresholds&
 std::optional<Finding> plain_request_to_tls_port(const ExchangeFacts&, const Thresholds&);
 // What encrypted bursts show (encrypted_rules.cpp)
 std::optional<Finding> encrypted_request_unanswered(const FlowFacts&, const Thresholds&);
+std::optional<Finding> encrypted_answer_not_acked(const FlowFacts&, const Thresholds&);
+std::optional<Finding> encrypted_answer_cut(const FlowFacts&, const Thresholds&);
 // How the connection was put away (teardown_rules.cpp)
 std::optional<Finding> close_wait_lingering(const FlowFacts&, const Thresholds&);
 std::optional<Finding> fin_not_acked(const FlowFacts&, const Thresholds&);

@@ -197,6 +197,8 @@ std::optional<Finding> reset_after_complete(const FlowFacts& facts, const Thresh
       flow.s().trouble().unanswered_keepalives >= 2) {
     return std::nullopt;
   }
+  // How long the answers were to be was cut off, or may have been.
+  if (flow.s().trouble().snaplen_bytes > 0) return std::nullopt;
   const bool by_client = client && client.number > facts.last_response_end.number &&
                          received >= flow.s().next && !facts.client_unheard;
   const bool by_server =

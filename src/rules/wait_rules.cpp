@@ -48,6 +48,15 @@ void blame_loss_of_beginning(FindingBuilder& finding, PacketRef seen) {
       .fault(Party::network, Confidence::medium, "they were sent again, and not recorded");
 }
 
+/// Of a request whose ACK the capture lacks, where the client would long have repeated itself.
+constexpr std::string_view kAckInferred =
+    "acknowledged, since it was not sent again (the ACK is not in the capture)";
+
+/// The client's FINs find no answer either: no kernel is there any more, or no way to it.
+bool fins_unanswered(const FlowRecord& flow) {
+  return flow.c().fins >= 3 && flow.c().acked <= flow.c().fin_offset && !flow.s().trouble().rst;
+}
+
 /// A FIN right behind the request comes from a client that half-closes and reads on (nc, scripts);
 /// what counts is what the server does then.
 bool sent_fin_with_request(const ExchangeFacts& facts, const Thresholds& limits) {
@@ -192,7 +201,18 @@ std::string_view received_text(const ExchangeFacts& facts) {
                      : "; no socket was there to take the request";
 }
 
+/// The client's keep-alive probe that the RST answers, a bare one: there was no socket any more.
+PacketRef probe_in_front(const ExchangeFacts& facts) {
+  constexpr Duration kSoon = std::chrono::seconds{1};
+  const SideTrouble& server = facts.flow.flow.s().trouble();
+  const PacketRef probe = facts.flow.flow.c().trouble().last_keepalive;
+  const bool behind_request = probe.number > facts.exchange.request.last.number;
+  const bool drew = probe.number < server.rst.number && server.rst.time - probe.time <= kSoon;
+  return behind_request && drew && !server.rst_has_ack ? probe : PacketRef{};
+}
+
 void blame_reset(FindingBuilder& finding, const ExchangeFacts& facts) {
+  const PacketRef probe = probe_in_front(facts);
   const bool live_socket = facts.flow.flow.s().trouble().rst_has_ack;
   if (facts.flow.handshake == Handshake::refused) {
     finding.fault(Party::server_host, Confidence::high,
@@ -201,6 +221,17 @@ void blame_reset(FindingBuilder& finding, const ExchangeFacts& facts) {
     finding.fault(Party::network, Confidence::medium,
                   "the RST has a TTL unlike the server's packets, but a load balancer in front of "
                   "it is legitimate");
+  } else if (probe) {
+    finding
+        .also(
+            "It answers a keep-alive probe of the client's: the connection was not known there any "
+            "more.")
+        .evidence(probe, Side::client, "keep-alive probe")
+        .fault(Party::server_host, Confidence::medium,
+               "a NAT, firewall or load balancer in front of it forgot the connection")
+        .remedy(
+            "Server: was the host restarted or replaced while the request was under way? Network: "
+            "did an address move, or a load balancer or NAT lose its table?");
   } else if (facts.crossed_rst || (!live_socket && !facts.request_acked)) {
     finding.fault(Party::server_host, Confidence::medium,
                   "a firewall answered in its name, or the server was restarted");
@@ -342,9 +373,17 @@ std::optional<Finding> client_timeout(const ExchangeFacts& facts, const Threshol
   const bool by_device = rst && reset_from_elsewhere(facts.flow.flow, Side::client, limits);
   // The ACK came when the client had left.
   const PacketRef acked_by = facts.exchange.acked_by;
-  const bool acked_late = acked_by && acked_by.number > facts.close.packet.number;
-  const bool acked = facts.request_acked && !acked_late;
-  const std::string receipt = acked_late ? "not acknowledged in that time" : acked_text(facts);
+  const bool waited_for_ack = acked_by && acked_by.number > facts.close.packet.number;
+  // Who does not repeat itself for so long was heard, whatever the capture has of it.
+  constexpr Duration kOverdue = std::chrono::seconds{10};
+  const bool repeated = facts.resent || facts.flow.flow.c().trouble().retransmitted > 0;
+  const bool heard = !repeated && facts.after_request >= kOverdue;
+  const bool inferred = heard && (waited_for_ack || !facts.request_acked);
+  const bool acked_late = waited_for_ack && !heard;
+  const bool acked = (facts.request_acked && !acked_late) || heard;
+  const std::string receipt = acked_late ? "not acknowledged in that time"
+                              : inferred ? std::string{kAckInferred}
+                                         : acked_text(facts);
   FindingBuilder finding{
       Label::client_timeout,
       by_device
@@ -364,6 +403,12 @@ std::optional<Finding> client_timeout(const ExchangeFacts& facts, const Threshol
           "Proxy: nginx 499, HAProxy CH. Server: may log 200 later, or nothing.");
   if (probes >= 2) {
     finding.fact("unanswered_keepalives", std::int64_t{probes})
+        .fault(Party::network, Confidence::medium, "the server host is gone");
+  } else if (fins_unanswered(facts.flow.flow)) {
+    finding
+        .also(fmt::format("Its FIN was sent {} and not acknowledged either.",
+                          times(facts.flow.flow.c().fins)))
+        .fact("fins_unanswered", true)
         .fault(Party::network, Confidence::medium, "the server host is gone");
   } else if (const PacketRef told = answer_that_never_came(facts)) {
     finding
@@ -389,6 +434,9 @@ std::optional<Finding> client_timeout(const ExchangeFacts& facts, const Threshol
     // A kernel acknowledges sooner: whether it arrived is not known.
     finding.fault(Party::network, Confidence::low,
                   "the server's host did not acknowledge what it had, or its ACK was not recorded");
+  } else if (inferred) {
+    finding.fault(Party::server_app, Confidence::low,
+                  "the answer is missing from the capture, as the ACK is");
   } else {
     blame_impatience(finding, facts.after_request, limits, confidence == Confidence::high);
   }
@@ -401,7 +449,8 @@ std::optional<Finding> client_timeout(const ExchangeFacts& facts, const Threshol
 }
 
 std::optional<Finding> no_response(const ExchangeFacts& facts, const Thresholds& limits) {
-  if (!waiting(facts) || !facts.request_acked) return std::nullopt;
+  const bool inferred = !facts.request_acked && facts.flow.ack_unrecorded(Side::client);
+  if (!waiting(facts) || (!facts.request_acked && !inferred)) return std::nullopt;
   const bool half_closed = facts.close.closer == Closer::client_fin &&
                            facts.after_request < limits.client_timeout_min_wait;
   if (facts.close.closer != Closer::none && !half_closed) return std::nullopt;
@@ -417,7 +466,7 @@ std::optional<Finding> no_response(const ExchangeFacts& facts, const Thresholds&
   FindingBuilder finding{
       Label::no_response,
       fmt::format("The request was {}; {} later {} had come back and {} had closed{}.",
-                  acked_text(facts), base::duration(waited),
+                  inferred ? std::string{kAckInferred} : acked_text(facts), base::duration(waited),
                   seen    ? "no whole answer"
                   : spoke ? "no answer"
                           : "nothing",
@@ -427,9 +476,9 @@ std::optional<Finding> no_response(const ExchangeFacts& facts, const Thresholds&
       .evidence(half_closed ? facts.close.packet : PacketRef{}, Side::client,
                 "client FIN (half-close)")
       .evidence(facts.flow.flow.last, std::nullopt, "last packet of the flow")
-      .severity(high     ? Severity::error
-                : medium ? Severity::warning
-                         : Severity::info)
+      .severity(high && !inferred ? Severity::error
+                : medium          ? Severity::warning
+                                  : Severity::info)
       .fact("observed_wait_us", std::optional{waited})
       .fact("never_answered_before", facts.flow.flow.s().payload_packets == 0)
       .seen_as(
@@ -437,6 +486,10 @@ std::optional<Finding> no_response(const ExchangeFacts& facts, const Thresholds&
           "Server and proxies: no log line yet, they log when the exchange ends.");
   if (seen) {
     blame_loss_of_beginning(finding, seen);
+  } else if (inferred) {
+    finding.fact("ack_inferred", true)
+        .fault(Party::unknown, Confidence::low,
+               "the answer is missing from the capture, as the ACK is");
   } else if (medium) {
     finding.fault(Party::server_app, high ? Confidence::high : Confidence::medium,
                   "the answer came after the end of the capture");

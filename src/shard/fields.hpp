@@ -184,19 +184,25 @@ void fields(Archive& archive, For<Archive, TlsBurst> record) {
 }
 
 template <typename Archive>
+void fields(Archive& archive, For<Archive, TlsCutRecord> record) {
+  auto& [first, last, begin, announced, arrived] = record;
+  archive(first, last, begin, announced, arrived);
+}
+
+template <typename Archive>
 void fields(Archive& archive, For<Archive, TlsSession> record) {
   auto& [stage, in_tunnel, hidden, unreadable, client_hello, client_hello_end,
          client_hello_end_offset, sni, offered_alpn, newest_offered, server_hello, version, cipher,
          alpn, certificate, asked_again, server_text, server_text_start, not_tls, alert,
          last_flight, last_flight_packet, last_flight_end, finished, client_refusal, server_refusal,
          server_goodbye, server_goodbye_end, bursts, answered_bursts, server_spontaneous,
-         client_repeated, early_data, burst] = record;
+         client_repeated, early_data, burst, cut] = record;
   archive(stage, in_tunnel, hidden, unreadable, client_hello, client_hello_end,
           client_hello_end_offset, sni, offered_alpn, newest_offered, server_hello, version, cipher,
           alpn, certificate, asked_again, server_text, server_text_start, not_tls, alert,
           last_flight, last_flight_packet, last_flight_end, finished, client_refusal,
           server_refusal, server_goodbye, server_goodbye_end, bursts, answered_bursts,
-          server_spontaneous, client_repeated, early_data, burst);
+          server_spontaneous, client_repeated, early_data, burst, cut);
 }
 
 template <typename Archive>

@@ -74,12 +74,12 @@ bool Flow::is_probe(const Segment& segment, Side from, std::int64_t offset) {
 
 // Of a connection that is older than the capture the first packet may be a probe, of which only the
 // next number tells: it carries the number in front of the one that is to come. Probes come where
-// nothing else is going on.
+// nothing else is going on; behind a packet of the peer's it may be the answer to that.
 bool Flow::may_have_begun_with_probe(Side side) const {
   const SideRecord& own = record.side(side);
   return record.has(Oddity::midstream) && !own.isn_known && own.last && own.next == 0 &&
          own.sent == 0 && own.acked == 0 && own.payload_packets == 0 && !own.fin &&
-         record.side(other(side)).payload_packets == 0;
+         !record.side(other(side)).last;
 }
 
 void Flow::take_for_probe(Side side) {

@@ -14,6 +14,8 @@
 
 namespace httpdiag::tls {
 
+constexpr std::uint32_t kRecordHeader = 5;  // bytes: type, version, length
+
 enum class RecordType : std::uint8_t {
   change_cipher_spec = 20,
   alert = 21,
@@ -56,7 +58,7 @@ class RecordReader {
   bool inside_record() const { return left_ > 0 || header_bytes_ > 0; }
 
  private:
-  static constexpr std::size_t kHeader = 5;
+  static constexpr std::size_t kHeader = kRecordHeader;
 
   bool begin_record(Offset at, const StreamChunk& chunk);
 

@@ -92,7 +92,17 @@ std::shared_ptr<const TlsSession> Session::finish(const FlowRecord& flow) {
   // The capture or the connection ends inside a record: what was begun had been sent.
   const auto begun = sides_[index(Side::server)].records.unfinished();
   const bool handshake = facts_.version == kTls13 && facts_.stage != TlsStage::done;
-  if (begun && begun->type == RecordType::application_data && !handshake) server_data(flow, *begun);
+  if (begun && begun->type == RecordType::application_data && !handshake) {
+    server_data(flow, *begun);
+    // Behind a gap nobody knows where records begin and end.
+    if (!sides_[index(Side::server)].lost && !begun->hidden) {
+      facts_.cut = {.first = begun->first,
+                    .last = begun->last,
+                    .begin = begun->begin,
+                    .announced = kRecordHeader + begun->length,
+                    .arrived = static_cast<std::uint32_t>(begun->end - begun->begin)};
+    }
+  }
   const bool any = facts_.client_hello || facts_.server_hello || facts_.bursts > 0 ||
                    sides_[0].last_data || sides_[1].last_data || facts_.alert.packet;
   if (!any) return nullptr;
