@@ -106,7 +106,6 @@ bool FlowFacts::closed_window(Side side) const {
 }
 
 bool FlowFacts::ack_unrecorded(Side side) const {
-  constexpr Duration kFirstOverdue = std::chrono::seconds{10};
   constexpr Duration kSlack = std::chrono::seconds{3};
   constexpr std::uint32_t kGoesOn = 2;  // after more some kernels give up without a word
   const SideRecord& own = flow.side(side);
@@ -114,7 +113,8 @@ bool FlowFacts::ack_unrecorded(Side side) const {
   const bool reset = trouble.rst || flow.side(other(side)).trouble().rst;
   // What was lost on its way to here may have been sent again in vain as well.
   if (own.acked >= own.delivered || reset || closed_window(other(side))) return false;
-  if (trouble.head_retransmits == 0) return watched_after(own.last_payload) >= kFirstOverdue;
+  if (trouble.head_retransmits == 0)
+    return watched_after(own.last_payload) >= kRetransmissionOverdue;
   const Duration tried = trouble.head_retransmit.time - own.head_sent.time;
   return trouble.head_retransmits <= kGoesOn &&
          watched_after(trouble.head_retransmit) >= 4 * tried + kSlack;

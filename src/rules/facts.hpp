@@ -51,6 +51,10 @@ struct ClosedClock {
   std::uint32_t fin_clock = 0;
 };
 
+/// A kernel sends again what is not acknowledged, first after 3 s at most (RFC 6298 §5.7): after so
+/// long without that, the ACK came, and was not recorded.
+inline constexpr Duration kRetransmissionOverdue = std::chrono::seconds{10};
+
 /// About a flow, measured when it ended (or as it stands when an exchange is settled).
 struct FlowFacts {
   /// How long it was watched after `packet`. None where the clock was set back in between: nobody
@@ -105,9 +109,9 @@ struct FlowFacts {
   std::optional<ClockStep> clock_step{};  // the largest while it lasted, if it is still known
 
   bool closed_window(Side side) const;  // ends with a window of zero that was probed
-  /// Bytes that `side` sent stayed without an ACK, and for longer than any kernel waits it did not
-  /// send them again (first after 3 s at most, then after twice as long each time, RFC 6298 §5):
-  /// they were acknowledged, and the capture lacks that.
+  /// Bytes that `side` sent stayed without an ACK, and it did not send them again for longer than
+  /// any kernel waits (kRetransmissionOverdue, then twice as long each time): they were
+  /// acknowledged, and the capture lacks that.
   bool ack_unrecorded(Side side) const;
   /// The same of more than a lost ACK or two would cover: the recording of this flow broke off.
   bool recording_broke_off(Side side) const;

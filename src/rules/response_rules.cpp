@@ -461,14 +461,12 @@ std::optional<Finding> response_stalled(const ExchangeFacts& facts, const Thresh
       .fact("stalled_us", std::optional{facts.silence})
       .fact("undelivered", lost)
       .seen_as("Client: read timed out in the middle of the body.");
-  const bool unanswered =
-      flow.c().fins >= 3 && flow.c().acked <= flow.c().fin_offset && !server.rst;
   if (lost) {
     finding.fault(Party::network, Confidence::medium, "the client host stopped receiving");
   } else if (lost_here) {
     finding.fact("lost_bytes", static_cast<std::int64_t>(server.lost_bytes))
         .fault(Party::network, Confidence::medium, "they were not recorded");
-  } else if (unanswered) {
+  } else if (fins_unanswered(flow)) {
     finding.fact("fins_unanswered", true)
         .fault(Party::network, Confidence::medium, "the server host is gone");
   } else if (const std::uint32_t probes = flow.c().trouble().unanswered_keepalives; probes >= 2) {

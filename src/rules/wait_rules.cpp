@@ -52,11 +52,6 @@ void blame_loss_of_beginning(FindingBuilder& finding, PacketRef seen) {
 constexpr std::string_view kAckInferred =
     "acknowledged, since it was not sent again (the ACK is not in the capture)";
 
-/// The client's FINs find no answer either: no kernel is there any more, or no way to it.
-bool fins_unanswered(const FlowRecord& flow) {
-  return flow.c().fins >= 3 && flow.c().acked <= flow.c().fin_offset && !flow.s().trouble().rst;
-}
-
 /// A FIN right behind the request comes from a client that half-closes and reads on (nc, scripts);
 /// what counts is what the server does then.
 bool sent_fin_with_request(const ExchangeFacts& facts, const Thresholds& limits) {
@@ -374,10 +369,9 @@ std::optional<Finding> client_timeout(const ExchangeFacts& facts, const Threshol
   // The ACK came when the client had left.
   const PacketRef acked_by = facts.exchange.acked_by;
   const bool waited_for_ack = acked_by && acked_by.number > facts.close.packet.number;
-  // Who does not repeat itself for so long was heard, whatever the capture has of it.
-  constexpr Duration kOverdue = std::chrono::seconds{10};
+  // Whatever the capture has of it.
   const bool repeated = facts.resent || facts.flow.flow.c().trouble().retransmitted > 0;
-  const bool heard = !repeated && facts.after_request >= kOverdue;
+  const bool heard = !repeated && facts.after_request >= kRetransmissionOverdue;
   const bool inferred = heard && (waited_for_ack || !facts.request_acked);
   const bool acked_late = waited_for_ack && !heard;
   const bool acked = (facts.request_acked && !acked_late) || heard;

@@ -105,6 +105,10 @@ bool answers_unseen_packet(const FlowRecord& flow, Side sender) {
          long_after(flow, flow.side(other(sender)).last, own.rst);
 }
 
+bool fins_unanswered(const FlowRecord& flow) {
+  return flow.c().fins >= 3 && flow.c().acked <= flow.c().fin_offset && !flow.s().trouble().rst;
+}
+
 void doubt_cut_request(FindingBuilder& finding, const ExchangeFacts& facts) {
   const Message& request = facts.exchange.request;
   if (!request.snaplen_cut || request.state == MessageState::complete) return;

@@ -43,6 +43,10 @@ bool acknowledged_unseen(const ExchangeFacts& facts, PacketRef until);
 /// long in front of this one that the packet is not in the capture.
 bool answers_unseen_packet(const FlowRecord& flow, Side sender);
 
+/// The client's FINs find no answer, however often they are sent: no kernel is there any more, or
+/// no way to it.
+bool fins_unanswered(const FlowRecord& flow);
+
 /// Of a request that was cut off when it was recorded nobody knows whether it was whole: who kept
 /// whom waiting is open then.
 void doubt_cut_request(FindingBuilder& finding, const ExchangeFacts& facts);

@@ -105,7 +105,12 @@ bool Flow::is_own_syn(const Segment& segment, Side from) const {
   if (segment.flags.has(TcpFlags::ack)) {
     // A SYN-ACK belongs to the SYN it acknowledges, whatever came between. One that
     // acknowledges something else is a leftover of an earlier incarnation.
-    return from == Side::server && half(Side::client).base_known;
+    if (from != Side::server || !half(Side::client).base_known) return false;
+    if (record.c().isn_known) return true;
+    // Of a connection whose SYN the capture lacks: one that acknowledges none of its bytes opens
+    // another on the same ports.
+    const std::int64_t acked = half(Side::client).space.offset(segment.ack, 0);
+    return acked >= 0 && acked <= static_cast<std::int64_t>(record.c().next);
   }
   if (from == Side::client) {
     // SYN recorded after the SYN-ACK that acknowledges it.

@@ -29,6 +29,14 @@ Handle Tracker::Impl::home_of(const Segment& segment, std::uint32_t hash, Handle
     const bool own = flow.is_own_syn(segment, sender(segment, flow.record));
     return own ? newest : open_again(segment, hash, newest);
   }
+  if (segment.flags.has(TcpFlags::syn)) {
+    const Flow& flow = store_.slot(newest).flow;
+    const bool own = flow.is_own_syn(segment, sender(segment, flow.record));
+    // Where the SYN is known, a SYN-ACK that does not acknowledge it is an answer all the same.
+    const bool syn_unseen = flow.record.has(Oddity::midstream) && !flow.record.c().isn_known;
+    const bool by_server = segment.source == flow.record.server;
+    if (!own && syn_unseen && by_server) return open_again(segment, hash, newest);
+  }
   const Handle older = store_.previous(newest);
   if (older == kNoHandle || FlowStore::is_attempt(older)) return newest;
   return nearer(segment, newest, older);
