@@ -6,6 +6,7 @@
 #include "rules/finding_builder.hpp"
 #include "rules/icmp_words.hpp"
 #include "rules/rule_lists.hpp"
+#include "rules/waiting.hpp"
 
 namespace httpdiag::rules {
 
@@ -286,8 +287,7 @@ std::optional<Finding> request_incomplete(const ExchangeFacts& facts, const Thre
   }
   if (unacked) fault = {Party::network, Confidence::medium, "the server host stopped receiving"};
   if (window_closed) fault = {Party::server_app, Confidence::medium, {}};
-  const std::uint32_t probes = facts.flow.flow.s().trouble().unanswered_keepalives;
-  const bool vanished = stalled && probes >= 2;
+  const bool vanished = stalled && facts.flow.flow.s().trouble().unanswered_keepalives >= 2;
   if (vanished) fault = {Party::network, Confidence::medium, "the client host is gone"};
   const bool in_vain = waited_in_vain(facts, limits);
 
@@ -319,13 +319,7 @@ std::optional<Finding> request_incomplete(const ExchangeFacts& facts, const Thre
                    : fmt::format("The request stopped after {}; {}{}.", seen, end, why)};
   if (hold.by == Hold::loss) finding.fact("request_delay_us", std::optional{hold.time});
   if (hold.by == Hold::window) finding.fact("zero_window_us", std::optional{hold.time});
-  if (vanished) {
-    finding
-        .also(fmt::format("The server's keep-alive probes, {} of them, found no answer.", probes))
-        .evidence(facts.flow.flow.s().trouble().first_keepalive, Side::server,
-                  "first keep-alive probe")
-        .fact("unanswered_keepalives", std::int64_t{probes});
-  }
+  if (vanished) tell_of_unanswered_probes(finding, facts.flow.flow, Side::server);
   if (hole) {
     finding.evidence(tape.beyond_head, Side::server, "selective ACK: bytes in front are missing")
         .fact("lost_bytes", static_cast<std::int64_t>(tape.lost_bytes));

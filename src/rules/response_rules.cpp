@@ -469,12 +469,9 @@ std::optional<Finding> response_stalled(const ExchangeFacts& facts, const Thresh
   } else if (fins_unanswered(flow)) {
     finding.fact("fins_unanswered", true)
         .fault(Party::network, Confidence::medium, "the server host is gone");
-  } else if (const std::uint32_t probes = flow.c().trouble().unanswered_keepalives; probes >= 2) {
-    finding
-        .also(fmt::format("The client's keep-alive probes, {} of them, found no answer.", probes))
-        .evidence(flow.c().trouble().first_keepalive, Side::client, "first keep-alive probe")
-        .fact("unanswered_keepalives", std::int64_t{probes})
-        .fault(Party::network, Confidence::medium, "the server host is gone");
+  } else if (flow.c().trouble().unanswered_keepalives >= 2) {
+    tell_of_unanswered_probes(finding, flow, Side::client);
+    finding.fault(Party::network, Confidence::medium, "the server host is gone");
   } else {
     finding.fault(Party::server_app, long_enough ? Confidence::medium : Confidence::low,
                   "the answer went on after the end of the capture");

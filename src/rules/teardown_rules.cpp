@@ -7,6 +7,7 @@
 #include "base/text.hpp"
 #include "rules/finding_builder.hpp"
 #include "rules/rule_lists.hpp"
+#include "rules/waiting.hpp"
 
 namespace httpdiag::rules {
 
@@ -175,10 +176,8 @@ namespace {
 /// forgotten the connection, and says so.
 PacketRef probe_that_drew_rst(const FlowRecord& flow, Side side) {
   const SideRecord& own = flow.side(side);
-  const PacketRef probe = flow.side(other(side)).trouble().last_keepalive;
-  const bool closed = own.fin && own.fin.number < probe.number;
-  const bool drew = !own.trouble().rst_has_ack && probe.number < own.trouble().rst.number;
-  return closed && drew ? probe : PacketRef{};
+  const PacketRef probe = probe_before_bare_rst(flow, side);
+  return own.fin && own.fin.number < probe.number ? probe : PacketRef{};
 }
 
 }  // namespace

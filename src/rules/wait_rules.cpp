@@ -196,14 +196,13 @@ std::string_view received_text(const ExchangeFacts& facts) {
                      : "; no socket was there to take the request";
 }
 
-/// The client's keep-alive probe that the RST answers, a bare one: there was no socket any more.
+/// The client's keep-alive probe behind the request that the RST answers.
 PacketRef probe_in_front(const ExchangeFacts& facts) {
   constexpr Duration kSoon = std::chrono::seconds{1};
-  const SideTrouble& server = facts.flow.flow.s().trouble();
-  const PacketRef probe = facts.flow.flow.c().trouble().last_keepalive;
+  const FlowRecord& flow = facts.flow.flow;
+  const PacketRef probe = probe_before_bare_rst(flow, Side::server);
   const bool behind_request = probe.number > facts.exchange.request.last.number;
-  const bool drew = probe.number < server.rst.number && server.rst.time - probe.time <= kSoon;
-  return behind_request && drew && !server.rst_has_ack ? probe : PacketRef{};
+  return behind_request && flow.s().trouble().rst.time - probe.time <= kSoon ? probe : PacketRef{};
 }
 
 void blame_reset(FindingBuilder& finding, const ExchangeFacts& facts) {
@@ -369,7 +368,7 @@ std::optional<Finding> client_timeout(const ExchangeFacts& facts, const Threshol
   // The ACK came when the client had left.
   const PacketRef acked_by = facts.exchange.acked_by;
   const bool waited_for_ack = acked_by && acked_by.number > facts.close.packet.number;
-  // Whatever the capture has of it.
+  // By its host's silence the request had been acknowledged, whatever the capture has of that.
   const bool repeated = facts.resent || facts.flow.flow.c().trouble().retransmitted > 0;
   const bool heard = !repeated && facts.after_request >= kRetransmissionOverdue;
   const bool inferred = heard && (waited_for_ack || !facts.request_acked);

@@ -105,6 +105,21 @@ bool answers_unseen_packet(const FlowRecord& flow, Side sender) {
          long_after(flow, flow.side(other(sender)).last, own.rst);
 }
 
+PacketRef probe_before_bare_rst(const FlowRecord& flow, Side side) {
+  const SideTrouble& own = flow.side(side).trouble();
+  const PacketRef probe = flow.side(other(side)).trouble().last_keepalive;
+  return !own.rst_has_ack && probe.number < own.rst.number ? probe : PacketRef{};
+}
+
+void tell_of_unanswered_probes(FindingBuilder& finding, const FlowRecord& flow, Side prober) {
+  const SideTrouble& trouble = flow.side(prober).trouble();
+  finding
+      .also(fmt::format("The {}'s keep-alive probes, {} of them, found no answer.", words(prober),
+                        trouble.unanswered_keepalives))
+      .evidence(trouble.first_keepalive, prober, "first keep-alive probe")
+      .fact("unanswered_keepalives", std::int64_t{trouble.unanswered_keepalives});
+}
+
 bool fins_unanswered(const FlowRecord& flow) {
   return flow.c().fins >= 3 && flow.c().acked <= flow.c().fin_offset && !flow.s().trouble().rst;
 }

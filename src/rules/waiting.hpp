@@ -43,6 +43,13 @@ bool acknowledged_unseen(const ExchangeFacts& facts, PacketRef until);
 /// long in front of this one that the packet is not in the capture.
 bool answers_unseen_packet(const FlowRecord& flow, Side sender);
 
+/// The keep-alive probe of the other side in front of the bare RST of `side`, which such a probe
+/// draws where there is no socket any more; none: it has no such RST.
+PacketRef probe_before_bare_rst(const FlowRecord& flow, Side side);
+
+/// The last keep-alive probes of `prober` found no answer.
+void tell_of_unanswered_probes(FindingBuilder& finding, const FlowRecord& flow, Side prober);
+
 /// The client's FINs find no answer, however often they are sent: no kernel is there any more, or
 /// no way to it.
 bool fins_unanswered(const FlowRecord& flow);

@@ -22,7 +22,7 @@ bool plausible(std::span<const std::byte> header) {
 }  // namespace
 
 bool begins_record(std::span<const std::byte> bytes) {
-  return bytes.size() >= 5 && plausible(bytes.first(5));
+  return bytes.size() >= kRecordHeader && plausible(bytes.first(kRecordHeader));
 }
 
 bool RecordReader::begin_record(Offset at, const StreamChunk& chunk) {
@@ -47,13 +47,13 @@ Framing RecordReader::feed(const FlowRecord& flow, const StreamChunk& chunk, Rec
         record_.first = chunk.carried_by;
         record_.peer_acked = chunk.peer_acked;
       }
-      const std::size_t count = std::min(kHeader - header_bytes_, bytes.size());
+      const std::size_t count = std::min(kRecordHeader - header_bytes_, bytes.size());
       std::copy_n(bytes.begin(), count,
                   header_.begin() + static_cast<std::ptrdiff_t>(header_bytes_));
       header_bytes_ += count;
       bytes = bytes.subspan(count);
       at += count;
-      if (header_bytes_ < kHeader) return Framing::good;
+      if (header_bytes_ < kRecordHeader) return Framing::good;
       if (!begin_record(at, chunk)) return Framing::lost;
       sink.on_record_begin(flow, chunk.from, record_);
       if (left_ == 0) sink.on_record_end(flow, chunk.from, record_);

@@ -58,11 +58,9 @@ class RecordReader {
   bool inside_record() const { return left_ > 0 || header_bytes_ > 0; }
 
  private:
-  static constexpr std::size_t kHeader = kRecordHeader;
-
   bool begin_record(Offset at, const StreamChunk& chunk);
 
-  std::array<std::byte, kHeader> header_{};
+  std::array<std::byte, kRecordHeader> header_{};
   std::size_t header_bytes_ = 0;
   std::uint32_t left_ = 0;  // of the body
   Record record_;
