@@ -5,8 +5,8 @@
 #include "base/text.hpp"
 #include "rules/ack.hpp"
 #include "rules/finding_builder.hpp"
+#include "rules/reasons.hpp"
 #include "rules/rule_lists.hpp"
-#include "rules/waiting.hpp"
 
 namespace httpdiag::rules {
 
@@ -131,7 +131,7 @@ std::optional<Finding> http_gateway_error(const ExchangeFacts& facts, const Thre
       .seen_as(fmt::format(
           "Client: status {}. Gateway: an upstream error in its log at that second.", status));
   // It may have waited for the rest of the request.
-  if (status == 504) doubt_cut_request(finding, facts);
+  if (status == 504) request_cut_in_recording(finding, facts);
   return finding.build();
 }
 

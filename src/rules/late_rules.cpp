@@ -3,8 +3,11 @@
 // (taxonomy 4.5, 4.6).
 #include <fmt/format.h>
 
+#include <array>
+
 #include "base/text.hpp"
 #include "rules/finding_builder.hpp"
+#include "rules/reasons.hpp"
 #include "rules/rst_origin.hpp"
 #include "rules/rule_lists.hpp"
 #include "rules/waiting.hpp"
@@ -132,56 +135,89 @@ std::string words(const Leaving& leaving, std::string_view status) {
       gave_up, waited, limit_text(leaving.matched), status);
 }
 
-void blame_lateness(FindingBuilder& finding, const ExchangeFacts& facts, const Leaving& leaving,
-                    const Thresholds& limits) {
-  const Duration delay = delivery_delay(facts);
-  if (answer_was_lost(facts)) {
-    tell_lost_answer(finding, facts);
-  } else if (leaving.lost) {
-    finding.fault(Party::network, Confidence::medium, "the client host stopped receiving");
-  } else if (leaving.probed) {
-    const SideTrouble& client = facts.flow.flow.c().trouble();
-    finding.evidence(client.first_keepalive, Side::client, "keep-alive probe, unanswered")
-        .evidence(client.last_keepalive, Side::client, "keep-alive probe, unanswered")
-        .fact("probes_unanswered", true)
-        .remedy(std::string{info(Label::keepalive_probe_failed).remedy})
-        .fault(Party::network, Confidence::medium, "the server's host was down meanwhile");
-  } else if (delay > leaving.took / 2 && delay >= limits.loss_stall) {
-    finding
-        .also(fmt::format("The request was sent again until it arrived: it was acknowledged only "
-                          "after {}, and answered {} later. A FIN waits behind what is not "
-                          "acknowledged, so the client may have given up before.",
-                          base::duration(delay), base::duration(leaving.took - delay)))
-        .fact("request_delay_us", std::optional{delay})
-        .remedy(std::string{info(Label::loss_recovery_delay).remedy})
-        .fault(Party::network, Confidence::medium, "the server host was slow to acknowledge");
-  } else if (leaving.held_up) {
-    finding
-        .also(fmt::format("The request was sent again until it was through: {} passed without "
-                          "progress. A FIN waits behind what is not acknowledged, so the client "
-                          "may have given up any time before.",
-                          base::duration(facts.exchange.longest_stall)))
-        .fact("request_delay_us", std::optional{facts.exchange.longest_stall})
-        .remedy(std::string{info(Label::loss_recovery_delay).remedy})
-        .fault(Party::network, Confidence::medium, "the server host was slow to acknowledge");
-  } else if (leaving.drawn_only && !facts.flow.flow.c().fin) {
-    // A client that gives up sends a FIN, and its kernel repeats it.
-    finding
-        .also(
-            "No FIN of the client came before that: when and how its socket went cannot be seen "
-            "here.")
-        .fault(Party::unknown, Confidence::low,
-               "the client gave up, and its FIN was lost or dropped on the way");
-  } else if (leaving.at_once) {
-    finding
-        .also(
-            "The request was held up on the way, or the client never meant to wait; when it gave "
-            "up cannot be seen here.")
-        .fault(Party::unknown, Confidence::low);
-  } else {
-    blame_impatience(finding, leaving.drawn_only ? leaving.took : leaving.waited, limits, true);
-  }
+// Why nobody read it.
+
+bool only_repetition_came(FindingBuilder& finding, const ExchangeFacts& facts, const Leaving&) {
+  return answer_repeated(finding, facts);
 }
+
+bool answer_lost_on_its_way(FindingBuilder& finding, const ExchangeFacts&, const Leaving& leaving) {
+  if (!leaving.lost) return false;
+  finding.fault(Party::network, Confidence::medium, "the client host stopped receiving");
+  return true;
+}
+
+bool client_had_probed(FindingBuilder& finding, const ExchangeFacts& facts,
+                       const Leaving& leaving) {
+  if (!leaving.probed) return false;
+  const SideTrouble& client = facts.flow.flow.c().trouble();
+  finding.evidence(client.first_keepalive, Side::client, "keep-alive probe, unanswered")
+      .evidence(client.last_keepalive, Side::client, "keep-alive probe, unanswered")
+      .fact("probes_unanswered", true)
+      .remedy(std::string{info(Label::keepalive_probe_failed).remedy})
+      .fault(Party::network, Confidence::medium, "the server's host was down meanwhile");
+  return true;
+}
+
+bool request_arrived_late(FindingBuilder& finding, const ExchangeFacts& facts,
+                          const Leaving& leaving) {
+  const Duration delay = delivery_delay(facts);
+  if (delay <= leaving.took / 2 || delay < facts.limits.loss_stall) return false;
+  blame_loss_of_request(
+      finding, delay,
+      fmt::format("The request was sent again until it arrived: it was acknowledged only "
+                  "after {}, and answered {} later. A FIN waits behind what is not "
+                  "acknowledged, so the client may have given up before.",
+                  base::duration(delay), base::duration(leaving.took - delay)));
+  return true;
+}
+
+bool fin_was_held_up(FindingBuilder& finding, const ExchangeFacts& facts, const Leaving& leaving) {
+  if (!leaving.held_up) return false;
+  const Duration stall = facts.exchange.longest_stall;
+  blame_loss_of_request(
+      finding, stall,
+      fmt::format("The request was sent again until it was through: {} passed without progress. A "
+                  "FIN waits behind what is not acknowledged, so the client may have given up any "
+                  "time before.",
+                  base::duration(stall)));
+  return true;
+}
+
+/// A client that gives up sends a FIN, and its kernel repeats it.
+bool leaving_unseen(FindingBuilder& finding, const ExchangeFacts& facts, const Leaving& leaving) {
+  if (!leaving.drawn_only || facts.flow.flow.c().fin) return false;
+  finding
+      .also(
+          "No FIN of the client came before that: when and how its socket went cannot be seen "
+          "here.")
+      .fault(Party::unknown, Confidence::low,
+             "the client gave up, and its FIN was lost or dropped on the way");
+  return true;
+}
+
+bool left_with_its_request(FindingBuilder& finding, const ExchangeFacts&, const Leaving& leaving) {
+  if (!leaving.at_once) return false;
+  finding
+      .also(
+          "The request was held up on the way, or the client never meant to wait; when it gave "
+          "up cannot be seen here.")
+      .fault(Party::unknown, Confidence::low);
+  return true;
+}
+
+bool server_too_slow_for_client(FindingBuilder& finding, const ExchangeFacts& facts,
+                                const Leaving& leaving) {
+  blame_impatience(finding, leaving.drawn_only ? leaving.took : leaving.waited, facts.limits, true);
+  return true;
+}
+
+constexpr std::array kWhyTooLate = {
+    &only_repetition_came,  &answer_lost_on_its_way,
+    &client_had_probed,     &request_arrived_late,
+    &fin_was_held_up,       &leaving_unseen,
+    &left_with_its_request, &server_too_slow_for_client,
+};
 
 }  // namespace
 
@@ -212,47 +248,84 @@ std::optional<Finding> late_response(const ExchangeFacts& facts, const Threshold
           fmt::format("Client: read timed out, curl 28, status 0 / canceled. Server: logs {} and "
                       "may see a broken pipe; nginx 499, HAProxy CH or CD.",
                       status));
-  blame_lateness(finding, facts, *leaving, limits);
+  tell_first(kWhyTooLate, finding, facts, *leaving);
   if (leaving->cancelled) finding.severity(Severity::warning);
-  doubt_cut_request(finding, facts);
+  request_cut_in_recording(finding, facts);
   return finding.build();
 }
 
 namespace {
 
-/// The server answered soon, so the time went into sending or receiving.
-void blame_slow_transfer(FindingBuilder& finding, const ExchangeFacts& facts, Duration total) {
-  const Duration send = facts.send.value_or(Duration{0});
-  if (facts.exchange.longest_stall * 2 >= total) {
-    finding.fault(Party::network, Confidence::medium, "");
-  } else if (send * 2 >= total) {
-    finding.fault(Party::client_app, Confidence::low,
-                  "a narrow link, or a server that reads slowly");
-  } else {
-    finding.fault(Party::server_app, Confidence::low,
-                  "a large answer on a narrow link, a stream, or a client that reads slowly");
-  }
+Duration total_time(const ExchangeFacts& facts) {
+  return facts.exchange.response->last.time - facts.exchange.request.first.time;
 }
+
+/// A beginning of the wait, or its end, may lie in what the capture lacks.
+bool wait_in_doubt(const ExchangeFacts& facts) {
+  const Exchange& x = facts.exchange;
+  if (x.uncertain || x.response->resynchronised) return true;
+  // Without its last bytes the request ended at the latest when it was acknowledged.
+  return x.request.has_gap &&
+         (!x.acked_by || x.acked_by.number >= x.response->first.number ||
+          x.response->first.time - x.acked_by.time < facts.limits.slow_response);
+}
+
+// Where the time went before the answer began.
+
+bool request_arrived_after_losses(FindingBuilder& finding, const ExchangeFacts& facts) {
+  const Duration delay = delivery_delay(facts);
+  if (delay < facts.limits.loss_stall || *facts.wait - delay >= facts.limits.slow_response)
+    return false;
+  blame_loss_of_request(finding, delay,
+                        fmt::format("The request was sent again until it arrived, after {}; the "
+                                    "answer came {} later.",
+                                    base::duration(delay), base::duration(*facts.wait - delay)));
+  return true;
+}
+
+constexpr std::array kWhySlowStart = {&answer_repeated, &request_arrived_after_losses};
+
+// Where it went, if the server answered soon.
+
+bool spent_on_losses(FindingBuilder& finding, const ExchangeFacts& facts) {
+  if (facts.exchange.longest_stall * 2 < total_time(facts)) return false;
+  finding.fault(Party::network, Confidence::medium);
+  return true;
+}
+
+bool spent_on_sending(FindingBuilder& finding, const ExchangeFacts& facts) {
+  if (facts.send.value_or(Duration{0}) * 2 < total_time(facts)) return false;
+  finding.fault(Party::client_app, Confidence::low, "a narrow link, or a server that reads slowly");
+  return true;
+}
+
+bool spent_on_receiving(FindingBuilder& finding, const ExchangeFacts&) {
+  finding.fault(Party::server_app, Confidence::low,
+                "a large answer on a narrow link, a stream, or a client that reads slowly");
+  return true;
+}
+
+constexpr std::array kWhySlowTransfer = {
+    &spent_on_losses,
+    &spent_on_sending,
+    &spent_on_receiving,
+};
 
 }  // namespace
 
 std::optional<Finding> slow_response(const ExchangeFacts& facts, const Thresholds& limits) {
-  if (!facts.response_complete || !facts.wait || facts.exchange.uncertain) return std::nullopt;
+  if (!facts.response_complete || !facts.wait || wait_in_doubt(facts)) return std::nullopt;
   if (facts.exchange.request.state == MessageState::incomplete) return std::nullopt;
   const Exchange& x = facts.exchange;
-  if (x.response->resynchronised) return std::nullopt;  // its beginning may lie in the gap
-  const Duration total = x.response->last.time - x.request.first.time;
-  // Where its last bytes are not in the capture, the request ended at the latest when it was
-  // acknowledged.
-  if (x.request.has_gap && (!x.acked_by || x.acked_by.number >= x.response->first.number ||
-                            x.response->first.time - x.acked_by.time < limits.slow_response))
-    return std::nullopt;
+  const Duration total = total_time(facts);
   const bool slow_start = *facts.wait >= limits.slow_response;
   const bool stream = x.response->event_stream || x.response->head_cut();  // or may be one
   if (!slow_start && (total < limits.slow_total || stream)) return std::nullopt;
   const std::optional<Duration> ack_delay =
       x.acked_by ? std::optional{std::max(x.acked_by.time - x.request.last.time, Duration{0})}
                  : std::nullopt;
+  const bool retransmitted = x.retransmits_after != x.retransmits_before;
+  const bool sure = ack_delay && !retransmitted && !facts.flow.vantage.at(VantagePoint::client);
   FindingBuilder finding{
       Label::slow_response,
       slow_start
@@ -270,33 +343,17 @@ std::optional<Finding> slow_response(const ExchangeFacts& facts, const Threshold
       .fact("wait_us", facts.wait)
       .fact("total_us", std::optional{total})
       .fact("ack_delay_us", ack_delay)
-      .fault(Party::server_app,
-             ack_delay && x.retransmits_after == x.retransmits_before &&
-                     !facts.flow.vantage.at(VantagePoint::client)
-                 ? Confidence::high
-                 : Confidence::medium,
-             x.retransmits_after == x.retransmits_before
-                 ? ""
-                 : "retransmissions took a part of the time")
+      .fault(Party::server_app, sure ? Confidence::high : Confidence::medium,
+             retransmitted ? "retransmissions took a part of the time" : "")
       .seen_as("Client: success, late. Server: a long request time in its log.");
-  if (!slow_start) blame_slow_transfer(finding, facts, total);
-  const Duration delay = delivery_delay(facts);
-  if (slow_start && answer_was_lost(facts)) {
-    tell_lost_answer(finding, facts);
-  } else if (slow_start && delay >= limits.loss_stall &&
-             *facts.wait - delay < limits.slow_response) {
-    finding
-        .also(fmt::format("The request was sent again until it arrived, after {}; the answer came "
-                          "{} later.",
-                          base::duration(delay), base::duration(*facts.wait - delay)))
-        .fact("request_delay_us", std::optional{delay})
-        .remedy(std::string{info(Label::loss_recovery_delay).remedy})
-        .fault(Party::network, Confidence::medium, "the server host was slow to acknowledge");
+  if (slow_start) {
+    tell_first(kWhySlowStart, finding, facts);
+    if (probes_in_vain(facts))
+      finding.fault(Party::network, Confidence::low, "the server's host was down, or slow");
+  } else {
+    tell_first(kWhySlowTransfer, finding, facts);
   }
-  if (slow_start && probes_in_vain(facts)) {
-    finding.fault(Party::network, Confidence::low, "the server's host was down, or slow");
-  }
-  doubt_cut_request(finding, facts);
+  request_cut_in_recording(finding, facts);
   return finding.build();
 }
 

@@ -2,9 +2,12 @@
 // Did the request leave whole, and did it arrive? (taxonomy 4.4)
 #include <fmt/format.h>
 
+#include <array>
+
 #include "base/text.hpp"
 #include "rules/finding_builder.hpp"
 #include "rules/icmp_words.hpp"
+#include "rules/reasons.hpp"
 #include "rules/rule_lists.hpp"
 #include "rules/waiting.hpp"
 
@@ -41,11 +44,12 @@ std::string progress(const Message& message) {
 
 /// 408 says that the server waited in vain for the rest of the request; so does a gateway's 504
 /// behind a client that had stopped sending.
-bool waited_in_vain(const ExchangeFacts& facts, const Thresholds& limits) {
+bool waited_in_vain(const ExchangeFacts& facts) {
   if (!facts.answered || facts.request_complete) return false;
   const Message& response = *facts.exchange.response;
   const Duration silent = response.first.time - facts.exchange.request.last.time;
-  return response.status == 408 || (response.status == 504 && silent >= limits.no_response_min);
+  return response.status == 408 ||
+         (response.status == 504 && silent >= facts.limits.no_response_min);
 }
 
 /// Bytes came up to the 408 in the rhythm that they had had all along: what ran out was the time
@@ -91,7 +95,7 @@ std::optional<Finding> request_malformed_note(const ExchangeFacts& facts, const 
       .build();
 }
 
-std::optional<Finding> early_response(const ExchangeFacts& facts, const Thresholds& limits) {
+std::optional<Finding> early_response(const ExchangeFacts& facts, const Thresholds&) {
   if (!facts.answered || !facts.exchange.response->head_complete) return std::nullopt;
   const Message& response = *facts.exchange.response;
   const Message& request = facts.exchange.request;
@@ -100,7 +104,7 @@ std::optional<Finding> early_response(const ExchangeFacts& facts, const Threshol
   if (request.body_omitted && (asks_for_more || response.status == 417)) return std::nullopt;
   // A client that had closed was answered for what it left: the request is the story then.
   if (facts.exchange.client_closed_before_response) return std::nullopt;
-  if (waited_in_vain(facts, limits)) return std::nullopt;  // the request is the story
+  if (waited_in_vain(facts)) return std::nullopt;  // the request is the story
   // Its own ACK number covers the request: only the recording is out of order.
   if (facts.request_complete && response.peer_acked >= facts.q1) return std::nullopt;
   const bool before_end = !facts.request_complete || response.first.number < request.last.number;
@@ -147,7 +151,8 @@ struct Hold {
   Duration time{0};
 };
 
-Hold what_held_it(const ExchangeFacts& facts, const Thresholds& limits) {
+Hold what_held_it(const ExchangeFacts& facts) {
+  const Thresholds& limits = facts.limits;
   if (!by_client(facts.close.closer)) return {};
   const Exchange& x = facts.exchange;
   const Timestamp left = facts.close.packet.time;
@@ -170,7 +175,7 @@ Hold what_held_it(const ExchangeFacts& facts, const Thresholds& limits) {
   return {};
 }
 
-std::string words(const Hold& hold) {
+std::string hold_text(const Hold& hold) {
   const std::string time = base::duration(hold.time);
   switch (hold.by) {
     case Hold::nothing:
@@ -189,220 +194,287 @@ std::string words(const Hold& hold) {
   return {};
 }
 
-}  // namespace
-
-std::optional<Finding> request_incomplete(const ExchangeFacts& facts, const Thresholds& limits) {
+/// Whole on the wire, but the server closed having received a part of it only.
+std::optional<Finding> closed_with_a_part(const ExchangeFacts& facts) {
+  const SideRecord& server = facts.flow.flow.s();
+  const bool part = server.fin && server.fin_ack > facts.q0 && server.fin_ack < facts.q1 &&
+                    !facts.request_acked && !facts.answered;
+  if (!part) return std::nullopt;
   const Message& request = facts.exchange.request;
-  if (facts.request_complete) {
-    // Whole on the wire, but the server closed having received a part of it only.
-    const SideRecord& server = facts.flow.flow.s();
-    const bool part = server.fin && server.fin_ack > facts.q0 && server.fin_ack < facts.q1 &&
-                      !facts.request_acked && !facts.answered;
-    if (!part) return std::nullopt;
-    return FindingBuilder{
-        Label::request_incomplete,
-        fmt::format("The server closed after {} of {} request bytes had reached it.",
-                    server.fin_ack - facts.q0, facts.q1 - facts.q0)}
-        .fault(Party::server_app, Confidence::medium,
-               "the rest of the request was delayed or lost on the way")
-        .evidence(request.first, Side::client, words(request))
-        .evidence(server.fin, Side::server, "server FIN, acknowledges part of the request")
-        .fact("ended_by", std::string{"server-fin"})
-        .build();
-  }
+  return FindingBuilder{
+      Label::request_incomplete,
+      fmt::format("The server closed after {} of {} request bytes had reached it.",
+                  server.fin_ack - facts.q0, facts.q1 - facts.q0)}
+      .fault(Party::server_app, Confidence::medium,
+             "the rest of the request was delayed or lost on the way")
+      .evidence(request.first, Side::client, words(request))
+      .evidence(server.fin, Side::server, "server FIN, acknowledges part of the request")
+      .fact("ended_by", std::string{"server-fin"})
+      .build();
+}
+
+/// What was not seen of the request need not be missing, or may yet come.
+bool may_be_whole(const ExchangeFacts& facts) {
+  const Message& request = facts.exchange.request;
   if (facts.answered && !facts.exchange.client_closed_before_response &&
       facts.exchange.response->status >= 200 && facts.exchange.response->status < 300 &&
       facts.close_after_response.closer == Closer::none) {
-    return std::nullopt;  // answered early and still sending, or a gap at the end of the capture
+    return true;  // answered early and still sending, or a gap at the end of the capture
   }
-  if (request.body_omitted) return std::nullopt;  // refused before it was sent: nothing is missing
+  if (request.body_omitted) return true;  // refused before it was sent: nothing is missing
   // The last byte rather than a FIN: either is one number further, and neither was recorded.
   const bool one_short =
       request.content_length && *request.content_length == request.body_bytes + 1;
-  if (one_short && facts.answered && facts.close.unseen &&
-      facts.close.closer == Closer::client_fin) {
-    return std::nullopt;
-  }
+  if (one_short && facts.answered && facts.close.unseen && facts.close.closer == Closer::client_fin)
+    return true;
   // The server acknowledged more than was seen: the rest is missing from the capture only.
   const SideRecord& client = facts.flow.flow.c();
   const bool fin_acked = client.fin && client.acked > client.fin_offset;
-  if ((fin_acked ? client.fin_offset : client.acked) > facts.q1) return std::nullopt;
+  if ((fin_acked ? client.fin_offset : client.acked) > facts.q1) return true;
   // What the capture lacks may be the server's answer.
-  if (facts.exchange.response_missing || facts.flow.server_unheard) return std::nullopt;
-  const bool stalled = facts.close.closer == Closer::none;
-  if (stalled &&
-      (facts.silence < limits.request_stall || facts.flow.recording_broke_off(Side::client)))
-    return std::nullopt;
+  if (facts.exchange.response_missing || facts.flow.server_unheard) return true;
+  return facts.close.closer == Closer::none && (facts.silence < facts.limits.request_stall ||
+                                                facts.flow.recording_broke_off(Side::client));
+}
 
-  const bool unacked = facts.head_retransmits >= limits.unacked_min_retransmits;
-  const bool window_closed = facts.flow.closed_window(Side::server);
-  std::string_view ended_by = "stall";
-  Fault fault{Party::client_app, Confidence::medium, "a device in between held the rest back"};
+bool resent_in_vain(const ExchangeFacts& facts) {
+  return facts.head_retransmits >= facts.limits.unacked_min_retransmits;
+}
+
+/// Bytes in front of others that came are missing.
+bool has_hole(const ExchangeFacts& facts) { return facts.flow.flow.c().trouble().lost_bytes > 0; }
+
+/// What the server gave the request before it answered that it took too long. None: it did not.
+std::optional<Duration> time_given(const ExchangeFacts& facts) {
+  if (!waited_in_vain(facts) || !was_still_sending(facts)) return std::nullopt;
+  return facts.exchange.response->first.time - facts.exchange.request.first.time;
+}
+
+// Why the rest of the request did not come.
+
+bool request_ran_out_of_time(FindingBuilder& finding, const ExchangeFacts& facts) {
+  if (!time_given(facts)) return false;
+  finding.fault(Party::unknown, Confidence::low)
+      .remedy(
+          "Server: allow a whole request as long as the largest upload takes (Node.js: "
+          "requestTimeout; Apache: RequestReadTimeout; HAProxy: timeout http-request counts the "
+          "head only). Client: send faster, or in smaller parts.");
+  return true;
+}
+
+bool server_waited_in_vain(FindingBuilder& finding, const ExchangeFacts& facts) {
+  if (!waited_in_vain(facts)) return false;
+  finding.fault(Party::client_app, Confidence::medium,
+                "the network held the rest of the request back");
+  return true;
+}
+
+bool client_vanished(FindingBuilder& finding, const ExchangeFacts& facts) {
+  return facts.close.closer == Closer::none &&
+         probes_unanswered(finding, facts.flow.flow, Side::server);
+}
+
+bool server_stopped_reading(FindingBuilder& finding, const ExchangeFacts& facts) {
+  if (!facts.flow.closed_window(Side::server)) return false;
+  finding.fault(Party::server_app, Confidence::medium);
+  return true;
+}
+
+bool rest_was_resent_in_vain(FindingBuilder& finding, const ExchangeFacts& facts) {
+  if (!resent_in_vain(facts)) return false;
+  finding.fault(Party::network, Confidence::medium, "the server host stopped receiving");
+  return true;
+}
+
+bool client_left_while_held(FindingBuilder& finding, const ExchangeFacts& facts) {
+  switch (what_held_it(facts).by) {
+    case Hold::nothing:
+      return false;
+    case Hold::loss:
+      finding.fault(Party::network, Confidence::medium,
+                    "the client closed for a reason of its own");
+      return true;
+    case Hold::window:
+      finding.fault(Party::server_app, Confidence::medium,
+                    "the client's own limit is too short for it");
+      return true;
+    case Hold::unseen:
+      finding.fault(Party::unknown, Confidence::low,
+                    "the client paused by itself, and then closed for a reason of its own");
+      return true;
+  }
+  return false;
+}
+
+/// What is missing was sent: what is behind it came past here. That the server asks for it says
+/// that it was lost.
+bool lost_in_the_middle(FindingBuilder& finding, const ExchangeFacts& facts) {
+  if (!has_hole(facts)) return false;
+  if (facts.flow.flow.c().trouble().beyond_head) {
+    finding.fault(Party::network, Confidence::medium, "the client stopped sending what was lost");
+  } else {
+    finding.fault(Party::unknown, Confidence::low, "it was lost on the way, or was not recorded");
+  }
+  return true;
+}
+
+/// A FIN after seconds of silence is a timeout of the server's; a RST at once is a refusal.
+bool server_refused_the_rest(FindingBuilder& finding, const ExchangeFacts& facts) {
+  if (!by_server(facts.close.closer)) return false;
+  const bool timed_out = facts.after_request >= facts.limits.request_stall ||
+                         (facts.close.closer == Closer::server_fin &&
+                          facts.after_request >= facts.limits.capture_end_margin);
+  if (timed_out) {
+    finding.fault(Party::client_app, Confidence::medium,
+                  "the server's body timeout is too short, or the network held the rest back");
+  } else {
+    finding.fault(Party::server_app, Confidence::medium,
+                  "a size limit or a firewall in front of it");
+  }
+  return true;
+}
+
+constexpr std::array kWhyRequestStopped = {
+    &request_ran_out_of_time,  // the server says so
+    &server_waited_in_vain,    // likewise
+    &client_vanished,         &server_stopped_reading, &rest_was_resent_in_vain,
+    &client_left_while_held,  &lost_in_the_middle,     &server_refused_the_rest,
+};
+
+std::string ended_by(const ExchangeFacts& facts) {
+  if (waited_in_vain(facts)) return fmt::format("server-{}", facts.exchange.response->status);
   switch (facts.close.closer) {
     case Closer::none:
-      break;
+      return "stall";
     case Closer::client_fin:
-      ended_by = "client-fin";
-      break;
+      return "client-fin";
     case Closer::client_rst:
-      ended_by = "client-rst";
-      break;
+      return "client-rst";
     case Closer::server_fin:
+      return "server-fin";
     case Closer::server_rst:
-      ended_by = facts.close.closer == Closer::server_fin ? "server-fin" : "server-rst";
-      // A FIN after seconds of silence is a timeout of the server's; a RST at once is a refusal.
-      fault =
-          facts.after_request >= limits.request_stall ||
-                  (facts.close.closer == Closer::server_fin &&
-                   facts.after_request >= limits.capture_end_margin)
-              ? Fault{Party::client_app, Confidence::medium,
-                      "the server's body timeout is too short, or the network held the rest back"}
-              : Fault{Party::server_app, Confidence::medium,
-                      "a size limit or a firewall in front of it"};
-      break;
+      return "server-rst";
   }
-  // What is missing was sent: what is behind it came past here. That the server asks for it says
-  // that it was lost.
-  const SideTrouble& tape = client.trouble();
-  const bool hole = tape.lost_bytes > 0;
-  if (hole && tape.beyond_head) {
-    fault = {Party::network, Confidence::medium, "the client stopped sending what was lost"};
-  } else if (hole) {
-    fault = {Party::unknown, Confidence::low, "it was lost on the way, or was not recorded"};
-  }
-  const Hold hold = what_held_it(facts, limits);
-  switch (hold.by) {
-    case Hold::nothing:
-      break;
-    case Hold::loss:
-      fault = {Party::network, Confidence::medium, "the client closed for a reason of its own"};
-      break;
-    case Hold::window:
-      fault = {Party::server_app, Confidence::medium, "the client's own limit is too short for it"};
-      break;
-    case Hold::unseen:
-      fault = {Party::unknown, Confidence::low,
-               "the client paused by itself, and then closed for a reason of its own"};
-      break;
-  }
-  if (unacked) fault = {Party::network, Confidence::medium, "the server host stopped receiving"};
-  if (window_closed) fault = {Party::server_app, Confidence::medium, {}};
-  const bool vanished = stalled && facts.flow.flow.s().trouble().unanswered_keepalives >= 2;
-  if (vanished) fault = {Party::network, Confidence::medium, "the client host is gone"};
-  const bool in_vain = waited_in_vain(facts, limits);
+  return {};
+}
 
-  const bool broken_off = !stalled && facts.close.packet.number < request.last.number;
+/// Where the request stopped, and what followed.
+std::string stop_text(const ExchangeFacts& facts) {
+  const Message& request = facts.exchange.request;
   const std::string seen = request.head_complete ? progress(request) : "a part of its head";
+  if (const auto given = time_given(facts)) {
+    return fmt::format(
+        "The server answered {} {} after the first byte of the request, while "
+        "the client was still sending ({}): the request took longer than the server allows.",
+        facts.exchange.response->status, base::duration(*given), seen);
+  }
+  const bool stalled = facts.close.closer == Closer::none;
+  if (!stalled && facts.close.packet.number < request.last.number) {
+    return fmt::format(
+        "In the middle of the request {}; {} were seen, the last of them sent before the client "
+        "knew.",
+        words(facts.close.closer), seen);
+  }
   const std::string end =
       stalled ? fmt::format("nothing more came for {}", base::duration(facts.silence))
               : fmt::format("{} {} later", words(facts.close.closer),
                             base::duration(facts.after_request));
-  std::string why = words(hold);
-  if (hole) {
-    why = fmt::format(", though bytes behind the {} that are missing were sent", tape.lost_bytes);
-  } else if (unacked) {
-    why = ", the last bytes were retransmitted in vain";
-  }
-  const bool out_of_time = in_vain && was_still_sending(facts);
-  const Duration given =
-      out_of_time ? facts.exchange.response->first.time - request.first.time : Duration{0};
-  FindingBuilder finding{
-      Label::request_incomplete,
-      out_of_time
-          ? fmt::format("The server answered {} {} after the first byte of the request, while "
-                        "the client was still sending ({}): the request took longer than "
-                        "the server allows.",
-                        facts.exchange.response->status, base::duration(given), seen)
-      : broken_off ? fmt::format("In the middle of the request {}; {} were seen, the last of them "
-                                 "sent before the client knew.",
-                                 words(facts.close.closer), seen)
-                   : fmt::format("The request stopped after {}; {}{}.", seen, end, why)};
+  const std::string why =
+      has_hole(facts) ? fmt::format(", though bytes behind the {} that are missing were sent",
+                                    facts.flow.flow.c().trouble().lost_bytes)
+      : resent_in_vain(facts) ? ", the last bytes were retransmitted in vain"
+                              : hold_text(what_held_it(facts));
+  return fmt::format("The request stopped after {}; {}{}.", seen, end, why);
+}
+
+}  // namespace
+
+std::optional<Finding> request_incomplete(const ExchangeFacts& facts, const Thresholds&) {
+  if (facts.request_complete) return closed_with_a_part(facts);
+  if (may_be_whole(facts)) return std::nullopt;
+  const Message& request = facts.exchange.request;
+  FindingBuilder finding{Label::request_incomplete, stop_text(facts)};
+  const Hold hold = what_held_it(facts);
   if (hold.by == Hold::loss) finding.fact("request_delay_us", std::optional{hold.time});
   if (hold.by == Hold::window) finding.fact("zero_window_us", std::optional{hold.time});
-  if (vanished) tell_of_unanswered_probes(finding, facts.flow.flow, Side::server);
-  if (hole) {
+  finding.fault(Party::client_app, Confidence::medium, "a device in between held the rest back");
+  tell_first(kWhyRequestStopped, finding, facts);
+  if (has_hole(facts)) {
+    const SideTrouble& tape = facts.flow.flow.c().trouble();
     finding.evidence(tape.beyond_head, Side::server, "selective ACK: bytes in front are missing")
         .fact("lost_bytes", static_cast<std::int64_t>(tape.lost_bytes));
   }
-  finding.fault(fault.party, fault.confidence, fault.unless)
-      .evidence(request.first, Side::client, words(request))
+  finding.evidence(request.first, Side::client, words(request))
       .evidence(request.last, Side::client, "last request byte seen")
       .evidence(facts.close)
-      .fact("ended_by", in_vain ? fmt::format("server-{}", facts.exchange.response->status)
-                                : std::string{ended_by})
+      .fact("ended_by", ended_by(facts))
       .fact("body_bytes", static_cast<std::int64_t>(request.body_bytes))
-      .fact("stalled_us", std::optional{facts.silence});
+      .fact("stalled_us", std::optional{facts.silence})
+      .fact("request_limit_us", time_given(facts));
   if (facts.answered && facts.exchange.response->status != 0) {
     finding.evidence(facts.exchange.response->first, Side::server,
                      fmt::format("{}", facts.exchange.response->status));
   }
-  if (out_of_time) {
-    finding.fault(Party::unknown, Confidence::low)
-        .fact("request_limit_us", std::optional{given})
-        .remedy(
-            "Server: allow a whole request as long as the largest upload takes (Node.js: "
-            "requestTimeout; Apache: RequestReadTimeout; HAProxy: timeout http-request counts the "
-            "head only). Client: send faster, or in smaller parts.");
-  } else if (in_vain) {
-    finding.fault(Party::client_app, Confidence::medium,
-                  "the network held the rest of the request back");
-  }
   return finding.build();
 }
 
-std::optional<Finding> request_not_acked(const ExchangeFacts& facts, const Thresholds& limits) {
-  if (!facts.request_complete || facts.answered || facts.request_acked) return std::nullopt;
-  if (facts.exchange.response_missing || facts.flow.server_unheard) return std::nullopt;
-  const FlowRecord& flow = facts.flow.flow;
-  if (flow.s().trouble().rst &&
-      flow.s().trouble().rst.number > facts.exchange.request.first.number) {
-    return std::nullopt;
-  }
-  if (facts.flow.closed_window(Side::server)) return std::nullopt;  // held back, not lost
-  const SideTrouble& client = flow.c().trouble();
-  // A client that resets ends the wait for the ACK as well.
-  const Duration unacked_for = facts.close.closer == Closer::client_rst
-                                   ? facts.after_request
-                                   : facts.flow.watched_after(facts.exchange.request.last);
-  const bool enough =
-      facts.head_retransmits >= limits.unacked_min_retransmits || unacked_for >= limits.unacked_min;
-  if (!enough || facts.flow.ack_unrecorded(Side::client)) return std::nullopt;
+namespace {
 
+/// How long the request was watched without its ACK. A client that resets ends that wait as well.
+Duration unacked_for(const ExchangeFacts& facts) {
+  return facts.close.closer == Closer::client_rst
+             ? facts.after_request
+             : facts.flow.watched_after(facts.exchange.request.last);
+}
+
+/// Sent in vain often, or long, enough; and no other label says why.
+bool lost_for_good(const ExchangeFacts& facts) {
+  if (!facts.request_complete || facts.answered || facts.request_acked) return false;
+  if (facts.exchange.response_missing || facts.flow.server_unheard) return false;
+  const PacketRef rst = facts.flow.flow.s().trouble().rst;
+  if (rst && rst.number > facts.exchange.request.first.number) return false;
+  if (facts.flow.closed_window(Side::server)) return false;  // held back, not lost
+  const bool enough = resent_in_vain(facts) || unacked_for(facts) >= facts.limits.unacked_min;
+  return enough && !facts.flow.ack_unrecorded(Side::client);
+}
+
+}  // namespace
+
+std::optional<Finding> request_not_acked(const ExchangeFacts& facts, const Thresholds&) {
+  if (!lost_for_good(facts)) return std::nullopt;
+  const Exchange& x = facts.exchange;
+  const FlowRecord& flow = facts.flow.flow;
+  const Duration waited = unacked_for(facts);
+  const bool resent = facts.head_retransmits > 0;
   const std::uint64_t acked = flow.c().acked > facts.q0 ? flow.c().acked - facts.q0 : 0;
   const PacketRef heard = flow.s().last;
   FindingBuilder finding{
       Label::request_not_acked,
-      facts.head_retransmits == 0
-          ? fmt::format(
-                "{} of {} request bytes were acknowledged in {}; no retransmission is in the "
-                "capture.",
-                acked, facts.q1 - facts.q0, base::duration(unacked_for))
-          : fmt::format(
-                "{} of {} request bytes were acknowledged; the rest was retransmitted {} over {} "
-                "and never was.",
-                acked, facts.q1 - facts.q0, times(facts.head_retransmits),
-                base::duration(client.head_retransmit.time - facts.exchange.request.first.time))};
+      resent ? fmt::format(
+                   "{} of {} request bytes were acknowledged; the rest was retransmitted "
+                   "{} over {} and never was.",
+                   acked, facts.q1 - facts.q0, times(facts.head_retransmits),
+                   base::duration(flow.c().trouble().head_retransmit.time - x.request.first.time))
+             : fmt::format("{} of {} request bytes were acknowledged in {}; no retransmission is "
+                           "in the capture.",
+                           acked, facts.q1 - facts.q0, base::duration(waited))};
   finding
       .fault(Party::network,
-             facts.head_retransmits == 0 ? Confidence::low
-             : acked == 0                ? Confidence::high
-                                         : Confidence::medium,
+             !resent      ? Confidence::low
+             : acked == 0 ? Confidence::high
+                          : Confidence::medium,
              "the server host went down, or drops packets in its own firewall")
-      .evidence(heard.number < facts.exchange.request.first.number ? heard : PacketRef{},
-                Side::server, "last packet from the server")
-      .evidence(facts.exchange.request.first, Side::client,
-                words_for_request_evidence(facts.exchange))
-      .evidence(client.head_first_retransmit, Side::client, "first retransmission")
-      .evidence(client.head_retransmit, Side::client,
-                fmt::format("retransmission {}", facts.head_retransmits))
+      .evidence(heard.number < x.request.first.number ? heard : PacketRef{}, Side::server,
+                "last packet from the server")
+      .evidence(x.request.first, Side::client, words_for_request_evidence(x));
+  retransmissions(finding, facts)
       .evidence(facts.close)
+      .evidence(flow.trouble().icmp, std::nullopt, icmp_evidence(flow.trouble()))
       .fact("acked_bytes", static_cast<std::int64_t>(acked))
       .fact("request_bytes", static_cast<std::int64_t>(facts.q1 - facts.q0))
       .fact("retransmissions", std::int64_t{facts.head_retransmits})
-      .fact("unacked_us", std::optional{unacked_for})
+      .fact("unacked_us", std::optional{waited})
       .seen_as("Client: a read timeout, or ETIMEDOUT after minutes. Server: nothing in any log.");
-  if (flow.trouble().icmp)
-    finding.evidence(flow.trouble().icmp, std::nullopt, icmp_evidence(flow.trouble()));
   return finding.build();
 }
 

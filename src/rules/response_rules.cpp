@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/text.hpp"
 #include "rules/finding_builder.hpp"
+#include "rules/reasons.hpp"
 #include "rules/rule_lists.hpp"
 #include "rules/waiting.hpp"
 
@@ -102,10 +104,6 @@ FindingBuilder malformed(const ExchangeFacts& facts) {
   return finding;
 }
 
-}  // namespace
-
-namespace {
-
 /// The few letters that are left of the request may be another protocol's.
 bool may_be_no_http(const ExchangeFacts& facts) {
   return facts.exchange.request.head_cut() && !facts.exchange.response->head_complete;
@@ -165,10 +163,30 @@ Finding ended_unseen(const ExchangeFacts& facts) {
   return finding.build();
 }
 
+/// The server could not go on: its client did not read.
+bool client_did_not_read(FindingBuilder& finding, const ExchangeFacts& facts) {
+  constexpr Duration kAtOnce = std::chrono::seconds{1};  // a server may have noticed too late
+  const SideTrouble& client = facts.flow.flow.c().trouble();
+  const PacketRef fin = facts.close_after_response.packet;
+  const bool until_the_end = static_cast<bool>(client.zero_window_since);
+  const PacketRef begin = until_the_end ? client.zero_window_since : client.zero_window_begin;
+  const Timestamp end = until_the_end ? fin.time : client.zero_window_end.time;
+  const bool in_between =
+      begin.number > facts.exchange.response->first.number && begin.number < fin.number;
+  if (!in_between || fin.time - end > kAtOnce || end - begin.time < facts.limits.zero_window_min)
+    return false;
+  finding
+      .also(fmt::format("The client had not read for {}, up to {} before.",
+                        base::duration(end - begin.time), base::duration(fin.time - end)))
+      .evidence(begin, Side::client, "window closed: the client does not read")
+      .fault(Party::client_app, Confidence::medium, "the client host is short of memory")
+      .remedy(std::string{info(Label::zero_window_stall).remedy});
+  return true;
+}
+
 }  // namespace
 
-std::optional<Finding> response_truncated_fin(const ExchangeFacts& facts,
-                                              const Thresholds& limits) {
+std::optional<Finding> response_truncated_fin(const ExchangeFacts& facts, const Thresholds&) {
   if (!cut(facts)) return std::nullopt;
   if (ended_by_either(facts)) return ended_unseen(facts);
   if (facts.close_after_response.closer != Closer::server_fin) return std::nullopt;
@@ -178,47 +196,67 @@ std::optional<Finding> response_truncated_fin(const ExchangeFacts& facts,
   request_and_response(finding, facts)
       .evidence(facts.close_after_response)
       .fault(Party::server_app, Confidence::high,
-             "the peer is a proxy, and what is behind it failed");
-  // The server could not go on: its client did not read.
-  const SideTrouble& client = facts.flow.flow.c().trouble();
-  const PacketRef fin = facts.close_after_response.packet;
-  constexpr Duration kAtOnce = std::chrono::seconds{1};  // a server may have noticed too late
-  const bool until_the_end = static_cast<bool>(client.zero_window_since);
-  const PacketRef begin = until_the_end ? client.zero_window_since : client.zero_window_begin;
-  const Timestamp end = until_the_end ? fin.time : client.zero_window_end.time;
-  const bool did_not_read = begin.number > facts.exchange.response->first.number &&
-                            begin.number < fin.number && fin.time - end <= kAtOnce &&
-                            end - begin.time >= limits.zero_window_min;
-  if (did_not_read) {
-    finding
-        .also(fmt::format("The client had not read for {}, up to {} before.",
-                          base::duration(end - begin.time), base::duration(fin.time - end)))
-        .evidence(begin, Side::client, "window closed: the client does not read")
-        .fault(Party::client_app, Confidence::medium, "the client host is short of memory")
-        .remedy(std::string{info(Label::zero_window_stall).remedy});
-  }
-  finding.seen_as(
-      "Client: premature end of body, IncompleteRead, unexpected EOF, curl 18. Not "
-      "acknowledged.");
+             "the peer is a proxy, and what is behind it failed")
+      .seen_as(
+          "Client: premature end of body, IncompleteRead, unexpected EOF, curl 18. Not "
+          "acknowledged.");
+  client_did_not_read(finding, facts);
   return finding.build();
 }
 
-std::optional<Finding> response_truncated_rst(const ExchangeFacts& facts,
-                                              const Thresholds& limits) {
+namespace {
+
+bool truncated_by_rst(const ExchangeFacts& facts) {
+  return cut(facts) && facts.close_after_response.closer == Closer::server_rst;
+}
+
+/// Whole on the wire, but the RST overtakes what the client has not acknowledged.
+bool overtaken_by_rst(const ExchangeFacts& facts) {
+  const SideTrouble& server = facts.flow.flow.s().trouble();
+  const Message& response = *facts.exchange.response;
+  return response.state == MessageState::complete && server.rst &&
+         (server.rst.number >= response.last.number || server.rst_seq >= response.end) &&
+         facts.client_received < response.end && !facts.flow.client_unheard &&
+         !by_client(facts.close_after_response.closer);
+}
+
+bool resent_in_vain(const ExchangeFacts& facts) {
+  return facts.flow.flow.s().trouble().most_head_retransmits >=
+         facts.limits.unacked_min_retransmits;
+}
+
+// Who broke it off.
+
+bool rst_answers_unseen_packet(FindingBuilder& finding, const ExchangeFacts& facts) {
+  if (!truncated_by_rst(facts) || !answers_unseen_packet(facts.flow.flow, Side::server))
+    return false;
+  finding
+      .also(
+          "The RST answers a packet that is not in the capture: who ended the connection, and "
+          "when, cannot be told.")
+      .severity(facts.exchange.response->event_stream ? Severity::info : Severity::error)
+      .fault(Party::unknown, Confidence::low);
+  return true;
+}
+
+bool response_never_arrived(FindingBuilder& finding, const ExchangeFacts& facts) {
+  if (truncated_by_rst(facts) || !resent_in_vain(facts)) return false;
+  finding.severity(Severity::error)
+      .fault(Party::network, Confidence::medium, "the client host stopped receiving");
+  return true;
+}
+
+constexpr std::array kWhyReset = {&rst_answers_unseen_packet, &response_never_arrived};
+
+}  // namespace
+
+std::optional<Finding> response_truncated_rst(const ExchangeFacts& facts, const Thresholds&) {
   if (!facts.answered) return std::nullopt;
+  const bool truncated = truncated_by_rst(facts);
+  if (!truncated && !overtaken_by_rst(facts)) return std::nullopt;
   const FlowRecord& flow = facts.flow.flow;
   const Message& response = *facts.exchange.response;
   const SideTrouble& server = flow.s().trouble();
-  const bool truncated = cut(facts) && facts.close_after_response.closer == Closer::server_rst;
-  // Whole on the wire, but the RST overtakes what the client has not acknowledged.
-  const bool at_risk =
-      !truncated && response.state == MessageState::complete && server.rst &&
-      (server.rst.number >= response.last.number || server.rst_seq >= response.end) &&
-      facts.client_received < response.end && !facts.flow.client_unheard &&
-      !by_client(facts.close_after_response.closer);
-  if (!truncated && !at_risk) return std::nullopt;
-  const bool never_arrived =
-      at_risk && server.most_head_retransmits >= limits.unacked_min_retransmits;
   const std::uint64_t unacked = response.end > flow.s().acked ? response.end - flow.s().acked : 0;
   FindingBuilder finding{
       Label::response_truncated_rst,
@@ -226,30 +264,19 @@ std::optional<Finding> response_truncated_rst(const ExchangeFacts& facts,
                 : fmt::format("The whole response was sent, but {} were never acknowledged when "
                               "the server's RST came{}.",
                               base::bytes(unacked),
-                              never_arrived ? fmt::format(", after {} retransmissions",
-                                                          server.most_head_retransmits)
-                                            : "")};
+                              resent_in_vain(facts) ? fmt::format(", after {} retransmissions",
+                                                                  server.most_head_retransmits)
+                                                    : "")};
   request_and_response(finding, facts)
       .evidence(server.head_retransmit, Side::server, "last retransmission")
       .evidence(server.rst, Side::server, "server RST")
-      .severity(truncated || never_arrived ? Severity::error : Severity::warning)
-      .fact("data_at_risk", at_risk)
+      .severity(truncated ? Severity::error : Severity::warning)
+      .fact("data_at_risk", !truncated)
       .fact("unacked_bytes", static_cast<std::int64_t>(unacked))
+      .fault(Party::server_app, Confidence::medium,
+             "a device in between sent it with the server's address")
       .seen_as("Client: connection reset by peer while it reads the body (curl 56).");
-  if (never_arrived) {
-    finding.fault(Party::network, Confidence::medium, "the client host stopped receiving");
-  } else {
-    finding.fault(Party::server_app, Confidence::medium,
-                  "a device in between sent it with the server's address");
-  }
-  if (truncated && answers_unseen_packet(flow, Side::server)) {
-    finding
-        .also(
-            "The RST answers a packet that is not in the capture: who ended the connection, and "
-            "when, cannot be told.")
-        .severity(response.event_stream ? Severity::info : Severity::error)
-        .fault(Party::unknown, Confidence::low);
-  }
+  tell_first(kWhyReset, finding, facts);
   return finding.build();
 }
 
@@ -264,13 +291,33 @@ bool end_may_be_unseen(const ExchangeFacts& facts) {
          facts.client_received >= response.end;
 }
 
+/// How the client left, and when.
+struct Departure {
+  Closing how;
+  PacketRef rst;  // behind its FIN; none: it sent none
+  Duration since_request{0};
+};
+
+Departure departure_of(const ExchangeFacts& facts) {
+  const SideRecord& client = facts.flow.flow.c();
+  const PacketRef rst = client.trouble().rst;
+  const bool by_fin = client.fin && !(client.fin_unseen && rst);
+  Departure left{.how = by_fin ? Closing{Closer::client_fin, client.fin, client.fin_unseen}
+                               : Closing{Closer::client_rst, rst},
+                 .rst = by_fin ? rst : PacketRef{}};
+  left.since_request =
+      std::max(left.how.packet.time - facts.exchange.request.last.time, Duration{0});
+  return left;
+}
+
 /// What the client was waiting for when it left did not come: nobody reads on in such a silence.
-bool left_a_silent_server(const ExchangeFacts& facts, Duration since_request) {
+bool left_a_silent_server(const ExchangeFacts& facts) {
   const Message& response = *facts.exchange.response;
   if (!cut(facts) || response.event_stream) return false;
   if (!response.content_length && !response.chunked) return false;
   if (facts.flow.closed_window(Side::client)) return false;  // it took nothing itself
-  return facts.silence >= std::chrono::seconds{1} && facts.silence * 2 >= since_request;
+  return facts.silence >= std::chrono::seconds{1} &&
+         facts.silence * 2 >= departure_of(facts).since_request;
 }
 
 /// The client left with a part of the response: by framing, or because its ACK numbers say so
@@ -298,67 +345,81 @@ bool may_have_had_all(const ExchangeFacts& facts) {
          !is_callback(facts.exchange.request.method());
 }
 
+// Why the client left.
+
+bool server_fell_silent(FindingBuilder& finding, const ExchangeFacts& facts) {
+  if (!left_a_silent_server(facts)) return false;
+  finding.fact("silent_us", std::optional{facts.silence});
+  // Chunks may come as things happen, in an answer to a question more than to a callback.
+  const bool streamed =
+      !facts.exchange.response->content_length && !is_callback(facts.exchange.request.method());
+  if (streamed) {
+    finding.fault(Party::unknown, Confidence::low);
+  } else {
+    finding.fault(Party::server_app, Confidence::medium,
+                  "the client left for a reason of its own, or the rest was lost on the way");
+  }
+  return true;
+}
+
+bool may_be_endless_stream(FindingBuilder& finding, const ExchangeFacts& facts) {
+  if (!facts.exchange.response->head_cut()) return false;
+  finding.fault(Party::unknown, Confidence::low,
+                "it was a stream without an end, whose head was cut off when it was recorded");
+  return true;
+}
+
+bool client_had_enough(FindingBuilder& finding, const ExchangeFacts& facts) {
+  if (!may_have_had_all(facts)) return false;
+  finding.fault(Party::none, Confidence::low, "the server had more to send");
+  return true;
+}
+
+constexpr std::array kWhyClientLeft = {
+    &server_fell_silent,
+    &may_be_endless_stream,
+    &client_had_enough,
+};
+
 }  // namespace
 
 std::optional<Finding> response_aborted_by_client(const ExchangeFacts& facts,
                                                   const Thresholds& limits) {
   if (!left_in_the_middle(facts)) return std::nullopt;
-  const FlowRecord& flow = facts.flow.flow;
   const Message& response = *facts.exchange.response;
-  const PacketRef rst = flow.c().trouble().rst;
-  const bool by_fin = flow.c().fin && !(flow.c().fin_unseen && rst);
-  const PacketRef left = by_fin ? flow.c().fin : rst;
-  const Duration since_request =
-      std::max(left.time - facts.exchange.request.last.time, Duration{0});
-  const auto matched = match_timeout(since_request, limits, limits.known_timeouts);
-  const bool silent = left_a_silent_server(facts, since_request);
+  const Departure left = departure_of(facts);
+  const auto matched = match_timeout(left.since_request, limits, limits.known_timeouts);
   FindingBuilder finding{
       Label::response_aborted_by_client,
       fmt::format(
           "{} {}, {} after the request{}{}.",
-          by_fin ? "The client closed" : "The client reset the connection",
+          left.how.closer == Closer::client_fin ? "The client closed"
+                                                : "The client reset the connection",
           cut(facts) ? received(response)
                      : fmt::format("having {} of {}", facts.client_received - response.begin,
                                    base::count(response.end - response.begin, "response byte")),
-          base::duration(since_request),
-          matched ? fmt::format(", which matches a limit of {}", base::duration(*matched)) : "",
-          silent
+          base::duration(left.since_request), limit_text(matched),
+          left_a_silent_server(facts)
               ? fmt::format("; the server had sent nothing for {}", base::duration(facts.silence))
               : "")};
   request_and_response(finding, facts)
-      .evidence(by_fin ? Closing{Closer::client_fin, left, flow.c().fin_unseen}
-                       : Closing{Closer::client_rst, left, false})
-      .evidence(by_fin ? rst : PacketRef{}, Side::client, "client RST: the socket is gone")
-      .fact("since_request_us", std::optional{since_request})
+      .evidence(left.how)
+      .evidence(left.rst, Side::client, "client RST: the socket is gone")
+      .fact("since_request_us", std::optional{left.since_request})
       .fact("matched_timeout_us", matched)
       .fault(Party::client_app, matched ? Confidence::medium : Confidence::high,
              matched ? "the server was too slow for the client's limit" : "")
       .seen_as(
           "Server: broken pipe, ClientAbortException; nginx 499 or 200 with fewer bytes; HAProxy "
           "CD.");
-  if (may_have_had_all(facts)) {
-    finding.severity(Severity::info)
-        .also(
-            "Without a length only the server's FIN would have ended the answer; the client had "
-            "all that was sent.")
-        .fault(Party::none, Confidence::low, "the server had more to send");
+  const bool had_all = may_have_had_all(facts);
+  if (had_all) {
+    finding.also(
+        "Without a length only the server's FIN would have ended the answer; the client had "
+        "all that was sent.");
   }
-  if (response.head_cut()) {
-    finding.severity(Severity::info)
-        .fault(Party::unknown, Confidence::low,
-               "it was a stream without an end, whose head was cut off when it was recorded");
-  }
-  if (silent) {
-    finding.fact("silent_us", std::optional{facts.silence});
-    // Chunks may come as things happen, in an answer to a question more than to a callback.
-    const bool streamed = !response.content_length && !is_callback(facts.exchange.request.method());
-    if (streamed) {
-      finding.fault(Party::unknown, Confidence::low);
-    } else {
-      finding.fault(Party::server_app, Confidence::medium,
-                    "the client left for a reason of its own, or the rest was lost on the way");
-    }
-  }
+  if (had_all || response.head_cut()) finding.severity(Severity::info);
+  tell_first(kWhyClientLeft, finding, facts);
   return finding.build();
 }
 
@@ -366,30 +427,30 @@ namespace {
 
 /// An answer to a request that came with the SYN (RFC 7413): not even the SYN-ACK in front of it,
 /// sent again and again, was acknowledged.
-bool behind_unacked_handshake(const ExchangeFacts& facts, const Thresholds& limits) {
+bool behind_unacked_handshake(const ExchangeFacts& facts) {
   const FlowRecord& flow = facts.flow.flow;
   return facts.answered && facts.flow.handshake == Handshake::incomplete && flow.s().acked == 0 &&
-         flow.s().syns > limits.unacked_min_retransmits;
+         flow.s().syns > facts.limits.unacked_min_retransmits;
 }
 
 /// Bytes of the response were sent, and sent again, and the client never had them.
-bool undelivered(const ExchangeFacts& facts, const Thresholds& limits) {
+bool undelivered(const ExchangeFacts& facts) {
   if (!facts.answered || facts.flow.client_unheard) return false;
   const Message& response = *facts.exchange.response;
   const SideRecord& server = facts.flow.flow.s();
   if (facts.client_received >= response.end || server.acked >= response.end) return false;
   const SideTrouble& trouble = server.trouble();
   // Of what is unacknowledged now; earlier losses were made good.
-  if (trouble.head_retransmits >= limits.unacked_min_retransmits) return true;
+  if (trouble.head_retransmits >= facts.limits.unacked_min_retransmits) return true;
   return trouble.head_retransmits > 0 && server.head_sent &&
-         trouble.head_retransmit.time - server.head_sent.time >= limits.unacked_min;
+         trouble.head_retransmit.time - server.head_sent.time >= facts.limits.unacked_min;
 }
 
 }  // namespace
 
-std::optional<Finding> response_not_acked(const ExchangeFacts& facts, const Thresholds& limits) {
-  const bool no_handshake = behind_unacked_handshake(facts, limits);
-  if (!no_handshake && !undelivered(facts, limits)) return std::nullopt;
+std::optional<Finding> response_not_acked(const ExchangeFacts& facts, const Thresholds&) {
+  const bool no_handshake = behind_unacked_handshake(facts);
+  if (!no_handshake && !undelivered(facts)) return std::nullopt;
   if (facts.flow.closed_window(Side::client)) return std::nullopt;
   const Message& response = *facts.exchange.response;
   // One that broke off, or was reset, after a part had arrived has labels of its own.
@@ -425,31 +486,84 @@ std::optional<Finding> response_not_acked(const ExchangeFacts& facts, const Thre
   return finding.build();
 }
 
-std::optional<Finding> response_stalled(const ExchangeFacts& facts, const Thresholds& limits) {
-  if (!cut(facts) || facts.flow.client_unheard) return std::nullopt;
-  const FlowRecord& flow = facts.flow.flow;
-  const Message& response = *facts.exchange.response;
-  const SideTrouble& server = flow.s().trouble();
-  // Sent, and sent again: what is missing was lost on the way.
-  const bool lost = undelivered(facts, limits);
-  const bool silent = !by_server(facts.close_after_response.closer) &&
-                      facts.silence >= limits.response_stall &&
-                      !facts.flow.recording_broke_off(Side::server);
-  const bool lost_here = !lost && lost_before_fin(facts);
-  if (!lost && !silent && !lost_here) return std::nullopt;
-  // A stream of events is silent by design until it has something to say.
-  if (!lost && !lost_here && response.event_stream) return std::nullopt;
+namespace {
 
-  const bool long_enough = facts.silence >= limits.no_response_high || lost || lost_here ||
-                           by_client(facts.close_after_response.closer);
+/// Nothing more came for so long that it tells, and it would have been recorded.
+bool fell_silent(const ExchangeFacts& facts) {
+  return !by_server(facts.close_after_response.closer) &&
+         facts.silence >= facts.limits.response_stall &&
+         !facts.flow.recording_broke_off(Side::server);
+}
+
+/// The server repeated in vain what is missing, or it was lost in front of the server's FIN.
+bool lost_on_the_way(const ExchangeFacts& facts) {
+  return undelivered(facts) || lost_before_fin(facts);
+}
+
+/// Rather than a pause.
+bool beyond_doubt(const ExchangeFacts& facts) {
+  return facts.silence >= facts.limits.no_response_high || lost_on_the_way(facts) ||
+         by_client(facts.close_after_response.closer);
+}
+
+std::string what_is_missing(const ExchangeFacts& facts) {
+  const SideRecord& server = facts.flow.flow.s();
+  if (undelivered(facts)) {
+    return fmt::format("the server retransmitted {} in vain",
+                       base::bytes(server.next - server.acked));
+  }
+  if (lost_before_fin(facts)) {
+    return fmt::format("{} in front of the server's FIN were lost on the way",
+                       base::bytes(server.trouble().lost_bytes));
+  }
+  return "nothing more came for " + base::duration(facts.silence);
+}
+
+// Why it stopped.
+
+bool client_never_had_it(FindingBuilder& finding, const ExchangeFacts& facts) {
+  if (!undelivered(facts)) return false;
+  finding.fault(Party::network, Confidence::medium, "the client host stopped receiving");
+  return true;
+}
+
+bool rest_lost_before_fin(FindingBuilder& finding, const ExchangeFacts& facts) {
+  if (!lost_before_fin(facts)) return false;
+  finding.fact("lost_bytes", static_cast<std::int64_t>(facts.flow.flow.s().trouble().lost_bytes))
+      .fault(Party::network, Confidence::medium, "they were not recorded");
+  return true;
+}
+
+bool clients_probes_unanswered(FindingBuilder& finding, const ExchangeFacts& facts) {
+  return probes_unanswered(finding, facts.flow.flow, Side::client);
+}
+
+bool server_went_silent(FindingBuilder& finding, const ExchangeFacts& facts) {
+  finding.fault(Party::server_app, beyond_doubt(facts) ? Confidence::medium : Confidence::low,
+                "the answer went on after the end of the capture");
+  return true;
+}
+
+constexpr std::array kWhyResponseStopped = {
+    &client_never_had_it,       &rest_lost_before_fin, &fins_unanswered,
+    &clients_probes_unanswered, &server_went_silent,
+};
+
+}  // namespace
+
+std::optional<Finding> response_stalled(const ExchangeFacts& facts, const Thresholds&) {
+  if (!cut(facts) || facts.flow.client_unheard) return std::nullopt;
+  const bool lost = lost_on_the_way(facts);
+  if (!lost && !fell_silent(facts)) return std::nullopt;
+  const Message& response = *facts.exchange.response;
+  // A stream of events is silent by design until it has something to say.
+  if (!lost && response.event_stream) return std::nullopt;
+
+  const FlowRecord& flow = facts.flow.flow;
+  const SideTrouble& server = flow.s().trouble();
   FindingBuilder finding{
       Label::response_stalled,
-      fmt::format("The response stopped {}; {}{}.", received(response),
-                  lost        ? fmt::format("the server retransmitted {} in vain",
-                                            base::bytes(flow.s().next - flow.s().acked))
-                  : lost_here ? fmt::format("{} in front of the server's FIN were lost on the way",
-                                            base::bytes(server.lost_bytes))
-                              : "nothing more came for " + base::duration(facts.silence),
+      fmt::format("The response stopped {}; {}{}.", received(response), what_is_missing(facts),
                   by_client(facts.close_after_response.closer) ? ", then the client closed" : "")};
   request_and_response(finding, facts)
       .evidence(server.head_first_retransmit, Side::server, "first retransmission")
@@ -457,25 +571,11 @@ std::optional<Finding> response_stalled(const ExchangeFacts& facts, const Thresh
       .evidence(facts.close_after_response)
       .evidence(facts.close_after_response.packet ? PacketRef{} : flow.last, std::nullopt,
                 "last packet of the flow")
-      .severity(long_enough ? Severity::error : Severity::warning)
+      .severity(beyond_doubt(facts) ? Severity::error : Severity::warning)
       .fact("stalled_us", std::optional{facts.silence})
-      .fact("undelivered", lost)
+      .fact("undelivered", undelivered(facts))
       .seen_as("Client: read timed out in the middle of the body.");
-  if (lost) {
-    finding.fault(Party::network, Confidence::medium, "the client host stopped receiving");
-  } else if (lost_here) {
-    finding.fact("lost_bytes", static_cast<std::int64_t>(server.lost_bytes))
-        .fault(Party::network, Confidence::medium, "they were not recorded");
-  } else if (fins_unanswered(flow)) {
-    finding.fact("fins_unanswered", true)
-        .fault(Party::network, Confidence::medium, "the server host is gone");
-  } else if (flow.c().trouble().unanswered_keepalives >= 2) {
-    tell_of_unanswered_probes(finding, flow, Side::client);
-    finding.fault(Party::network, Confidence::medium, "the server host is gone");
-  } else {
-    finding.fault(Party::server_app, long_enough ? Confidence::medium : Confidence::low,
-                  "the answer went on after the end of the capture");
-  }
+  tell_first(kWhyResponseStopped, finding, facts);
   return finding.build();
 }
 

@@ -7,6 +7,7 @@
 #include "rules/device_timers.hpp"
 #include "rules/finding_builder.hpp"
 #include "rules/rule_lists.hpp"
+#include "rules/waiting.hpp"
 
 namespace httpdiag::rules {
 
@@ -237,28 +238,24 @@ std::optional<Finding> idle_conn_blackholed(const ExchangeFacts& facts, const Th
   if (facts.request_part_acked) return std::nullopt;
   const FlowRecord& flow = facts.flow.flow;
   if (flow.s().last.number > facts.exchange.request.first.number) return std::nullopt;
-  auto not_acked = request_not_acked(facts, limits);
-  if (!not_acked) return std::nullopt;
-  const SideTrouble& client = flow.c().trouble();
+  if (!request_not_acked(facts, limits)) return std::nullopt;
   const auto timer = match_timeout(*facts.idle, limits, limits.device_timers);
-  return FindingBuilder{
+  FindingBuilder finding{
       Label::idle_conn_blackholed,
       fmt::format("The connection had been idle for {}; the next request was retransmitted {} "
                   "and nothing at all came back.{}",
-                  base::duration(*facts.idle), times(facts.head_retransmits), device_note(timer))}
-      .evidence(flow.s().last, Side::server, "last packet from the server")
+                  base::duration(*facts.idle), times(facts.head_retransmits), device_note(timer))};
+  finding.evidence(flow.s().last, Side::server, "last packet from the server")
       .evidence(facts.exchange.request.first, Side::client,
-                words_for_request_evidence(facts.exchange))
-      .evidence(client.head_first_retransmit, Side::client, "first retransmission")
-      .evidence(client.head_retransmit, Side::client,
-                fmt::format("retransmission {}", facts.head_retransmits))
+                words_for_request_evidence(facts.exchange));
+  retransmissions(finding, facts)
       .evidence(facts.close)
       .fault(Party::network, Confidence::medium, "the server host died in the meantime")
       .fact("idle_us", facts.idle)
       .fact("retransmissions", std::int64_t{facts.head_retransmits})
       .fact("device_timer_us", timer)
-      .seen_as("Client: hangs, then a read timeout or ETIMEDOUT. Server: nothing in any log.")
-      .build();
+      .seen_as("Client: hangs, then a read timeout or ETIMEDOUT. Server: nothing in any log.");
+  return finding.build();
 }
 
 }  // namespace httpdiag::rules

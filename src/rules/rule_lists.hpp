@@ -44,12 +44,14 @@ std::optional<Finding> request_on_half_closed(const ExchangeFacts&, const Thresh
 std::optional<Finding> keepalive_close_race(const ExchangeFacts&, const Thresholds&);
 std::optional<Finding> idle_conn_reset(const ExchangeFacts&, const Thresholds&);
 std::optional<Finding> idle_conn_blackholed(const ExchangeFacts&, const Thresholds&);
-// Waiting for the response (wait_rules.cpp)
+// The server ended the wait for the response (server_end_rules.cpp)
 std::optional<Finding> closed_without_response(const ExchangeFacts&, const Thresholds&);
 std::optional<Finding> reset_without_response(const ExchangeFacts&, const Thresholds&);
+// It did not (wait_rules.cpp)
 std::optional<Finding> client_timeout(const ExchangeFacts&, const Thresholds&);
-std::optional<Finding> late_response(const ExchangeFacts&, const Thresholds&);
 std::optional<Finding> no_response(const ExchangeFacts&, const Thresholds&);
+// The response came late (late_rules.cpp)
+std::optional<Finding> late_response(const ExchangeFacts&, const Thresholds&);
 std::optional<Finding> slow_response(const ExchangeFacts&, const Thresholds&);
 // Receiving the response (response_rules.cpp)
 std::optional<Finding> response_malformed(const ExchangeFacts&, const Thresholds&);

@@ -7,8 +7,26 @@
 
 namespace httpdiag::rules {
 
-std::string acked_text(const ExchangeFacts& facts) {
+bool whole_and_unanswered(const ExchangeFacts& facts) {
+  return facts.request_complete && !facts.answered && !facts.exchange.response_missing &&
+         !facts.flow.server_unheard;
+}
+
+bool sent_fin_with_request(const ExchangeFacts& facts) {
+  return facts.close.closer == Closer::client_fin &&
+         facts.after_request < facts.limits.half_close_behind;
+}
+
+bool server_closed_first(const ExchangeFacts& facts) {
+  const SideRecord& client = facts.flow.flow.c();
+  const SideRecord& server = facts.flow.flow.s();
+  return server.fin && !server.fin_unseen && client.fin && !client.fin_unseen &&
+         client.fin_ack > server.fin_offset;
+}
+
+std::string acked_text(const ExchangeFacts& facts, bool inferred) {
   const Exchange& x = facts.exchange;
+  if (inferred) return "acknowledged, since it was not sent again (the ACK is not in the capture)";
   if (x.acked_by) {
     return fmt::format(
         "acknowledged after {}",
@@ -28,6 +46,18 @@ FindingBuilder& request_and_ack(FindingBuilder& finding, const ExchangeFacts& fa
   return finding;
 }
 
+FindingBuilder& retransmissions(FindingBuilder& finding, const ExchangeFacts& facts) {
+  const SideTrouble& client = facts.flow.flow.c().trouble();
+  return finding.evidence(client.head_first_retransmit, Side::client, "first retransmission")
+      .evidence(client.head_retransmit, Side::client,
+                fmt::format("retransmission {}", facts.head_retransmits));
+}
+
+FindingBuilder& interim(FindingBuilder& finding, const ExchangeFacts& facts) {
+  return finding.evidence(facts.exchange.interim, Side::server,
+                          fmt::format("interim {}", facts.exchange.interim_status));
+}
+
 Duration delivery_delay(const ExchangeFacts& facts) {
   const Exchange& x = facts.exchange;
   if (!x.acked_by || x.retransmits_after == x.retransmits_before) return Duration{0};
@@ -37,24 +67,10 @@ Duration delivery_delay(const ExchangeFacts& facts) {
   return std::max(arrived.time - x.request.last.time, Duration{0});
 }
 
-bool answer_was_lost(const ExchangeFacts& facts) {
-  const Exchange& x = facts.exchange;
-  const SideTrouble& server = facts.flow.flow.s().trouble();
-  return x.response && server.told_of && server.told > x.response->begin &&
-         server.told_of.number > x.request.last.number &&
-         server.told_of.number < x.response->first.number;
-}
-
-void tell_lost_answer(FindingBuilder& finding, const ExchangeFacts& facts) {
-  const PacketRef told = facts.flow.flow.s().trouble().told_of;
-  finding
-      .also(
-          "The number of an earlier packet says that the answer had been sent before: it was lost "
-          "on the way, and this is a repetition.")
-      .evidence(told, Side::server, "its number tells of an answer that was not seen")
-      .fact("answer_repeated", true)
-      .remedy(std::string{info(Label::loss_recovery_delay).remedy})
-      .fault(Party::network, Confidence::medium, "the client host stopped receiving");
+PacketRef answer_without_beginning(const ExchangeFacts& facts) {
+  const SideRecord& server = facts.flow.flow.s();
+  const bool behind = server.last_payload.number > facts.exchange.request.last.number;
+  return behind && server.trouble().lost_bytes > 0 ? server.last_payload : PacketRef{};
 }
 
 bool drawn_by_leaving(const ExchangeFacts& facts) {
@@ -69,18 +85,6 @@ bool drawn_by_leaving(const ExchangeFacts& facts) {
   const Duration late_by = x.response->first.time - client.fin.time;
   const Duration waited = client.fin.time - x.request.last.time - delivery_delay(facts);
   return late_by >= Duration{0} && late_by <= flow.rtt + kReaction && waited >= late_by * kSilence;
-}
-
-void blame_impatience(FindingBuilder& finding, Duration waited, const Thresholds& limits,
-                      bool sure) {
-  // A timer of a second may fire a moment before it is over, as the capture sees it.
-  const Duration limit = match_timeout(waited, limits, limits.known_timeouts).value_or(waited);
-  if (limit < std::chrono::seconds{1}) {
-    finding.fault(Party::client_app, Confidence::medium, "the server was to answer at once");
-  } else {
-    finding.fault(Party::server_app, sure ? Confidence::medium : Confidence::low,
-                  "the client's limit is shorter than this call is meant to take");
-  }
 }
 
 namespace {
@@ -109,26 +113,6 @@ PacketRef probe_before_bare_rst(const FlowRecord& flow, Side side) {
   const SideTrouble& own = flow.side(side).trouble();
   const PacketRef probe = flow.side(other(side)).trouble().last_keepalive;
   return !own.rst_has_ack && probe.number < own.rst.number ? probe : PacketRef{};
-}
-
-void tell_of_unanswered_probes(FindingBuilder& finding, const FlowRecord& flow, Side prober) {
-  const SideTrouble& trouble = flow.side(prober).trouble();
-  finding
-      .also(fmt::format("The {}'s keep-alive probes, {} of them, found no answer.", words(prober),
-                        trouble.unanswered_keepalives))
-      .evidence(trouble.first_keepalive, prober, "first keep-alive probe")
-      .fact("unanswered_keepalives", std::int64_t{trouble.unanswered_keepalives});
-}
-
-bool fins_unanswered(const FlowRecord& flow) {
-  return flow.c().fins >= 3 && flow.c().acked <= flow.c().fin_offset && !flow.s().trouble().rst;
-}
-
-void doubt_cut_request(FindingBuilder& finding, const ExchangeFacts& facts) {
-  const Message& request = facts.exchange.request;
-  if (!request.snaplen_cut || request.state == MessageState::complete) return;
-  finding.fault(Party::unknown, Confidence::low,
-                "the request was not whole, of which the rest was cut off when it was recorded");
 }
 
 std::string limit_text(const std::optional<Duration>& matched) {

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Why a label applies and who is to blame. A rule that knows several reasons lists them in order of
+// precedence, and the first that holds tells; rule_lists.cpp does the same with the rules. Here is
+// that form, and the reasons that several labels share.
+#pragma once
+
+#include <array>
+
+#include "rules/facts.hpp"
+#include "rules/finding_builder.hpp"
+
+namespace httpdiag::rules {
+
+/// Where it holds, it says so in `finding` (fault, and what else it proves) and returns true.
+template <typename... Facts>
+using Reason = bool (*)(FindingBuilder& finding, const Facts&... facts);
+
+/// Where none holds, the fault is what the rule, or the catalogue, has said before.
+template <std::size_t kCount, typename... Facts>
+void tell_first(const std::array<Reason<Facts...>, kCount>& reasons, FindingBuilder& finding,
+                const Facts&... facts) {
+  for (const Reason<Facts...> reason : reasons) {
+    if (reason(finding, facts...)) return;
+  }
+}
+
+/// The last keep-alive probes of `prober` found no answer.
+bool probes_unanswered(FindingBuilder& finding, const FlowRecord& flow, Side prober);
+/// The client's FINs find no answer, however often they are sent: no kernel is there any more, or
+/// no way to it.
+bool fins_unanswered(FindingBuilder& finding, const ExchangeFacts& facts);
+
+/// The answer had been sent before the capture has it: a number in an earlier segment of the server
+/// says so. It was lost on its way to here, and what came is a repetition.
+bool answer_repeated(FindingBuilder& finding, const ExchangeFacts& facts);
+/// Of the answer only bytes further on came here; those in front were asked for in vain.
+bool answer_lacks_beginning(FindingBuilder& finding, const ExchangeFacts& facts);
+
+/// The request was sent again until it arrived, `delay` later than it should have: `sentence`.
+void blame_loss_of_request(FindingBuilder& finding, Duration delay, std::string_view sentence);
+
+/// Of a request that was cut off when it was recorded nobody knows whether it was whole: who kept
+/// whom waiting is open then. As a rule the last word, whatever else was told.
+bool request_cut_in_recording(FindingBuilder& finding, const ExchangeFacts& facts);
+
+/// Nobody can keep a limit of less than a second; a longer one is for both to agree on.
+void blame_impatience(FindingBuilder& finding, Duration waited, const Thresholds& limits,
+                      bool sure);
+
+}  // namespace httpdiag::rules
