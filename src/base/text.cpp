@@ -244,6 +244,11 @@ std::string count(std::uint64_t value, std::string_view noun) {
   return fmt::format("{} {}{}", value, noun, value == 1 ? "" : "s");
 }
 
+void append_item(std::string& list, std::string_view item, std::string_view separator) {
+  if (!list.empty()) list += separator;
+  list += item;
+}
+
 std::string rfc3339(std::chrono::sys_time<std::chrono::nanoseconds> time) {
   using namespace std::chrono;
   // Divided by hand: floor() steps below the smallest value when it rounds down.

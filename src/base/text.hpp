@@ -31,6 +31,9 @@ std::string bytes(std::uint64_t value);
 /// "1 request", "3 requests": noun with a plain plural s.
 std::string count(std::uint64_t value, std::string_view noun);
 
+/// One more item of an enumeration: `separator` in front of all but the first.
+void append_item(std::string& list, std::string_view item, std::string_view separator = ", ");
+
 /// RFC 3339, UTC, nanoseconds: "2024-03-01T12:00:00.123456789Z". Any 64-bit value prints.
 std::string rfc3339(std::chrono::sys_time<std::chrono::nanoseconds> time);
 

@@ -5,12 +5,14 @@
 
 #include <algorithm>
 
+#include "base/text.hpp"
+
 namespace httpdiag::check {
 namespace {
 
 std::string alternatives(const std::vector<std::string>& labels) {
   std::string text;
-  for (const std::string& label : labels) text += (text.empty() ? "" : " or ") + label;
+  for (const std::string& label : labels) base::append_item(text, label, " or ");
   return text;
 }
 

@@ -133,7 +133,7 @@ std::string explain_label(const RuleInfo& rule) {
 std::string ids(const SymptomMatch& match) {
   std::string text;
   for (const Label label : match.labels) {
-    text += (text.empty() ? "" : ", ") + std::string{info(label).id};
+    base::append_item(text, info(label).id);
   }
   return text;
 }

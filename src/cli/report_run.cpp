@@ -106,8 +106,7 @@ std::string skipped_text(const Ledger& ledger) {
   std::string text;
   for (std::size_t i = 0; i < kSkipCount; ++i) {
     if (ledger.skipped[i] == 0) continue;
-    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", ledger.skipped[i],
-                        name(static_cast<Skip>(i)));
+    base::append_item(text, fmt::format("{} {}", ledger.skipped[i], name(static_cast<Skip>(i))));
   }
   return text;
 }

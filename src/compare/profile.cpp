@@ -260,7 +260,7 @@ std::set<std::string> capped_labels(const Profile& profile) {
 std::string capped_note(const Profile& profile) {
   std::string labels;
   const std::set<std::string> capped = capped_labels(profile);
-  for (const std::string& label : capped) labels += (labels.empty() ? "" : ", ") + label;
+  for (const std::string& label : capped) base::append_item(labels, label);
   if (capped.empty()) return {};
   return fmt::format(
       "{} names the servers of its first {} only (limits.max_causes): {} {} counted whichever "

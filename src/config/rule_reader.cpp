@@ -168,7 +168,7 @@ class RuleReader {
     std::string all;
     for (const auto& [word, value] : known) {
       if (*found == word) return value;
-      all += fmt::format("{}\"{}\"", all.empty() ? "" : ", ", word);
+      base::append_item(all, fmt::format("\"{}\"", word));
     }
     document_.fail(at(key), "expected one of " + all);
   }

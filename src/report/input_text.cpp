@@ -56,7 +56,7 @@ std::string interfaces_of(const CaptureSummary& input, const std::string& link_t
   for (const CaptureFile& file : input.files) {
     for (const CaptureInterface& each : file.interfaces) {
       if (each.link_type != link_type || each.packets == 0 || named++ == kListed) continue;
-      text += (text.empty() ? "" : ", ") + name_of(each);
+      base::append_item(text, name_of(each));
     }
   }
   return text;
@@ -155,7 +155,7 @@ std::string note_on(const CaptureSummary* input, PacketNumber packet) {
   const PacketPlace place = place_of(input, packet);
   for (const PacketNote& note : input->notes) {
     if (note.packet == place.number && note.file == place.file)
-      text += (text.empty() ? "" : "; ") + note.text;
+      base::append_item(text, note.text, "; ");
   }
   return text;
 }

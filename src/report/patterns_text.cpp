@@ -43,7 +43,7 @@ std::string words(const ClientLimitPattern& limit) {
 std::string words(const BackoffPattern& backoff) {
   if (backoff.kind == Backoff::irregular) return {};
   std::string gaps;
-  for (const Duration gap : backoff.gaps) gaps += (gaps.empty() ? "" : ", ") + base::duration(gap);
+  for (const Duration gap : backoff.gaps) base::append_item(gaps, base::duration(gap));
   return fmt::format("{} tried {} times to connect to {}, {}: {}{}.", to_string(backoff.client),
                      backoff.attempts, to_string(backoff.server),
                      backoff.kind == Backoff::constant   ? "at a constant distance"
@@ -59,7 +59,7 @@ std::uint64_t count_of(const HostStates& states, TcpState state) {
 /// States that should not last: a socket that an application forgot, or a handshake that hangs.
 std::string words(const HostStates& states) {
   std::string text;
-  const auto add = [&](std::string part) { text += (text.empty() ? "" : "; ") + std::move(part); };
+  const auto add = [&](std::string_view part) { base::append_item(text, part, "; "); };
   if (states.close_wait_long != 0) {
     add(fmt::format("{} in CLOSE_WAIT for a minute or longer: its application does not close",
                     states.close_wait_long));

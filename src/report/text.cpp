@@ -40,8 +40,7 @@ std::string files_text(const CaptureSummary& input) {
   std::string text;
   for (std::size_t i = 0; i < (count > kNamed ? kNamed - 1 : count); ++i) {
     const CaptureFile& file = input.files[i];
-    text += fmt::format("{}{}", text.empty() ? "" : ", ",
-                        file.name == "-" ? "standard input" : file.name);
+    base::append_item(text, file.name == "-" ? "standard input" : file.name);
   }
   return count > kNamed ? text + fmt::format(" and {} more files", count - kNamed + 1) : text;
 }
@@ -63,8 +62,8 @@ std::string capture_text(const Report& report) {
   std::string skipped;
   for (std::size_t i = 0; i < kSkipCount; ++i) {
     if (report.ledger.skipped[i] == 0) continue;
-    skipped += fmt::format("{}{} {}", skipped.empty() ? "" : ", ", report.ledger.skipped[i],
-                           name(static_cast<Skip>(i)));
+    base::append_item(skipped,
+                      fmt::format("{} {}", report.ledger.skipped[i], name(static_cast<Skip>(i))));
   }
   if (!skipped.empty()) text += "; not analysed: " + skipped;
   return text;
@@ -361,8 +360,7 @@ class TextWriter final : public Writer {
       const auto label = static_cast<Label>(i);
       if (report.annotations[i] == 0) continue;
       if (!options_.selection.labels.empty() && !options_.selection.has(label)) continue;
-      text +=
-          fmt::format("{}{} {}", text.empty() ? "" : ", ", info(label).id, report.annotations[i]);
+      base::append_item(text, fmt::format("{} {}", info(label).id, report.annotations[i]));
     }
     if (text.empty()) return;
     page_.blank();

@@ -177,15 +177,13 @@ std::string symptoms(const Finding& finding) {
 
 std::string label_list(const std::vector<Label>& labels) {
   std::string text;
-  for (const Label label : labels)
-    text += fmt::format("{}{}", text.empty() ? "" : ", ", info(label).id);
+  for (const Label label : labels) base::append_item(text, info(label).id);
   return text;
 }
 
 void append_timing(std::string& text, std::string_view what,
                    const std::optional<Duration>& duration) {
-  if (duration)
-    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", what, base::duration(*duration));
+  if (duration) base::append_item(text, fmt::format("{} {}", what, base::duration(*duration)));
 }
 
 std::string timing_text(const ExchangeReport& exchange) {

@@ -71,7 +71,8 @@ std::string lost_packets(const FlowViews& views, Side from, const CaptureSummary
   std::size_t count = 0;
   for (const LostPacket& each : views.lost) {
     if (each.from != from || ++count > kNamed) continue;
-    text += (text.empty() ? ": " : ", ") + packet_name(input, each.packet.number);
+    text += text.empty() ? ": " : ", ";
+    text += packet_name(input, each.packet.number);
   }
   return views.ways[index(from)].lost > kNamed ? text + ", ..." : text;
 }

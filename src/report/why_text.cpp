@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "base/text.hpp"
 #include "report/text_parts.hpp"
 
 namespace httpdiag::report {
@@ -27,7 +28,7 @@ void show_facts(Page& page, const std::vector<WhyFact>& facts, const CaptureSumm
     if (fact.value) {
       page.wrapped(2, Ink::plain, fact.name, kFactHang, *fact.value + place(fact.packets, input));
     } else {
-      unmeasured += fmt::format("{}{}", unmeasured.empty() ? "" : ", ", fact.name);
+      base::append_item(unmeasured, fact.name);
     }
   }
   if (!unmeasured.empty()) page.wrapped(2, Ink::dim, "not measured", kFactHang, unmeasured);

@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 
 #include "base/text.hpp"
 #include "rules/finding_builder.hpp"
 #include "rules/icmp_words.hpp"
+#include "rules/reasons.hpp"
 #include "rules/rule_lists.hpp"
 #include "rules/syn_schedules.hpp"
 #include "rules/vantage.hpp"
@@ -81,6 +83,53 @@ std::string fallback_words(const FlowRecord& flow) {
   return fmt::format("; the client went over to the other IP version at once (flow {})", other);
 }
 
+/// SYNs before the one that was refused. Windows sends its SYN three times, too, but each of them
+/// is answered.
+std::uint32_t ignored_syns(const FlowFacts& facts) {
+  return facts.syn_count - std::min(facts.syn_count, facts.flow.s().trouble().rsts);
+}
+
+// Who refused.
+
+bool gateway_refused(FindingBuilder& finding, const FlowFacts& facts, const Thresholds&) {
+  if (!facts.rst_made_here) return false;
+  finding.fault(Party::network, Confidence::high)
+      .remedy(
+          "On the host that the capture was taken on: find the firewall rule that rejects what "
+          "goes to this port (nft list ruleset, iptables -S: REJECT with tcp-reset).");
+  return true;
+}
+
+bool refused_after_silence(FindingBuilder& finding, const FlowFacts& facts, const Thresholds&) {
+  const std::uint32_t ignored = ignored_syns(facts);
+  if (ignored < 2) return false;
+  finding.also(fmt::format("{} before had got no answer.", base::count(ignored, "SYN")))
+      .fault(Party::server_host, Confidence::medium,
+             "a device in between dropped them, and rejected the last one");
+  return true;
+}
+
+bool device_refused(FindingBuilder& finding, const FlowFacts& facts, const Thresholds& limits) {
+  if (!refused_on_the_way(facts, limits)) return false;
+  finding.fault(Party::network, Confidence::medium, "the way from the server has changed since");
+  return true;
+}
+
+bool firewall_may_have_refused(FindingBuilder& finding, const FlowFacts& facts, const Thresholds&) {
+  if (!refused_from_nearer(facts)) return false;
+  finding.fault(Party::server_host, Confidence::medium,
+                "a firewall in front of it rejected it: the RST came over fewer routers than the "
+                "server's packets on other connections");
+  return true;
+}
+
+constexpr std::array kWhoRefused = {
+    &gateway_refused,
+    &refused_after_silence,
+    &device_refused,
+    &firewall_may_have_refused,
+};
+
 }  // namespace
 
 std::optional<Finding> connect_refused(const FlowFacts& facts, const Thresholds& limits) {
@@ -90,8 +139,6 @@ std::optional<Finding> connect_refused(const FlowFacts& facts, const Thresholds&
   const Duration latency = std::max(server.rst.time - flow.c().last.time, Duration{0});
   const std::string replaced = fallback_words(flow);
   const bool foreign = refused_on_the_way(facts, limits);
-  // Windows sends its SYN three times, too, but each of them is answered.
-  const std::uint32_t ignored = facts.syn_count - std::min(facts.syn_count, server.rsts);
   FindingBuilder finding{
       Label::connect_refused,
       fmt::format("The SYN was answered with RST after {}: {}{}.",
@@ -103,28 +150,11 @@ std::optional<Finding> connect_refused(const FlowFacts& facts, const Thresholds&
       .fact("syn_count", std::int64_t{facts.syn_count})
       .fact("latency_us", std::optional{latency})
       .fact("rst_ttl", std::int64_t{server.rst_ttl})
+      .fault(Party::server_host, Confidence::high, "a firewall rejected it in the server's name")
       .seen_as(
           "Client: connection refused (ECONNREFUSED, curl 7); a proxy: 502 or 503. Server: "
           "nothing.");
-  if (facts.rst_made_here) {
-    finding.fault(Party::network, Confidence::high);
-    finding.remedy(
-        "On the host that the capture was taken on: find the firewall rule that rejects what goes "
-        "to this port (nft list ruleset, iptables -S: REJECT with tcp-reset).");
-  } else if (ignored >= 2) {
-    finding.also(fmt::format("{} before had got no answer.", base::count(ignored, "SYN")))
-        .fault(Party::server_host, Confidence::medium,
-               "a device in between dropped them, and rejected the last one");
-  } else if (foreign) {
-    finding.fault(Party::network, Confidence::medium, "the way from the server has changed since");
-  } else if (refused_from_nearer(facts)) {
-    finding.fault(Party::server_host, Confidence::medium,
-                  "a firewall in front of it rejected it: the RST came over fewer routers than the "
-                  "server's packets on other connections");
-  } else {
-    finding.fault(Party::server_host, Confidence::high,
-                  "a firewall rejected it in the server's name");
-  }
+  tell_first(kWhoRefused, finding, facts, limits);
   if (foreign && facts.server_ttl) finding.fact("server_ttl", std::int64_t{*facts.server_ttl});
   return finding.build();
 }
@@ -341,7 +371,7 @@ std::optional<Finding> connect_abandoned(const FlowFacts& facts, const Threshold
   }
   std::string candidates;
   for (const Duration known : fitting) {
-    candidates += fmt::format("{}{}", candidates.empty() ? "" : " or ", base::duration(known));
+    base::append_item(candidates, base::duration(known), " or ");
   }
   const std::string sent =
       facts.syn_count == 1 ? std::string{"1 SYN"}

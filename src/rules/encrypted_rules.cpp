@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 
 #include "base/text.hpp"
 #include "rules/finding_builder.hpp"
@@ -105,14 +106,34 @@ Confidence lower(Confidence confidence) {
   return confidence == Confidence::high ? Confidence::medium : Confidence::low;
 }
 
-/// A finding about an answer of which only the outside is known.
-std::optional<Finding> told_of_tls(std::optional<Finding> finding, const TlsSession& tls) {
-  if (!finding) return std::nullopt;
-  finding->detail =
-      fmt::format("The content of {} is not visible. {}", tls_words(tls), finding->detail);
-  finding->fault.confidence = lower(finding->fault.confidence);
-  finding->facts.push_back({"encrypted", true});
-  if (!tls.sni.empty()) finding->facts.push_back({"sni", tls.sni});
+/// A finding about something of which only the outside is known. `taken_for`: what the burst stands
+/// for; `more`: facts of that.
+Finding told_of_tls(Finding finding, const TlsSession& tls, std::string_view taken_for = {},
+                    std::initializer_list<NamedFact> more = {}) {
+  finding.detail = fmt::format("The content of {} is not visible{}. {}", tls_words(tls), taken_for,
+                               finding.detail);
+  finding.fault.confidence = lower(finding.fault.confidence);
+  finding.facts.push_back({"encrypted", true});
+  finding.facts.insert(finding.facts.end(), more);
+  if (!tls.sni.empty()) finding.facts.push_back({"sni", tls.sni});
+  return finding;
+}
+
+/// Where messages may come in any order nobody knows whose turn it is, as behind the first answer:
+/// WebSocket begins like HTTP/1.1.
+bool any_order(const TlsSession& tls) {
+  return tls.hidden || tls.may_be_multiplexed() || tls.bursts > 1;
+}
+
+/// What the rules for exchanges say of the burst.
+std::optional<Finding> judged_as_request(const TlsSession& tls, const Exchange& x,
+                                         const FlowFacts& facts, const ExchangeFacts& measured,
+                                         const Thresholds& limits) {
+  std::optional<Finding> finding = too_late(tls, x, facts, limits);
+  for (const ExchangeRule rule : kRules) {
+    if (finding) break;
+    finding = rule(measured, limits);
+  }
   return finding;
 }
 
@@ -135,22 +156,13 @@ std::optional<Finding> encrypted_request_unanswered(const FlowFacts& facts,
     measured.close = {Closer::server_fin, facts.flow.s().fin};
     measured.after_request = std::max(goodbye.time - x.request.last.time, Duration{0});
   }
-  std::optional<Finding> finding = too_late(tls, x, facts, limits);
-  for (const ExchangeRule rule : kRules) {
-    if (finding) break;
-    finding = rule(measured, limits);
-  }
+  std::optional<Finding> finding = judged_as_request(tls, x, facts, measured, limits);
   if (!finding) return std::nullopt;
-  // WebSocket begins like HTTP/1.1: behind the first answer nobody knows whose turn it is.
-  const bool any_order = tls.hidden || tls.may_be_multiplexed() || tls.bursts > 1;
-  if (any_order && !unmistakable(*finding, measured, limits)) return std::nullopt;
-  if (any_order && is_about_waiting(finding->label)) {
-    finding->severity = std::min(finding->severity, Severity::warning);
+  if (any_order(tls)) {
+    if (!unmistakable(*finding, measured, limits)) return std::nullopt;
+    if (is_about_waiting(finding->label))
+      finding->severity = std::min(finding->severity, Severity::warning);
   }
-  finding->detail = fmt::format(
-      "The content of {} is not visible; an encrypted burst of {} is taken for a request. {}",
-      tls_words(tls), base::bytes(burst.end - burst.begin), finding->detail);
-  finding->fault.confidence = lower(finding->fault.confidence);
   finding->fault.unless +=
       fmt::format("{}the burst was no request", finding->fault.unless.empty() ? "" : ", or ");
   if (goodbye) {
@@ -159,11 +171,11 @@ std::optional<Finding> encrypted_request_unanswered(const FlowFacts& facts,
         finding->evidence.begin(), finding->evidence.end(),
         [](const Evidence& a, const Evidence& b) { return a.packet.number < b.packet.number; });
   }
-  finding->facts.push_back({"encrypted", true});
-  finding->facts.push_back({"burst_bytes", static_cast<std::int64_t>(burst.end - burst.begin)});
-  finding->facts.push_back({"bursts", std::int64_t{tls.bursts}});
-  if (!tls.sni.empty()) finding->facts.push_back({"sni", tls.sni});
-  return finding;
+  const std::uint64_t bytes = burst.end - burst.begin;
+  return told_of_tls(
+      std::move(*finding), tls,
+      fmt::format("; an encrypted burst of {} is taken for a request", base::bytes(bytes)),
+      {{"burst_bytes", static_cast<std::int64_t>(bytes)}, {"bursts", std::int64_t{tls.bursts}}});
 }
 
 std::optional<Finding> encrypted_answer_not_acked(const FlowFacts& facts,
@@ -179,7 +191,9 @@ std::optional<Finding> encrypted_answer_not_acked(const FlowFacts& facts,
   response.end = server.next;
   response.first = response.last = server.last_payload;
   response.state = MessageState::complete;
-  return told_of_tls(response_not_acked(measure(x, facts, limits), limits), tls);
+  auto finding = response_not_acked(measure(x, facts, limits), limits);
+  if (!finding) return std::nullopt;
+  return told_of_tls(std::move(*finding), tls);
 }
 
 std::optional<Finding> encrypted_answer_cut(const FlowFacts& facts, const Thresholds& limits) {
@@ -199,12 +213,14 @@ std::optional<Finding> encrypted_answer_cut(const FlowFacts& facts, const Thresh
   response.body_bytes = cut.arrived;
   response.state = MessageState::incomplete;
   const ExchangeFacts measured = measure(x, facts, limits);
-  if (auto finding = response_truncated_rst(measured, limits)) return told_of_tls(finding, tls);
-  if (auto finding = response_truncated_fin(measured, limits)) return told_of_tls(finding, tls);
+  std::optional<Finding> finding = response_truncated_rst(measured, limits);
+  if (!finding) finding = response_truncated_fin(measured, limits);
   // That a client leaves in the middle is its custom: browsers do. And where it was not recorded
   // to have what came, more may lack.
-  if (facts.flow.s().acked < response.end) return std::nullopt;
-  return told_of_tls(response_stalled(measured, limits), tls);
+  if (!finding && facts.flow.s().acked >= response.end)
+    finding = response_stalled(measured, limits);
+  if (!finding) return std::nullopt;
+  return told_of_tls(std::move(*finding), tls);
 }
 
 }  // namespace httpdiag::rules

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/text.hpp"
+
 namespace httpdiag::rules {
 
 namespace {
@@ -68,7 +70,7 @@ std::string reasons(const RstSigns& signs, const SideRecord& own, Side side) {
     all.push_back(fmt::format("the {} went on behind it as if nothing had happened", who));
   if (signs.stepped) all.push_back("another one with a higher number came with it");
   std::string text;
-  for (const std::string& reason : all) text += (text.empty() ? "" : "; ") + reason;
+  for (const std::string& reason : all) base::append_item(text, reason, "; ");
   return text;
 }
 

@@ -3,13 +3,15 @@
 
 #include <fmt/format.h>
 
+#include "base/text.hpp"
+
 namespace httpdiag::rules {
 
 namespace {
 
 std::string joined(const std::vector<std::string>& words) {
   std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  for (const std::string& word : words) base::append_item(text, word);
   return text;
 }
 

@@ -17,7 +17,8 @@ std::string Verdicts::names(const std::vector<PacketRef>& packets) const {
   std::string text = count == 1 ? "packet " : "packets ";
   const std::size_t named = count > kNamed + 1 ? kNamed : count;
   for (std::size_t i = 0; i < named; ++i) {
-    text += (i == 0 ? "" : i + 1 == count ? " and " : ", ") + name(packets[i]);
+    if (i > 0) text += i + 1 == count ? " and " : ", ";
+    text += name(packets[i]);
   }
   return named == count ? text : text + fmt::format(" and {} more", count - named);
 }

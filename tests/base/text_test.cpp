@@ -209,6 +209,15 @@ TEST(Count, AddsAPluralS) {
   EXPECT_EQ(count(3, "request"), "3 requests");
 }
 
+TEST(AppendItem, SeparatesAllButTheFirst) {
+  std::string list;
+  append_item(list, "one");
+  EXPECT_EQ(list, "one");
+  append_item(list, "two");
+  append_item(list, "three", " or ");
+  EXPECT_EQ(list, "one, two or three");
+}
+
 TEST(Rfc3339, PrintsAny64BitTime) {
   const struct {
     std::int64_t ns;
