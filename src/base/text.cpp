@@ -276,11 +276,10 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-std::string_view trim(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\r\n\v\f";
-  const std::size_t first = text.find_first_not_of(kSpace);
+std::string_view trim(std::string_view text, std::string_view around) {
+  const std::size_t first = text.find_first_not_of(around);
   if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
+  return text.substr(first, text.find_last_not_of(around) - first + 1);
 }
 
 std::size_t distance(std::string_view a, std::string_view b) {

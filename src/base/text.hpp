@@ -42,8 +42,8 @@ std::string lower(std::string_view text);
 /// As find(), and faster where the first character of `word` is frequent.
 bool contains(std::string_view text, std::string_view word);
 
-/// Without leading and trailing ASCII white space.
-std::string_view trim(std::string_view text);
+/// Without what leads and trails it of `around`: ASCII white space.
+std::string_view trim(std::string_view text, std::string_view around = " \t\r\n\v\f");
 
 /// Edit distance (Levenshtein), for "did you mean"; O(a*b).
 std::size_t distance(std::string_view a, std::string_view b);

@@ -51,6 +51,14 @@ void write_whose(JsonOut& json, Side side) {
   json.field("from", side == Side::client ? "client" : "server");
 }
 
+/// An object, left open for what else there is to say of it.
+void begin_packet(JsonOut& json, PacketRef packet, Side from) {
+  json.object();
+  json.packet("packet", packet);
+  json.packet_in_file("packet_in_file", packet);
+  write_whose(json, from);
+}
+
 }  // namespace
 
 void write_views(JsonOut& json, const Views& views) {
@@ -97,19 +105,13 @@ void write_views(JsonOut& json, const FlowViews& views) {
   write_ways(json, views.ways);
   json.key("lost_packets").array();
   for (const LostPacket& each : views.lost) {
-    json.object();
-    json.packet("packet", each.packet);
-    json.packet_in_file("packet_in_file", each.packet);
-    write_whose(json, each.from);
+    begin_packet(json, each.packet, each.from);
     json.end();
   }
   json.end();
   json.key("forged").array();
   for (const ForgedPacket& each : views.forged) {
-    json.object();
-    json.packet("packet", each.packet);
-    json.packet_in_file("packet_in_file", each.packet);
-    write_whose(json, each.from);
+    begin_packet(json, each.packet, each.from);
     json.field("what", each.what);
     json.end();
   }

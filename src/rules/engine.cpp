@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/stable_array.hpp"
+#include "rules/challenges.hpp"
 #include "rules/dns_rules.hpp"
 #include "rules/host_ttls.hpp"
 #include "rules/judge.hpp"
@@ -49,6 +50,8 @@ struct Account {
     std::vector<Exchange> challenged;  // whose answers ask for more: see the next request
   };
   std::unique_ptr<Strays> strays;
+
+  bool challenged() const { return strays && !strays->challenged.empty(); }
 };
 
 FlowEnds ends_of(const FlowRecord& flow) {
@@ -62,55 +65,27 @@ FlowEnds ends_of(const FlowRecord& flow) {
           .server_here = server_here};
 }
 
+void add_what_it_carried(FlowFacts& facts, const Account& account) {
+  facts.exchanges = account.exchanges;
+  facts.all_complete = account.all_complete;
+  facts.last_response_end = account.last_response_end;
+  facts.unsolicited_status = account.unsolicited_status;
+  if (!account.strays) return;
+  const Account::Strays& rare = *account.strays;
+  facts.opaque = rare.opaque;
+  facts.opaque_protocol = rare.protocol;
+  facts.tls = rare.tls.get();
+  facts.unsolicited = rare.unsolicited;
+  facts.garbage = rare.garbage;
+  facts.pipelined = rare.pipelined;
+  facts.pipelined_behind = rare.pipelined_behind;
+}
+
 /// Whole, read in time, and no reason to doubt it.
 bool complete(const ExchangeReport& exchange) {
   return exchange.response && exchange.response->state != MessageState::incomplete &&
          exchange.label != Label::late_response &&
          exchange.label != Label::response_truncated_rst && exchange.label != Label::early_response;
-}
-
-/// An answer that is a step on the way: 401 and 407 ask for credentials, 307 and 308 send the same
-/// request elsewhere, 417 wants it without Expect (RFC 9110 §10.1.1). Where the head was
-/// recorded in part it is believed to say so.
-bool asks_for_more(const Exchange& exchange) {
-  const auto& response = exchange.response;
-  if (!response) return false;
-  const bool cut = response->head_cut();
-  if (!cut && response->state != MessageState::complete) return false;
-  switch (response->status) {
-    case 401:
-    case 407:
-      return response->asks_credentials || cut;
-    case 417:
-      return exchange.request.expect_continue || exchange.request.head_cut();
-    case 307:
-    case 308:
-      return is_callback(exchange.request.method());
-    default:
-      return false;
-  }
-}
-
-/// `exchange` has the request that the answer of `before` asked for.
-bool goes_on(const Exchange& exchange, const Exchange& before) {
-  const Message& request = exchange.request;
-  const Message& first = before.request;
-  if (request.method() != first.method()) return false;
-  // What would tell was cut off; that the client went on at once is there to be seen.
-  const bool redirected = before.response->status < 400;
-  const bool challenged = !redirected && before.response->status != 417;
-  const bool unread = request.head_cut() || (first.head_cut() && !challenged);
-  if (unread) return (request.start() == first.start()) != redirected;
-  if (before.response->status == 417) {
-    const bool same_body = first.body_omitted
-                               ? request.content_length == first.content_length
-                               : request.body_bytes == first.body_bytes &&
-                                     request.digest == first.digest && !request.has_gap;
-    return !request.expect_continue && request.start() == first.start() && same_body;
-  }
-  if (!redirected) return request.authorized && request.start() == first.start();
-  return request.body_bytes == first.body_bytes && request.digest == first.digest &&
-         !request.has_gap && !first.has_gap && request.start() != first.start();
 }
 
 }  // namespace
@@ -161,6 +136,9 @@ class Engine::Impl {
   bool asked_why(const FlowRecord& flow, std::uint32_t exchange) const {
     return settings_.why && settings_.why->flow == flow.id && settings_.why->exchange == exchange;
   }
+  void note_pipelined(Account& account, const Exchange& exchange);
+  static bool is_step(const Account& account, const Exchange& exchange);
+  bool counts_only(const FlowRecord& flow, const Exchange& exchange) const;
   void keep(Exchange& exchange, std::vector<Exchange>& kept);
   void judge_kept(Account& account, std::vector<Exchange>& kept, const FlowFacts& facts);
   void settle_challenges(Account& account, const Exchange& next, const FlowRecord& flow,
@@ -171,6 +149,8 @@ class Engine::Impl {
   /// Also judges the exchanges that waited for the end.
   FlowVerdict judge_ended(Account& account, const FlowRecord& flow, EndCause cause, Timestamp now);
   FlowReport describe(const FlowRecord& flow, Account& account) const;
+  void count_ended(const FlowRecord& flow, const Account& account, const FlowReport& report,
+                   EndCause cause, Timestamp now);
 
   const Settings& settings_;
   FlowReportSink& reports_;
@@ -221,29 +201,17 @@ void Engine::Impl::on_exchange(const FlowRecord& flow, Exchange& exchange, bool 
     ttls_.note(flow);
   }
   own.usage.on_exchange(exchange);
-  if (exchange.pipelined) {
-    Account::Strays& rare = strays(own);
-    if (!rare.pipelined) {
-      rare.pipelined = exchange.request.first;
-      rare.pipelined_behind = exchange.pipelined_behind;
-    }
-  }
-  const bool challenged = own.strays && !own.strays->challenged.empty();
-  const bool again = challenged && goes_on(exchange, own.strays->challenged.back());
-  if (settled && asks_for_more(exchange) && (again || !challenged) &&
-      (!challenged || own.strays->challenged.size() < kMaxChallenged)) {
+  if (exchange.pipelined) note_pipelined(own, exchange);
+  if (settled && is_step(own, exchange)) {
     keep(exchange, strays(own).challenged);
     return;
   }
-  if (challenged) settle_challenges(own, exchange, flow, now);
+  if (own.challenged()) settle_challenges(own, exchange, flow, now);
   if (!settled && own.undecided.size() < kMaxUndecided) {
     keep(exchange, own.undecided);
     return;
   }
-  const bool listed = healthy_shown_ < settings_.limits.max_healthy_exchanges;
-  const bool ordinary =
-      settings_.own_rules.empty() && !asked_why(flow, exchange.index) && exchange.found_in.empty();
-  if (settled && !listed && ordinary && plainly_ok(exchange, settings_.thresholds)) {
+  if (settled && counts_only(flow, exchange)) {
     own.last_response_end = exchange.response->last;
     ++own.omitted;
     tally_.count_healthy_exchange();
@@ -252,6 +220,29 @@ void Engine::Impl::on_exchange(const FlowRecord& flow, Exchange& exchange, bool 
     return;
   }
   judge_one(own, exchange, facts_now(flow, now));
+}
+
+/// The first one.
+void Engine::Impl::note_pipelined(Account& own, const Exchange& exchange) {
+  Account::Strays& rare = strays(own);
+  if (rare.pipelined) return;
+  rare.pipelined = exchange.request.first;
+  rare.pipelined_behind = exchange.pipelined_behind;
+}
+
+/// Its answer asks for more, and it is the first of such a series, or goes on with one.
+bool Engine::Impl::is_step(const Account& own, const Exchange& exchange) {
+  if (!asks_for_more(exchange)) return false;
+  if (!own.challenged()) return true;
+  const std::vector<Exchange>& before = own.strays->challenged;
+  return before.size() < kMaxChallenged && goes_on(exchange, before.back());
+}
+
+/// Healthy, and of no interest beyond that.
+bool Engine::Impl::counts_only(const FlowRecord& flow, const Exchange& exchange) const {
+  return healthy_shown_ >= settings_.limits.max_healthy_exchanges && settings_.own_rules.empty() &&
+         !asked_why(flow, exchange.index) && exchange.found_in.empty() &&
+         plainly_ok(exchange, settings_.thresholds);
 }
 
 /// For a time that may be long: with the body of its request while there is room.
@@ -274,12 +265,7 @@ void Engine::Impl::judge_kept(Account& own, std::vector<Exchange>& kept, const F
 void Engine::Impl::settle_challenges(Account& own, const Exchange& next, const FlowRecord& flow,
                                      Timestamp now) {
   std::vector<Exchange>& challenged = own.strays->challenged;
-  if (goes_on(next, challenged.back()) && next.response && next.response->status < 400) {
-    for (Exchange& exchange : challenged) {
-      exchange.granted_by = next.request.first;
-      exchange.granted_status = next.response->status;
-    }
-  }
+  note_grant(challenged, next);
   judge_kept(own, challenged, facts_now(flow, now));
 }
 
@@ -391,22 +377,9 @@ FlowVerdict Engine::Impl::judge_ended(Account& own, const FlowRecord& flow, EndC
       patterns_.closes_after(own.server, server.fin.time - server.last_payload.time);
   if (own.strays) judge_kept(own, own.strays->challenged, facts);
   judge_kept(own, own.undecided, facts);
-
-  facts.exchanges = own.exchanges;
-  facts.all_complete = own.all_complete;
-  facts.last_response_end = own.last_response_end;
-  facts.unsolicited_status = own.unsolicited_status;
+  add_what_it_carried(facts, own);
   if (flow.trouble().clock_step > Duration{0})
     facts.clock_step = tally_.largest_step(flow.first.number, flow.last.number);
-  if (own.strays) {
-    facts.opaque = own.strays->opaque;
-    facts.opaque_protocol = own.strays->protocol;
-    facts.tls = own.strays->tls.get();
-    facts.unsolicited = own.strays->unsolicited;
-    facts.garbage = own.strays->garbage;
-    facts.pipelined = own.strays->pipelined;
-    facts.pipelined_behind = own.strays->pipelined_behind;
-  }
   std::optional<ClosedClock> older;
   if (flow.c().syns >= 2 || facts.handshake == Handshake::unanswered) {
     older = clocks_.older_of(flow, settings_.thresholds);
@@ -445,21 +418,25 @@ void Engine::Impl::on_flow(const FlowRecord& flow, EndCause cause, Timestamp now
   for (const ExchangeReport& exchange : report.exchanges) {
     report.worst = std::max(report.worst, worst_of(exchange.findings));
   }
-  tally_.count_flow(report);
-  if (cause == EndCause::capture_over && report.ended_by == EndedBy::none)
-    tally_.note_open(flow.id);
-  patterns_.on_flow(flow, std::max(now, flow.last.time), cause, report, own.usage);
-  if (own.strays) {
-    for (const auto& [label, unshown] : own.strays->unshown) {
-      tally_.count_unshown(label, unshown.severity, report, unshown.count);
-    }
-  }
+  count_ended(flow, own, report, cause, now);
   verdicts_.on_flow_judged(ends_of(flow), report);
   reports_.on_flow_report(report);
   if (flow.rules_slot != 0) {
     own = Account{};
     free_.push_back(flow.rules_slot);
     flow.rules_slot = 0;
+  }
+}
+
+void Engine::Impl::count_ended(const FlowRecord& flow, const Account& own, const FlowReport& report,
+                               EndCause cause, Timestamp now) {
+  tally_.count_flow(report);
+  if (cause == EndCause::capture_over && report.ended_by == EndedBy::none)
+    tally_.note_open(flow.id);
+  patterns_.on_flow(flow, std::max(now, flow.last.time), cause, report, own.usage);
+  if (!own.strays) return;
+  for (const auto& [label, unshown] : own.strays->unshown) {
+    tally_.count_unshown(label, unshown.severity, report, unshown.count);
   }
 }
 

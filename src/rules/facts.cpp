@@ -12,8 +12,6 @@
 
 namespace httpdiag::rules {
 
-namespace {}  // namespace
-
 Closing fin_of(const FlowRecord& flow, Side side) {
   const SideRecord& own = flow.side(side);
   return {.closer = side == Side::client ? Closer::client_fin : Closer::server_fin,
@@ -203,24 +201,21 @@ std::optional<Duration> match_timeout(Duration value, const Thresholds& limits,
 
 namespace {
 
-void measure_times(ExchangeFacts& facts) {
+/// The first close behind the response's first byte.
+Closing close_of_response(const FlowRecord& flow, const Message& response) {
+  constexpr Offset kAnywhere = ~Offset{0};
+  const PacketNumber first = response.first.number;
+  const Closing close = first_close_after(flow, first - 1, kAnywhere, true);
+  // A FIN that rides on the response's last segment comes after its bytes.
+  const bool with_it = close.packet.number == first && !by_server(close.closer);
+  return with_it ? first_close_after(flow, first, kAnywhere, true) : close;
+}
+
+/// What ended the wait for the response, and what the response.
+void measure_closes(ExchangeFacts& facts) {
   const Exchange& x = facts.exchange;
   const FlowRecord& flow = facts.flow.flow;
-  // Idleness before the first byte of a connection that the capture did not see begin is unknown.
-  if (x.active_before) facts.idle = between(x.active_before, x.request.first);
-  facts.send = between(x.request.first, x.request.last);
-  if (x.response) {
-    facts.wait = wait_between(x.request.last, x.response->first, flow, facts.limits);
-    facts.receive = wait_between(x.response->first, x.response->last, flow, facts.limits);
-    facts.close_after_response =
-        first_close_after(flow, x.response->first.number - 1, ~Offset{0}, true);
-    // A FIN that rides on the response's last segment comes after its bytes.
-    if (facts.close_after_response.packet.number == x.response->first.number &&
-        !by_server(facts.close_after_response.closer)) {
-      facts.close_after_response =
-          first_close_after(flow, x.response->first.number, ~Offset{0}, true);
-    }
-  }
+  if (x.response) facts.close_after_response = close_of_response(flow, *x.response);
   facts.close =
       first_close_after(flow, x.request.last.number == 0 ? 0 : x.request.last.number - 1, facts.q1);
   const PacketRef server_rst = flow.s().trouble().rst;
@@ -238,12 +233,43 @@ void measure_times(ExchangeFacts& facts) {
   facts.reset_first = server_rst && x.response && server_rst.number < x.response->first.number &&
                       flow.s().trouble().rst_seq <= x.response->begin &&
                       facts.close.closer == Closer::server_rst;
-  const Timestamp end = facts.close.packet ? facts.close.packet.time : facts.flow.until;
-  facts.after_request = std::max(end - x.request.last.time, Duration{0});
-  const PacketRef& relevant = x.response && x.response->last ? x.response->last : x.request.last;
-  const Closing& close = x.response ? facts.close_after_response : facts.close;
-  const Timestamp silent_until = close.packet ? close.packet.time : facts.flow.until;
-  facts.silence = std::max(silent_until - relevant.time, Duration{0});
+}
+
+/// From `from` to `close`, or to the end where nobody closed.
+Duration until(const Closing& close, PacketRef from, const FlowFacts& flow) {
+  const Timestamp end = close.packet ? close.packet.time : flow.until;
+  return std::max(end - from.time, Duration{0});
+}
+
+void measure_times(ExchangeFacts& facts) {
+  const Exchange& x = facts.exchange;
+  const FlowRecord& flow = facts.flow.flow;
+  // Idleness before the first byte of a connection that the capture did not see begin is unknown.
+  if (x.active_before) facts.idle = between(x.active_before, x.request.first);
+  facts.send = between(x.request.first, x.request.last);
+  if (x.response) {
+    facts.wait = wait_between(x.request.last, x.response->first, flow, facts.limits);
+    facts.receive = wait_between(x.response->first, x.response->last, flow, facts.limits);
+  }
+  facts.after_request = until(facts.close, x.request.last, facts.flow);
+  facts.silence =
+      until(x.response ? facts.close_after_response : facts.close,
+            x.response && x.response->last ? x.response->last : x.request.last, facts.flow);
+}
+
+/// Libraries measure from the end of the request, from its first byte, or from the start of
+/// connecting.
+std::optional<Duration> client_limit(const ExchangeFacts& facts) {
+  const std::vector<Duration>& known = facts.limits.known_timeouts;
+  if (const auto limit = match_timeout(facts.after_request, facts.limits, known)) return limit;
+  const PacketRef close = facts.close.packet;
+  const Exchange& x = facts.exchange;
+  if (!close) return std::nullopt;
+  if (const auto limit = match_timeout(close.time - x.request.first.time, facts.limits, known))
+    return limit;
+  const PacketRef syn = facts.flow.flow.c().syn;
+  if (!syn || x.index != 1) return std::nullopt;
+  return match_timeout(close.time - syn.time, facts.limits, known);
 }
 
 void measure_delivery(ExchangeFacts& facts) {
@@ -343,21 +369,13 @@ ExchangeFacts measure(const Exchange& x, const FlowFacts& flow, const Thresholds
   facts.callback = is_callback(request.method());
   facts.q0 = request.begin;
   facts.q1 = request.end;
+  measure_closes(facts);
   measure_times(facts);
   measure_delivery(facts);
   measure_receipt(facts);
   measure_reuse(facts);
   measure_window(facts);
-  facts.matched_timeout = match_timeout(facts.after_request, limits, limits.known_timeouts);
-  if (!facts.matched_timeout && facts.close.packet) {
-    // Libraries measure from the first request byte, or from the start of connecting.
-    facts.matched_timeout =
-        match_timeout(facts.close.packet.time - request.first.time, limits, limits.known_timeouts);
-    if (!facts.matched_timeout && flow.flow.c().syn && x.index == 1) {
-      facts.matched_timeout = match_timeout(facts.close.packet.time - flow.flow.c().syn.time,
-                                            limits, limits.known_timeouts);
-    }
-  }
+  facts.matched_timeout = client_limit(facts);
   return facts;
 }
 

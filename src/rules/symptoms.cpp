@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "base/text.hpp"
 #include "httpdiag/symptoms.hpp"
 
 namespace httpdiag {
@@ -111,12 +112,7 @@ bool any_alternative(std::string_view alternatives, Visit visit) {
 }
 
 /// The message without what people put around a code when they paste it.
-std::string_view bare(std::string_view text) {
-  constexpr std::string_view kAround = " \t\r\n\"'`().,;:[]{}";
-  const std::size_t begin = text.find_first_not_of(kAround);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kAround) - begin + 1);
-}
+std::string_view bare(std::string_view text) { return base::trim(text, " \t\r\n\"'`().,;:[]{}"); }
 
 /// The alternatives of `context` with `code` in the place of '$'.
 template <typename Visit>

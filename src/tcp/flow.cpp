@@ -291,7 +291,7 @@ void Flow::on_syn(Context& context, const Segment& segment, Side from) {
   const bool refused_before =
       own.trouble().rst && own.trouble().rst.number < record.c().last.number;
   if (has_ack && from == Side::server && asked_again && !own.isn_known && refused_before)
-    forget_refusal();
+    take_back_refusal();
   if (!own.isn_known) {
     own.isn = segment.seq;
     own.isn_known = true;
@@ -440,7 +440,8 @@ void Flow::advance_acked(Context& context, const Segment& segment, Side tape, Of
     rare->sacked_bytes = 0;
     // The receiver of the RST acknowledges more than it had when the RST came, and its
     // sender went on talking: neither of them honours it.
-    if (rare->rst && record.has(Oddity::data_after_rst) && acked > rare->rst_seq) cancel_rst(tape);
+    if (rare->rst && record.has(Oddity::data_after_rst) && acked > rare->rst_seq)
+      take_back_ignored_rst(tape);
   }
   move_acked(segment, tape, acked);
   if (acked_payload(tape) > theirs.delivered) {  // acknowledged, but not (yet) in the capture

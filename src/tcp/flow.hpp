@@ -170,8 +170,9 @@ class Flow {
   void remember_early_rst(const Segment& segment, Side from);
   void retry_early_rst(Context& context, const Segment& segment, Side from);
   void accept_last_rst(Context& context, Side from);
-  void cancel_rst(Side from);
-  void forget_refusal();
+  void take_back_rst(Side from, HalfState before);
+  void take_back_refusal();
+  void take_back_ignored_rst(Side from);
   void assume_fin(Side side);
   /// False: the segment cannot belong to this connection and is to be ignored.
   bool on_ack(Context& context, const Segment& segment, Side from);

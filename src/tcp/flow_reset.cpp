@@ -192,23 +192,31 @@ void Flow::accept_last_rst(Context& context, Side from) {
   on_rst(context, *last, from);
 }
 
-// The SYN was sent again and is accepted now: what refused it ended nothing.
-void Flow::forget_refusal() {
+// It ended nothing, and its sender is where it was before.
+void Flow::take_back_rst(Side from, HalfState before) {
+  SideTrouble& rare = trouble(from);
+  rare.rst = {};
+  rare.rst_seq = rare.rst_ack = 0;
+  rare.rst_has_ack = false;
+  record.side(from).state = before;
+}
+
+// The SYN was sent again and is accepted now: what refused it, whoever did, is another story.
+void Flow::take_back_refusal() {
   SideTrouble& rare = trouble(Side::server);
   trouble().refused = rare.rst;
-  rare.rst = rare.first_rst = rare.after_rst = rare.stepped_rst = {};
-  rare.rst_seq = rare.rst_ack = 0;
-  rare.rst_has_ack = rare.rst_from_here = rare.rst_ip_id_astray = false;
-  record.side(Side::server).state = HalfState::unseen;
+  rare.first_rst = rare.after_rst = rare.stepped_rst = {};
+  rare.rst_from_here = rare.rst_ip_id_astray = false;
+  take_back_rst(Side::server, HalfState::unseen);
 }
 
 // Both sides went on after the RST, so it had no effect (RFC 5961 §3.2, or forged and ignored).
-void Flow::cancel_rst(Side from) {
+// What tells of its sender stays.
+void Flow::take_back_ignored_rst(Side from) {
   SideTrouble& rare = trouble(from);
   if (!rare.ignored_rst) rare.ignored_rst = rare.rst;
-  rare.rst = {};
   note(Oddity::rst_ignored);
-  record.side(from).state = record.side(from).fin ? HalfState::closing : HalfState::open;
+  take_back_rst(from, record.side(from).fin ? HalfState::closing : HalfState::open);
 }
 
 }  // namespace httpdiag::tcp
