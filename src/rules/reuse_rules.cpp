@@ -79,6 +79,51 @@ std::optional<Finding> request_after_close_token_note(const ExchangeFacts& facts
       .build();
 }
 
+namespace {
+
+/// What became of a request that the server's FIN had preceded.
+std::string_view outcome_text(const ExchangeFacts& facts) {
+  if (server_rst_after_request(facts)) {
+    if (facts.request_acked) {
+      return "The server's kernel took it and answered with RST: whether the application had read "
+             "it "
+             "is not known.";
+    }
+    if (facts.resent)
+      return "It was sent again and again, until the server's kernel answered with RST.";
+    return "The server's kernel answered with RST and discarded it.";
+  }
+  return facts.request_acked && !facts.acked_by_rst
+             ? "The server's kernel took it, but no answer can come on this connection."
+             : "It was never answered.";
+}
+
+/// Whether the pool had the time to notice the FIN.
+std::string pool_remedy(const ExchangeFacts& facts, const Thresholds& limits) {
+  const std::string closes = closes_after(facts);
+  if (!facts.half_closed_age) {
+    return fmt::format(
+        "Keep idle connections for less time than the server does{}, check them before use, and "
+        "let "
+        "the client retry this error.",
+        closes);
+  }
+  const std::string age = base::duration(*facts.half_closed_age);
+  if (*facts.half_closed_age >= limits.half_closed_race) {
+    return fmt::format(
+        "The pool had {0} to notice the FIN and did not: check connections before use "
+        "(validate-after-inactivity below {0}), or keep idle ones for less time than the server "
+        "does{1}.",
+        age, closes);
+  }
+  return fmt::format(
+      "The FIN came {} before the request, between check and use: keep idle connections for less "
+      "time than the server does{}, and let the client retry this error.",
+      age, closes);
+}
+
+}  // namespace
+
 std::optional<Finding> request_on_half_closed(const ExchangeFacts& facts,
                                               const Thresholds& limits) {
   if (!unanswered(facts) || !facts.fin_seen_by_client) return std::nullopt;
@@ -87,22 +132,13 @@ std::optional<Finding> request_on_half_closed(const ExchangeFacts& facts,
   const PacketRef rst = server_rst_after_request(facts);
   const bool read = facts.request_acked && !facts.acked_by_rst;
   const std::string_view outcome = read ? "acked-no-reply" : rst ? "rst" : "unanswered";
-  const Duration age = facts.half_closed_age.value_or(Duration{0});
-  const bool missed = age >= limits.half_closed_race;
-
   FindingBuilder finding{
       Label::request_on_half_closed,
-      fmt::format("The server had closed its side{} before; the request's own ACK number covers "
-                  "its FIN. {}",
-                  facts.half_closed_age ? fmt::format(" {}", base::duration(age)) : std::string{},
-                  rst && facts.request_acked
-                      ? "The server's kernel took it and answered with RST: whether the "
-                        "application had read it is not known."
-                  : rst && facts.resent
-                      ? "It was sent again and again, until the server's kernel answered with RST."
-                  : rst  ? "The server's kernel answered with RST and discarded it."
-                  : read ? "The server's kernel took it, but no answer can come on this connection."
-                         : "It was never answered.")};
+      fmt::format(
+          "The server had closed its side{} before; the request's own ACK number covers its FIN. "
+          "{}",
+          facts.half_closed_age ? fmt::format(" {}", base::duration(*facts.half_closed_age)) : "",
+          outcome_text(facts))};
   finding
       .fault(Party::client_app, facts.request_acked ? Confidence::medium : Confidence::high,
              facts.request_acked ? "the server half-closed on purpose and reads on" : "")
@@ -110,32 +146,14 @@ std::optional<Finding> request_on_half_closed(const ExchangeFacts& facts,
       .evidence(x.request.first, Side::client,
                 words_for_request_evidence(x) + ", its ACK covers the FIN")
       .evidence(rst, Side::server, "server RST")
+      .evidence(x.unsolicited, Side::server, fmt::format("unsolicited {}", x.unsolicited_status))
       .fact("outcome", std::string{outcome})
       .fact("half_closed_age_us", facts.half_closed_age)
       .fact("server_idle_us", facts.server_idle)
       .fact("idle_us", facts.idle)
       .fact("requests_before", std::int64_t{x.requests_before})
-      .seen_as(reuse_seen(facts));
-  if (x.unsolicited) {
-    finding.evidence(x.unsolicited, Side::server,
-                     fmt::format("unsolicited {}", x.unsolicited_status));
-  }
-  const std::string closes = closes_after(facts);
-  finding.remedy(
-      !facts.half_closed_age
-          ? fmt::format("Keep idle connections for less time than the server does{}, check them "
-                        "before use, and let the client retry this error.",
-                        closes)
-      : missed
-          ? fmt::format(
-                "The pool had {0} to notice the FIN and did not: check connections before use "
-                "(validate-after-inactivity below {0}), or keep idle ones for less time than the "
-                "server does{1}.",
-                base::duration(age), closes)
-          : fmt::format(
-                "The FIN came {} before the request, between check and use: keep idle connections "
-                "for less time than the server does{}, and let the client retry this error.",
-                base::duration(age), closes));
+      .seen_as(reuse_seen(facts))
+      .remedy(pool_remedy(facts, limits));
   return finding.build();
 }
 

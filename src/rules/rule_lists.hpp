@@ -47,7 +47,7 @@ std::optional<Finding> idle_conn_blackholed(const ExchangeFacts&, const Threshol
 // The server ended the wait for the response (server_end_rules.cpp)
 std::optional<Finding> closed_without_response(const ExchangeFacts&, const Thresholds&);
 std::optional<Finding> reset_without_response(const ExchangeFacts&, const Thresholds&);
-// It did not (wait_rules.cpp)
+// Nobody answers, and the server has not ended the wait (wait_rules.cpp)
 std::optional<Finding> client_timeout(const ExchangeFacts&, const Thresholds&);
 std::optional<Finding> no_response(const ExchangeFacts&, const Thresholds&);
 // The response came late (late_rules.cpp)

@@ -336,12 +336,10 @@ Finding Tally::stretches_skipped(const CaptureSummary& input) const {
       .build();
 }
 
-void Tally::add_capture_findings(const CaptureSummary& input, const Ledger& ledger) {
-  std::vector<Finding>& findings = report_.findings;
-  if (!input.skipped.empty()) findings.push_back(stretches_skipped(input));
-  add_damage(input);
+/// What the flows lack of the capture's quality, once for each label.
+void Tally::add_quality_findings(const Ledger& ledger) {
   for (auto& [label, quality] : quality_) {
-    // The clock is judged over all packets, below.
+    // The clock is judged over all packets.
     if (label == Label::capture_clock_anomaly) continue;
     Finding finding = quality.example;
     if (quality.flows > 1) {
@@ -354,29 +352,40 @@ void Tally::add_capture_findings(const CaptureSummary& input, const Ledger& ledg
           fmt::format("{} of {} packets are copies of others and were left out.{}",
                       ledger.duplicates, ledger.packets, origins_text(quality.origins));
     }
-    findings.push_back(std::move(finding));
+    report_.findings.push_back(std::move(finding));
   }
+}
+
+/// Steps back before jumps forward: durations suffer from those alone.
+std::optional<Finding> Tally::clock_anomaly() const {
   if (steps_back_ > 0) {
-    findings.push_back(FindingBuilder{
+    return FindingBuilder{
         Label::capture_clock_anomaly,
         fmt::format("Timestamps go backwards {}, by up to {}; durations across it are unreliable.",
                     times(steps_back_), base::duration(largest_step_.size()))}
-                           .evidence(largest_step_.from, std::nullopt, "before the step")
-                           .evidence(largest_step_.to, std::nullopt,
-                                     "recorded after it, with an earlier time")
-                           .fact("steps", static_cast<std::int64_t>(steps_back_))
-                           .fact("largest_step_us", std::optional{largest_step_.size()})
-                           .build());
-  } else if (!jumps_.empty()) {
-    const Jump& jump = jumps_.front();
-    findings.push_back(FindingBuilder{
-        Label::capture_clock_anomaly,
-        fmt::format("Between two packets lie {}: the clock jumped, or captures were joined.",
-                    base::duration(jump.to.time - jump.from.time))}
-                           .evidence(jump.from, std::nullopt, "before the jump")
-                           .evidence(jump.to, std::nullopt, "after it")
-                           .build());
+        .evidence(largest_step_.from, std::nullopt, "before the step")
+        .evidence(largest_step_.to, std::nullopt, "recorded after it, with an earlier time")
+        .fact("steps", static_cast<std::int64_t>(steps_back_))
+        .fact("largest_step_us", std::optional{largest_step_.size()})
+        .build();
   }
+  if (jumps_.empty()) return std::nullopt;
+  const Jump& jump = jumps_.front();
+  return FindingBuilder{
+      Label::capture_clock_anomaly,
+      fmt::format("Between two packets lie {}: the clock jumped, or captures were joined.",
+                  base::duration(jump.to.time - jump.from.time))}
+      .evidence(jump.from, std::nullopt, "before the jump")
+      .evidence(jump.to, std::nullopt, "after it")
+      .build();
+}
+
+void Tally::add_capture_findings(const CaptureSummary& input, const Ledger& ledger) {
+  std::vector<Finding>& findings = report_.findings;
+  if (!input.skipped.empty()) findings.push_back(stretches_skipped(input));
+  add_damage(input);
+  add_quality_findings(ledger);
+  if (auto clock = clock_anomaly()) findings.push_back(std::move(*clock));
   std::stable_sort(findings.begin(), findings.end(),
                    [](const Finding& a, const Finding& b) { return a.label < b.label; });
   report_.worst = std::max(report_.worst, worst_of(findings));

@@ -92,6 +92,8 @@ class Tally {
   void note_open_at_damage(const CaptureSummary& input);
   void add_damage(const CaptureSummary& input);
   Finding stretches_skipped(const CaptureSummary& input) const;
+  void add_quality_findings(const Ledger& ledger);
+  std::optional<Finding> clock_anomaly() const;
   void add_capture_findings(const CaptureSummary& input, const Ledger& ledger);
 
   static constexpr std::size_t kMaxJumps = 64;

@@ -7,6 +7,7 @@
 
 #include "base/text.hpp"
 #include "rules/finding_builder.hpp"
+#include "rules/reasons.hpp"
 #include "rules/rst_origin.hpp"
 #include "rules/rule_lists.hpp"
 #include "rules/tls_words.hpp"
@@ -184,65 +185,113 @@ std::string_view stage_words(TlsStage stage) {
   return "the handshake";
 }
 
+/// The handshake does not go on: who spoke last, and what came of it.
+struct Standstill {
+  Turn turn;
+  Duration silence{0};
+  bool acked = false;  // what was said last
+  std::uint32_t resent = 0;
+  Side silent() const { return other(turn.spoke); }
+};
+
+Standstill standstill_of(const FlowFacts& facts) {
+  const Turn turn = turn_of(facts.flow);
+  const PacketRef close = facts.first_close.packet;
+  const SideRecord& sender = facts.flow.side(turn.spoke);
+  return {.turn = turn,
+          .silence = (close ? close.time : facts.until) - turn.since.time,
+          .acked = sender.acked >= sender.next,
+          .resent = sender.trouble().head_retransmits};
+}
+
+/// Long enough to tell; sooner, where so many repetitions did not get through.
+bool tells(const Standstill& still, const Thresholds& limits) {
+  const bool in_vain = !still.acked && still.resent >= limits.unacked_min_retransmits &&
+                       still.silence >= limits.unacked_min;
+  if (still.silence < limits.tls_stall && !in_vain) return false;
+  return still.acked || still.resent > 0;  // else nobody knows whether it arrived
+}
+
+/// What says that it arrived, or did not.
+PacketRef receipt_of(const Standstill& still, const FlowFacts& facts) {
+  const SideRecord& sender = facts.flow.side(still.turn.spoke);
+  if (!still.acked) return sender.trouble().head_retransmit;
+  // The last ACK may be that of a FIN.
+  const PacketRef close = facts.first_close.packet;
+  return !close || sender.acked_by.number < close.number ? sender.acked_by : PacketRef{};
+}
+
+std::string standstill_text(const Standstill& still, const FlowFacts& facts) {
+  const SideRecord& sender = facts.flow.side(still.turn.spoke);
+  const std::string_view stage = stage_words(facts.tls->stage);
+  if (!still.acked) {
+    return fmt::format(
+        "{} of {} were never acknowledged, though sent again {}; nothing more came for {}.",
+        base::bytes(sender.next - sender.acked), stage, base::count(still.resent, "time"),
+        base::duration(still.silence));
+  }
+  return fmt::format(
+      "The {} acknowledged {} and sent nothing more of the handshake for {}{}.",
+      words(still.silent()), stage, base::duration(still.silence),
+      facts.first_close.packet ? fmt::format("; then {}", words(facts.first_close.closer)) : "");
+}
+
+// Why it does not go on.
+
+bool last_word_got_lost(FindingBuilder& finding, const Standstill& still) {
+  if (still.acked) return false;
+  finding.fault(Party::network, Confidence::medium,
+                "large packets alone get lost: a path MTU that nobody is told of");
+  return true;
+}
+
+bool server_is_silent(FindingBuilder& finding, const Standstill& still) {
+  if (still.silent() != Side::server) return false;
+  finding.fault(Party::server_app, Confidence::medium, "a device in between holds the answer");
+  return true;
+}
+
+bool client_is_silent(FindingBuilder& finding, const Standstill&) {
+  finding.severity(Severity::warning)
+      .fault(Party::client_app, Confidence::low,
+             "it only probed the port, or its packets are held back in between");
+  return true;
+}
+
+constexpr std::array kWhyHandshakeStalled = {
+    &last_word_got_lost,
+    &server_is_silent,
+    &client_is_silent,
+};
+
 }  // namespace
 
 std::optional<Finding> tls_handshake_stalled(const FlowFacts& facts, const Thresholds& limits) {
   const TlsSession& tls = *facts.tls;
   if (!unfinished(facts) || tls.client_refusal) return std::nullopt;
-  const FlowRecord& flow = facts.flow;
-  const Turn turn = turn_of(flow);
+  const Standstill still = standstill_of(facts);
+  if (!tells(still, limits)) return std::nullopt;
   const PacketRef close = facts.first_close.packet;
-  const Duration silence = (close ? close.time : facts.until) - turn.since.time;
-  const SideRecord& sender = flow.side(turn.spoke);
-  const bool acked = sender.acked >= sender.next;
-  const std::uint32_t resent = sender.trouble().head_retransmits;
-  // So many repetitions tell sooner that it did not get through.
-  const bool in_vain =
-      !acked && resent >= limits.unacked_min_retransmits && silence >= limits.unacked_min;
-  if (silence < limits.tls_stall && !in_vain) return std::nullopt;
-  if (!acked && resent == 0) return std::nullopt;  // nobody knows whether it arrived
-  const Side silent = other(turn.spoke);
-  const auto matched = match_timeout(silence, limits, limits.known_timeouts);
-  // The last ACK may be that of a FIN.
-  const bool ack_known = acked && (!close || sender.acked_by.number < close.number);
-  const PacketRef receipt = ack_known ? sender.acked_by
-                            : acked   ? PacketRef{}
-                                      : sender.trouble().head_retransmit;
-  FindingBuilder finding{
-      Label::tls_handshake_stalled,
-      acked ? fmt::format(
-                  "The {} acknowledged {} and sent nothing more of the handshake for {}{}.",
-                  words(silent), stage_words(tls.stage), base::duration(silence),
-                  close ? fmt::format("; then {}", rules::words(facts.first_close.closer)) : "")
-            : fmt::format("{} of {} were never acknowledged, though sent again {}; nothing more "
-                          "came for {}.",
-                          base::bytes(sender.next - sender.acked), stage_words(tls.stage),
-                          base::count(resent, "time"), base::duration(silence))};
+  const Side spoke = still.turn.spoke;
+  FindingBuilder finding{Label::tls_handshake_stalled, standstill_text(still, facts)};
   finding.evidence(tls.client_hello, Side::client, "ClientHello")
       .evidence(tls.server_hello, Side::server, "the server's answer")
-      .evidence(turn.since, turn.spoke,
-                fmt::format("last of the handshake, from the {}", words(turn.spoke)))
-      .evidence(receipt, acked ? silent : turn.spoke, acked ? "its ACK" : "sent again in vain")
+      .evidence(still.turn.since, spoke,
+                fmt::format("last of the handshake, from the {}", words(spoke)))
+      .evidence(receipt_of(still, facts), still.acked ? still.silent() : spoke,
+                still.acked ? "its ACK" : "sent again in vain")
       .evidence(facts.first_close)
-      .evidence(close ? PacketRef{} : flow.last, std::nullopt, "last packet of the flow")
-      .fact("silent_us", std::optional{silence})
-      .fact("matched_timeout_us", close ? matched : std::nullopt)
-      .fact("silent_side", std::string{words(silent)})
-      .fact("acknowledged", acked)
-      .fact("retransmissions", std::int64_t{resent})
+      .evidence(close ? PacketRef{} : facts.flow.last, std::nullopt, "last packet of the flow")
+      .fact("silent_us", std::optional{still.silence})
+      .fact("matched_timeout_us",
+            close ? match_timeout(still.silence, limits, limits.known_timeouts) : std::nullopt)
+      .fact("silent_side", std::string{words(still.silent())})
+      .fact("acknowledged", still.acked)
+      .fact("retransmissions", std::int64_t{still.resent})
       .seen_as(
           "Client: TLS handshake timeout, read timed out, curl 28. Server: nothing, or a "
           "handshake that timed out.");
-  if (!acked) {
-    finding.fault(Party::network, Confidence::medium,
-                  "large packets alone get lost: a path MTU that nobody is told of");
-  } else if (silent == Side::server) {
-    finding.fault(Party::server_app, Confidence::medium, "a device in between holds the answer");
-  } else {
-    finding.severity(Severity::warning)
-        .fault(Party::client_app, Confidence::low,
-               "it only probed the port, or its packets are held back in between");
-  }
+  tell_first(kWhyHandshakeStalled, finding, still);
   if (!close && facts.capture_over) finding.severity(Severity::warning);
   add_tls_facts(finding, tls, tls.client_hello.time);
   return finding.build();
@@ -276,19 +325,25 @@ FindingBuilder aborted(const FlowFacts& facts, std::string detail) {
   return finding;
 }
 
-void blame_server_abort(FindingBuilder& finding, const FlowFacts& facts, const Thresholds& limits) {
-  const bool elsewhere = facts.first_close.closer == Closer::server_rst &&
-                         reset_from_elsewhere(facts.flow, Side::server, limits);
-  if (elsewhere) {
-    finding.fault(Party::network, Confidence::medium,
-                  "a load balancer answers for the server, which is legitimate");
-  } else if (facts.tls->stage == TlsStage::client_hello) {
-    finding.fault(Party::server_app, Confidence::medium,
-                  "a device in between filters by SNI or address");
-  } else {
-    finding.fault(Party::unknown, Confidence::low, "");
-  }
+// Why the server broke it off.
+
+bool device_reset_it(FindingBuilder& finding, const FlowFacts& facts, const Thresholds& limits) {
+  if (facts.first_close.closer != Closer::server_rst ||
+      !reset_from_elsewhere(facts.flow, Side::server, limits))
+    return false;
+  finding.fault(Party::network, Confidence::medium,
+                "a load balancer answers for the server, which is legitimate");
+  return true;
 }
+
+bool disliked_client_hello(FindingBuilder& finding, const FlowFacts& facts, const Thresholds&) {
+  if (facts.tls->stage != TlsStage::client_hello) return false;
+  finding.fault(Party::server_app, Confidence::medium,
+                "a device in between filters by SNI or address");
+  return true;
+}
+
+constexpr std::array kWhyServerAborted = {&device_reset_it, &disliked_client_hello};
 
 void blame_client_abort(FindingBuilder& finding, bool answered, Duration waited,
                         const Thresholds& limits) {
@@ -353,8 +408,12 @@ std::optional<Finding> tls_handshake_aborted(const FlowFacts& facts, const Thres
                   overtaken ? "" : certificate_words(tls, facts.first_close.packet.time)));
   finding.fact("waited_us", std::optional{waited}).seen_as(std::string{kSeen});
   const bool answered = tls.server_hello && !overtaken;
-  client ? blame_client_abort(finding, answered, waited, limits)
-         : blame_server_abort(finding, facts, limits);
+  if (client) {
+    blame_client_abort(finding, answered, waited, limits);
+  } else {
+    finding.fault(Party::unknown, Confidence::low);
+    tell_first(kWhyServerAborted, finding, facts, limits);
+  }
   return finding.build();
 }
 
