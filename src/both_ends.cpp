@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "base/text.hpp"
 #include "httpdiag/analysis.hpp"
 
 namespace httpdiag {
@@ -40,11 +41,6 @@ class BothPlaces final : public PacketPlaces {
   std::uint32_t files_;
 };
 
-std::string base_name(const std::string& path) {
-  const std::size_t slash = path.find_last_of('/');
-  return slash == std::string::npos || slash + 1 == path.size() ? path : path.substr(slash + 1);
-}
-
 /// By their ends where each has one; else as short as tells the files apart, of which one may have
 /// been given for both ends.
 void name_files(std::vector<CaptureFile>& files, std::size_t of_client) {
@@ -62,7 +58,8 @@ void name_files(std::vector<CaptureFile>& files, std::size_t of_client) {
     if (!all) names.clear();
     return names;
   };
-  std::vector<std::string> names = unique([&](std::size_t i) { return base_name(files[i].name); });
+  std::vector<std::string> names =
+      unique([&](std::size_t i) { return base::base_name(files[i].name); });
   if (names.empty()) names = unique([&](std::size_t i) { return files[i].name; });
   if (names.empty()) {
     names = unique(

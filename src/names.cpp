@@ -4,12 +4,33 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <iterator>
 
 #include "httpdiag/report.hpp"
 
 namespace httpdiag {
+
+void add(Ledger& ledger, const Ledger& more) {
+  ledger.packets += more.packets;
+  ledger.decoded += more.decoded;
+  ledger.duplicates += more.duplicates;
+  ledger.filtered += more.filtered;
+  ledger.filtered_wrapped += more.filtered_wrapped;
+  ledger.passed_bpf += more.passed_bpf;
+  for (const Ledger::Unfit& unfit : more.bpf_unfit) {
+    const auto same = std::ranges::find_if(ledger.bpf_unfit, [&](const Ledger::Unfit& known) {
+      return known.link_type == unfit.link_type && known.reason == unfit.reason;
+    });
+    if (same == ledger.bpf_unfit.end()) {
+      ledger.bpf_unfit.push_back(unfit);
+    } else {
+      same->packets += unfit.packets;
+    }
+  }
+  for (std::size_t i = 0; i < kSkipCount; ++i) ledger.skipped[i] += more.skipped[i];
+}
 
 // No default in any switch: a forgotten value does not compile under -Werror.
 
@@ -548,38 +569,6 @@ std::string_view name(KeyKind kind) {
       return "none";
   }
   std::abort();
-}
-
-PacketPlace place_of(const CaptureSummary* input, PacketNumber number) {
-  if (input == nullptr || !input->places || number == 0) return {0, number};
-  return input->places->place(number);
-}
-
-PacketNumber shown_number(const CaptureSummary* input, PacketNumber number) {
-  const bool many = input != nullptr && input->files.size() > 1;
-  return many ? number : place_of(input, number).number;
-}
-
-std::string packet_name(const CaptureSummary* input, PacketNumber number) {
-  const PacketPlace place = place_of(input, number);
-  const bool many = input != nullptr && input->files.size() > 1;
-  return many ? fmt::format("{}:{}", input->files[place.file].short_name, place.number)
-              : fmt::format("{}", place.number);
-}
-
-std::string device_name(const CaptureSummary* input, DeviceId device) {
-  if (input == nullptr || device == 0 || device > input->devices.size()) return {};
-  const CaptureDevice& known = input->devices[device - 1u];
-  const CaptureFile& file = input->files[known.file];
-  std::string name;
-  if (known.described && *known.described < file.interfaces.size()) {
-    const CaptureInterface& each = file.interfaces[*known.described];
-    name = each.name.empty() ? each.description : each.name;
-    if (name.empty()) name = fmt::format("interface {}", each.id);
-  }
-  if (known.index) name = fmt::format("interface number {}", *known.index);
-  if (file.short_name.empty()) return name;
-  return name.empty() ? file.short_name : fmt::format("{} {}", file.short_name, name);
 }
 
 }  // namespace httpdiag

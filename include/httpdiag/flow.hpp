@@ -290,6 +290,7 @@ struct FlowRecord {
       active;       // last segment with payload, SYN or FIN, of either side, before the current one
   Duration rtt{0};  // 0: not measured; see docs/tcp.md
   std::array<char, 30> history{};  // letters of docs/tcp.md, NUL-terminated
+  bool was_closed = false;  // when the tracker let go, before it gave up the holes (see closed())
 
   /// For the own use of the sinks, one each, so that they need no hash table of
   /// their own. 0 at creation; the tracker never looks at them again.
@@ -311,6 +312,10 @@ struct FlowRecord {
 Handshake handshake(const FlowRecord& flow);
 EndedBy ended_by(const FlowRecord& flow);
 TcpState tcp_state(const FlowRecord& flow, Side side);
+/// Both sides have closed, or one has reset.
+bool closed(const FlowRecord& flow);
+/// All that is known of it is that the client asked for a connection.
+bool only_asked(const FlowRecord& flow);
 /// The capture began within the connection, and of this side it has bare ACKs only: a FIN of its
 /// may have come before them all.
 bool fin_may_precede(const FlowRecord& flow, Side side);

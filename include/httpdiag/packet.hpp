@@ -175,6 +175,9 @@ struct CaptureDevice {
 
 /// What is known of the input as a whole. Complete once next() has returned null.
 struct CaptureSummary {
+  // How many are told of; all are counted.
+  static constexpr std::size_t kMostNotes = 1000, kMostStretches = 256, kMostNotRead = 256;
+
   std::vector<CaptureFile> files;  // in order of their first packets
   std::uint64_t packets = 0;
   std::unique_ptr<CaptureDamage> damage;  // the first file's that has some; null: read to the end
@@ -201,6 +204,13 @@ PacketNumber shown_number(const CaptureSummary* input, PacketNumber number);
 std::string packet_name(const CaptureSummary* input, PacketNumber number);
 /// "eth0", "b.pcap", "b.pcap eth0"; empty: not known.
 std::string device_name(const CaptureSummary* input, DeviceId device);
+
+/// Gives each of several files a name that is as short as tells it from the others.
+void give_short_names(std::vector<CaptureFile>& files);
+/// The device of an earlier file that is the same as `device` of `file`, where files follow each
+/// other as one capture in pieces: by its name and place; 0: there is none.
+DeviceId same_device(const CaptureSummary& earlier, const CaptureDevice& device,
+                     const CaptureFile& file);
 
 struct CaptureOptions {
   bool digest =

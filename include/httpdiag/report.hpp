@@ -42,6 +42,7 @@ struct Ledger {
   std::vector<Unfit> bpf_unfit;
   std::array<std::uint64_t, kSkipCount> skipped{};  // by Skip
 };
+void add(Ledger& ledger, const Ledger& more);
 std::string_view name(Skip skip);  // "not-tcp"
 
 struct RequestReport {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "httpdiag/analysis.hpp"
+#include "httpdiag/error.hpp"
 
 namespace httpdiag {
 
@@ -54,10 +55,18 @@ Report analyze_shard(PacketSource& source, const Settings& settings, Shard shard
                      FlowReportSink& flows, ProgressSink* progress, const Query& query,
                      ShardState& state);
 
-/// The states of all shards of one capture.
+/// Captures whose packets would have to be put in order, which their states do not tell.
+class CapturesOverlap : public Error {
+ public:
+  using Error::Error;
+};
+
+/// The states of all shards of a capture; or of several that follow each other in time: they are
+/// one input then, in which what is open at the end of one goes on waiting in the next.
 class ShardSet {
  public:
-  /// Throws Error where one is missing, or they do not belong together.
+  /// Throws Error where one is missing, or they do not belong together, CapturesOverlap where
+  /// captures do not follow each other.
   ShardSet(std::vector<ShardState> states, const Settings& settings);
   ~ShardSet();
 
@@ -65,6 +74,9 @@ class ShardSet {
   /// What analyze() says of the capture. The result borrows the summary. Of `query` only what it
   /// says of exchanges counts.
   Report analyze(const Settings& settings, FlowReportSink& flows, const Query& query);
+  /// Connections that go on from one capture to a later one: in each they are another. The
+  /// undivided run would have followed them. To be asked after analyze().
+  std::uint64_t cut_flows() const;
 
  private:
   class Impl;

@@ -44,17 +44,6 @@ Report run(PacketSource& source, const Settings& settings, FlowReportSink& flows
   return pipeline.finish(input);
 }
 
-void add(Ledger& ledger, const Ledger& more) {
-  ledger.packets += more.packets;
-  ledger.decoded += more.decoded;
-  ledger.duplicates += more.duplicates;
-  ledger.filtered += more.filtered;
-  ledger.filtered_wrapped += more.filtered_wrapped;
-  ledger.passed_bpf += more.passed_bpf;
-  ledger.bpf_unfit.insert(ledger.bpf_unfit.end(), more.bpf_unfit.begin(), more.bpf_unfit.end());
-  for (std::size_t i = 0; i < kSkipCount; ++i) ledger.skipped[i] += more.skipped[i];
-}
-
 }  // namespace
 
 Report analyze(PacketSource& source, const Settings& settings, FlowReportSink& flows,
@@ -79,6 +68,7 @@ ShardSet::ShardSet(std::vector<ShardState> states, const Settings& settings)
     : impl_{std::make_unique<Impl>(std::move(states), settings)} {}
 ShardSet::~ShardSet() = default;
 const CaptureSummary& ShardSet::summary() const { return impl_->player.summary(); }
+std::uint64_t ShardSet::cut_flows() const { return impl_->player.cut_flows(); }
 
 /// The end of the pipeline alone: what is in front of the rules has been done in the shards.
 Report ShardSet::analyze(const Settings& settings, FlowReportSink& flows, const Query& query) {

@@ -59,6 +59,7 @@ void Pipeline::on_packets(std::span<const Packet> packets) {
 
 void Pipeline::on_holes(std::uint64_t count) {
   dns_.settle(last_);
+  if (recorder_) recorder_->on_all_end(shard::Event::hole, last_);
   tcp_.finish();
   for (std::uint64_t i = 0; i < count; ++i) {
     rules_.forget_open();
@@ -86,6 +87,7 @@ Report Pipeline::finish(const CaptureSummary& input) {
   pieces -= incomplete;
   ledger_.skipped[static_cast<std::size_t>(Skip::fragment_incomplete)] += incomplete;
   dns_.settle(last_);
+  if (recorder_) recorder_->on_all_end(shard::Event::capture_end, last_);
   tcp_.finish();  // ends every open stream, which flushes http, which feeds rules
   dns_.finish();
   if (recorder_) recorder_->finish(input, ledger_);

@@ -45,6 +45,9 @@ bool contains(std::string_view text, std::string_view word);
 /// Without what leads and trails it of `around`: ASCII white space.
 std::string_view trim(std::string_view text, std::string_view around = " \t\r\n\v\f");
 
+/// What is behind the last slash of a path; the path, if that is nothing.
+std::string base_name(const std::string& path);
+
 /// Edit distance (Levenshtein), for "did you mean"; O(a*b).
 std::size_t distance(std::string_view a, std::string_view b);
 

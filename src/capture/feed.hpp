@@ -70,14 +70,12 @@ class Merge final : public Feed {
 
   static bool later(const std::unique_ptr<Reading>& a, const std::unique_ptr<Reading>& b);
   void line_up(std::unique_ptr<Reading> reading);
-  void name_files();
   void open_due();
   void open(std::uint32_t file);
   bool refill(Reading& reading);
   void pass_on(Reading& reading);
   void close(Reading& reading);
   DeviceId device(Reading& reading, DeviceId own);
-  DeviceId known_device(const CaptureDevice& device, const CaptureFile& file) const;
 
   CaptureOptions options_;
   std::vector<Member> members_;                    // in order of their first packets

@@ -18,7 +18,6 @@ namespace {
 namespace fs = std::filesystem;
 using capture::Member;
 
-constexpr std::size_t kMostNotRead = 256;  // told of; all are counted
 // Shorter than any header of a capture: what a rotation leaves behind that nothing was written to.
 constexpr std::uint64_t kNoHeader = 24;
 
@@ -29,7 +28,7 @@ struct Inputs {
 
   void pass_over(const std::string& path, std::string reason) {
     if (reason.starts_with(path + ": ")) reason.erase(0, path.size() + 2);
-    if (not_read.size() == kMostNotRead) {
+    if (not_read.size() == CaptureSummary::kMostNotRead) {
       ++more_not_read;
     } else {
       not_read.push_back({path, std::move(reason)});

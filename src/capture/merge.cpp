@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <limits>
-#include <set>
 #include <utility>
 
 #include "capture/feed.hpp"
@@ -11,14 +10,7 @@ namespace httpdiag::capture {
 namespace {
 
 // As of one file.
-constexpr std::size_t kMostNotes = 1000;
 constexpr std::size_t kMostNames = 16384;
-constexpr std::size_t kMostStretches = 256;
-
-std::string base_name(const std::string& path) {
-  const std::size_t slash = path.find_last_of('/');
-  return slash == std::string::npos || slash + 1 == path.size() ? path : path.substr(slash + 1);
-}
 
 }  // namespace
 
@@ -30,19 +22,12 @@ Merge::Merge(std::vector<Member> members, const CaptureOptions& options)
     if (a.first.has_value() != b.first.has_value()) return a.first.has_value();
     return a.first != b.first ? a.first < b.first : a.path < b.path;
   });
-  name_files();
-}
-
-void Merge::name_files() {
-  std::multiset<std::string> names;
-  for (const Member& member : members_) names.insert(base_name(member.path));
   for (const Member& member : members_) {
     CaptureFile file;
     file.name = member.path;
-    const std::string name = base_name(member.path);
-    file.short_name = names.count(name) == 1 ? name : member.path;
     summary_.files.push_back(std::move(file));
   }
+  give_short_names(summary_.files);
 }
 
 std::span<const Packet> Merge::next() {
@@ -115,7 +100,7 @@ void Merge::pass_on(Reading& reading) {
     if (summary_.names.size() < kMostNames) summary_.names.push_back(own.names[reading.names]);
   }
   for (; reading.notes < own.notes.size(); ++reading.notes) {
-    if (summary_.notes.size() == kMostNotes) {
+    if (summary_.notes.size() == CaptureSummary::kMostNotes) {
       ++summary_.omitted_notes;
       continue;
     }
@@ -128,7 +113,7 @@ void Merge::pass_on(Reading& reading) {
   summary_.skipped_stretches += more;
   holes_ += more;
   for (; reading.skipped < own.skipped.size(); ++reading.skipped) {
-    if (summary_.skipped.size() < kMostStretches) {
+    if (summary_.skipped.size() < CaptureSummary::kMostStretches) {
       summary_.skipped.push_back(own.skipped[reading.skipped]);
     }
   }
@@ -164,28 +149,11 @@ DeviceId Merge::device(Reading& reading, DeviceId own) {
   const CaptureSummary& told = reading.source->summary();
   CaptureDevice device;
   if (own != 0) device = told.devices[own - 1u];
-  if (alone) ours = known_device(device, told.files.front());
+  if (alone) ours = same_device(summary_, device, told.files.front());
   if (ours != 0 || summary_.devices.size() == std::numeric_limits<DeviceId>::max()) return ours;
   device.file = reading.file;
   summary_.devices.push_back(device);
   return ours = static_cast<DeviceId>(summary_.devices.size());
-}
-
-/// The last one of that kind; 0: none.
-DeviceId Merge::known_device(const CaptureDevice& device, const CaptureFile& file) const {
-  const auto name_in = [](const CaptureDevice& each, const CaptureFile& its_file) {
-    return each.described && *each.described < its_file.interfaces.size()
-               ? its_file.interfaces[*each.described].name
-               : std::string{};
-  };
-  for (std::size_t i = summary_.devices.size(); i > 0; --i) {
-    const CaptureDevice& known = summary_.devices[i - 1];
-    if (known.described == device.described && known.index == device.index &&
-        name_in(known, summary_.files[known.file]) == name_in(device, file)) {
-      return static_cast<DeviceId>(i);
-    }
-  }
-  return 0;
 }
 
 }  // namespace httpdiag::capture

@@ -13,8 +13,6 @@ namespace {
 
 constexpr std::size_t kMostInterfaces = 256;  // that are told of, as in interfaces.cpp
 constexpr std::size_t kMostIndexes = 64;      // of a cooked capture's devices, told apart
-constexpr std::size_t kMostStretches = 256;   // told of; all are counted
-constexpr std::size_t kMostNotes = 1000;
 
 }  // namespace
 
@@ -43,7 +41,7 @@ void Source::refill() {
 
 void Source::add_note(PacketNumber packet, std::string text) {
   if (text.empty()) return;
-  if (summary_.notes.size() >= kMostNotes) {
+  if (summary_.notes.size() >= CaptureSummary::kMostNotes) {
     ++summary_.omitted_notes;
     return;
   }
@@ -177,7 +175,7 @@ bool Source::resync(CaptureDamage damage) {
 void Source::note_stretch(CaptureDamage damage) {
   ++summary_.skipped_stretches;
   ++record_;  // what was passed over counts as one
-  if (summary_.skipped.size() == kMostStretches) return;
+  if (summary_.skipped.size() == CaptureSummary::kMostStretches) return;
   summary_.skipped.push_back(
       {.damage = std::move(damage), .end_offset = input_->offset(), .next = {}});
   next_wanted_ = true;

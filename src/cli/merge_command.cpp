@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// httpdiag merge: the reports of the shards of a capture become the report of the capture; those of
-// different captures become a table.
+// httpdiag merge: the reports of the shards of a capture, or of captures that follow each other,
+// become the report of all; finished reports of different captures become a table.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,11 +26,14 @@ constexpr const char* kExamples =
     "  httpdiag analyze big.pcap --shard 0/4 --format json -o part0.json    # and 1/4 to 3/4\n"
     "  httpdiag merge part*.json\n"
     "  httpdiag merge part*.json --format json -o report.json\n"
-    "  httpdiag merge monday.json tuesday.json                 # different captures\n\n"
+    "  httpdiag analyze monday.pcap --shard 0/1 --format json -o monday.json\n"
+    "  httpdiag merge monday.json tuesday.json     # captures that follow each other\n\n"
     "Of shards, the bytes are those of httpdiag analyze without --shard, in every\n"
-    "format; give merge the same --config, --vantage, --profile and --ack-token. Of\n"
-    "different captures it makes a table: which causes, how often, in which of them;\n"
-    "the same packets count once. --fail-on heeds the worst of their findings.";
+    "format; give merge the same --config, --vantage, --profile and --ack-token.\n"
+    "Shards of several captures, one after the other in time, become one report as if\n"
+    "all had been given to analyze. Of finished reports, and of captures that overlap\n"
+    "in time, it makes a table: which causes, how often, in which of them; the same\n"
+    "packets count once. --fail-on heeds the worst of their findings.";
 
 struct Options : ReportOptions {
   std::vector<std::string> reports;
@@ -61,7 +66,9 @@ void refuse_for_overview(const CLI::App& command) {
         "--find", "--config", "--vantage", "--profile", "--ack-token", "--show-payload"}) {
     if (command.count(option) == 0) continue;
     throw Error{fmt::format(
-        "merge: {} is for shards; of reports of different captures there is a table only", option)};
+        "merge: {} is for shards, and for captures that follow each other; of finished reports of "
+        "different captures there is a table only",
+        option)};
   }
 }
 
@@ -70,15 +77,17 @@ std::string written(const compare::Overview& overview, const std::string& format
   return format == "json" ? compare::json(overview) : compare::text(overview);
 }
 
-/// Reports of different captures: no report of theirs can be told from them.
-Exit show_overview(const Options& options, Console console) {
+/// Finished reports of different captures: no report of theirs can be told from them. `why` is said
+/// where nobody asked for a table.
+Exit show_overview(const Options& options, Console console, const std::string& why = {}) {
   std::vector<compare::Profile> profiles;
   for (const std::string& path : options.reports)
     profiles.push_back(compare::load_profile(path, {}));
   const auto output = options.output.empty()
                           ? stream_output(console.out)
                           : file_output(options.output, options.reports, console.out);
-  const compare::Overview overview = compare::overview_of(std::move(profiles));
+  compare::Overview overview = compare::overview_of(std::move(profiles));
+  if (!why.empty()) overview.notes.insert(overview.notes.begin(), why);
   output->write(written(overview, options.format));
   output->commit();
   return fails(options, overview.worst) ? Exit::findings : Exit::clean;
@@ -106,12 +115,32 @@ Exit merge(const CLI::App& command, const Options& options, Console console) {
         fmt::format("{}: is no JSON report of a shard, {} is one", of_none, states.front().name)};
   std::vector<std::string>& filters = plan.wanted.selection.filters;
   filters.insert(filters.begin(), states.front().filters.begin(), states.front().filters.end());
-  ShardSet shards{std::move(states), plan.settings};
+  const bool divided =
+      std::ranges::any_of(states, [](const ShardState& state) { return state.shard.count > 1; });
+  std::optional<ShardSet> shards;
+  try {
+    shards.emplace(std::move(states), plan.settings);
+  } catch (const CapturesOverlap& overlap) {
+    if (divided)
+      throw Error{fmt::format("{}: give all captures to each shard of analyze", overlap.what())};
+    refuse_for_overview(command);
+    return show_overview(
+        options, console,
+        fmt::format("{}: for one report of them give the captures to analyze.", overlap.what()));
+  }
   const Query query = query_of(options.filters);
   const auto analysis = [&](const ReportPlan& how, FlowReportSink& flows, ProgressSink*) {
-    return shards.analyze(how.settings, flows, query);
+    return shards->analyze(how.settings, flows, query);
   };
-  return write_report(options, plan, shards.summary(), analysis, console);
+  const Exit exit = write_report(options, plan, shards->summary(), analysis, console);
+  if (const std::uint64_t cut = shards->cut_flows(); cut > 0) {
+    warn(options, console,
+         fmt::format("{} from one capture to the next, where {}: to follow {}, give the captures "
+                     "to analyze",
+                     cut == 1 ? "1 connection goes on" : fmt::format("{} connections go on", cut),
+                     cut == 1 ? "it is another" : "they are others", cut == 1 ? "it" : "them"));
+  }
+  return exit;
 }
 
 }  // namespace
@@ -120,12 +149,12 @@ void add_merge(CLI::App& app, Job& job) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand(
       "merge",
-      "Make one report of those of all shards of a capture, or a table of several captures");
+      "Make one report of those of all shards of one or more captures, or a table of reports");
   command
       ->add_option(
           "REPORT", options->reports,
-          "JSON reports of analyze --shard I/N, one for each I, in any order; or JSON or NDJSON "
-          "reports of different captures")
+          "JSON reports of analyze --shard I/N, one for each I, in any order, of one capture or "
+          "several; or finished JSON or NDJSON reports")
       ->required();
   add_report_options(*command, *options);
   command->footer(kExamples);

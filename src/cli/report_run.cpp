@@ -300,6 +300,10 @@ Exit write_report(const ReportOptions& options, ReportPlan& plan, const CaptureS
   return fails(options, worst) ? Exit::findings : Exit::clean;
 }
 
+void warn(const ReportOptions& options, Console console, const std::string& what) {
+  make_log(options, console.err).warn(what);
+}
+
 bool fails(const ReportOptions& options, Severity worst) {
   return !options.fail_on.empty() && worst >= kFailOn.at(options.fail_on);
 }

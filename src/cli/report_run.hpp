@@ -53,4 +53,7 @@ using Analysis = std::function<Report(const ReportPlan&, FlowReportSink&, Progre
 Exit write_report(const ReportOptions& options, ReportPlan& plan, const CaptureSummary& input,
                   const Analysis& analysis, Console console);
 
+/// One line on standard error, unless --quiet.
+void warn(const ReportOptions& options, Console console, const std::string& what);
+
 }  // namespace httpdiag::cli

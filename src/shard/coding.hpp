@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "httpdiag/error.hpp"
+#include "httpdiag/flow.hpp"
 #include "httpdiag/packet.hpp"
 #include "shard/blocks.hpp"
 
@@ -139,12 +140,19 @@ class Interned {
   std::set<std::string> texts_;
 };
 
+/// How many packets and flows the captures in front of one have, in a row of captures.
+struct Before {
+  PacketNumber packets = 0;
+  std::uint32_t flows = 0;
+};
+
 class Decoder {
  public:
   static constexpr bool kWrites = false;
 
-  /// Borrows both.
-  Decoder(std::string_view bytes, Interned& interned) : left_{bytes}, interned_{interned} {}
+  /// Borrows the first two.
+  Decoder(std::string_view bytes, Interned& interned, Before before = {})
+      : left_{bytes}, interned_{interned}, before_{before} {}
 
   bool at_end() const { return left_.empty(); }
   template <typename... Values>
@@ -180,7 +188,12 @@ class Decoder {
   requires std::is_enum_v<T>
   void code(T& value) {
     static_assert(kLast<T> != 0, "say what the largest value is");
-    value = static_cast<T>(limited(kLast<T>));
+    const std::uint64_t number = limited(kLast<T>);
+    if constexpr (std::same_as<T, FlowId>) {
+      value = number == 0 ? T{} : static_cast<T>(number + before_.flows);
+    } else {
+      value = static_cast<T>(number);
+    }
   }
   void code(Duration& value) { value = Duration{unzigzag(number())}; }
   template <typename Unit>
@@ -190,12 +203,13 @@ class Decoder {
   void code(PacketRef& packet) {
     packet.number = last_.number + static_cast<std::uint64_t>(unzigzag(number()));
     packet.time = last_.time;
-    const std::uint64_t step = number();
-    if (step == 0) return;
-    const auto ticks = static_cast<std::uint64_t>(last_.time.time_since_epoch().count()) +
-                       static_cast<std::uint64_t>(unzigzag(step - 1));
-    packet.time = Timestamp{Duration{static_cast<std::int64_t>(ticks)}};
-    last_ = packet;
+    if (const std::uint64_t step = number(); step != 0) {
+      const auto ticks = static_cast<std::uint64_t>(last_.time.time_since_epoch().count()) +
+                         static_cast<std::uint64_t>(unzigzag(step - 1));
+      packet.time = Timestamp{Duration{static_cast<std::int64_t>(ticks)}};
+      last_ = packet;
+    }
+    if (packet) packet.number += before_.packets;
   }
   void code(std::string& text) {
     const std::size_t size = size_left();
@@ -256,7 +270,8 @@ class Decoder {
 
   std::string_view left_;
   Interned& interned_;
-  PacketRef last_;
+  Before before_;
+  PacketRef last_;  // as it was written
 };
 
 }  // namespace httpdiag::shard

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/hash.hpp"
 #include "httpdiag/profile.hpp"
 #include "httpdiag/report.hpp"
@@ -51,8 +53,20 @@ std::string text_of(const Settings& given) {
 
 }  // namespace
 
+namespace {
+constexpr std::size_t kDigits = 16;  // of each part
+}
+
 std::string fingerprint(const Settings& settings, std::string_view input) {
   return fmt::format("{:016x}{:016x}", base::hash64(input), base::hash64(text_of(settings)));
+}
+
+std::string_view capture_part(std::string_view fingerprint) {
+  return fingerprint.substr(0, kDigits);
+}
+
+std::string_view settings_part(std::string_view fingerprint) {
+  return fingerprint.substr(std::min(kDigits, fingerprint.size()));
 }
 
 }  // namespace httpdiag::shard

@@ -5,52 +5,19 @@
 
 #include <algorithm>
 #include <queue>
+#include <utility>
 
 #include "base/check_scope.hpp"
 #include "base/text.hpp"
 #include "shard/blocks.hpp"
+#include "shard/capture_states.hpp"
 #include "shard/fields.hpp"
 #include "shard/fingerprint.hpp"
 
 namespace httpdiag::shard {
 namespace {
 
-/// As capture's, from what was written of it.
-class ReadPlaces final : public PacketPlaces {
- public:
-  struct Run {
-    PacketNumber first = 0, number = 0;
-    std::uint64_t length = 0;
-    std::uint32_t file = 0;
-  };
-  explicit ReadPlaces(std::size_t files) : last_(files, 0) {}
-
-  void add(std::uint32_t file, PacketNumber number, std::uint64_t length) {
-    if (file >= last_.size() || length == 0 || length > kMostPackets - packets_) Decoder::damaged();
-    runs_.push_back({packets_ + 1, number, length, file});
-    packets_ += length;
-    last_[file] = packets_;
-  }
-  PacketPlace place(PacketNumber number) const override {
-    const auto after = std::ranges::upper_bound(runs_, number, {}, &Run::first);
-    if (after == runs_.begin()) return {};
-    const Run& run = *std::prev(after);
-    return {run.file, run.number + (number - run.first)};
-  }
-  PacketNumber last_of(std::uint32_t file) const override { return last_.at(file); }
-
- private:
-  static constexpr std::uint64_t kMostPackets = std::uint64_t{1} << 60;
-  std::vector<Run> runs_;
-  std::vector<PacketNumber> last_;
-  PacketNumber packets_ = 0;
-};
-
 constexpr std::string_view kDamaged = "the state of the shard is damaged";
-
-[[noreturn]] void refuse(const ShardState& state, std::string_view what) {
-  throw Error{fmt::format("{}: {}", state.name, what)};
-}
 
 /// What the rules rest on, and no tracker leaves out: when each of the first SYNs was sent.
 void expect_syn_times(const FlowRecord& flow) {
@@ -62,62 +29,51 @@ void expect_syn_times(const FlowRecord& flow) {
     throw Damaged{};
 }
 
-/// "--host 10.0.0.1 and --port 80", in one order; "no filter".
-std::string filters_text(const ShardState& state) {
-  std::vector<std::string> filters = state.filters;
-  std::ranges::sort(filters);
-  std::string text;
-  for (const std::string& each : filters)
-    text += (text.empty() ? "" : " and ") + base::escape_for_terminal(base::shorten(each, 80));
-  return text.empty() ? "no filter" : text;
+/// A capture, and what it says of itself.
+struct Capture {
+  std::vector<ShardState> shards;
+  Input input;
+};
+
+/// As analyze() orders files: by time, then by name; what holds no packet comes last.
+bool comes_before(const Capture& a, const Capture& b) {
+  const auto first = a.input.first(), other = b.input.first();
+  if (first.has_value() != other.has_value()) return first.has_value();
+  if (first != other) return first < other;
+  return a.input.summary.files.front().name < b.input.summary.files.front().name;
 }
 
-bool same_filters(const ShardState& a, const ShardState& b) {
-  const auto sorted = [](std::vector<std::string> filters) {
-    std::ranges::sort(filters);
-    return filters;
-  };
-  return sorted(a.filters) == sorted(b.filters);
-}
-
-/// In order of their numbers, each once and all of one capture.
-void check_whole(const std::vector<ShardState>& states) {
-  const ShardState& first = states.front();
-  for (std::size_t i = 0; i < states.size(); ++i) {
-    const ShardState& each = states[i];
-    if (each.shard.count != first.shard.count)
-      refuse(each, fmt::format("is a shard of {}, {} is one of {}", each.shard.count, first.name,
-                               first.shard.count));
-    if (!same_filters(each, first))
-      refuse(each,
-             fmt::format("was made of other packets than {}: with {}, that one with {}; give every "
-                         "shard the same --host, --net, --port, --time and --bpf",
-                         first.name, filters_text(each), filters_text(first)));
-    if (each.fingerprint != first.fingerprint)
-      refuse(each, fmt::format("is of another capture than {}, or was made with other options",
-                               first.name));
-    if (i > 0 && each.shard.index == states[i - 1].shard.index)
-      refuse(each, fmt::format("is the same shard as {}", states[i - 1].name));
-    if (each.shard.index != i)
-      throw Error{fmt::format("shard {} of {} is missing", i, first.shard.count)};
+void check_in_a_row(const std::vector<Capture>& captures) {
+  const Capture* latest = nullptr;
+  for (const Capture& each : captures) {
+    if (latest != nullptr && each.input.first() && *each.input.first() < *latest->input.last()) {
+      throw CapturesOverlap{fmt::format("{} and {} are of captures that overlap in time",
+                                        latest->shards.front().name, each.shards.front().name)};
+    }
+    if (each.input.last()) latest = &each;
   }
-  if (states.size() < first.shard.count)
-    throw Error{fmt::format("shard {} of {} is missing", states.size(), first.shard.count)};
 }
 
 }  // namespace
 
+/// Who is told, in one playing.
+struct Player::Run {
+  Sinks sinks;
+  const Stage& stage;
+};
+
 /// The events of one shard, one by one.
 class Player::Tape {
  public:
-  Tape(const ShardState& state, Interned& interned) : state_{state}, interned_{interned} {}
+  Tape(const ShardState& state, Interned& interned, Before before)
+      : state_{state}, interned_{interned}, before_{before} {}
 
   /// False: there are no more.
   bool next() {
     while (!decoder_ || decoder_->at_end()) {
       if (block_ == state_.events.size()) return false;
       bytes_ = inflated(state_.events.at(block_++));
-      decoder_.emplace(bytes_, interned_);
+      decoder_.emplace(bytes_, interned_, before_);
       in_block_ = 0;
     }
     in_block_ += decoder_->number();
@@ -128,12 +84,16 @@ class Player::Tape {
   }
   std::uint64_t tick() const { return tick_; }
   Event event() const { return event_; }
-  Decoder& values() { return *decoder_; }
-  const std::string& name() const { return state_.name; }
+  template <typename... Values>
+  void read(Values&... values) {
+    (*decoder_)(values...);
+  }
+  const ShardState& state() const { return state_; }
 
  private:
   const ShardState& state_;
   Interned& interned_;
+  Before before_;
   std::string bytes_;
   std::optional<Decoder> decoder_;
   std::size_t block_ = 0;
@@ -141,55 +101,52 @@ class Player::Tape {
   Event event_{};
 };
 
-Player::Player(std::vector<ShardState> states, const Settings& settings)
-    : states_{std::move(states)} {
-  std::ranges::stable_sort(states_, {}, [](const ShardState& each) { return each.shard.index; });
-  check_whole(states_);
-  std::string bytes;
-  try {
-    read_input(states_.front());
-    bytes = inflated(states_.front().input.at(0));
-  } catch (const Damaged&) {
-    refuse(states_.front(), kDamaged);
+Player::Player(std::vector<ShardState> states, const Settings& settings) : open_{settings.limits} {
+  std::vector<Capture> captures;
+  for (std::vector<ShardState>& shards : by_capture(std::move(states))) {
+    const ShardState& first = shards.front();
+    std::string bytes;
+    Capture capture;
+    try {
+      capture.input = read_input(first, interned_, bytes);
+    } catch (const Damaged&) {
+      refuse(first, kDamaged);
+    }
+    if (fingerprint(settings, bytes) != first.fingerprint)
+      refuse(first,
+             "was made with other settings: give merge the same --config, --vantage, --profile and "
+             "--ack-token");
+    capture.shards = std::move(shards);
+    captures.push_back(std::move(capture));
   }
-  if (fingerprint(settings, bytes) != states_.front().fingerprint)
-    refuse(states_.front(),
-           "was made with other settings: give merge the same --config, --vantage, --profile and "
-           "--ack-token");
+  std::ranges::sort(captures, comes_before);
+  check_in_a_row(captures);
+  std::vector<Input> inputs;
+  for (Capture& each : captures) {
+    captures_.push_back(std::move(each.shards));
+    inputs.push_back(std::move(each.input));
+  }
+  input_ = row_of(std::move(inputs));
 }
 
 Player::~Player() = default;
 
-void Player::read_input(const ShardState& state) {
-  if (state.input.size() == 0) Decoder::damaged();
-  const std::string bytes = inflated(state.input.at(0));
-  Decoder decoder{bytes, interned_};
-  std::uint64_t version = 0;
-  bool has_places = false;
-  decoder(version);
-  if (version != kVersion) refuse(state, "is of another version of httpdiag");
-  decoder(summary_, ledger_, has_places);
-  if (summary_.files.empty()) Decoder::damaged();
-  for (const CaptureDevice& device : summary_.devices) {
-    if (device.file >= summary_.files.size()) Decoder::damaged();
-  }
-  if (!has_places) return;
-  auto places = std::make_unique<ReadPlaces>(summary_.files.size());
-  for (std::size_t i = 1; i < state.input.size(); ++i) {
-    const std::string block = inflated(state.input.at(i));
-    for (Decoder runs{block, interned_}; !runs.at_end();) {
-      std::uint32_t file = 0;
-      std::uint64_t number = 0, length = 0;
-      runs(file, number, length);
-      places->add(file, number, length);
-    }
-  }
-  summary_.places = std::move(places);
+void Player::play(Sinks sinks, const Stage& stage) {
+  const Run run{sinks, stage};
+  for (std::size_t i = 0; i < captures_.size(); ++i) play_capture(i, run);
 }
 
-void Player::play(Sinks sinks, const Stage& stage) {
+void Player::play_capture(std::size_t index, const Run& run) {
+  const PlaceInRow& place = input_.captures[index];
+  const Before before{place.packets_before, static_cast<std::uint32_t>(last_flow_)};
+  const bool last = index + 1 == captures_.size();
+  playing_ = Playing{};
+  playing_.last = last;
+  playing_.holes = place.holes;
+  playing_.devices = place.devices;
+  playing_.flows_before = before.flows;
   std::vector<Tape> tapes;
-  for (const ShardState& state : states_) tapes.emplace_back(state, interned_);
+  for (const ShardState& state : captures_[index]) tapes.emplace_back(state, interned_, before);
   // By tick; what is of no flow is in front, since the first shard has it.
   using Next = std::pair<std::uint64_t, std::size_t>;
   std::priority_queue<Next, std::vector<Next>, std::greater<>> queue;
@@ -203,13 +160,136 @@ void Player::play(Sinks sinks, const Stage& stage) {
     while (!queue.empty()) {
       at = queue.top().second;
       queue.pop();
-      hand_on(tapes[at], sinks, stage);
+      hand_on(tapes[at], run);
       wind(at);
     }
+    tell(std::exchange(playing_.heard, {}), run);
+    if (last) end_open(now_, run);
+    for (; !last && holes_ < place.holes; ++holes_) run.stage.forget_open();
   } catch (const Damaged&) {
-    refuse(states_[at], kDamaged);
+    refuse(tapes[at].state(), kDamaged);
   } catch (const base::FailedCheck&) {
-    refuse(states_[at], kDamaged);
+    refuse(tapes[at].state(), kDamaged);
+  }
+}
+
+void Player::end_open(Timestamp now, const Run& run) {
+  let_go(now, run);
+  for (Ending& ending : open_.take_all(now)) tell(std::move(ending), run);
+}
+
+void Player::let_go(Timestamp now, const Run& run) {
+  if (now != clock_.latest()) clock_.set(now);
+  while (auto ending = open_.take_due(clock_.now())) tell(std::move(*ending), run);
+}
+
+/// What was open between its ends does not wait any longer.
+void Player::make_room(const FlowRecord& flow, const Run& run) {
+  auto ending = open_.take_place_of(flow, playing_.flows_before);
+  if (!ending) return;
+  if (std::get<FlowTold>(ending->back()).cause == EndCause::capture_over) ++cut_flows_;
+  tell(std::move(*ending), run);
+}
+
+void Player::hand_on(Tape& tape, const Run& run) {
+  switch (tape.event()) {
+    case Event::packet: {
+      PacketRef packet;
+      tape.read(packet);
+      run.stage.on_packet(packet);
+      return let_go(packet.time, run);
+    }
+    case Event::forget_open:
+      ++holes_;
+      return run.stage.forget_open();
+    case Event::hole:
+      tape.read(now_);
+      return end_open(now_, run);
+    case Event::capture_end:
+      tape.read(now_);
+      playing_.holds_ends = captures_.size() > 1 && (playing_.last || holes_ == playing_.holes);
+      return playing_.holds_ends ? let_go(now_, run) : end_open(now_, run);
+    case Event::exchange: {
+      ExchangeTold told;
+      tape.read(told.flow, told.exchange, told.settled, told.now);
+      return hear(std::move(told), tape.tick(), run);
+    }
+    case Event::stray: {
+      StrayTold told;
+      tape.read(told.flow, told.stray);
+      return hear(std::move(told), tape.tick(), run);
+    }
+    case Event::tls_server: {
+      TlsServerTold told;
+      tape.read(told.server);
+      return hear(told, tape.tick(), run);
+    }
+    case Event::tls: {
+      TlsTold told;
+      tape.read(told.flow, told.session);
+      if (!told.session) Decoder::damaged();
+      return hear(std::move(told), tape.tick(), run);
+    }
+    case Event::lookup: {
+      LookupTold told;
+      tape.read(told.lookup);
+      return hear(std::move(told), tape.tick(), run);
+    }
+    case Event::flow: {
+      FlowTold told;
+      tape.read(told.flow, told.cause, told.now, told.server_name);
+      last_flow_ = std::max(last_flow_, told.flow.id);
+      return hear(std::move(told), tape.tick(), run);
+    }
+  }
+  Decoder::damaged();
+}
+
+namespace {
+
+FlowRecord* record_of(Told& told) {
+  if (auto* exchange = std::get_if<ExchangeTold>(&told)) return &exchange->flow;
+  auto* flow = std::get_if<FlowTold>(&told);
+  return flow == nullptr ? nullptr : &flow->flow;
+}
+
+/// Of what has a record.
+Timestamp time_of(const Told& told) {
+  if (const auto* exchange = std::get_if<ExchangeTold>(&told)) return exchange->now;
+  return std::get<FlowTold>(told).now;
+}
+
+}  // namespace
+
+/// Behind the end of a capture in a row, all of one tick is the end of a flow.
+void Player::hear(Told told, std::uint64_t tick, const Run& run) {
+  if (FlowRecord* record = record_of(told)) {
+    name_devices(*record);
+    if (!open_.empty()) {
+      let_go(time_of(told), run);
+      make_room(*record, run);
+    }
+  }
+  if (!playing_.holds_ends) return tell(told, run);
+  if (tick != playing_.heard_at) tell(std::exchange(playing_.heard, {}), run);
+  playing_.heard_at = tick;
+  const auto* flow = std::get_if<FlowTold>(&told);
+  const bool goes_on = flow != nullptr && flow->cause == EndCause::capture_over;
+  playing_.heard.push_back(std::move(told));
+  if (goes_on) open_.hold(std::exchange(playing_.heard, {}), now_);
+}
+
+void Player::tell(Ending ending, const Run& run) {
+  for (Told& told : ending) tell(told, run);
+}
+
+/// By those that all captures have.
+void Player::name_devices(FlowRecord& flow) const {
+  if (!flow.trouble_ptr) return;
+  for (DeviceId& device : flow.trouble_ptr->origin.devices) {
+    if (device == 0) continue;
+    if (device > playing_.devices.size()) Decoder::damaged();
+    device = playing_.devices[device - 1u];
   }
 }
 
@@ -220,64 +300,37 @@ void Player::attach(FlowRecord& flow) {
   flow.rules_slot = slot == slots_.end() ? 0 : slot->second;
 }
 
-void Player::hand_on(Tape& tape, Sinks sinks, const Stage& stage) {
-  Decoder& values = tape.values();
-  FlowRecord flow;
-  switch (tape.event()) {
-    case Event::packet: {
-      PacketRef packet;
-      values(packet);
-      return stage.on_packet(packet);
-    }
-    case Event::forget_open:
-      return stage.forget_open();
-    case Event::exchange: {
-      Exchange exchange;
-      bool settled = false;
-      Timestamp now;
-      values(flow, exchange, settled, now);
-      attach(flow);
-      sinks.exchanges.on_exchange(flow, exchange, settled, now);
-      break;
-    }
-    case Event::stray: {
-      Stray stray;
-      values(flow.id, stray);
-      attach(flow);
-      sinks.exchanges.on_stray(flow, stray);
-      break;
-    }
-    case Event::tls_server: {
-      Endpoint server;
-      values(server);
-      return sinks.tls.on_tls_server(server);
-    }
-    case Event::tls: {
-      std::shared_ptr<const TlsSession> session;
-      values(flow.id, session);
-      if (!session) Decoder::damaged();
-      attach(flow);
-      sinks.tls.on_tls(flow, std::move(session));
-      break;
-    }
-    case Event::lookup: {
-      DnsLookup lookup;
-      values(lookup);
-      return sinks.lookups.on_lookup(lookup);
-    }
-    case Event::flow: {
-      EndCause cause{};
-      Timestamp now;
-      values(flow, cause, now, server_name_);
-      attach(flow);
-      sinks.flows.on_flow(flow, cause, now);
-      slots_.erase(flow.id);
-      return;
-    }
-    default:
-      Decoder::damaged();
+void Player::keep(const FlowRecord& flow) { slots_[flow.id] = flow.rules_slot; }
+
+void Player::tell(Told& told, const Run& run) {
+  const Sinks& sinks = run.sinks;
+  if (auto* exchange = std::get_if<ExchangeTold>(&told)) {
+    attach(exchange->flow);
+    sinks.exchanges.on_exchange(exchange->flow, exchange->exchange, exchange->settled,
+                                exchange->now);
+    keep(exchange->flow);
+  } else if (auto* stray = std::get_if<StrayTold>(&told)) {
+    FlowRecord flow;
+    flow.id = stray->flow;
+    attach(flow);
+    sinks.exchanges.on_stray(flow, stray->stray);
+    keep(flow);
+  } else if (auto* tls = std::get_if<TlsTold>(&told)) {
+    FlowRecord flow;
+    flow.id = tls->flow;
+    attach(flow);
+    sinks.tls.on_tls(flow, std::move(tls->session));
+    keep(flow);
+  } else if (auto* ended = std::get_if<FlowTold>(&told)) {
+    attach(ended->flow);
+    server_name_ = std::move(ended->server_name);
+    sinks.flows.on_flow(ended->flow, ended->cause, ended->now);
+    slots_.erase(ended->flow.id);
+  } else if (const auto* server = std::get_if<TlsServerTold>(&told)) {
+    sinks.tls.on_tls_server(server->server);
+  } else {
+    sinks.lookups.on_lookup(std::get<LookupTold>(told).lookup);
   }
-  slots_[flow.id] = flow.rules_slot;
 }
 
 }  // namespace httpdiag::shard

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Hands the states of all shards to the rules, in the order of the undivided run.
+// Hands the states of all shards to the rules, in the order of the undivided run. Captures follow
+// each other in it, as the files of a rotation do.
 #pragma once
 
 #include <functional>
@@ -8,7 +9,10 @@
 #include <string>
 #include <vector>
 
+#include "base/capture_clock.hpp"
 #include "shard/coding.hpp"
+#include "shard/input_row.hpp"
+#include "shard/open_flows.hpp"
 #include "shard/recorder.hpp"
 
 namespace httpdiag::shard {
@@ -21,14 +25,17 @@ struct Stage {
 
 class Player final : public NameTable {
  public:
-  /// Throws Error where shards are missing or do not belong together.
+  /// Throws Error where shards are missing or do not belong together, CapturesOverlap where
+  /// captures do not follow each other.
   Player(std::vector<ShardState> states, const Settings& settings);
   ~Player();
 
-  const CaptureSummary& summary() const { return summary_; }
-  const Ledger& ledger() const { return ledger_; }
+  const CaptureSummary& summary() const { return input_.summary; }
+  const Ledger& ledger() const { return input_.ledger; }
   /// Once. Throws Error where a state is damaged.
   void play(Sinks sinks, const Stage& stage);
+  /// Connections that go on from one capture to a later one, where they are others.
+  std::uint64_t cut_flows() const { return cut_flows_; }
 
   /// Of the flow that is being handed on.
   std::string_view name_of(const IpAddress&, const IpAddress&, Timestamp) const override {
@@ -37,16 +44,42 @@ class Player final : public NameTable {
 
  private:
   class Tape;
-  void read_input(const ShardState& state);
-  void hand_on(Tape& tape, Sinks sinks, const Stage& stage);
-  void attach(FlowRecord& flow);
+  struct Run;
 
-  std::vector<ShardState> states_;
+  void play_capture(std::size_t index, const Run& run);
+  void hand_on(Tape& tape, const Run& run);
+  void hear(Told told, std::uint64_t tick, const Run& run);
+  void tell(Told& told, const Run& run);
+  void tell(Ending ending, const Run& run);
+  void let_go(Timestamp now, const Run& run);
+  void end_open(Timestamp now, const Run& run);
+  void make_room(const FlowRecord& flow, const Run& run);
+  void name_devices(FlowRecord& flow) const;
+  void attach(FlowRecord& flow);
+  void keep(const FlowRecord& flow);
+
+  std::vector<std::vector<ShardState>> captures_;  // in order of time, each with all its shards
   Interned interned_;
-  CaptureSummary summary_;
-  Ledger ledger_;
+  InputRow input_;
+  OpenFlows open_;
   std::string server_name_;
   std::map<FlowId, std::uint32_t> slots_;  // FlowRecord::rules_slot of the flows that go on
+  FlowId last_flow_{};                     // the highest number so far
+  std::uint64_t holes_ = 0;                // that the rules were told of
+  Timestamp now_{};  // of the last packet in front of the end of all that was open
+  std::uint64_t cut_flows_ = 0;
+  base::CaptureClock clock_;
+
+  /// The capture that is being played.
+  struct Playing {
+    bool last = true;
+    bool holds_ends = false;  // it is over, and what was open goes on waiting
+    std::uint64_t holes = 0;  // up to its end and behind it
+    std::uint32_t flows_before = 0;
+    std::vector<DeviceId> devices;  // by its own
+    Ending heard;                   // of one tick: the end of a flow
+    std::uint64_t heard_at = 0;     // that tick
+  } playing_;
 };
 
 }  // namespace httpdiag::shard

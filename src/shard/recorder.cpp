@@ -5,6 +5,7 @@
 
 #include <cstring>
 
+#include "base/capture_clock.hpp"
 #include "base/hash.hpp"
 #include "shard/blocks.hpp"
 #include "shard/fields.hpp"
@@ -57,17 +58,24 @@ void Recorder::on_packet(PacketRef packet) {
   const bool ordinary = previous_ && packet.time > previous_.time &&
                         packet.time - previous_.time <= most / 2 &&
                         packet.time - written_.time <= most / 2;
-  if (!ordinary) {
+  if (!ordinary || confirms_) {
     if (previous_ && previous_ != written_) write(Event::packet, previous_);
     write(Event::packet, packet);
     written_ = packet;
   }
+  // Whether a jump of the clock counts, the packet behind it says.
+  confirms_ = !previous_ || packet.time - previous_.time > base::CaptureClock::kJump;
   previous_ = packet;
 }
 
 void Recorder::forget_open() {
   ++tick_;
   if (first()) write(Event::forget_open);
+}
+
+void Recorder::on_all_end(Event why, Timestamp now) {
+  ++tick_;  // what the last packet brought about is not of the ends
+  if (first()) write(why, now);
 }
 
 void Recorder::on_exchange(const FlowRecord& flow, Exchange& exchange, bool settled,

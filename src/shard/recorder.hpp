@@ -34,6 +34,9 @@ class Recorder final : public ExchangeSink, public FlowSink, public TlsSink, pub
   void on_packet(PacketRef packet);
   /// As the rules are told.
   void forget_open();
+  /// All flows end now, the last packet having been at `now`: in front of a hole (Event::hole), or
+  /// with the capture.
+  void on_all_end(Event why, Timestamp now);
 
   void on_exchange(const FlowRecord& flow, Exchange& exchange, bool settled,
                    Timestamp now) override;
@@ -66,6 +69,7 @@ class Recorder final : public ExchangeSink, public FlowSink, public TlsSink, pub
   // reaches the rules is of one flow.
   std::uint64_t tick_ = 0, written_tick_ = 0;
   PacketRef previous_, written_;
+  bool confirms_ = false;  // the next packet does, or denies, a jump of the clock
 };
 
 /// Stands in front of HTTP: the streams of other shards' flows go no further.

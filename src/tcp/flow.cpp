@@ -72,12 +72,7 @@ void Flow::rebase(Context& context, Side side, std::uint32_t number) {
   }
 }
 
-bool Flow::closed() const {
-  const auto& [client, server] = record.sides;
-  if (client.trouble().rst || server.trouble().rst) return true;
-  return client.fin && server.fin && client.acked > client.fin_offset &&
-         server.acked > server.fin_offset;
-}
+bool Flow::closed() const { return httpdiag::closed(record); }
 
 bool Flow::roles_open() const {
   return record.has(Oddity::roles_guessed) && record.c().payload_packets == 0 &&
@@ -481,6 +476,7 @@ void Flow::note_stall(Side side, PacketRef begin, PacketRef end) {
 }
 
 void Flow::end(Context& context, EndCause cause, Timestamp now) {
+  record.was_closed = closed();
   for (const Side side : {Side::client, Side::server}) {
     accept_last_rst(context, side);
     end_holes(context, side);

@@ -66,6 +66,17 @@ TcpState both_closing(const SideRecord& own, const SideRecord& peer) {
 
 }  // namespace
 
+bool closed(const FlowRecord& flow) {
+  const auto& [client, server] = flow.sides;
+  if (client.trouble().rst || server.trouble().rst) return true;
+  return client.fin && server.fin && client.acked > client.fin_offset &&
+         server.acked > server.fin_offset;
+}
+
+bool only_asked(const FlowRecord& flow) {
+  return flow.s().packets == 0 && flow.c().packets == flow.c().syns && !flow.trouble_ptr;
+}
+
 bool fin_may_precede(const FlowRecord& flow, Side side) {
   const SideRecord& own = flow.side(side);
   return !own.fin && !own.syn && own.next == 0 && flow.has(Oddity::midstream);

@@ -87,8 +87,9 @@ Handle Tracker::Impl::nearer(const Segment& segment, Handle newest, Handle older
 Handle Tracker::Impl::open(const Segment& segment, std::uint32_t hash) {
   const bool attempt = plain_syn(segment) && segment.payload_length == 0;
   const Handle handle = attempt ? open_attempt(segment, hash) : open_flow(segment, hash);
-  due_ = std::min(due_, now_ + patience(attempt ? AgeList::opening : AgeList::open));
-  if (plain_syn(segment)) fallbacks_.on_attempt(segment.destination, store_.id(handle), now_);
+  due_ = std::min(due_, clock_.now() + patience(attempt ? AgeList::opening : AgeList::open));
+  if (plain_syn(segment))
+    fallbacks_.on_attempt(segment.destination, store_.id(handle), clock_.now());
   return handle;
 }
 
@@ -106,7 +107,7 @@ Handle Tracker::Impl::open_again(const Segment& segment, std::uint32_t hash, Han
 }
 
 Handle Tracker::Impl::open_attempt(const Segment& segment, std::uint32_t hash) {
-  const Handle handle = store_.make_attempt(hash, now_);
+  const Handle handle = store_.make_attempt(hash, clock_.now());
   Attempt& a = store_.attempt(handle);
   a.client = segment.source;
   a.server = segment.destination;
@@ -124,10 +125,10 @@ Handle Tracker::Impl::open_attempt(const Segment& segment, std::uint32_t hash) {
 }
 
 Handle Tracker::Impl::open_flow(const Segment& segment, std::uint32_t hash) {
-  const Handle handle = store_.make_flow(hash, now_);
+  const Handle handle = store_.make_flow(hash, clock_.now());
   Slot& s = store_.slot(handle);
   FlowRecord& record = s.flow.record;
-  s.last_seen = clock();
+  s.last_seen = clock_.latest();
   record.id = FlowId{++last_id_};
   record.network = segment.tunnel.network;
   const bool syn = segment.flags.has(TcpFlags::syn);
@@ -175,12 +176,12 @@ FlowRecord& Tracker::Impl::fill_from(const Attempt& a, Flow& flow) {
 // An attempt that got an answer (or a copy, or an error) becomes a flow.
 Handle Tracker::Impl::promote(Handle attempt_handle) {
   const Attempt& a = store_.attempt(attempt_handle);
-  const Handle handle = store_.make_flow(a.hash, now_);
+  const Handle handle = store_.make_flow(a.hash, clock_.now());
   Slot& s = store_.slot(handle);
-  s.last_seen = clock();
+  s.last_seen = clock_.latest();
   fill_from(a, s.flow);
   store_.supersede(attempt_handle, handle);
-  due_ = std::min(due_, now_ + patience(AgeList::open));
+  due_ = std::min(due_, clock_.now() + patience(AgeList::open));
   return handle;
 }
 

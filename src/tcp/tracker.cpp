@@ -13,24 +13,6 @@
 
 namespace httpdiag::tcp {
 
-// One absurd timestamp must not end every flow, so a jump counts when the next packet confirms it.
-void Tracker::Impl::set_clock(Timestamp time) {
-  if (now_ == Timestamp{}) now_ = time;
-  const Duration step = time - now_;
-  if (step > kJump || step < -kJump) {
-    const Duration from_suspect = time - suspect_;
-    const bool confirmed = suspect_ != Timestamp{} && from_suspect < kJump && from_suspect > -kJump;
-    suspect_ = time;
-    if (!confirmed) return;
-    now_ = time;
-  } else {
-    suspect_ = {};
-    if (step <= Duration{0}) return;
-    now_ = time;
-  }
-  if (now_ > due_) expire();
-}
-
 void Tracker::Impl::announce(Arrival& arrival) const {
   const Segment& segment = arrival.segment;
   const std::uint64_t seed = seed_ ^ segment.tunnel.network;
@@ -73,7 +55,7 @@ inline void Tracker::Impl::on_known(const Arrival& arrival, Handle handle, Side 
       if (SegmentedCopies::is_whole(segment)) segmented_.remember(segment);
       home_ = s.flow.record.id;
       s.flow.on_expected(context_, segment, from, arrival.content);
-      s.last_seen = clock();
+      s.last_seen = clock_.latest();
       return;
     }
     if (segment.payload_length != 0 && on_segmented_copy(segment, s.flow, from)) return;
@@ -216,12 +198,12 @@ void Tracker::Impl::hand_over(Handle handle, std::uint64_t content, const Segmen
       store_.slot(refused).flow.note_fallback(flow.record.id);
     });
   }
-  s.last_seen = clock();
+  s.last_seen = clock_.latest();
   const bool closed = flow.closed();
   if (closed == s.lingering) return;
   // No longer closed: its RST proved to be without effect.
-  store_.set_lingering(handle, closed, now_);
-  due_ = std::min(due_, now_ + patience(closed ? AgeList::lingering : AgeList::open));
+  store_.set_lingering(handle, closed, clock_.now());
+  due_ = std::min(due_, clock_.now() + patience(closed ? AgeList::lingering : AgeList::open));
   if (closed && was_open && handshake(flow.record) == Handshake::refused) {
     note_refused(handle);
   }
@@ -246,14 +228,14 @@ void Tracker::Impl::on_icmp_error(const IcmpError& error) {
   Slot& s = store_.slot(handle);
   const bool first = !s.flow.record.trouble().icmp;
   s.flow.on_icmp_error(error);
-  s.last_seen = clock();
+  s.last_seen = clock_.latest();
   if (first && handshake(s.flow.record) == Handshake::unreachable) note_refused(handle);
 }
 
 /// Unless the same client gets on over the other IP version.
 void Tracker::Impl::note_refused(Handle handle) {
   Flow& flow = store_.slot(handle).flow;
-  const FlowId other = fallbacks_.on_refused(handle, flow.record, now_);
+  const FlowId other = fallbacks_.on_refused(handle, flow.record, clock_.now());
   if (other != FlowId{}) flow.note_fallback(other);
 }
 
@@ -274,7 +256,7 @@ void Tracker::Impl::expire() {
   due_ = Timestamp::max();
   for (const AgeList list : {AgeList::opening, AgeList::lingering, AgeList::open}) {
     const EndCause cause = list == AgeList::lingering ? EndCause::closed : EndCause::idle;
-    for (Handle h; (h = store_.overdue(list, patience(list), now_)) != kNoHandle;) {
+    for (Handle h; (h = store_.overdue(list, patience(list), clock_.now())) != kNoHandle;) {
       release(h, cause);
     }
     due_ = std::min(due_, store_.due(list, patience(list)));
@@ -292,8 +274,8 @@ void Tracker::Impl::enforce_limits() {
 }
 
 void Tracker::Impl::end_flow(Flow& flow, EndCause cause) {
-  flow.end(context_, cause, now_);
-  flow_sink_.on_flow(flow.record, cause, now_);
+  flow.end(context_, cause, clock_.now());
+  flow_sink_.on_flow(flow.record, cause, clock_.now());
 }
 
 void Tracker::Impl::release(Handle handle, EndCause cause) {
@@ -311,7 +293,7 @@ void Tracker::Impl::release(Handle handle, EndCause cause) {
 
 void Tracker::Impl::finish() {
   // The capture may end with a lone packet after a long silence, which nothing confirms.
-  if (suspect_ > now_ && suspect_ - now_ < settings_.thresholds.clock_gap) now_ = suspect_;
+  clock_.believe_last(settings_.thresholds.clock_gap);
   for (const Handle handle : store_.all()) release(handle, EndCause::capture_over);
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <random>
 
+#include "base/capture_clock.hpp"
 #include "tcp/duplicates.hpp"
 #include "tcp/fallbacks.hpp"
 #include "tcp/flow_store.hpp"
@@ -24,8 +25,6 @@ inline bool plain_syn(const Segment& segment) {
 }
 
 class Tracker::Impl {
-  static constexpr Duration kJump = std::chrono::hours{1};  // of the capture clock
-
  public:
   Impl(const Settings& settings, Ledger& ledger, StreamSink& streams, FlowSink& flows)
       : settings_{settings},
@@ -50,19 +49,9 @@ class Tracker::Impl {
  private:
   /// The capture clock decides how long flows live.
   void advance_clock(Timestamp time) {
-    // Nearly always a small step forward, at which nothing is due.
-    const auto step = static_cast<std::uint64_t>((time - now_).count());
-    if (step > static_cast<std::uint64_t>(kJump.count()) || time > due_ ||
-        suspect_ != Timestamp{}) {
-      set_clock(time);
-    } else {
-      now_ = time;
-    }
+    clock_.set(time);
+    if (clock_.now() > due_) expire();
   }
-  void set_clock(Timestamp time);
-  /// The time of the present packet, also while nothing confirms that the clock jumped: a flow
-  /// that has just spoken must not be called idle when the next packet confirms it.
-  Timestamp clock() const { return suspect_ != Timestamp{} ? suspect_ : now_; }
   /// Symmetric, so that both directions meet in one slot.
   static std::uint32_t tuple_hash(std::uint64_t from, std::uint64_t to) {
     const std::uint64_t sum = from + to;
@@ -106,9 +95,8 @@ class Tracker::Impl {
   Translations translations_;
   Context context_;
   FlowStore store_;
-  Timestamp now_{};
+  base::CaptureClock clock_;
   Timestamp due_ = Timestamp::max();  // no flow expires up to then
-  Timestamp suspect_{};               // a jump of the clock that one packet alone claims
   FlowId home_{};                     // of the last segment
   PacketRef renamed_;                 // the last packet that was recorded under another name
   Endpoint renamed_source_;           // its sender as its flow knows it

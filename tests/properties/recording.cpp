@@ -7,9 +7,11 @@
 #include <filesystem>
 #include <numeric>
 
+#include "capture/capture_files.hpp"
 #include "decode/decoder.hpp"
 #include "decode/link.hpp"
 #include "support/testdata.hpp"
+#include "support/wire.hpp"
 
 namespace httpdiag::test {
 namespace {
@@ -178,6 +180,25 @@ const std::vector<Recording>& recordings() {
     return loaded;
   }();
   return all;
+}
+
+std::vector<std::size_t> all_of(const Recording& recording) {
+  std::vector<std::size_t> packets(recording.packets.size());
+  std::iota(packets.begin(), packets.end(), std::size_t{0});
+  return packets;
+}
+
+std::string to_pcap(const Recording& recording, const std::vector<std::size_t>& packets) {
+  const testing_capture::PcapShape shape{.nanoseconds = true, .link = link_number(recording.link)};
+  std::string bytes = testing_capture::pcap_header(shape);
+  for (const std::size_t i : packets) {
+    const RecordedPacket& packet = recording.packets[i];
+    const auto time = packet.at.time_since_epoch().count();
+    bytes += testing_capture::pcap_record(
+        packet.bytes, static_cast<std::uint32_t>(time / 1'000'000'000),
+        static_cast<std::uint32_t>(time % 1'000'000'000), shape, packet.wire_length);
+  }
+  return bytes;
 }
 
 Replay::Replay(const Recording& recording) : recording_{recording} {

@@ -30,6 +30,11 @@ const std::vector<Recording>& recordings();
 /// Their files.
 std::vector<std::filesystem::path> capture_paths();
 
+/// The numbers of its packets.
+std::vector<std::size_t> all_of(const Recording& recording);
+/// Those packets, from 0, as a classic pcap file with nanoseconds.
+std::string to_pcap(const Recording& recording, const std::vector<std::size_t>& packets);
+
 /// Serves the packets of a recording, which must outlive it.
 class Replay final : public PacketSource {
  public:

@@ -24,25 +24,6 @@ using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-std::string file_of(const Recording& recording, const std::vector<std::size_t>& packets) {
-  const testing_capture::PcapShape shape{.nanoseconds = true, .link = link_number(recording.link)};
-  std::string bytes = testing_capture::pcap_header(shape);
-  for (const std::size_t i : packets) {
-    const RecordedPacket& packet = recording.packets[i];
-    const auto time = packet.at.time_since_epoch().count();
-    bytes += testing_capture::pcap_record(
-        packet.bytes, static_cast<std::uint32_t>(time / 1'000'000'000),
-        static_cast<std::uint32_t>(time % 1'000'000'000), shape, packet.wire_length);
-  }
-  return bytes;
-}
-
-std::vector<std::size_t> all_of(const Recording& recording) {
-  std::vector<std::size_t> packets(recording.packets.size());
-  for (std::size_t i = 0; i < packets.size(); ++i) packets[i] = i;
-  return packets;
-}
-
 /// Everything that is said but about the input, with packets numbered in the order of analysis.
 json said_of(PacketSource& source) {
   Text out;
@@ -79,7 +60,7 @@ class SeveralFiles : public testing_capture::CaptureFiles {
     std::vector<std::string> paths;
     for (std::size_t i = 0; i < pieces.size(); ++i) {
       const std::string name = fmt::format("{}.pcap{}", (i * 7 + 3) % 10, i);
-      paths.push_back(write(file_of(recording, pieces[i]), name));
+      paths.push_back(write(to_pcap(recording, pieces[i]), name));
     }
     std::reverse(paths.begin(), paths.end());
     const auto source = open_captures(paths, {});
@@ -97,7 +78,7 @@ class SeveralFiles : public testing_capture::CaptureFiles {
   }
 
   json said_of_whole(const Recording& recording) {
-    const auto source = open_capture(write(file_of(recording, all_of(recording))), {});
+    const auto source = open_capture(write(to_pcap(recording, all_of(recording))), {});
     return said_of(*source);
   }
 };
@@ -135,7 +116,7 @@ TEST_F(SeveralFiles, EachThatBreaksOffSaysWhatWasOpenThere) {
   const std::vector<std::vector<std::size_t>> pieces{{0, 1, 2, 3}, {4, 5}, {6, 7}};
   std::vector<std::string> paths;
   for (std::size_t i = 0; i < pieces.size(); ++i) {
-    std::string bytes = file_of(*found, pieces[i]);
+    std::string bytes = to_pcap(*found, pieces[i]);
     bytes.resize(bytes.size() - 3);
     paths.push_back(write(bytes, fmt::format("{}.pcap", i)));
   }
@@ -210,7 +191,7 @@ TEST_F(SeveralFiles, RecordedLateIsSortedIn) {
       if (i % PacketSource::kMostPackets == PacketSource::kMostPackets - 1) continue;
       std::vector<std::size_t> order = all_of(recording);
       std::swap(order[i], order[i + 1]);
-      const auto source = open_capture(write(file_of(recording, order)), {});
+      const auto source = open_capture(write(to_pcap(recording, order)), {});
       EXPECT_EQ(first_difference(said_of_whole(recording), said_of(*source)), "")
           << recording.name << " " << i;
       EXPECT_EQ(source->summary().reordered, 1u) << recording.name << " " << i;

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+// Captures that follow each other, analysed one by one and merged, are what analyze says of all of
+// them: also of connections that were open when their capture ended.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <stdexcept>
+
+#include "properties/recording.hpp"
+#include "support/command.hpp"
+#include "support/testdata.hpp"
+
+namespace httpdiag::test {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+/// Between other addresses: 10 more in the second number of each.
+Recording elsewhere(Recording recording, unsigned by) {
+  for (RecordedPacket& packet : recording.packets) {
+    const auto view = find_tcp(recording, packet);
+    if (!view || !view->v4) continue;
+    for (const std::size_t address : {view->ip + 12, view->ip + 16}) {
+      put(packet.bytes, address + 1, 1, get(packet.bytes, address + 1, 1) + 10 * by);
+    }
+  }
+  return recording;
+}
+
+Recording beginning_at(Recording recording, Timestamp begin) {
+  const Duration shift = begin - recording.packets.front().at;
+  for (RecordedPacket& packet : recording.packets) packet.at += shift;
+  return recording;
+}
+
+bool in_order(const Recording& recording) {
+  const auto later = [](const auto& a, const auto& b) { return a.at < b.at; };
+  return !recording.packets.empty() &&
+         std::is_sorted(recording.packets.begin(), recording.packets.end(), later);
+}
+
+class CapturesInARow : public testing::Test {
+ protected:
+  CapturesInARow() : folder_{fs::path{testing::TempDir()} / fmt::format("row-{}", ::getpid())} {
+    fs::create_directories(folder_);
+  }
+  ~CapturesInARow() override { fs::remove_all(folder_); }
+
+  std::string path(std::size_t index, std::string_view ending) const {
+    return (folder_ / fmt::format("{}.{}", index, ending)).string();
+  }
+  std::string write(std::size_t index, const Recording& recording) const {
+    std::ofstream{path(index, "pcap"), std::ios::binary} << to_pcap(recording, all_of(recording));
+    return path(index, "pcap");
+  }
+  /// Reports of all shards of each capture; the first capture has two.
+  Arguments reports_of(const Arguments& captures) const {
+    Arguments reports;
+    for (std::size_t i = 0; i < captures.size(); ++i) {
+      const unsigned count = i == 0 ? 2 : 1;
+      for (unsigned shard = 0; shard < count; ++shard) {
+        reports.push_back(path(i, fmt::format("{}.json", shard)));
+        const CommandOutcome outcome =
+            run({"analyze", captures[i], "--format", "json", "-q", "--shard",
+                 fmt::format("{}/{}", shard, count), "-o", reports.back()});
+        EXPECT_EQ(outcome.status, 0) << outcome.err;
+      }
+    }
+    std::reverse(reports.begin(), reports.end());
+    return reports;
+  }
+  void expect_same(const Arguments& captures, const std::string& what,
+                   const Arguments& shown = {"--format", "json", "--flows", "all"}) const {
+    const CommandOutcome whole = run(Arguments{"analyze"} + captures + shown);
+    const CommandOutcome merged = run(Arguments{"merge"} + reports_of(captures) + shown);
+    EXPECT_EQ(merged.status, whole.status) << what << ": " << merged.err;
+    EXPECT_EQ(merged.err, whole.err) << what;
+    if (merged.out == whole.out) return;
+    const auto [a, b] = std::ranges::mismatch(whole.out, merged.out);
+    const auto at = static_cast<std::size_t>(a - whole.out.begin());
+    const std::size_t from = at < 200 ? 0 : at - 200;
+    ADD_FAILURE() << what << " at byte " << at << ":\n"
+                  << whole.out.substr(from, 400) << "\nmerged:\n"
+                  << merged.out.substr(from, 400);
+  }
+
+  fs::path folder_;
+};
+
+TEST_F(CapturesInARow, AreWhatAnalyzeSaysOfAllOfThem) {
+  std::vector<Recording> usable;
+  for (const Recording& each : recordings()) {
+    // Those whose addresses can be changed, and all of what is told about them.
+    const bool all_tcp = std::ranges::all_of(each.packets, [&](const RecordedPacket& packet) {
+      const auto view = find_tcp(each, packet);
+      return view ? view->v4 && !view->quoted : packet.bytes.substr(12, 2) == "\x08\x06";
+    });
+    if (all_tcp && in_order(each) && !has_tunnels(each)) usable.push_back(each);
+  }
+  ASSERT_GT(usable.size(), 100u);
+  const std::array<Duration, 4> pauses{milliseconds{200}, seconds{70}, minutes{10}, hours{3}};
+  for (std::size_t i = 0; i + 2 < usable.size(); i += 3) {
+    Arguments captures;
+    Timestamp begin = usable[i].packets.front().at;
+    for (std::size_t k = 0; k < 3; ++k) {
+      const Recording one = beginning_at(elsewhere(usable[i + k], static_cast<unsigned>(k)), begin);
+      captures.push_back(write(k, one));
+      begin = one.packets.back().at + pauses[(i / 3 + k) % pauses.size()];
+    }
+    expect_same(captures,
+                fmt::format("{}, {}, {}", usable[i].name, usable[i + 1].name, usable[i + 2].name));
+  }
+}
+
+const Recording& recording(std::string_view name) {
+  const auto found =
+      std::ranges::find_if(recordings(), [&](const Recording& each) { return each.name == name; });
+  if (found == recordings().end()) throw std::runtime_error{"no such recording"};
+  return *found;
+}
+
+TEST_F(CapturesInARow, InAllFormats) {
+  const Recording& first = recording("delivery-rejected--after-six-attempts");
+  const Recording second = beginning_at(elsewhere(recording("close-wait-lingering"), 1),
+                                        first.packets.back().at + seconds{30});
+  const Arguments captures{write(0, first), write(1, second)};
+  expect_same(captures, "text", {});
+  expect_same(captures, "text of all", {"--flows", "all"});
+  expect_same(captures, "ndjson", {"--format", "ndjson", "--show-payload"});
+  expect_same(captures, "a label", {"--label", "close-wait-lingering", "--fail-on", "warning"});
+}
+
+// What is missing behind its break may be the end of everything that was open.
+TEST_F(CapturesInARow, OneOfThemBreaksOff) {
+  Recording first = recording("no-response");
+  first.packets.back().bytes.resize(first.packets.back().bytes.size() / 2);
+  const Recording second =
+      beginning_at(elsewhere(recording("client-timeout"), 1), first.packets.back().at + minutes{5});
+  const Recording third =
+      beginning_at(elsewhere(recording("connect-refused"), 2), second.packets.back().at + hours{3});
+  const Arguments captures{write(0, first), write(1, second), write(2, third)};
+  for (const std::size_t broken : {0u, 1u, 2u}) {
+    fs::resize_file(captures[broken], fs::file_size(captures[broken]) - 5);
+    expect_same(captures, fmt::format("{} breaks off, too", broken));
+  }
+}
+
+// A state does not hold packets: both halves are flows of their own, and merge says so.
+TEST_F(CapturesInARow, ConnectionsThatGoOnAreTold) {
+  const Recording& whole = recording("slow-response");
+  const std::vector<std::size_t> all = all_of(whole);
+  const auto half = all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2);
+  std::ofstream{path(0, "pcap"), std::ios::binary} << to_pcap(whole, {all.begin(), half});
+  std::ofstream{path(1, "pcap"), std::ios::binary} << to_pcap(whole, {half, all.end()});
+  const CommandOutcome outcome =
+      run(Arguments{"merge"} + reports_of({path(0, "pcap"), path(1, "pcap")}));
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_NE(outcome.err.find("1 connection goes on from one capture to the next"),
+            std::string::npos)
+      << outcome.err;
+}
+
+TEST_F(CapturesInARow, CapturesThatOverlapAreATable) {
+  const Arguments captures{"pcaps/no-response.pcap", "pcaps/connect-refused.pcap"};
+  const auto whole = [&](std::size_t i, const char* shard) {
+    EXPECT_EQ(run({"analyze", captures[i], "--format", "json", "-q", "--shard", shard, "-o",
+                   path(i, "json")})
+                  .status,
+              0);
+  };
+  whole(0, "0/1");
+  whole(1, "0/1");
+  const CommandOutcome table = run({"merge", path(0, "json"), path(1, "json")});
+  EXPECT_EQ(table.status, 0) << table.err;
+  EXPECT_TRUE(table.out.starts_with("2 captures: ")) << table.out;
+  EXPECT_NE(table.out.find("are of captures that overlap in time: for one report of them give the "
+                           "captures to analyze."),
+            std::string::npos)
+      << table.out;
+  EXPECT_NE(run({"merge", path(0, "json"), path(1, "json"), "--flow", "1"})
+                .err.find("--flow is for shards"),
+            std::string::npos);
+  // The table counts reports, of which shards are parts.
+  whole(1, "0/2");
+  EXPECT_EQ(run({"analyze", captures[1], "--format", "json", "-q", "--shard", "1/2", "-o",
+                 path(2, "json")})
+                .status,
+            0);
+  const CommandOutcome parts = run({"merge", path(0, "json"), path(1, "json"), path(2, "json")});
+  EXPECT_EQ(parts.status, 2);
+  EXPECT_NE(parts.err.find("overlap in time: give all captures to each shard"), std::string::npos)
+      << parts.err;
+}
+
+}  // namespace
+}  // namespace httpdiag::test
