@@ -13,10 +13,18 @@ namespace httpdiag::rules {
 
 namespace {
 
-/// Complete, not answered, and the capture would show it if it had been.
-bool waiting(const ExchangeFacts& facts) {
-  return facts.request_complete && !facts.answered && !facts.exchange.response_missing &&
-         !facts.flow.server_unheard;
+/// Complete, and no answer is to be seen.
+bool unanswered(const ExchangeFacts& facts) {
+  return facts.request_complete && !facts.answered && !facts.exchange.response_missing;
+}
+
+/// The capture would show the answer if there were one.
+bool waiting(const ExchangeFacts& facts) { return unanswered(facts) && !facts.flow.server_unheard; }
+
+/// The capture holds what the server sends on other connections, and nothing of it on this one.
+bool unheard_here_alone(const ExchangeFacts& facts) {
+  return facts.flow.server_unheard && facts.flow.server_heard_elsewhere &&
+         !facts.flow.one_way_elsewhere && facts.flow.flow.s().acked == 0;
 }
 
 /// A number of the server's tells of an answer behind the request that never came here, and that
@@ -443,14 +451,16 @@ std::optional<Finding> client_timeout(const ExchangeFacts& facts, const Threshol
 
 std::optional<Finding> no_response(const ExchangeFacts& facts, const Thresholds& limits) {
   const bool inferred = !facts.request_acked && facts.flow.ack_unrecorded(Side::client);
-  if (!waiting(facts) || (!facts.request_acked && !inferred)) return std::nullopt;
+  const bool unheard = unheard_here_alone(facts);
+  if (!waiting(facts) && !(unheard && unanswered(facts))) return std::nullopt;
+  if (!facts.request_acked && !inferred) return std::nullopt;
   const bool half_closed = facts.close.closer == Closer::client_fin &&
                            facts.after_request < limits.client_timeout_min_wait;
   if (facts.close.closer != Closer::none && !half_closed) return std::nullopt;
   if (half_closed && facts.flow.flow.s().fin) return std::nullopt;            // the server ended it
   if (half_closed && facts.flow.flow.c().trouble().rst) return std::nullopt;  // it had left
   const Duration waited = facts.flow.watched_after(facts.exchange.request.last);
-  if (waited < limits.no_response_min) return std::nullopt;
+  if (waited < (unheard ? limits.no_response_high : limits.no_response_min)) return std::nullopt;
   const bool high = waited >= limits.no_response_high;
   const bool medium = waited >= limits.no_response_medium;
   const PacketRef seen = answer_without_beginning(facts);
@@ -477,6 +487,10 @@ std::optional<Finding> no_response(const ExchangeFacts& facts, const Thresholds&
       .seen_as(
           "Client: still waiting, or hanging for good without a read timeout. "
           "Server and proxies: no log line yet, they log when the exchange ends.");
+  if (unheard) {
+    finding.also(
+        "The capture has packets of the server on other connections, and none on this one.");
+  }
   if (seen) {
     blame_loss_of_beginning(finding, seen);
   } else if (inferred) {

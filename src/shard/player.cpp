@@ -265,6 +265,11 @@ void Player::hand_on(Tape& tape, Sinks sinks, const Stage& stage) {
       values(lookup);
       return sinks.lookups.on_lookup(lookup);
     }
+    case Event::open:
+      values(flow);
+      attach(flow);
+      sinks.flows.on_open(flow);
+      break;
     case Event::flow: {
       EndCause cause{};
       Timestamp now;
