@@ -182,9 +182,9 @@ std::optional<Side> hidden_side(const FlowFacts& facts, const Thresholds& limits
   if (!facts.client_unheard && !facts.server_unheard) return std::nullopt;
   const Side hidden = facts.client_unheard ? Side::client : Side::server;
   const Side seen = other(hidden);
+  if (facts.server_heard_elsewhere) return std::nullopt;  // it may be silent here
   const bool enough = facts.flow.side(seen).packets >= limits.one_way_min_packets;
-  const bool heard_by_it = !facts.server_heard_elsewhere && facts.ack_unrecorded(seen);
-  if (!enough && !facts.one_way_elsewhere && !heard_by_it) return std::nullopt;
+  if (!enough && !facts.one_way_elsewhere && !facts.ack_unrecorded(seen)) return std::nullopt;
   return hidden;
 }
 

@@ -3,18 +3,12 @@
 
 namespace httpdiag::rules {
 
-namespace {
-
-/// The ACK numbers of the other side advance over bytes that nobody saw, or its handshake got past
-/// the SYN, or it answers a SYN.
 bool proves_unheard(const FlowRecord& flow, Side side) {
   const SideRecord& seen = flow.side(other(side));
   return flow.side(side).acked > 0 || flow.has(Oddity::synack_missing) ||
          (side == Side::client && seen.syn) ||
          (side == Side::client && seen.payload_packets > 0 && !flow.c().syn);
 }
-
-}  // namespace
 
 bool unheard(const FlowRecord& flow, Side side) {
   const SideRecord& seen = flow.side(other(side));

@@ -16,6 +16,10 @@ namespace httpdiag::rules {
 /// not mind its silence.
 bool unheard(const FlowRecord& flow, Side side);
 
+/// The ACK numbers of the other side advance over bytes that nobody saw, or its handshake got past
+/// the SYN, or it answers a SYN: `side`, which was not heard, did talk.
+bool proves_unheard(const FlowRecord& flow, Side side);
+
 /// What other flows show of the way from one host to another. Bounded; O(log n) for a flow.
 class OneWayHosts {
  public:

@@ -21,12 +21,6 @@ bool unanswered(const ExchangeFacts& facts) {
 /// The capture would show the answer if there were one.
 bool waiting(const ExchangeFacts& facts) { return unanswered(facts) && !facts.flow.server_unheard; }
 
-/// The capture holds what the server sends on other connections, and nothing of it on this one.
-bool unheard_here_alone(const ExchangeFacts& facts) {
-  return facts.flow.server_unheard && facts.flow.server_heard_elsewhere &&
-         !facts.flow.one_way_elsewhere && facts.flow.flow.s().acked == 0;
-}
-
 /// A number of the server's tells of an answer behind the request that never came here, and that
 /// the client never acknowledged. A single one may be a FIN.
 PacketRef answer_that_never_came(const ExchangeFacts& facts) {
@@ -451,7 +445,7 @@ std::optional<Finding> client_timeout(const ExchangeFacts& facts, const Threshol
 
 std::optional<Finding> no_response(const ExchangeFacts& facts, const Thresholds& limits) {
   const bool inferred = !facts.request_acked && facts.flow.ack_unrecorded(Side::client);
-  const bool unheard = unheard_here_alone(facts);
+  const bool unheard = facts.flow.server_heard_elsewhere;
   if (!waiting(facts) && !(unheard && unanswered(facts))) return std::nullopt;
   if (!facts.request_acked && !inferred) return std::nullopt;
   const bool half_closed = facts.close.closer == Closer::client_fin &&
