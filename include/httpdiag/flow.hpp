@@ -323,6 +323,8 @@ bool fin_may_precede(const FlowRecord& flow, Side side);
 /// Told once per flow, after its streams have ended.
 class FlowSink {
  public:
+  /// Of every flow that is open when the capture ends, before any of them has ended.
+  virtual void on_open(const FlowRecord&) {}
   /// `now` is the capture clock when the tracker let go. Flows arrive in no particular order.
   virtual void on_flow(const FlowRecord& flow, EndCause cause, Timestamp now) = 0;
 

@@ -44,6 +44,10 @@ class OpaqueSplitter final : public OpaqueSink {
 class FlowSplitter final : public FlowSink {
  public:
   FlowSplitter(FlowSink& first, FlowSink& second) : first_{first}, second_{second} {}
+  void on_open(const FlowRecord& flow) override {
+    first_.on_open(flow);
+    second_.on_open(flow);
+  }
   void on_flow(const FlowRecord& flow, EndCause cause, Timestamp now) override {
     first_.on_flow(flow, cause, now);
     second_.on_flow(flow, cause, now);
@@ -58,6 +62,7 @@ class FlowSplitter final : public FlowSink {
 class FlowTap final : public FlowSink {
  public:
   FlowTap(views::Recorder* recorder, FlowSink& next) : recorder_{recorder}, next_{next} {}
+  void on_open(const FlowRecord& flow) override { next_.on_open(flow); }
   void on_flow(const FlowRecord& flow, EndCause cause, Timestamp now) override {
     if (recorder_ != nullptr) recorder_->on_flow(flow, cause, now);
     next_.on_flow(flow, cause, now);

@@ -66,8 +66,7 @@ void refuse_for_overview(const CLI::App& command) {
         "--find", "--config", "--vantage", "--profile", "--ack-token", "--show-payload"}) {
     if (command.count(option) == 0) continue;
     throw Error{fmt::format(
-        "merge: {} is for shards, and for captures that follow each other; of finished reports of "
-        "different captures there is a table only",
+        "merge: {} is for shards; of finished reports of different captures there is a table only",
         option)};
   }
 }

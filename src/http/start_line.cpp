@@ -81,19 +81,17 @@ bool starts_request(string_view bytes) {
   if (!known && is_end_of_method(bytes.substr(0, space))) return false;
   const string_view rest = bytes.substr(space + 1);
   const std::size_t line = rest.find_first_of("\r\n");
-  if (line == string_view::npos) {
-    // Cut off: believe a known method with what looks like a target.
-    const bool printable =
-        std::all_of(rest.begin(), rest.end(), [](char c) { return c >= ' ' && c != 0x7f; });
-    const bool target =
-        !rest.empty() && (rest[0] == '/' || rest[0] == '*' || rest.starts_with("http") ||
-                          bytes.starts_with("CONNECT "));
-    return known && target && printable;
-  }
   const string_view text = rest.substr(0, line);
+  const bool printable =
+      std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c != 0x7f; });
+  const bool target = !text.empty() && (text[0] == '/' || text[0] == '*' ||
+                                        text.starts_with("http") || bytes.starts_with("CONNECT "));
+  const bool meant = known && target && printable;
+  if (line == string_view::npos) return meant;  // cut off
   const std::size_t version = text.rfind(" HTTP/1.");
-  return version != string_view::npos && version > 0 && text.find(' ') == version &&
-         text.size() >= version + 9;
+  if (version == string_view::npos || version == 0 || text.size() < version + 9) return false;
+  // A target may hold blanks that nobody encoded.
+  return text.find(' ') == version || (meant && text.size() == version + 9);
 }
 
 }  // namespace

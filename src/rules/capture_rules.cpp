@@ -175,18 +175,48 @@ std::optional<Finding> flow_snaplen_cut(const FlowFacts& facts, const Thresholds
       .build();
 }
 
-std::optional<Finding> flow_one_way(const FlowFacts& facts, const Thresholds& limits) {
+namespace {
+
+/// The side that was not heard, where its silence is the capture's.
+std::optional<Side> hidden_side(const FlowFacts& facts, const Thresholds& limits) {
   if (!facts.client_unheard && !facts.server_unheard) return std::nullopt;
-  const Side seen = facts.client_unheard ? Side::server : Side::client;
-  if (facts.flow.side(seen).packets < limits.one_way_min_packets) return std::nullopt;
+  const Side hidden = facts.client_unheard ? Side::client : Side::server;
+  const Side seen = other(hidden);
+  if (facts.server_heard_elsewhere) return std::nullopt;  // it may be silent here
+  const bool enough = facts.flow.side(seen).packets >= limits.one_way_min_packets;
+  if (!enough && !facts.one_way_elsewhere && !facts.ack_unrecorded(seen)) return std::nullopt;
+  return hidden;
+}
+
+}  // namespace
+
+std::optional<Finding> flow_one_way(const FlowFacts& facts, const Thresholds& limits) {
+  const std::optional<Side> hidden = hidden_side(facts, limits);
+  if (!hidden) return std::nullopt;
+  const Side seen = other(*hidden);
+  const bool too_short = facts.flow.side(seen).packets < limits.one_way_min_packets;
   return FindingBuilder{
       Label::capture_one_way,
-      fmt::format("Only what the {} sent is in the capture; nothing can be concluded from the "
-                  "other side's silence.",
-                  words(seen))}
+      fmt::format(
+          "Only what the {} sent is in the capture{}; nothing can be concluded from the "
+          "other side's silence.",
+          words(seen),
+          too_short && facts.one_way_elsewhere ? ", as on other connections of its host" : "")}
       .evidence(facts.flow.first, seen, "first packet")
       .evidence(facts.flow.last, seen, "last packet")
       .fact("packets", std::int64_t{facts.flow.side(seen).packets})
+      .build();
+}
+
+std::optional<Finding> exchange_one_way(const ExchangeFacts& facts, const Thresholds& limits) {
+  if (facts.answered || facts.exchange.response_missing || no_response(facts, limits))
+    return std::nullopt;
+  if (hidden_side(facts.flow, limits) != Side::server) return std::nullopt;
+  return FindingBuilder{Label::capture_one_way,
+                        "What the server sent on this connection is not in the capture: whether "
+                        "it answered, and how, is not known."}
+      .evidence(facts.exchange.request.first, Side::client, words(facts.exchange.request))
+      .evidence(facts.flow.flow.last, Side::client, "last packet of the connection")
       .build();
 }
 
@@ -231,9 +261,9 @@ std::optional<Finding> flow_ended_early(const FlowFacts& facts, const Thresholds
       .build();
 }
 
-std::optional<Finding> exchange_ended_early(const ExchangeFacts& facts, const Thresholds&) {
-  if (!facts.flow.capture_over || facts.exchange.response_missing || facts.flow.server_unheard)
-    return std::nullopt;
+std::optional<Finding> exchange_ended_early(const ExchangeFacts& facts, const Thresholds& limits) {
+  if (!facts.flow.capture_over || facts.exchange.response_missing) return std::nullopt;
+  if (facts.flow.client_unheard || hidden_side(facts.flow, limits)) return std::nullopt;
   const bool open = !facts.request_complete || !facts.answered ||
                     facts.exchange.response->state == MessageState::incomplete;
   const Closing& close = facts.answered ? facts.close_after_response : facts.close;

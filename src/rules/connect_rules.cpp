@@ -295,10 +295,21 @@ std::optional<Finding> handshake_not_completed(const FlowFacts& facts, const Thr
 
 namespace {
 
-/// A SYN series without any answer whatever.
+/// A SYN series without any answer whatever. Where the capture lacks what the server sends, that
+/// the client repeated its SYN says that those before had been in vain.
 bool unanswered(const FlowFacts& facts) {
   return facts.handshake == Handshake::unanswered && facts.silence_after_syn &&
-         !facts.server_unheard;
+         (!facts.server_unheard || facts.syn_count >= 2);
+}
+
+void doubt_unheard_answer(FindingBuilder& finding, const FlowFacts& facts) {
+  if (!facts.server_unheard) return;
+  finding
+      .also(
+          "What the server sends is not in this capture, as other connections show: that the SYN "
+          "was repeated says that the ones before had been in vain; how the last one was answered "
+          "is not known.")
+      .fault(Party::network, Confidence::low, "the server refused the last SYN");
 }
 
 /// What a router had to say about the SYNs, if it did. Time exceeded has no label of its own
@@ -337,19 +348,19 @@ std::optional<Finding> syn_retries_exhausted(const FlowFacts& facts, const Thres
     return std::nullopt;
   // The kernel waits once more after the last SYN before it gives up.
   if (*facts.silence_after_syn < facts.schedule->next_gap) return std::nullopt;
-  return unanswered_syns(
-             Label::syn_retries_exhausted, facts,
-             fmt::format(
-                 "{} SYNs over {}{} and no answer of any kind: the kernel ran to its limit ({}).",
-                 facts.syn_count, base::duration(*facts.syn_span),
-                 facts.schedule->begun_before
-                     ? ", by their times the last of a series that began before the capture,"
-                     : "",
-                 facts.schedule->name))
-      .fault(Party::network, Confidence::medium,
-             "the server host is down, drops SYNs in its firewall, or its accept queue is full; "
-             "with a longer schedule, a connect timeout of the application fits too")
-      .build();
+  FindingBuilder finding = unanswered_syns(
+      Label::syn_retries_exhausted, facts,
+      fmt::format("{} SYNs over {}{} and no answer of any kind: the kernel ran to its limit ({}).",
+                  facts.syn_count, base::duration(*facts.syn_span),
+                  facts.schedule->begun_before
+                      ? ", by their times the last of a series that began before the capture,"
+                      : "",
+                  facts.schedule->name));
+  finding.fault(Party::network, Confidence::medium,
+                "the server host is down, drops SYNs in its firewall, or its accept queue is full; "
+                "with a longer schedule, a connect timeout of the application fits too");
+  doubt_unheard_answer(finding, facts);
+  return finding.build();
 }
 
 std::optional<Finding> connect_abandoned(const FlowFacts& facts, const Thresholds& limits) {
@@ -400,6 +411,8 @@ std::optional<Finding> connect_abandoned(const FlowFacts& facts, const Threshold
     finding.severity(Severity::warning)
         .fault(Party::network, Confidence::low, "an answer came after the end of the capture");
   }
+  if (facts.server_unheard) finding.severity(Severity::warning);
+  doubt_unheard_answer(finding, facts);
   return finding.build();
 }
 
@@ -467,7 +480,7 @@ std::optional<Finding> connect_slow(const FlowFacts& facts, const Thresholds& li
 }
 
 std::optional<Finding> syn_ignored_suspect(const FlowFacts& facts, const Thresholds& limits) {
-  if (facts.older == nullptr) return std::nullopt;
+  if (facts.older == nullptr || facts.server_unheard) return std::nullopt;
   const FlowRecord& flow = facts.flow;
   const bool repeated = flow.c().syns >= 2 && connect_slow(facts, limits);
   if (!repeated && !syn_retries_exhausted(facts, limits) && !connect_abandoned(facts, limits))

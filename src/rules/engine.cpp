@@ -115,6 +115,7 @@ class Engine::Impl {
   void forget_open() { tally_.forget_open(); }
   void use(const NameTable& names) { names_ = &names; }
   void use(const CaptureSummary& input) { input_ = &input; }
+  void on_open(const FlowRecord& flow) { one_way_.note(flow); }
   void on_flow(const FlowRecord& flow, EndCause cause, Timestamp now);
   Report finish(const CaptureSummary& input, const Ledger& ledger) {
     Report report = tally_.finish(input, ledger, patterns_, lookups_.finish());
@@ -365,8 +366,14 @@ FlowVerdict Engine::Impl::judge_ended(Account& own, const FlowRecord& flow, EndC
                                       Timestamp now) {
   const Tally::Watched watched = tally_.watched(flow, cause, now);
   FlowFacts facts = measure(flow, watched.cause, watched.until, settings_.thresholds);
-  facts.client_unheard = facts.client_unheard || one_way_.hides(flow, Side::client);
-  facts.server_unheard = facts.server_unheard || one_way_.hides(flow, Side::server);
+  const bool client_hidden = one_way_.hides(flow, Side::client);
+  const bool server_hidden = one_way_.hides(flow, Side::server);
+  facts.client_unheard = facts.client_unheard || client_hidden;
+  facts.server_unheard = facts.server_unheard || server_hidden;
+  facts.one_way_elsewhere = client_hidden || server_hidden;
+  facts.server_heard_elsewhere = facts.server_unheard && !server_hidden &&
+                                 !proves_unheard(flow, Side::server) &&
+                                 one_way_.hears(flow, Side::server);
   facts.input = input_;
   facts.server_speaks_tls = !own.undecided.empty() && tls_servers_.contains(flow.server);
   facts.vantage = vantage_.of(flow);
@@ -407,7 +414,7 @@ void Engine::Impl::on_flow(const FlowRecord& flow, EndCause cause, Timestamp now
     verdict = judge_ended(own, flow, cause, now);
   }
   clocks_.note(flow);
-  one_way_.note(flow);
+  if (cause != EndCause::capture_over) one_way_.note(flow);  // else on_open() did
   FlowReport report = describe(flow, own);
   if (own.strays) report.tls = own.strays->tls;
   report.label = verdict.label;
@@ -451,6 +458,7 @@ void Engine::on_stray(const FlowRecord& flow, const Stray& stray) { impl_->on_st
 void Engine::on_lookup(const DnsLookup& lookup) { impl_->on_lookup(lookup); }
 void Engine::use(const NameTable& names) { impl_->use(names); }
 void Engine::use(const CaptureSummary& input) { impl_->use(input); }
+void Engine::on_open(const FlowRecord& flow) { impl_->on_open(flow); }
 void Engine::on_flow(const FlowRecord& flow, EndCause cause, Timestamp now) {
   impl_->on_flow(flow, cause, now);
 }

@@ -25,6 +25,7 @@ class Engine final : public ExchangeSink, public FlowSink, public TlsSink, publi
   void on_tls_server(const Endpoint& server) override;
   void on_tls(const FlowRecord& flow, std::shared_ptr<const TlsSession> session) override;
   void on_lookup(const DnsLookup& lookup) override;
+  void on_open(const FlowRecord& flow) override;
   void on_flow(const FlowRecord& flow, EndCause cause, Timestamp now) override;
   /// The flows that ended so far did not end with the capture.
   void forget_open();

@@ -110,7 +110,8 @@ bool FlowFacts::ack_unrecorded(Side side) const {
   const SideTrouble& trouble = own.trouble();
   const bool reset = trouble.rst || flow.side(other(side)).trouble().rst;
   // What was lost on its way to here may have been sent again in vain as well.
-  if (own.acked >= own.delivered || reset || closed_window(other(side))) return false;
+  if (!own.last_payload || own.acked >= own.delivered || reset || closed_window(other(side)))
+    return false;
   if (trouble.head_retransmits == 0)
     return watched_after(own.last_payload) >= kRetransmissionOverdue;
   const Duration tried = trouble.head_retransmit.time - own.head_sent.time;

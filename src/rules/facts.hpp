@@ -74,6 +74,8 @@ struct FlowFacts {
   Handshake handshake{};
   bool client_unheard = false;  // one direction is not in the capture, though it exists
   bool server_unheard = false;
+  bool one_way_elsewhere = false;       // filled in by the engine: so it is on other connections
+  bool server_heard_elsewhere = false;  // likewise: on other connections it is in the capture
   Closing first_close{};
 
   // Connect phase.

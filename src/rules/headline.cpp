@@ -88,8 +88,16 @@ std::string unresolved(const Report& report) {
 
 /// Most connections were recorded in one direction only: that nothing failed says little then.
 bool mostly_one_way(const Report& report) {
-  const auto one_way = report.annotations[static_cast<std::size_t>(Label::capture_one_way)];
+  const auto label = static_cast<std::size_t>(Label::capture_one_way);
+  const std::uint64_t one_way = report.flow_problems[label].annotation.count;
   return one_way > 0 && one_way * 2 >= report.flows;
+}
+
+std::string_view one_way_words(const Report& report) {
+  return mostly_one_way(report)
+             ? "; only one direction of most connections is in this capture, and how they went on "
+               "is not known"
+             : "";
 }
 
 }  // namespace
@@ -98,19 +106,20 @@ std::string headline(const Report& report) {
   const std::uint64_t exchanges = sum(report, Severity::error, true);
   const std::uint64_t flows = sum(report, Severity::error, false);
   if (exchanges + flows > 0) {
-    return fmt::format("{}: {}{}.", failed(report, exchanges, flows),
+    return fmt::format("{}: {}{}{}.", failed(report, exchanges, flows),
                        report.causes.size() > 1 ? "most often, " : "",
-                       most_frequent(report, Severity::error));
+                       most_frequent(report, Severity::error), one_way_words(report));
   }
   if (const std::string names = unresolved(report); !names.empty()) return names;
   if (report.flows == 0) return "No TCP connection is in this capture.";
   if (!report.causes.empty()) {
     const std::uint64_t warnings =
         sum(report, Severity::warning, true) + sum(report, Severity::warning, false);
-    return fmt::format(
-        "No failure among {} on {}, but {}: {}{}.", base::count(report.exchanges, "request"),
-        base::count(report.flows, "connection"), base::count(warnings, "warning"),
-        report.causes.size() > 1 ? "most often, " : "", most_frequent(report, Severity::warning));
+    return fmt::format("No failure among {} on {}, but {}: {}{}{}.",
+                       base::count(report.exchanges, "request"),
+                       base::count(report.flows, "connection"), base::count(warnings, "warning"),
+                       report.causes.size() > 1 ? "most often, " : "",
+                       most_frequent(report, Severity::warning), one_way_words(report));
   }
   if (mostly_one_way(report)) {
     return fmt::format(
@@ -131,6 +140,14 @@ std::string headline(const Report& report) {
   }
   const std::string all = fmt::format("{} on {}", base::count(report.exchanges, "request"),
                                       base::count(report.flows, "connection"));
+  const auto unseen =
+      report.exchange_problems[static_cast<std::size_t>(Label::capture_one_way)].annotation.count;
+  if (unseen > 0) {
+    return fmt::format(
+        "No failure is visible among {}; the server's side of {} is not in this "
+        "capture.",
+        all, unseen);
+  }
   const auto open = report.annotations[static_cast<std::size_t>(Label::capture_ended_early)];
   if (open == 0) return fmt::format("Nothing is wrong with {}.", all);
   return fmt::format("No failure is visible among {}; {} still under way when the capture ended.",

@@ -70,8 +70,10 @@ std::optional<Leaving> leaving_of(const ExchangeFacts& facts, const Thresholds& 
                    left.number < x.response->first.number;
   leaving.drew_it = facts.client_left.closer == Closer::client_fin && drawn_by_leaving(facts);
   leaving.matched = match_timeout(leaving.waited, limits, limits.known_timeouts);
+  // What takes longer than anybody takes for soon is worth giving up on.
   leaving.cancelled = !leaving.drawn_only && !leaving.at_once && !leaving.held_up &&
-                      !leaving.matched && leaving.waited < limits.client_timeout_min_wait;
+                      !leaving.matched && leaving.waited < limits.client_timeout_min_wait &&
+                      leaving.took < limits.client_timeout_min_wait;
   return leaving;
 }
 

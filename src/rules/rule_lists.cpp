@@ -49,9 +49,11 @@ constexpr std::array kExchangePrimaries = {
 };
 
 constexpr std::array kExchangeAnnotations = {
-    &exchange_snaplen_cut,         &exchange_gap,           &exchange_ended_early,
-    &request_malformed_note,       &slow_response,          &response_malformed_note,
-    &response_stalled_note,        &request_on_half_closed, &request_after_close_token_note,
+    &exchange_snaplen_cut,         &exchange_gap,
+    &exchange_ended_early,         &exchange_one_way,
+    &request_malformed_note,       &slow_response,
+    &response_malformed_note,      &response_stalled_note,
+    &request_on_half_closed,       &request_after_close_token_note,
     &exchange_loss_recovery_delay, &delayed_ack_stall,
 };
 

@@ -124,6 +124,7 @@ std::optional<Finding> flow_one_way(const FlowFacts&, const Thresholds&);
 std::optional<Finding> flow_clock_anomaly(const FlowFacts&, const Thresholds&);
 std::optional<Finding> flow_ended_early(const FlowFacts&, const Thresholds&);
 std::optional<Finding> exchange_ended_early(const ExchangeFacts&, const Thresholds&);
+std::optional<Finding> exchange_one_way(const ExchangeFacts&, const Thresholds&);
 std::optional<Finding> exchange_gap(const ExchangeFacts&, const Thresholds&);
 std::optional<Finding> exchange_snaplen_cut(const ExchangeFacts&, const Thresholds&);
 

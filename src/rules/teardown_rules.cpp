@@ -24,13 +24,19 @@ struct Linger {
   Duration length{0};
 };
 
+/// It goes on probing behind the peer's FIN: a socket that had sent its own would be gone by then.
+bool probes_behind_fin(const FlowFacts& facts, Side side) {
+  const PacketRef closed = facts.flow.side(other(side)).acked_by;
+  return closed && facts.flow.side(side).trouble().last_keepalive.number > closed.number;
+}
+
 std::optional<Linger> linger_of(const FlowFacts& facts, Side side) {
   const SideRecord& own = facts.flow.side(side);
   const SideRecord& closer = facts.flow.side(other(side));
   if (!closer.fin || closer.acked <= closer.fin_offset || unheard(facts, side)) return std::nullopt;
   // A capture that lacks the FIN of one side may lack that of the other.
   if (closer.fin_unseen) return std::nullopt;
-  if (fin_may_precede(facts.flow, side)) return std::nullopt;
+  if (fin_may_precede(facts.flow, side) && !probes_behind_fin(facts, side)) return std::nullopt;
   // Its numbers tell of more than the capture has: its FIN may be among that.
   const bool ends_unseen = std::max(own.sent, own.acked) > own.next ||
                            own.trouble().gap_noticed.number > own.last_payload.number;

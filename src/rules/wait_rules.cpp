@@ -205,11 +205,13 @@ constexpr std::array kWhyNoAnswerYet = {
 
 std::optional<Finding> no_response(const ExchangeFacts& facts, const Thresholds& limits) {
   const bool inferred = ack_inferred(facts);
-  if (!whole_and_unanswered(facts) || (!facts.request_acked && !inferred)) return std::nullopt;
+  const bool unheard = facts.flow.server_heard_elsewhere;
+  if (!whole_and_unanswered(facts) && !(unheard && no_answer_seen(facts))) return std::nullopt;
+  if (!facts.request_acked && !inferred) return std::nullopt;
   const bool half_closed = waits_half_closed(facts);
   if (facts.close.closer != Closer::none && !half_closed) return std::nullopt;
   const Duration waited = still_waiting(facts);
-  if (waited < limits.no_response_min) return std::nullopt;
+  if (waited < (unheard ? limits.no_response_high : limits.no_response_min)) return std::nullopt;
   // An interim response, a session ticket.
   const bool spoke = facts.flow.flow.s().last_payload.number > facts.exchange.request.last.number;
   FindingBuilder finding{
@@ -233,6 +235,10 @@ std::optional<Finding> no_response(const ExchangeFacts& facts, const Thresholds&
       .seen_as(
           "Client: still waiting, or hanging for good without a read timeout. "
           "Server and proxies: no log line yet, they log when the exchange ends.");
+  if (unheard) {
+    finding.also(
+        "The capture has packets of the server on other connections, and none on this one.");
+  }
   tell_first(kWhyNoAnswerYet, finding, facts);
   return finding.build();
 }

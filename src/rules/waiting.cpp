@@ -7,9 +7,12 @@
 
 namespace httpdiag::rules {
 
+bool no_answer_seen(const ExchangeFacts& facts) {
+  return facts.request_complete && !facts.answered && !facts.exchange.response_missing;
+}
+
 bool whole_and_unanswered(const ExchangeFacts& facts) {
-  return facts.request_complete && !facts.answered && !facts.exchange.response_missing &&
-         !facts.flow.server_unheard;
+  return no_answer_seen(facts) && !facts.flow.server_unheard;
 }
 
 bool sent_fin_with_request(const ExchangeFacts& facts) {

@@ -8,7 +8,9 @@
 
 namespace httpdiag::rules {
 
-/// Complete, not answered, and the capture would show it if it had been.
+/// Complete, and the capture has no answer.
+bool no_answer_seen(const ExchangeFacts& facts);
+/// And it would show it if there were one.
 bool whole_and_unanswered(const ExchangeFacts& facts);
 
 /// A FIN right behind the request comes from a client that half-closes and reads on (nc, scripts);

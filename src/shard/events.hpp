@@ -23,6 +23,7 @@ enum class Event : std::uint8_t {
   forget_open,
   hole,         // all that is open ends now, as it does with the capture
   capture_end,  // likewise
+  open,         // is open, and will end now
 };
 
 /// Both directions of a flow, and it under all numbers of sides, are in the same shard.

@@ -61,6 +61,11 @@ class OpenFlows {
   /// `ending` is that of the capture's end, at `now`.
   void hold(Ending ending, Timestamp now);
   bool empty() const { return by_id_.empty(); }
+  /// In order of their first packets.
+  template <typename Visit>
+  void for_each(const Visit& visit) {
+    for (auto& [id, held] : by_id_) visit(std::get<FlowTold>(held.ending.back()).flow);
+  }
 
   // Each gives back an ending as it would have been then, and forgets it.
 

@@ -175,6 +175,7 @@ void Player::play_capture(std::size_t index, const Run& run) {
 
 void Player::end_open(Timestamp now, const Run& run) {
   let_go(now, run);
+  open_.for_each([&](FlowRecord& flow) { tell_open(flow, run); });
   for (Ending& ending : open_.take_all(now)) tell(std::move(ending), run);
 }
 
@@ -234,6 +235,12 @@ void Player::hand_on(Tape& tape, const Run& run) {
       LookupTold told;
       tape.read(told.lookup);
       return hear(std::move(told), tape.tick(), run);
+    }
+    case Event::open: {
+      FlowRecord flow;
+      tape.read(flow);
+      if (!playing_.holds_ends) tell_open(flow, run);  // else with those of earlier captures
+      return;
     }
     case Event::flow: {
       FlowTold told;
@@ -298,6 +305,12 @@ void Player::attach(FlowRecord& flow) {
   expect_syn_times(flow);
   const auto slot = slots_.find(flow.id);
   flow.rules_slot = slot == slots_.end() ? 0 : slot->second;
+}
+
+void Player::tell_open(FlowRecord& flow, const Run& run) {
+  attach(flow);
+  run.sinks.flows.on_open(flow);
+  keep(flow);
 }
 
 void Player::keep(const FlowRecord& flow) { slots_[flow.id] = flow.rules_slot; }

@@ -51,6 +51,7 @@ class Player final : public NameTable {
   void hear(Told told, std::uint64_t tick, const Run& run);
   void tell(Told& told, const Run& run);
   void tell(Ending ending, const Run& run);
+  void tell_open(FlowRecord& flow, const Run& run);
   void let_go(Timestamp now, const Run& run);
   void end_open(Timestamp now, const Run& run);
   void make_room(const FlowRecord& flow, const Run& run);

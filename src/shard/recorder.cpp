@@ -107,6 +107,14 @@ void Recorder::on_lookup(const DnsLookup& lookup) {
   next_.lookups.on_lookup(lookup);
 }
 
+void Recorder::on_open(const FlowRecord& flow) {
+  if (own(flow)) {
+    write(Event::open, flow);
+    next_.flows.on_open(flow);
+  }
+  ++tick_;
+}
+
 void Recorder::on_flow(const FlowRecord& flow, EndCause cause, Timestamp now) {
   if (own(flow)) {
     const std::string_view name = names_->name_of(flow.server.ip, flow.client.ip, flow.first.time);

@@ -45,6 +45,7 @@ class Recorder final : public ExchangeSink, public FlowSink, public TlsSink, pub
   void on_tls(const FlowRecord& flow, std::shared_ptr<const TlsSession> session) override;
   void on_lookup(const DnsLookup& lookup) override;
   /// To be called for the flows of all shards.
+  void on_open(const FlowRecord& flow) override;
   void on_flow(const FlowRecord& flow, EndCause cause, Timestamp now) override;
 
   /// After the last flow and packet.

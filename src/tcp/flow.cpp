@@ -115,11 +115,16 @@ bool Flow::is_own_syn(const Segment& segment, Side from) const {
   return record.c().syn && !record.s().syn && record.s().packets == 0 && !record.handshake_ack;
 }
 
+namespace {
+
+std::uint64_t gap(std::int64_t offset, Offset near) {
+  const std::int64_t d = offset - static_cast<std::int64_t>(near);
+  return static_cast<std::uint64_t>(d < 0 ? -d : d);
+}
+
+}  // namespace
+
 std::uint64_t Flow::distance(const Segment& segment, Side from) const {
-  const auto gap = [](std::int64_t offset, Offset near) {
-    const std::int64_t d = offset - static_cast<std::int64_t>(near);
-    return static_cast<std::uint64_t>(d < 0 ? -d : d);
-  };
   std::uint64_t result = 0;
   bool known = false;
   if (half(from).base_known) {
@@ -134,6 +139,26 @@ std::uint64_t Flow::distance(const Segment& segment, Side from) const {
     known = true;
   }
   return known ? result : static_cast<std::uint64_t>(kMaxDistance);
+}
+
+bool Flow::at_end() const {
+  return std::any_of(record.sides.begin(), record.sides.end(), [](const SideRecord& side) {
+    return (side.fin && !side.fin_unseen) || side.trouble().rst;
+  });
+}
+
+bool Flow::is_of_later_connection(const Segment& segment, Side from) const {
+  // Who has closed says nothing more: that number cannot move on. The other one is further off than
+  // a window reaches without scaling, and some.
+  constexpr std::uint64_t kFar = 1 << 20;
+  const SideRecord& own = record.side(from);
+  const SideRecord& peer = record.side(other(from));
+  if (!at_end() || segment.payload_length == 0 || !segment.flags.has(TcpFlags::ack) ||
+      segment.flags.has(TcpFlags::syn | TcpFlags::rst))
+    return false;
+  if (!half(from).base_known || !half(other(from)).base_known) return false;
+  return gap(half(from).space.offset(segment.seq, own.next), own.next) > kFar &&
+         gap(half(other(from)).space.offset(segment.ack, peer.next), peer.next) > kFar;
 }
 
 void Flow::on_duplicate(const Segment& segment, PacketRef original, const CopyOrigin& origin) {

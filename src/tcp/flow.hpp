@@ -123,6 +123,10 @@ class Flow {
   /// No SYN and no payload yet: the roles may still be exchanged.
   bool roles_open() const;
   void swap_roles();
+  /// A FIN or RST of either side was recorded.
+  bool at_end() const;
+  /// By both its numbers it was said where neither side can have come to: one of them has closed.
+  bool is_of_later_connection(const Segment& segment, Side from) const;
   /// The flow's opening SYN or its retransmission, as against a new incarnation.
   bool is_own_syn(const Segment& segment, Side from) const;
 
@@ -169,6 +173,8 @@ class Flow {
   bool rst_is_effective(const Segment& segment, Side from) const;
   void remember_early_rst(const Segment& segment, Side from);
   void retry_early_rst(Context& context, const Segment& segment, Side from);
+  void accept_rst_of_unseen_handshake(Context& context, const Segment& segment, Side from);
+  void tell_unseen_up_to(Context& context, Offset to, Side from, PacketRef packet);
   void accept_last_rst(Context& context, Side from);
   void take_back_rst(Side from, HalfState before);
   void take_back_refusal();

@@ -35,6 +35,7 @@ void Flow::on_rst(Context& context, const Segment& segment, Side from) {
   letter(from, 'R');
   SideTrouble& rare = trouble(from);
   ++rare.rsts;
+  accept_rst_of_unseen_handshake(context, segment, from);
   if (!rst_is_effective(segment, from)) {
     note(Oddity::rst_ignored);
     if (!rare.ignored_rst) rare.ignored_rst = segment.packet;
@@ -153,6 +154,38 @@ void Flow::retry_early_rst(Context& context, const Segment& segment, Side from) 
   on_rst(context, *early, from);
 }
 
+// Behind a SYN without an answer: the number of a client's RST counts bytes that it had sent, or
+// the ACK number is one that it can only have from a SYN-ACK. The capture lacks what came in
+// between.
+void Flow::accept_rst_of_unseen_handshake(Context& context, const Segment& segment, Side from) {
+  constexpr std::int64_t kNear = 1 << 20;
+  const bool opening = record.c().syn && !record.s().syn && !record.has(Oddity::synack_missing);
+  if (from != Side::client || !opening || record.s().packets > 0) return;
+  const std::int64_t at = half(from).space.offset(segment.seq, record.c().next);
+  const bool knows_server = segment.flags.has(TcpFlags::ack) && segment.ack != 0;
+  const bool sent_more = at > static_cast<std::int64_t>(record.c().next);
+  if (at < 0 || at > kNear || (!knows_server && !sent_more)) return;
+  note(Oddity::synack_missing);
+  if (knows_server && !half(Side::server).base_known) set_base(Side::server, segment.ack);
+  tell_unseen_up_to(context, static_cast<Offset>(at), from, segment.packet);
+}
+
+// The sender of `packet` had sent bytes up to there that are not in the capture.
+void Flow::tell_unseen_up_to(Context& context, Offset to, Side from, PacketRef packet) {
+  SideRecord& own = record.side(from);
+  if (to <= own.delivered) return;
+  context.streams.on_gap(record,
+                         {from, own.delivered, to - own.delivered, GapCause::not_captured, packet});
+  SideTrouble& rare = trouble(from);
+  rare.gap_bytes += to - own.delivered;
+  if (!rare.gap_noticed) {
+    rare.gap_noticed = packet;
+    rare.gap_unacked = true;
+  }
+  own.delivered = to;
+  own.next = std::max(own.next, to);
+}
+
 // A RST further on than anything seen of its sender, with which the connection fell silent, and
 // which acknowledges all that its peer had sent: its sender knew the connection, so the bytes in
 // front of it are what the capture lacks. A guess would have drawn a challenge ACK (RFC 5961 §3.2).
@@ -174,19 +207,8 @@ void Flow::accept_last_rst(Context& context, Side from) {
   if (!h.pending) h.pending = std::make_unique<Pending>();
   while (h.pending && !h.pending->empty())
     skip_hole(context, from, GapCause::not_captured, last->packet);
+  tell_unseen_up_to(context, static_cast<Offset>(at), from, last->packet);
   SideTrouble& rare = trouble(from);
-  const auto to = static_cast<Offset>(at);
-  if (to > own.delivered) {
-    context.streams.on_gap(
-        record, {from, own.delivered, to - own.delivered, GapCause::not_captured, last->packet});
-    rare.gap_bytes += to - own.delivered;
-    if (!rare.gap_noticed) {
-      rare.gap_noticed = last->packet;
-      rare.gap_unacked = true;
-    }
-    record.side(from).delivered = to;
-    record.side(from).next = std::max(own.next, to);
-  }
   if (rare.ignored_rst == last->packet) rare.ignored_rst = {};
   --rare.rsts;
   on_rst(context, *last, from);

@@ -32,14 +32,33 @@ Handle Tracker::Impl::home_of(const Segment& segment, std::uint32_t hash, Handle
   if (segment.flags.has(TcpFlags::syn)) {
     const Flow& flow = store_.slot(newest).flow;
     const bool own = flow.is_own_syn(segment, sender(segment, flow.record));
-    // Where the SYN is known, a SYN-ACK that does not acknowledge it is an answer all the same.
+    // Where the SYN waits for its answer, a SYN-ACK that does not acknowledge it is one all the
+    // same.
     const bool syn_unseen = flow.record.has(Oddity::midstream) && !flow.record.c().isn_known;
+    const bool other_syn = flow.record.c().isn_known && segment.ack != flow.record.c().isn + 1;
+    const bool used_up = flow.record.handshake_ack && flow.at_end() && other_syn;
     const bool by_server = segment.source == flow.record.server;
-    if (!own && syn_unseen && by_server) return open_again(segment, hash, newest);
+    if (!own && (syn_unseen || used_up) && by_server) return open_again(segment, hash, newest);
   }
   const Handle older = store_.previous(newest);
-  if (older == kNoHandle || FlowStore::is_attempt(older)) return newest;
-  return nearer(segment, newest, older);
+  const bool alone = older == kNoHandle || FlowStore::is_attempt(older);
+  const Handle nearest = alone ? newest : nearer(segment, newest, older);
+  const Flow& flow = store_.slot(nearest).flow;
+  if (flow.is_of_later_connection(segment, sender(segment, flow.record)))
+    return open_behind(segment, hash, newest);
+  return nearest;
+}
+
+/// Of the connection that took the ports over only what came behind its handshake is in the
+/// capture.
+Handle Tracker::Impl::open_behind(const Segment& segment, std::uint32_t hash, Handle newest) {
+  const FlowRecord& earlier = store_.slot(newest).flow.record;
+  const Endpoint client = earlier.client, server = earlier.server;
+  const Handle fresh = open_again(segment, hash, newest);
+  FlowRecord& record = store_.slot(fresh).flow.record;
+  record.client = client;
+  record.server = server;
+  return fresh;
 }
 
 /// The connection that had the tuple before this attempt explains the segment, and the SYN does

@@ -278,6 +278,16 @@ void Tracker::Impl::end_flow(Flow& flow, EndCause cause) {
   flow_sink_.on_flow(flow.record, cause, clock_.now());
 }
 
+void Tracker::Impl::tell_open(Handle handle) {
+  if (FlowStore::is_attempt(handle)) {
+    Flow flow;
+    fill_from(store_.attempt(handle), flow);
+    flow_sink_.on_open(flow.record);
+  } else {
+    flow_sink_.on_open(store_.slot(handle).flow.record);
+  }
+}
+
 void Tracker::Impl::release(Handle handle, EndCause cause) {
   store_.take_out(handle);
   if (FlowStore::is_attempt(handle)) {
@@ -294,7 +304,9 @@ void Tracker::Impl::release(Handle handle, EndCause cause) {
 void Tracker::Impl::finish() {
   // The capture may end with a lone packet after a long silence, which nothing confirms.
   clock_.believe_last(settings_.thresholds.clock_gap);
-  for (const Handle handle : store_.all()) release(handle, EndCause::capture_over);
+  const std::vector<Handle> open = store_.all();
+  for (const Handle handle : open) tell_open(handle);
+  for (const Handle handle : open) release(handle, EndCause::capture_over);
 }
 
 Tracker::Tracker(const Settings& settings, Ledger& ledger, StreamSink& streams, FlowSink& flows)

@@ -75,6 +75,7 @@ class Tracker::Impl {
   Handle home_of(const Segment& segment, std::uint32_t hash, Handle newest);
   bool of_predecessor(const Segment& segment, const Attempt& a);
   void tell_successor(const Segment& segment, Handle newest, Handle older);
+  Handle open_behind(const Segment& segment, std::uint32_t hash, Handle newest);
   Handle nearer(const Segment& segment, Handle newest, Handle older);
   void hand_over(Attempt& attempt, const Segment& segment);
   void hand_over(Handle handle, std::uint64_t content, const Segment& segment);
@@ -84,6 +85,7 @@ class Tracker::Impl {
   void enforce_limits();
   void release(Handle handle, EndCause cause);
   void note_refused(Handle handle);
+  void tell_open(Handle handle);
   void end_flow(Flow& flow, EndCause cause);
 
   const Settings& settings_;

@@ -71,9 +71,10 @@ TEST_F(Table, RefusesWhatATableCannotHeed) {
     const CommandOutcome outcome = run(Arguments{"merge", report} + option);
     EXPECT_EQ(outcome.status, 2);
     EXPECT_EQ(outcome.out, "");
-    EXPECT_EQ(outcome.err, "httpdiag: merge: " + option.front() +
-                               " is for shards; of reports of different captures there is a table "
-                               "only\n");
+    EXPECT_EQ(outcome.err,
+              "httpdiag: merge: " + option.front() +
+                  " is for shards; of finished reports of different captures there is a table "
+                  "only\n");
   }
 }
 

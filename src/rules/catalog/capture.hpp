@@ -183,11 +183,16 @@ inline constexpr std::array kCaptureRules{
         .what =
             "The capture holds 4 packets or more of one side and none of the other, yet the "
             "acknowledgement numbers advance or the handshake goes on: the unseen side did talk. "
-            "No verdict that rests on its silence is given.",
+            "A shorter connection carries it where others of these hosts show that this direction "
+            "is not in the capture, or where data was neither acknowledged nor sent again. No "
+            "verdict that rests on the unseen side's silence is given; a request whose answer is "
+            "not to be seen for this reason carries the label, too.",
         .guards =
             "A peer that is truly silent never makes acknowledgement numbers advance. SYNs and "
-            "nothing else are a matter of the connect labels, unless other connections of the two "
-            "hosts prove that this direction is not in the capture.",
+            "nothing else are a matter of the connect labels; where other connections prove that "
+            "this direction is not in the capture, those labels are in doubt. A request without an "
+            "answer for 30 s on a connection of its own, to a server that is heard on others, is "
+            "no-response.",
         .symptoms =
             "Wireshark: TCP ACKed unseen segment on every packet; Zeek: conn_state SH or SHR",
         .remedy = "Capture on the host itself, or on every link that carries the traffic: both "

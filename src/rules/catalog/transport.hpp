@@ -176,10 +176,11 @@ inline constexpr std::array kTransportRules{
         .confidence = Confidence::high,
         .what =
             "The exchange is complete: whole request, whole final response, and nothing in it "
-            "says failure. An exchange is ok as well where the capture cannot show its response "
-            "and nothing else is wrong with it: the response is then none, and the notes of its "
-            "flow say why (capture-one-way, capture-gap). A flow is ok when all of its exchanges "
-            "are, and it was closed in any harmless way or is still open.",
+            "says failure. Where the capture cannot show the response and nothing else is wrong, "
+            "nobody knows: the exchange is ok with a label beside it that says why "
+            "(capture-one-way, capture-gap, capture-ended-early), and is not counted as healthy. A "
+            "flow is ok when all of its exchanges are, and it was closed in any harmless way or is "
+            "still open.",
         .guards = "A 2xx status says that HTTP worked. Whether the receiver did the work, only its "
                   "own log tells. That bytes reached the client's kernel does not prove that the "
                   "client's application read them.",
