@@ -103,6 +103,7 @@ class Pairer::Impl {
   static void mark_missing(Work& w, std::size_t i, const MissingBytes& missing);
   static void resolve_missing(Work& w, Offset peer_acked);
   static void weigh_missing(Work& w, Offset peer_acked, bool client_gap);
+  static void note_rest_of_answer(Work& w, Offset peer_acked);
   static void settle_held(Work& w);
   static void find_answers_behind_cut(Work& w);
   void find_missing_answers(const FlowRecord& flow, Conversation& c);

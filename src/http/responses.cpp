@@ -136,6 +136,8 @@ void Pairer::Impl::server_skipping(Conversation& c, Input& in) {
     return;
   } else if (in.flow.has(Oddity::midstream)) {
     c.gap[1] = true;
+  } else if (c.gap[1] && c.work != nullptr && part.bytes.size() > in.at) {
+    note_rest_of_answer(*c.work, in.chunk.peer_acked);
   }
   in.at = part.bytes.size();
   if (inside != std::string_view::npos) begin_response(c, in, true);
