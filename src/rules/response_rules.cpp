@@ -27,6 +27,9 @@ std::string received(const Message& response) {
     return fmt::format("after {} of {}", response.body_bytes,
                        base::count(*response.content_length, "body byte"));
   }
+  if (response.chunked && response.has_gap)  // which of them frame chunks is not known
+    return fmt::format("after {} in all, before the last chunk",
+                       base::bytes(response.end - response.begin));
   if (response.chunked)
     return fmt::format("after {}, before the last chunk",
                        base::count(response.body_bytes, "chunked body byte"));
@@ -210,11 +213,14 @@ std::optional<Finding> response_truncated_rst(const ExchangeFacts& facts,
   const Message& response = *facts.exchange.response;
   const SideTrouble& server = flow.s().trouble();
   const bool truncated = cut(facts) && facts.close_after_response.closer == Closer::server_rst;
+  // The RST counts bytes of the client's that the capture lacks: its ACK may be among them.
+  const bool unheard = flow.c().trouble().gap_noticed && server.rst_has_ack &&
+                       server.rst_ack > facts.exchange.request.end;
   // Whole on the wire, but the RST overtakes what the client has not acknowledged.
   const bool at_risk =
       !truncated && response.state == MessageState::complete && server.rst &&
       (server.rst.number >= response.last.number || server.rst_seq >= response.end) &&
-      facts.client_received < response.end && !facts.flow.client_unheard &&
+      facts.client_received < response.end && !facts.flow.client_unheard && !unheard &&
       !by_client(facts.close_after_response.closer);
   if (!truncated && !at_risk) return std::nullopt;
   const bool never_arrived =
