@@ -95,6 +95,8 @@ class Pairer::Impl {
   void response_complete(const FlowRecord& flow, Conversation& c, Timestamp now);
   void response_broken(const FlowRecord& flow, Conversation& c);
   void tell_unsolicited(const FlowRecord& flow, Conversation& c, Open& open, Stray::Kind kind);
+  static void note_tail(Open& open, std::string_view bytes);
+  static void judge_unknown_end(const FlowRecord& flow, Open& open);
   void server_gap(const FlowRecord& flow, Conversation& c, const StreamGap& gap);
   void finish_response(const FlowRecord& flow, Conversation& c);
 

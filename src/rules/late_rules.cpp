@@ -237,9 +237,10 @@ void blame_slow_transfer(FindingBuilder& finding, const ExchangeFacts& facts, Du
 }  // namespace
 
 std::optional<Finding> slow_response(const ExchangeFacts& facts, const Thresholds& limits) {
-  if (!facts.response_complete || !facts.wait || facts.exchange.uncertain) return std::nullopt;
-  if (facts.exchange.request.state == MessageState::incomplete) return std::nullopt;
+  if (!facts.answered || !facts.wait || facts.exchange.uncertain) return std::nullopt;
   const Exchange& x = facts.exchange;
+  if (x.request.state == MessageState::incomplete || x.response->state == MessageState::incomplete)
+    return std::nullopt;
   if (x.response->resynchronised) return std::nullopt;  // its beginning may lie in the gap
   const Duration total = x.response->last.time - x.request.first.time;
   // Where its last bytes are not in the capture, the request ended at the latest when it was
