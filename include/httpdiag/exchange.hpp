@@ -188,7 +188,9 @@ struct Circumstances {
   PacketRef response_gap;  // packet that proves it
   std::uint64_t response_gap_bytes = 0;
   bool response_cut = false;  // missing because of the snaplen: `response_gap` was recorded in part
-  bool uncertain = false;     // pairing across a gap: this pair is likely, not certain
+  // The client sent another request on this flow, knowing all that was seen of the response.
+  bool went_on = false;
+  bool uncertain = false;  // pairing across a gap: this pair is likely, not certain
   bool unsolicited_before =
       false;  // an unsolicited response lies between the previous exchange and this one
   PacketRef unsolicited;

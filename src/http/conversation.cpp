@@ -37,6 +37,7 @@ void recycle(Open& open) {
   open.response_begun = open.response_done = open.unacked_answer = false;
   open.behind_client_gap = open.told = open.held = false;
   open.gap_noticed = {};
+  open.tail_bytes = 0;
 }
 
 void recycle(Work& work) {

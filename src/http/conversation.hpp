@@ -42,8 +42,10 @@ struct alignas(64) Open {
   bool response_done = false;   // final, and nothing more will be read into it
   bool unacked_answer = false;  // the response does not acknowledge any of the request
   bool behind_client_gap = false;
-  bool told = false;      // unsolicited: the stray was reported
-  bool held = false;      // which of several requests a response answers is still open
+  bool told = false;            // unsolicited: the stray was reported
+  bool held = false;            // which of several requests a response answers is still open
+  std::array<char, 5> tail{};   // of the response, while nobody knows where it ends: the last bytes
+  std::uint8_t tail_bytes = 0;  // without a gap between them
   PacketRef gap_noticed;  // behind the request: the first proof of server bytes that are missing
 };
 

@@ -123,7 +123,8 @@ void Pairer::Impl::weigh_missing(Work& w, Offset peer_acked, bool client_gap) {
   }
   // Bytes of both sides are missing, and the response acknowledges what may be a request among the
   // client's: the one that waits was answered in the gap.
-  const bool another = client_gap && waiting == 1 && !missing.cut && missing.at_boundary &&
+  const bool unseen_request = first + 1 < w.size() ? w.at(first + 1).behind_client_gap : client_gap;
+  const bool another = unseen_request && waiting == 1 && !missing.cut && missing.at_boundary &&
                        missing.bytes >= kSmallestResponse && peer_acked > w.at(first).x.request.end;
   if (another && !missing.accounted) {
     mark_missing(w, first, missing);
@@ -146,6 +147,20 @@ void Pairer::Impl::weigh_missing(Work& w, Offset peer_acked, bool client_gap) {
   for (std::size_t i = first; i < w.size(); ++i) w.at(i).held = true;
   w.hidden_in = missing;
   w.hidden_answers = most;
+}
+
+// Bytes that begin no message follow a gap that begins where a response ends: it hides the
+// beginning of the answer to the oldest request that waits, and these are its rest.
+void Pairer::Impl::note_rest_of_answer(Work& w, Offset peer_acked) {
+  MissingBytes& missing = w.missing;
+  if (!missing || !missing.at_boundary || missing.accounted || missing.cut) return;
+  for (std::size_t i = 0; i < w.size(); ++i) {
+    if (!lacks_answer(w.at(i))) continue;
+    if (peer_acked <= w.at(i).x.request.begin) return;
+    mark_missing(w, i, missing);
+    missing.accounted = true;
+    return;
+  }
 }
 
 // No more answers will come to the requests that wait. If the gap can hide as many as

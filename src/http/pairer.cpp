@@ -163,6 +163,7 @@ void Pairer::Impl::on_end(const FlowRecord& flow, EndCause, Timestamp now) {
         close_reader(*c, side, Mode::between);
       } else if (open != nullptr) {
         w.open[index(side)] = nullptr;
+        if (side == Side::server) judge_unknown_end(flow, *open);
         if (open->role == Role::unsolicited || open->role == Role::ignored) drop(open);
       }
     }

@@ -95,6 +95,8 @@ class Pairer::Impl {
   void response_complete(const FlowRecord& flow, Conversation& c, Timestamp now);
   void response_broken(const FlowRecord& flow, Conversation& c);
   void tell_unsolicited(const FlowRecord& flow, Conversation& c, Open& open, Stray::Kind kind);
+  static void note_tail(Open& open, std::string_view bytes);
+  static void judge_unknown_end(const FlowRecord& flow, Open& open);
   void server_gap(const FlowRecord& flow, Conversation& c, const StreamGap& gap);
   void finish_response(const FlowRecord& flow, Conversation& c);
 
@@ -103,6 +105,7 @@ class Pairer::Impl {
   static void mark_missing(Work& w, std::size_t i, const MissingBytes& missing);
   static void resolve_missing(Work& w, Offset peer_acked);
   static void weigh_missing(Work& w, Offset peer_acked, bool client_gap);
+  static void note_rest_of_answer(Work& w, Offset peer_acked);
   static void settle_held(Work& w);
   static void find_answers_behind_cut(Work& w);
   void find_missing_answers(const FlowRecord& flow, Conversation& c);

@@ -190,11 +190,15 @@ void Pairer::Impl::note_circumstances(Conversation& c, Open& open, const Input& 
   const bool answered = before.response_done || (before.response_begun &&
                                                  before.response().state == MessageState::unknown &&
                                                  x.request.peer_acked >= before.response().end);
-  // Or its answer is among bytes that the client has and the capture, so far, has not.
-  const bool unseen = !before.response_begun &&
-                      x.request.peer_acked > before.x.request.peer_acked &&
+  // Or its answer, or the end of it, is among bytes that the client has and the capture, so far,
+  // has not.
+  const bool unseen = x.request.peer_acked > before.x.request.peer_acked &&
                       (before.x.response_missing || x.request.peer_acked > flow.s().delivered);
   x.pipelined = !answered && !unseen;
+  // Which of those that wait together the capture lacks, nothing tells yet.
+  if (x.pipelined && before.behind_client_gap && before.x.uncertain) {
+    open.behind_client_gap = x.uncertain = true;
+  }
   x.pipelined_behind = before.x.request.first;
 }
 

@@ -131,11 +131,14 @@ void Pairer::Impl::server_skipping(Conversation& c, Input& in) {
   if (inside != std::string_view::npos) part.bytes = in.bytes.substr(0, in.at + inside);
   if (open != nullptr) {
     extend_unknown(c, open->response(), part);
+    note_tail(*open, part.rest());
   } else if (c.requests == 0 && !c.server_spoke && looks_like_tls_record(in.bytes)) {
     go_opaque(in.flow, c, Side::server, in.chunk.carried_by, "tls");
     return;
   } else if (in.flow.has(Oddity::midstream)) {
     c.gap[1] = true;
+  } else if (c.gap[1] && c.work != nullptr && part.bytes.size() > in.at) {
+    note_rest_of_answer(*c.work, in.chunk.peer_acked);
   }
   in.at = part.bytes.size();
   if (inside != std::string_view::npos) begin_response(c, in, true);
@@ -384,6 +387,36 @@ void Pairer::Impl::response_broken(const FlowRecord& flow, Conversation& c) {
   close_reader(c, Side::server, Mode::skipping);
 }
 
+void Pairer::Impl::note_tail(Open& open, std::string_view bytes) {
+  const std::size_t most = open.tail.size();
+  if (bytes.size() >= most) {
+    std::copy(bytes.end() - static_cast<std::ptrdiff_t>(most), bytes.end(), open.tail.begin());
+    open.tail_bytes = static_cast<std::uint8_t>(most);
+    return;
+  }
+  const std::size_t kept = std::min<std::size_t>(open.tail_bytes, most - bytes.size());
+  std::copy(open.tail.begin() + static_cast<std::ptrdiff_t>(open.tail_bytes - kept),
+            open.tail.begin() + open.tail_bytes, open.tail.begin());
+  std::copy(bytes.begin(), bytes.end(), open.tail.begin() + static_cast<std::ptrdiff_t>(kept));
+  open.tail_bytes = static_cast<std::uint8_t>(kept + bytes.size());
+}
+
+// A gap hid the framing of the chunks, and these are the last bytes of the flow's: the last chunk
+// ends with an empty line (RFC 9112 §7.1).
+void Pairer::Impl::judge_unknown_end(const FlowRecord& flow, Open& open) {
+  Message& response = open.response();
+  const SideRecord& server = flow.s();
+  if (open.role != Role::exchange || response.state != MessageState::unknown) return;
+  if (!response.chunked || response.snaplen_cut || open.tail_bytes < open.tail.size()) return;
+  if (response.end != server.delivered || server.delivered != server.next) return;
+  const std::string_view tail{open.tail.data(), open.tail.size()};
+  if (tail == "0\r\n\r\n") {
+    response.state = MessageState::complete;
+  } else if (!tail.ends_with("\r\n\r\n")) {  // nor trailers
+    response.state = MessageState::incomplete;
+  }
+}
+
 void Pairer::Impl::server_gap(const FlowRecord& flow, Conversation& c, const StreamGap& gap) {
   if (c.mode[1] == Mode::preface) {
     if (waiting(c) != nullptr) drop_all_as_opaque(flow, c, "unknown");  // its answer is hidden
@@ -392,6 +425,7 @@ void Pairer::Impl::server_gap(const FlowRecord& flow, Conversation& c, const Str
   if (ended_before_gap(c)) end_response_here(flow, c, *c.work->open[1], gap.noticed_in.time);
   const bool cut = gap.cause == GapCause::snaplen;
   const Offset end = gap.offset + gap.length;
+  if (c.work != nullptr && c.work->open[1] != nullptr) c.work->open[1]->tail_bytes = 0;
   Offset hidden_from = gap.offset;  // where bytes begin that may belong to another response
   bool at_boundary = c.mode[1] == Mode::between;
   if (c.mode[1] == Mode::reading) {

@@ -63,6 +63,7 @@ void Pairer::Impl::complete_facts(const FlowRecord& flow, Conversation& c, Open&
                                   const Open* next) {
   Exchange& x = open.x;
   if (!x.pipelined) x.pipelined_behind = {};
+  x.went_on = x.response && next != nullptr && next->x.request.peer_acked >= x.response->end;
   if (flow.c().trouble_ptr || flow.s().trouble_ptr) note_stalls(x, flow, next);
   x.announced_keep_alive_s = c.keep_alive_s;
   constexpr std::uint32_t kMost = std::numeric_limits<decltype(c.keep_alive_s)>::max();

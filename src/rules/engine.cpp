@@ -82,9 +82,8 @@ void add_what_it_carried(FlowFacts& facts, const Account& account) {
 }
 
 /// Whole, read in time, and no reason to doubt it.
-bool complete(const ExchangeReport& exchange) {
-  return exchange.response && exchange.response->state != MessageState::incomplete &&
-         exchange.label != Label::late_response &&
+bool complete(const Exchange& x, const ExchangeReport& exchange) {
+  return has_whole_response(x) && exchange.label != Label::late_response &&
          exchange.label != Label::response_truncated_rst && exchange.label != Label::early_response;
 }
 
@@ -282,7 +281,7 @@ void Engine::Impl::judge_one(Account& own, const Exchange& exchange, const FlowF
   ExchangeReport judged = judge(exchange, facts, settings_);
   verdicts_.on_judged(ends_of(facts.flow), exchange, &judged);
   if (judged.response) own.last_response_end = judged.response->last;
-  own.all_complete = own.all_complete && complete(judged);
+  own.all_complete = own.all_complete && complete(exchange, judged);
   // Among equals the later one: it is nearer to the end of the connection.
   if (judged.severity >= own.worst_severity) {
     own.worst = judged.label;

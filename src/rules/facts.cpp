@@ -360,13 +360,19 @@ void measure_window(ExchangeFacts& facts) {
 
 }  // namespace
 
+bool has_whole_response(const Exchange& x) {
+  if (!x.response) return false;
+  return x.response->state == MessageState::complete ||
+         (x.response->state == MessageState::unknown && x.went_on);
+}
+
 ExchangeFacts measure(const Exchange& x, const FlowFacts& flow, const Thresholds& limits) {
   ExchangeFacts facts{.exchange = x, .flow = flow, .limits = limits};
   const Message& request = x.request;
   // Where the end is hidden by a gap, what was seen has to stand for the whole.
   facts.request_complete = request.state != MessageState::incomplete;
   facts.answered = x.response.has_value();
-  facts.response_complete = x.response && x.response->state != MessageState::incomplete;
+  facts.response_complete = has_whole_response(x);
   facts.callback = is_callback(request.method());
   facts.q0 = request.begin;
   facts.q1 = request.end;

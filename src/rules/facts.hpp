@@ -122,6 +122,9 @@ struct FlowFacts {
 FlowFacts measure(const FlowRecord& flow, EndCause cause, Timestamp until,
                   const Thresholds& limits);
 
+/// By its framing. Where the end is not in the capture, by what the client did next.
+bool has_whole_response(const Exchange& x);
+
 /// About one exchange. Offsets are on the client's tape (q) and the server's (r).
 struct ExchangeFacts {
   const Exchange& exchange;

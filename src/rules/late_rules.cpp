@@ -316,9 +316,10 @@ constexpr std::array kWhySlowTransfer = {
 }  // namespace
 
 std::optional<Finding> slow_response(const ExchangeFacts& facts, const Thresholds& limits) {
-  if (!facts.response_complete || !facts.wait || wait_in_doubt(facts)) return std::nullopt;
-  if (facts.exchange.request.state == MessageState::incomplete) return std::nullopt;
+  if (!facts.answered || !facts.wait || wait_in_doubt(facts)) return std::nullopt;
   const Exchange& x = facts.exchange;
+  if (x.request.state == MessageState::incomplete || x.response->state == MessageState::incomplete)
+    return std::nullopt;
   const Duration total = total_time(facts);
   const bool slow_start = *facts.wait >= limits.slow_response;
   const bool stream = x.response->event_stream || x.response->head_cut();  // or may be one

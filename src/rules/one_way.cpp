@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rules/one_way.hpp"
 
+#include <bit>
+
+#include "base/hash.hpp"
+
 namespace httpdiag::rules {
 
 bool proves_unheard(const FlowRecord& flow, Side side) {
@@ -15,6 +19,14 @@ bool unheard(const FlowRecord& flow, Side side) {
   if (flow.side(side).packets > 0 || seen.packets == 0) return false;
   return proves_unheard(flow, side) || (flow.has(Oddity::midstream) && seen.payload_packets > 0 &&
                                         seen.trouble().retransmitted == 0);
+}
+
+std::size_t OneWayHosts::WayHash::operator()(const Way& way) const {
+  struct Words {
+    std::uint64_t first, second;
+  };
+  const auto from = std::bit_cast<Words>(way.from.bytes), to = std::bit_cast<Words>(way.to.bytes);
+  return base::mix64(from.first, from.second, to.first, to.second, way.of);
 }
 
 OneWayHosts::Way OneWayHosts::way(const FlowRecord& flow, Side from) {

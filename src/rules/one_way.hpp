@@ -3,9 +3,8 @@
 // and the silence of that host in a short flow says nothing then (taxonomy 4.1).
 #pragma once
 
-#include <compare>
-#include <map>
 #include <optional>
+#include <unordered_map>
 
 #include "httpdiag/flow.hpp"
 #include "httpdiag/settings.hpp"
@@ -20,7 +19,7 @@ bool unheard(const FlowRecord& flow, Side side);
 /// the SYN, or it answers a SYN: `side`, which was not heard, did talk.
 bool proves_unheard(const FlowRecord& flow, Side side);
 
-/// What other flows show of the way from one host to another. Bounded; O(log n) for a flow.
+/// What other flows show of the way from one host to another. Bounded; O(1) for a flow.
 class OneWayHosts {
  public:
   explicit OneWayHosts(const Thresholds& limits) : limits_{limits} {}
@@ -39,7 +38,10 @@ class OneWayHosts {
   struct Way {
     IpAddress from, to;  // one of them may be nobody: from or to anybody
     Side of = Side::client;
-    auto operator<=>(const Way&) const = default;
+    friend bool operator==(const Way&, const Way&) = default;
+  };
+  struct WayHash {
+    std::size_t operator()(const Way& way) const;
   };
   struct Silence {
     std::uint64_t proven = 0;   // flows in which the other side reacts to it
@@ -60,8 +62,8 @@ class OneWayHosts {
   bool never_heard(const Way& way) const;
 
   const Thresholds& limits_;
-  std::map<Way, std::uint64_t> heard_;
-  std::map<Way, Silence> silent_;
+  std::unordered_map<Way, std::uint64_t, WayHash> heard_;
+  std::unordered_map<Way, Silence, WayHash> silent_;
 };
 
 }  // namespace httpdiag::rules

@@ -29,6 +29,9 @@ std::string received(const Message& response) {
     return fmt::format("after {} of {}", response.body_bytes,
                        base::count(*response.content_length, "body byte"));
   }
+  if (response.chunked && response.has_gap)  // which of them frame chunks is not known
+    return fmt::format("after {} in all, before the last chunk",
+                       base::bytes(response.end - response.begin));
   if (response.chunked)
     return fmt::format("after {}, before the last chunk",
                        base::count(response.body_bytes, "chunked body byte"));
@@ -214,7 +217,10 @@ bool truncated_by_rst(const ExchangeFacts& facts) {
 bool overtaken_by_rst(const ExchangeFacts& facts) {
   const SideTrouble& server = facts.flow.flow.s().trouble();
   const Message& response = *facts.exchange.response;
-  return response.state == MessageState::complete && server.rst &&
+  // It counts bytes of the client's that the capture lacks: the client's ACK may be among them.
+  const bool ack_unseen = facts.flow.flow.c().trouble().gap_noticed && server.rst_has_ack &&
+                          server.rst_ack > facts.exchange.request.end;
+  return !ack_unseen && response.state == MessageState::complete && server.rst &&
          (server.rst.number >= response.last.number || server.rst_seq >= response.end) &&
          facts.client_received < response.end && !facts.flow.client_unheard &&
          !by_client(facts.close_after_response.closer);

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "base/text.hpp"
 #include "rules/finding_builder.hpp"
@@ -197,14 +199,31 @@ std::optional<Finding> zero_window_stall(const ExchangeFacts& facts, const Thres
   return finding.build();
 }
 
+namespace {
+
+/// Behind a reset there is no window.
+std::optional<std::pair<Side, PacketRef>> reset_behind(const FlowRecord& flow, PacketRef packet) {
+  std::optional<std::pair<Side, PacketRef>> first;
+  for (const Side side : {Side::client, Side::server}) {
+    const PacketRef rst = flow.side(side).trouble().rst;
+    if (rst.number <= packet.number) continue;
+    if (!first || rst.number < first->second.number) first = {side, rst};
+  }
+  return first;
+}
+
+}  // namespace
+
 std::optional<Finding> flow_zero_window_stall(const FlowFacts& facts, const Thresholds& limits) {
   for (const Side receiver : {Side::client, Side::server}) {
     const SideTrouble& trouble = facts.flow.side(receiver).trouble();
     Duration closed = trouble.longest_zero_window;
     PacketRef begin = trouble.zero_window_begin;
     PacketRef end = trouble.zero_window_end;
+    const auto reset = reset_behind(facts.flow, trouble.zero_window_since);
     if (facts.closed_window(receiver)) {  // still closed
-      const Duration open = facts.until - trouble.zero_window_since.time;
+      const Timestamp over = reset ? reset->second.time : facts.until;
+      const Duration open = over - trouble.zero_window_since.time;
       if (open > closed) {
         closed = open;
         begin = trouble.zero_window_since;
@@ -224,6 +243,7 @@ std::optional<Finding> flow_zero_window_stall(const FlowFacts& facts, const Thre
         .fact("receiver", std::string{words(receiver)})
         .fact("closed_us", std::optional{closed});
     if (end) return finding.build();
+    if (reset) finding.evidence(reset->second, reset->first, "RST");
     if (facts.closed_window(other(receiver)))
       blame_deadlock(finding.detail(deadlock(facts)), facts);
     blame_silence(finding, facts, receiver, limits);

@@ -130,13 +130,13 @@ void fields(Archive& archive, For<Archive, Circumstances> record) {
   auto& [index, requests_before, acked_by, interim, interim_status, active_before, pipelined,
          pipelined_behind, previous_said_close, close_token_in, close_token_in_flight,
          announced_keep_alive_s, response_missing, response_gap, response_gap_bytes, response_cut,
-         uncertain, unsolicited_before, unsolicited, unsolicited_status, granted_by, granted_status,
-         client_closed_before_response, retransmits_before, window_closed_before, retransmits_after,
-         longest_stall, stall_begin, stall_end, stalled, found_in] = record;
+         went_on, uncertain, unsolicited_before, unsolicited, unsolicited_status, granted_by,
+         granted_status, client_closed_before_response, retransmits_before, window_closed_before,
+         retransmits_after, longest_stall, stall_begin, stall_end, stalled, found_in] = record;
   archive(index, requests_before, acked_by, interim, interim_status, active_before, pipelined,
           pipelined_behind, previous_said_close, close_token_in, close_token_in_flight,
           announced_keep_alive_s, response_missing, response_gap, response_gap_bytes, response_cut,
-          uncertain, unsolicited_before, unsolicited, unsolicited_status, granted_by,
+          went_on, uncertain, unsolicited_before, unsolicited, unsolicited_status, granted_by,
           granted_status, client_closed_before_response, retransmits_before, window_closed_before,
           retransmits_after, longest_stall, stall_begin, stall_end, stalled, found_in);
 }

@@ -23,7 +23,9 @@ constexpr std::int64_t kHandshakeWindow = 65535 * 2;
 PacketRef end_of_stall(const SideRecord& own, const SideTrouble& rare, PacketRef acked_by) {
   constexpr Duration kFirstTimeout = std::chrono::seconds{3};  // the longest (RFC 6298 §5.7)
   const Duration tried = rare.head_retransmit.time - own.head_sent.time;
-  const bool overdue = acked_by.time - rare.head_retransmit.time > 4 * tried + kFirstTimeout;
+  // Divided, for times in a damaged capture may be too far apart to be multiplied.
+  const Duration silent = acked_by.time - rare.head_retransmit.time - kFirstTimeout;
+  const bool overdue = silent / 4 > tried;
   return overdue ? rare.head_retransmit : acked_by;
 }
 

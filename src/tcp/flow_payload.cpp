@@ -267,6 +267,12 @@ void Flow::skip_hole(Context& context, Side side, GapCause cause, PacketRef noti
   context.streams.on_gap(record, {side, at, length, cause, noticed});
   pending.hole_noticed = {};  // the gap is no stall
   drain(context, side, noticed);
+  // The next hole has a time of its own: what is missing there may still be recorded late.
+  if (const Half& h = half(side); h.pending && !h.pending->empty()) {
+    h.pending->hole_noticed = h.pending->front().carried_by;
+    const bool acked = acked_payload(side) > own.delivered;
+    h.pending->hole_acked = acked ? h.pending->hole_noticed : PacketRef{};
+  }
 }
 
 void Flow::check_holes(Context& context, PacketRef now) {

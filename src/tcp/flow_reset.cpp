@@ -187,8 +187,9 @@ void Flow::tell_unseen_up_to(Context& context, Offset to, Side from, PacketRef p
 }
 
 // A RST further on than anything seen of its sender, with which the connection fell silent, and
-// which acknowledges all that its peer had sent: its sender knew the connection, so the bytes in
-// front of it are what the capture lacks. A guess would have drawn a challenge ACK (RFC 5961 §3.2).
+// which acknowledges all that its peer had sent, or more: its sender knew the connection, so the
+// bytes in front of it, and those that it counts of its peer's, are what the capture lacks. A guess
+// would have drawn a challenge ACK (RFC 5961 §3.2).
 void Flow::accept_last_rst(Context& context, Side from) {
   constexpr std::uint64_t kLeastWindow = 65535;  // where its scale was not seen
   Half& h = half(from);
@@ -198,8 +199,11 @@ void Flow::accept_last_rst(Context& context, Side from) {
   const auto last = std::move(h.early_rst);
   if (peer.last.number > last->packet.number || own.last_payload.number > last->packet.number)
     return;
-  const std::uint32_t expected = half(other(from)).space.number(peer.next + (peer.fin ? 1 : 0));
-  if (!last->flags.has(TcpFlags::ack) || last->ack != expected || peer.next == 0) return;
+  if (!last->flags.has(TcpFlags::ack) || peer.next == 0) return;
+  const auto expected = static_cast<std::int64_t>(peer.next + (peer.fin ? 1 : 0));
+  const std::int64_t acked = half(other(from)).space.offset(last->ack, peer.next);
+  const std::int64_t room = peer.fin ? 0 : std::max<std::int64_t>(own.window, kLeastWindow);
+  if (acked < expected || acked > expected + room) return;
   const std::int64_t at = h.space.offset(last->seq, own.next);
   // Beyond the window nothing can have been sent.
   const std::uint64_t most = own.acked + std::max<std::uint64_t>(peer.window, kLeastWindow);
@@ -212,6 +216,9 @@ void Flow::accept_last_rst(Context& context, Side from) {
   if (rare.ignored_rst == last->packet) rare.ignored_rst = {};
   --rare.rsts;
   on_rst(context, *last, from);
+  // The holes of the client's tape have been told, but not this one.
+  if (from == Side::server && record.c().trouble().lost_bytes == 0)
+    end_holes(context, Side::client);
 }
 
 // It ended nothing, and its sender is where it was before.

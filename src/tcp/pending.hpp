@@ -33,6 +33,7 @@ class Pending {
 
   bool empty() const { return pieces_.empty(); }
   Offset first_offset() const { return pieces_.begin()->first; }
+  const Piece& front() const { return pieces_.begin()->second; }
   /// Removes and returns the first piece.
   std::pair<Offset, Piece> pop_front();
 
