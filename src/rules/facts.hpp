@@ -103,7 +103,8 @@ struct FlowFacts {
   std::optional<std::uint8_t> server_ttl{};  // likewise: of the same address on other connections
   // Likewise: the capturing host, which passes packets on to the server, sent the server's RST.
   bool rst_made_here = false;
-  // Likewise: it closed as long after its last answer as it closed other connections at rest.
+  // Likewise: it closed, or reset, as long after its last answer as it closed other connections at
+  // rest.
   bool closed_by_idle_timer = false;
   const ClosedClock* older = nullptr;     // likewise: why its SYN may have been ignored
   std::optional<ClockStep> clock_step{};  // the largest while it lasted, if it is still known

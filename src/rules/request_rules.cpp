@@ -337,8 +337,14 @@ bool server_refused_the_rest(FindingBuilder& finding, const ExchangeFacts& facts
 constexpr std::array kWhyRequestStopped = {
     &request_ran_out_of_time,  // the server says so
     &server_waited_in_vain,    // likewise
-    &client_vanished,         &server_stopped_reading, &rest_was_resent_in_vain,
-    &client_left_while_held,  &lost_in_the_middle,     &server_refused_the_rest,
+    &client_vanished,
+    &server_stopped_reading,
+    &rest_was_resent_in_vain,
+    &client_left_while_held,
+    &lost_in_the_middle,
+    &idle_timer_ran_out,
+    &idle_timer_may_have_run_out,
+    &server_refused_the_rest,
 };
 
 std::string ended_by(const ExchangeFacts& facts) {

@@ -96,7 +96,8 @@ inline constexpr std::array kRequestRules{
                   "FIN behind a complete request is a legal half-close. If a final response came "
                   "first, it is early-response. Where bytes behind the missing ones came past and "
                   "the server asks for those by selective ACK, the client had sent them: they were "
-                  "lost on the way.",
+                  "lost on the way. A close within 5 ms of its first byte, after a rest as long as "
+                  "the server gives its other connections, is the server's idle timer.",
         .symptoms =
             "nginx: client prematurely closed connection, 400 or 499; nginx: client timed out "
             "(110: "
