@@ -60,7 +60,9 @@ inline constexpr std::array kRequestRules{
         .guards =
             "After 30 s or more of idleness it is idle-conn-blackholed. A request held back "
             "because the server closed its window is zero-window-stall. If one direction only "
-            "was captured, the acknowledgements may exist. A capture that ends before three "
+            "was captured, the acknowledgements may exist. A request larger than the first window, "
+            "of which nothing was acknowledged, is this rather than request-incomplete: the client "
+            "did not stop. A capture that ends before three "
             "transmissions proves little. The client's own give-up is invisible here: its FIN "
             "waits behind the unacknowledged bytes.",
         .symptoms =
