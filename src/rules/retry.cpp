@@ -27,6 +27,9 @@ Retry retry_for(Label label, const ExchangeFacts& facts) {
       // A RST for bytes that were never acknowledged: the kernel threw them away (taxonomy F3).
       return discarded ? Retry::safe : Retry::idempotent_only;
 
+    case proxy_tunnel_refused:  // the proxy has passed nothing on
+      return Retry::safe;
+
     case tls_plaintext_mismatch:
     case request_malformed:  // the same bytes would fail again
     case http_redirect:
