@@ -121,6 +121,13 @@ struct FlowFacts {
 FlowFacts measure(const FlowRecord& flow, EndCause cause, Timestamp until,
                   const Thresholds& limits);
 
+/// A known limit of clients. Libraries measure from the end of the request, from its first byte, or
+/// from the start of connecting.
+struct ClientLimit {
+  Duration time{0};
+  std::string_view since;  // "its first byte"; empty: the end of the request
+};
+
 /// About one exchange. Offsets are on the client's tape (q) and the server's (r).
 struct ExchangeFacts {
   const Exchange& exchange;
@@ -160,7 +167,11 @@ struct ExchangeFacts {
   bool crossed = false;              // FIN and request crossed
   Duration server_window_closed{0};  // since the request began: the server's window was 0
 
-  std::optional<Duration> matched_timeout{};  // known client limit that `after_request` matches
+  std::optional<ClientLimit> limit{};  // that the wait up to `close` matches
+
+  std::optional<Duration> matched_timeout() const {
+    return limit ? std::optional{limit->time} : std::nullopt;
+  }
 };
 
 ExchangeFacts measure(const Exchange& exchange, const FlowFacts& flow, const Thresholds& limits);
@@ -177,6 +188,10 @@ bool may_be_delayed_ack(const Message& message, const Thresholds& limits);
 /// The text of a whole body, without byte order mark and white space around it. Null: the capture
 /// does not have all of it, it is long, or its encoding was not undone.
 std::optional<std::string_view> body_text(const Message& response);
+
+/// The limit that a client which left with packet `left`, `waited` after its request, may have had.
+std::optional<ClientLimit> client_limit(const ExchangeFacts& facts, Duration waited,
+                                        PacketRef left);
 
 /// The entry of `known` within the tolerance of `value`, if any.
 std::optional<Duration> match_timeout(Duration value, const Thresholds& limits,

@@ -142,10 +142,10 @@ bool request_cut_in_recording(FindingBuilder& finding, const ExchangeFacts& fact
   return true;
 }
 
-void blame_impatience(FindingBuilder& finding, Duration waited, const Thresholds& limits,
-                      bool sure) {
+void blame_impatience(FindingBuilder& finding, Duration waited,
+                      const std::optional<ClientLimit>& matched, bool sure) {
   // A timer of a second may fire a moment before it is over, as the capture sees it.
-  const Duration limit = match_timeout(waited, limits, limits.known_timeouts).value_or(waited);
+  const Duration limit = matched ? matched->time : waited;
   if (limit < std::chrono::seconds{1}) {
     finding.fault(Party::client_app, Confidence::medium, "the server was to answer at once");
   } else {
