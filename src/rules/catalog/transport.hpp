@@ -80,7 +80,7 @@ inline constexpr std::array kTransportRules{
         .confidence = Confidence::medium,
         .what =
             "Segments of full size, 1000 bytes or more, were sent again three times or more and "
-            "never acknowledged, while shorter ones of the same side arrived: selective ACKs name "
+            "never acknowledged, while shorter ones of the same side arrived. Selective ACKs name "
             "bytes behind them, bytes in front that left in one go with them were acknowledged, "
             "something short arrived a moment before and the other side goes on talking, or a "
             "router says that the packet was too big. A hop takes only "
