@@ -164,7 +164,7 @@ bool request_arrived_late(FindingBuilder& finding, const ExchangeFacts& facts,
   const Duration delay = delivery_delay(facts);
   if (delay <= leaving.took / 2 || delay < facts.limits.loss_stall) return false;
   blame_loss_of_request(
-      finding, delay,
+      finding, facts, delay,
       fmt::format("The request was sent again until it arrived: it was acknowledged only "
                   "after {}, and answered {} later. A FIN waits behind what is not "
                   "acknowledged, so the client may have given up before.",
@@ -176,7 +176,7 @@ bool fin_was_held_up(FindingBuilder& finding, const ExchangeFacts& facts, const 
   if (!leaving.held_up) return false;
   const Duration stall = facts.exchange.longest_stall;
   blame_loss_of_request(
-      finding, stall,
+      finding, facts, stall,
       fmt::format("The request was sent again until it was through: {} passed without progress. A "
                   "FIN waits behind what is not acknowledged, so the client may have given up any "
                   "time before.",
@@ -278,7 +278,7 @@ bool request_arrived_after_losses(FindingBuilder& finding, const ExchangeFacts& 
   const Duration delay = delivery_delay(facts);
   if (delay < facts.limits.loss_stall || *facts.wait - delay >= facts.limits.slow_response)
     return false;
-  blame_loss_of_request(finding, delay,
+  blame_loss_of_request(finding, facts, delay,
                         fmt::format("The request was sent again until it arrived, after {}; the "
                                     "answer came {} later.",
                                     base::duration(delay), base::duration(*facts.wait - delay)));

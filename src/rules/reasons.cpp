@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "rules/icmp_words.hpp"
 #include "rules/idle_timers.hpp"
 #include "rules/waiting.hpp"
 
@@ -64,11 +65,25 @@ bool answer_lacks_beginning(FindingBuilder& finding, const ExchangeFacts& facts)
   return true;
 }
 
-void blame_loss_of_request(FindingBuilder& finding, Duration delay, std::string_view sentence) {
+bool reported_on_the_way(FindingBuilder& finding, const ExchangeFacts& facts) {
+  const FlowTrouble& trouble = facts.flow.flow.trouble();
+  if (trouble.icmp.number < facts.exchange.request.first.number) return false;
+  if (facts.answered && trouble.icmp.number > facts.exchange.response->first.number) return false;
+  finding
+      .also(fmt::format("Meanwhile {} reported \"{}\".", to_string(trouble.icmp_reporter),
+                        icmp_meaning(trouble)))
+      .evidence(trouble.icmp, std::nullopt, icmp_evidence(trouble))
+      .fault(Party::network, Confidence::medium, "the server's host was down meanwhile");
+  return true;
+}
+
+void blame_loss_of_request(FindingBuilder& finding, const ExchangeFacts& facts, Duration delay,
+                           std::string_view sentence) {
   finding.also(sentence)
       .fact("request_delay_us", std::optional{delay})
       .remedy(std::string{info(Label::loss_recovery_delay).remedy})
       .fault(Party::network, Confidence::medium, "the server host was slow to acknowledge");
+  reported_on_the_way(finding, facts);
 }
 
 namespace {

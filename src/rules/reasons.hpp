@@ -36,8 +36,12 @@ bool answer_repeated(FindingBuilder& finding, const ExchangeFacts& facts);
 /// Of the answer only bytes further on came here; those in front were asked for in vain.
 bool answer_lacks_beginning(FindingBuilder& finding, const ExchangeFacts& facts);
 
+/// While the request was under way something reported that packets of this connection could not be
+/// delivered.
+bool reported_on_the_way(FindingBuilder& finding, const ExchangeFacts& facts);
 /// The request was sent again until it arrived, `delay` later than it should have: `sentence`.
-void blame_loss_of_request(FindingBuilder& finding, Duration delay, std::string_view sentence);
+void blame_loss_of_request(FindingBuilder& finding, const ExchangeFacts& facts, Duration delay,
+                           std::string_view sentence);
 
 /// The server's kernel had the request, or its beginning, when the application closed a connection
 /// that had rested: a close race all the same, where its idle timer says so.

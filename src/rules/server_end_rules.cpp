@@ -7,7 +7,6 @@
 
 #include "base/text.hpp"
 #include "rules/finding_builder.hpp"
-#include "rules/icmp_words.hpp"
 #include "rules/idle_timers.hpp"
 #include "rules/reasons.hpp"
 #include "rules/rule_lists.hpp"
@@ -210,13 +209,7 @@ void tell_of_retransmissions(FindingBuilder& finding, const ExchangeFacts& facts
       .evidence(facts.head_retransmits > 1 ? client.head_retransmit : PacketRef{}, Side::client,
                 "sent again, the last time")
       .fact("retransmissions", std::int64_t{facts.head_retransmits});
-  const FlowTrouble& trouble = flow.trouble();
-  if (trouble.icmp.number < facts.exchange.request.first.number) return;
-  finding
-      .also(fmt::format("Meanwhile {} reported \"{}\".", to_string(trouble.icmp_reporter),
-                        icmp_meaning(trouble)))
-      .evidence(trouble.icmp, std::nullopt, icmp_evidence(trouble))
-      .fault(Party::network, Confidence::medium, "the server's host was down meanwhile");
+  reported_on_the_way(finding, facts);
 }
 
 // Why there may have been no socket any more: the server had closed it, unseen or unrecorded.
