@@ -94,7 +94,7 @@ struct TlsSession {
   std::string alpn;                       // chosen; TLS 1.3 hides it
   std::shared_ptr<const TlsCertificate> certificate;
   bool asked_again = false;  // HelloRetryRequest
-  PacketRef server_text;     // the server's first bytes, if they are text and no TLS
+  PacketRef server_text;     // the server's first bytes, if they are text or HTTP/2, and no TLS
   std::string server_text_start;
   PacketRef not_tls;  // the server's first bytes, if they are neither
 

@@ -41,9 +41,38 @@ AttemptClass as_answered(const ExchangeReport& report) {
   return ended_early(report) && !report.answered ? AttemptClass::open : AttemptClass::unseen;
 }
 
+/// Of an answer that came early the client may have lost the end (taxonomy 29).
+bool answer_at_risk(const ExchangeReport& report) {
+  for (const Finding& finding : report.findings) {
+    for (const NamedFact& fact : finding.facts) {
+      const auto* lost = std::get_if<bool>(&fact.value);
+      if (fact.name == "response_lost_risk" && lost != nullptr) return *lost;
+    }
+  }
+  return false;
+}
+
+/// The server answered before it had the whole request: if with 2xx, it did not need the rest.
+bool acknowledged_early(const ExchangeReport& report) {
+  const bool success = report.response && report.response->status >= 200 &&
+                       report.response->status < 300 &&
+                       report.response->state == MessageState::complete;
+  return success && !answer_at_risk(report);
+}
+
+/// What came back is no word of the receiver's about the request: the client had left it unfinished
+/// before, or a gateway speaks for a receiver that it did not hear.
+bool says_nothing_of_receiver(const Exchange& exchange) {
+  if (!exchange.response) return false;
+  const std::uint16_t status = exchange.response->status;
+  return exchange.client_closed_before_response || (status >= 502 && status <= 504);
+}
+
 /// Something is wrong with the request or its answer; the status says the rest, if there is one.
-AttemptClass by_status(const ExchangeReport& report) {
-  if (report.response && report.response->status >= 300) return AttemptClass::refused;
+AttemptClass by_status(const JudgedExchange& judged) {
+  const ExchangeReport& report = *judged.report;
+  const bool refused = report.response && report.response->status >= 300;
+  if (refused && !says_nothing_of_receiver(judged.exchange)) return AttemptClass::refused;
   if (report.retry == Retry::safe || report.acked == Acked::none) {
     return AttemptClass::not_delivered;
   }
@@ -84,9 +113,10 @@ AttemptClass classify(const JudgedExchange& judged) {
     case http_gateway_error:  // the gateway has it; what became of it behind is not known
       return AttemptClass::unknown;
     case early_response:
+      return acknowledged_early(report) ? AttemptClass::acknowledged : by_status(judged);
     case request_malformed:
     case request_incomplete:
-      return by_status(report);
+      return by_status(judged);
 
     default:
       // A RST for bytes that were never acknowledged: the kernel threw them away (taxonomy F3).

@@ -169,9 +169,14 @@ std::string reached_text(const Delivery& delivery) {
   const bool sure = std::none_of(
       delivery.attempts.begin(), delivery.attempts.end(),
       [](const Attempt& attempt) { return attempt.outcome == unknown && attempt.unacked; });
+  const bool in_part =
+      std::all_of(delivery.attempts.begin(), delivery.attempts.end(), [](const Attempt& attempt) {
+        return attempt.outcome != unknown || attempt.label == Label::request_incomplete;
+      });
+  const std::string_view what = in_part ? "a part of the request" : "the request";
   const std::string_view reached = sure ? "reached" : "may have reached";
-  return n == 1 ? fmt::format("the request {} the other side", reached)
-                : fmt::format("the request {} the other side {}", reached, times(n));
+  return n == 1 ? fmt::format("{} {} the other side", what, reached)
+                : fmt::format("{} {} the other side {}", what, reached, times(n));
 }
 
 std::string span_text(const Delivery& delivery) {

@@ -6,6 +6,7 @@
 
 #include "http/pairer_impl.hpp"
 #include "http/start_line.hpp"
+#include "httpdiag/http2.hpp"
 
 namespace httpdiag::http {
 
@@ -378,7 +379,9 @@ void Pairer::Impl::response_broken(const FlowRecord& flow, Conversation& c) {
   }
   open.response().tls_record =
       w.reader[1]->not_http() && looks_like_tls_record(w.reader[1]->raw_head());
+  const bool http2 = w.reader[1]->not_http() && begins_with_http2_settings(w.reader[1]->raw_head());
   w.reader[1]->give_up();
+  if (http2) open.response().error = kHttp2Settings;
   if (open.role == Role::unsolicited && !open.told) {
     tell_unsolicited(flow, c, open,
                      open.response().status != 0 ? Stray::Kind::unsolicited_response

@@ -196,7 +196,75 @@ bool opened_unseen(const FlowRecord& flow) {
 
 }  // namespace
 
+namespace {
+
+/// The client repeated its SYN behind the server's SYN-ACK, as one does that has not had it.
+bool synack_lost(const FlowRecord& flow) {
+  constexpr Duration kCrossing = std::chrono::milliseconds{500};
+  const std::size_t kept = std::min<std::size_t>(flow.c().syns, kMaxSynTimes);
+  if (kept < 2 || flow.has(Oddity::synack_before_syn)) return false;
+  const PacketRef last = flow.c().trouble().syn_times[kept - 1];
+  return last.number > flow.s().syn.number && last.time - flow.s().syn.time >= kCrossing;
+}
+
+/// The SYN-ACK came past here long before the RST: the server was not slow to answer.
+bool answered_soon(const FlowFacts& facts) {
+  const Duration waited = facts.flow.c().trouble().rst.time - facts.flow.c().syn.time;
+  return facts.synack_delay && *facts.synack_delay * 10 <= waited;
+}
+
+// Why the client's socket was gone.
+
+bool synack_got_lost(FindingBuilder& finding, const FlowFacts& facts) {
+  const FlowRecord& flow = facts.flow;
+  if (!synack_lost(flow)) return false;
+  const bool at_client = facts.vantage.at(VantagePoint::client);
+  finding
+      .also(
+          fmt::format("A SYN-ACK had come past here {} after the first SYN, and the client went "
+                      "on repeating that: it had not got it.",
+                      base::duration(std::max(flow.s().syn.time - flow.c().syn.time, Duration{0}))))
+      .fault(at_client ? Party::client_host : Party::network, Confidence::medium,
+             at_client ? "what was recorded here got lost on its way to the client behind it"
+                       : "the client's own firewall drops them");
+  return true;
+}
+
+/// Nobody had to repeat anything: a kernel waits for a second before it does.
+bool limit_below_round_trip(FindingBuilder& finding, const FlowFacts& facts) {
+  const FlowRecord& flow = facts.flow;
+  const Duration waited = flow.c().trouble().rst.time - flow.c().syn.time;
+  if (facts.syn_count != 1 || flow.s().syns != 1 || waited >= kInitialRto) return false;
+  finding
+      .also(
+          "Nothing had been lost: its connect timeout is shorter than the way there and back took.")
+      .fault(Party::client_app, Confidence::medium,
+             answered_soon(facts)
+                 ? "the way is shorter as a rule"
+                 : "the server host was slow to answer, or the way is shorter as a rule");
+  return true;
+}
+
+bool answered_too_late(FindingBuilder& finding, const FlowFacts& facts) {
+  finding.fault(
+      Party::network, Confidence::medium,
+      answered_soon(facts)
+          ? "the client's connect timeout is too short"
+          : "the server host was slow to answer, or the client's connect timeout is too short");
+  return true;
+}
+
+constexpr std::array kWhySocketGone = {
+    &synack_got_lost,
+    &limit_below_round_trip,
+    &answered_too_late,
+};
+
+}  // namespace
+
 std::optional<Finding> handshake_client_reset(const FlowFacts& facts, const Thresholds& limits) {
+  // A limit that somebody set on purpose, though it is shorter than the way.
+  constexpr Duration kShortestLimit = std::chrono::milliseconds{50};
   const FlowRecord& flow = facts.flow;
   if (facts.handshake != Handshake::incomplete || !flow.s().syn || !flow.c().syn)
     return std::nullopt;
@@ -208,29 +276,32 @@ std::optional<Finding> handshake_client_reset(const FlowFacts& facts, const Thre
   const Duration delay = std::max(client.rst.time - flow.c().syn.time, Duration{0});
   const bool too_late = delay >= limits.half_open_probe;
   const auto matched = match_timeout(delay, limits, limits.known_timeouts);
-  FindingBuilder finding{Label::handshake_client_reset,
-                         too_late ? fmt::format("The client answered the SYN-ACK with RST {} after "
-                                                "its first SYN: its socket was gone when the "
-                                                "SYN-ACK came.",
-                                                base::duration(delay))
-                                  : fmt::format("The client answered the SYN-ACK with RST {} after "
-                                                "its SYN: a port probe or health check.",
-                                                base::duration(delay))};
+  FindingBuilder finding{
+      Label::handshake_client_reset,
+      too_late ? fmt::format("The client answered the SYN-ACK with RST {} after "
+                             "its first SYN: its socket was gone when the "
+                             "SYN-ACK came.",
+                             base::duration(delay))
+               : fmt::format("The client answered the SYN-ACK with RST {} after "
+                             "its SYN: a port probe or health check{}.",
+                             base::duration(delay),
+                             delay < kShortestLimit ? ""
+                                                    : ", or a client whose connect timeout is "
+                                                      "shorter than the way there and back")};
   transmissions(finding, flow.c(), Side::client, "SYN");
   finding.evidence(flow.s().syn, Side::server, "SYN-ACK")
       .evidence(client.rst, Side::client, "client RST")
       .severity(too_late ? Severity::error : Severity::info)
-      .fault(
-          too_late ? Party::network : Party::none, Confidence::medium,
-          too_late
-              ? "the server host was slow to answer, or the client's connect timeout is too short"
-              : "")
+      .fault(Party::none, Confidence::medium)
       .fact("synack_delay_us", facts.synack_delay)
       .fact("rst_delay_us", std::optional{delay})
       .fact("matched_timeout_us", too_late ? matched : std::nullopt)
       .fact("reason", std::string{too_late ? "synack-too-late" : "half-open-probe"})
       .seen_as(too_late ? "Client: connect timed out. Server: SYN_RECV for a moment, no accept."
-                        : "Nobody sees anything.");
+               : delay < kShortestLimit
+                   ? "Nobody sees anything."
+                   : "A probe: nothing. Client: connect timed out (curl 28). Server: no accept.");
+  if (too_late) tell_first(kWhySocketGone, finding, facts);
   return finding.build();
 }
 

@@ -67,7 +67,7 @@ bool unmistakable(const Finding& finding, const ExchangeFacts& facts, const Thre
       return false;
     case Label::client_timeout:
     case Label::late_response:
-      return facts.matched_timeout && facts.after_request >= limits.no_response_min;
+      return facts.matched_timeout() && facts.after_request >= limits.no_response_min;
     case Label::closed_without_response:
     case Label::reset_without_response:
       return facts.after_request < limits.no_response_min;

@@ -378,9 +378,10 @@ FlowVerdict Engine::Impl::judge_ended(Account& own, const FlowRecord& flow, EndC
   facts.vantage = vantage_.of(flow);
   facts.rst_made_here = vantage_.made_reset(flow);
   const SideRecord& server = flow.s();
+  const PacketRef server_end = server.fin && !server.fin_unseen ? server.fin : server.trouble().rst;
   facts.closed_by_idle_timer =
-      server.fin && !server.fin_unseen && server.last_payload &&
-      patterns_.closes_after(own.server, server.fin.time - server.last_payload.time);
+      server_end && server.last_payload &&
+      patterns_.closes_after(own.server, server_end.time - server.last_payload.time);
   if (own.strays) judge_kept(own, own.strays->challenged, facts);
   judge_kept(own, own.undecided, facts);
   add_what_it_carried(facts, own);

@@ -200,6 +200,21 @@ std::optional<Duration> match_timeout(Duration value, const Thresholds& limits,
   return best;
 }
 
+std::optional<ClientLimit> client_limit(const ExchangeFacts& facts, Duration waited,
+                                        PacketRef left) {
+  const Exchange& x = facts.exchange;
+  const auto matching = [&](Duration time, std::string_view since) {
+    const auto limit = match_timeout(time, facts.limits, facts.limits.known_timeouts);
+    return limit ? std::optional{ClientLimit{*limit, since}} : std::nullopt;
+  };
+  auto limit = matching(waited, "");
+  if (!limit && left) limit = matching(left.time - x.request.first.time, "its first byte");
+  const PacketRef syn = facts.flow.flow.c().syn;
+  if (!limit && left && syn && x.index == 1)
+    limit = matching(left.time - syn.time, "the start of connecting");
+  return limit;
+}
+
 namespace {
 
 /// The first close behind the response's first byte.
@@ -256,21 +271,6 @@ void measure_times(ExchangeFacts& facts) {
   facts.silence =
       until(x.response ? facts.close_after_response : facts.close,
             x.response && x.response->last ? x.response->last : x.request.last, facts.flow);
-}
-
-/// Libraries measure from the end of the request, from its first byte, or from the start of
-/// connecting.
-std::optional<Duration> client_limit(const ExchangeFacts& facts) {
-  const std::vector<Duration>& known = facts.limits.known_timeouts;
-  if (const auto limit = match_timeout(facts.after_request, facts.limits, known)) return limit;
-  const PacketRef close = facts.close.packet;
-  const Exchange& x = facts.exchange;
-  if (!close) return std::nullopt;
-  if (const auto limit = match_timeout(close.time - x.request.first.time, facts.limits, known))
-    return limit;
-  const PacketRef syn = facts.flow.flow.c().syn;
-  if (!syn || x.index != 1) return std::nullopt;
-  return match_timeout(close.time - syn.time, facts.limits, known);
 }
 
 void measure_delivery(ExchangeFacts& facts) {
@@ -382,7 +382,7 @@ ExchangeFacts measure(const Exchange& x, const FlowFacts& flow, const Thresholds
   measure_receipt(facts);
   measure_reuse(facts);
   measure_window(facts);
-  facts.matched_timeout = client_limit(facts);
+  facts.limit = client_limit(facts, facts.after_request, facts.close.packet);
   return facts;
 }
 

@@ -105,7 +105,8 @@ struct FlowFacts {
   std::optional<std::uint8_t> server_ttl{};  // likewise: of the same address on other connections
   // Likewise: the capturing host, which passes packets on to the server, sent the server's RST.
   bool rst_made_here = false;
-  // Likewise: it closed as long after its last answer as it closed other connections at rest.
+  // Likewise: it closed, or reset, as long after its last answer as it closed other connections at
+  // rest.
   bool closed_by_idle_timer = false;
   const ClosedClock* older = nullptr;     // likewise: why its SYN may have been ignored
   std::optional<ClockStep> clock_step{};  // the largest while it lasted, if it is still known
@@ -124,6 +125,13 @@ FlowFacts measure(const FlowRecord& flow, EndCause cause, Timestamp until,
 
 /// By its framing. Where the end is not in the capture, by what the client did next.
 bool has_whole_response(const Exchange& x);
+
+/// A known limit of clients. Libraries measure from the end of the request, from its first byte, or
+/// from the start of connecting.
+struct ClientLimit {
+  Duration time{0};
+  std::string_view since;  // "its first byte"; empty: the end of the request
+};
 
 /// About one exchange. Offsets are on the client's tape (q) and the server's (r).
 struct ExchangeFacts {
@@ -164,7 +172,11 @@ struct ExchangeFacts {
   bool crossed = false;              // FIN and request crossed
   Duration server_window_closed{0};  // since the request began: the server's window was 0
 
-  std::optional<Duration> matched_timeout{};  // known client limit that `after_request` matches
+  std::optional<ClientLimit> limit{};  // that the wait up to `close` matches
+
+  std::optional<Duration> matched_timeout() const {
+    return limit ? std::optional{limit->time} : std::nullopt;
+  }
 };
 
 ExchangeFacts measure(const Exchange& exchange, const FlowFacts& flow, const Thresholds& limits);
@@ -181,6 +193,10 @@ bool may_be_delayed_ack(const Message& message, const Thresholds& limits);
 /// The text of a whole body, without byte order mark and white space around it. Null: the capture
 /// does not have all of it, it is long, or its encoding was not undone.
 std::optional<std::string_view> body_text(const Message& response);
+
+/// The limit that a client which left with packet `left`, `waited` after its request, may have had.
+std::optional<ClientLimit> client_limit(const ExchangeFacts& facts, Duration waited,
+                                        PacketRef left);
 
 /// The entry of `known` within the tolerance of `value`, if any.
 std::optional<Duration> match_timeout(Duration value, const Thresholds& limits,

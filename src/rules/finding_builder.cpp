@@ -7,6 +7,7 @@
 
 #include "base/text.hpp"
 #include "httpdiag/error.hpp"
+#include "httpdiag/http2.hpp"
 
 namespace httpdiag::rules {
 
@@ -164,6 +165,12 @@ std::string words_for_error(std::string_view what, const Message& message) {
         "The {} ends lines with LF alone (byte {}), which a recipient may accept (RFC 9112 "
         "section 2.2).",
         what, at);
+  }
+  if (message.error == kHttp2Settings) {
+    return fmt::format(
+        "The {} is an HTTP/2 SETTINGS frame: on this port the server speaks HTTP/2, and the "
+        "request is HTTP/1.1.",
+        what);
   }
   return fmt::format("The {} breaks HTTP/1.1 syntax at byte {} ({}).", what, at, message.error);
 }

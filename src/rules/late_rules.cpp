@@ -19,7 +19,7 @@ namespace {
 /// How the client left before the response was there, as far as it can be seen.
 struct Leaving {
   Duration waited{0}, took{0};  // until the client left, until the response came
-  std::optional<Duration> matched{};
+  std::optional<ClientLimit> matched{};
   bool lost = false;        // the response was sent while the client was still there
   bool drawn_only = false;  // only the RST that the response drew: it does not say when
   bool at_once = false;     // behind its own request, at a place where that says nothing
@@ -69,7 +69,7 @@ std::optional<Leaving> leaving_of(const ExchangeFacts& facts, const Thresholds& 
                    left.number > client.last_keepalive.number &&
                    left.number < x.response->first.number;
   leaving.drew_it = facts.client_left.closer == Closer::client_fin && drawn_by_leaving(facts);
-  leaving.matched = match_timeout(leaving.waited, limits, limits.known_timeouts);
+  leaving.matched = client_limit(facts, leaving.waited, left);
   // What takes longer than anybody takes for soon is worth giving up on.
   leaving.cancelled = !leaving.drawn_only && !leaving.at_once && !leaving.held_up &&
                       !leaving.matched && leaving.waited < limits.client_timeout_min_wait &&
@@ -166,7 +166,7 @@ bool request_arrived_late(FindingBuilder& finding, const ExchangeFacts& facts,
   const Duration delay = delivery_delay(facts);
   if (delay <= leaving.took / 2 || delay < facts.limits.loss_stall) return false;
   blame_loss_of_request(
-      finding, delay,
+      finding, facts, delay,
       fmt::format("The request was sent again until it arrived: it was acknowledged only "
                   "after {}, and answered {} later. A FIN waits behind what is not "
                   "acknowledged, so the client may have given up before.",
@@ -178,7 +178,7 @@ bool fin_was_held_up(FindingBuilder& finding, const ExchangeFacts& facts, const 
   if (!leaving.held_up) return false;
   const Duration stall = facts.exchange.longest_stall;
   blame_loss_of_request(
-      finding, stall,
+      finding, facts, stall,
       fmt::format("The request was sent again until it was through: {} passed without progress. A "
                   "FIN waits behind what is not acknowledged, so the client may have given up any "
                   "time before.",
@@ -208,9 +208,10 @@ bool left_with_its_request(FindingBuilder& finding, const ExchangeFacts&, const 
   return true;
 }
 
-bool server_too_slow_for_client(FindingBuilder& finding, const ExchangeFacts& facts,
+bool server_too_slow_for_client(FindingBuilder& finding, const ExchangeFacts&,
                                 const Leaving& leaving) {
-  blame_impatience(finding, leaving.drawn_only ? leaving.took : leaving.waited, facts.limits, true);
+  blame_impatience(finding, leaving.drawn_only ? leaving.took : leaving.waited, leaving.matched,
+                   true);
   return true;
 }
 
@@ -245,7 +246,8 @@ std::optional<Finding> late_response(const ExchangeFacts& facts, const Threshold
       .fact("late_by_us", if_known(std::max(leaving->took - leaving->waited, Duration{0})))
       .fact("status", std::int64_t{x.response->status})
       .fact("drawn_by_leaving", leaving->drew_it)
-      .fact("matched_timeout_us", if_known(leaving->matched))
+      .fact("matched_timeout_us",
+            if_known(leaving->matched ? std::optional{leaving->matched->time} : std::nullopt))
       .seen_as(
           fmt::format("Client: read timed out, curl 28, status 0 / canceled. Server: logs {} and "
                       "may see a broken pipe; nginx 499, HAProxy CH or CD.",
@@ -278,7 +280,7 @@ bool request_arrived_after_losses(FindingBuilder& finding, const ExchangeFacts& 
   const Duration delay = delivery_delay(facts);
   if (delay < facts.limits.loss_stall || *facts.wait - delay >= facts.limits.slow_response)
     return false;
-  blame_loss_of_request(finding, delay,
+  blame_loss_of_request(finding, facts, delay,
                         fmt::format("The request was sent again until it arrived, after {}; the "
                                     "answer came {} later.",
                                     base::duration(delay), base::duration(*facts.wait - delay)));

@@ -33,6 +33,27 @@ bool said_too_big(const FlowTrouble& trouble) {
                          : trouble.icmp_type == 3 && trouble.icmp_code == 4;
 }
 
+/// What is in front of the head was sent in one go with it, and acknowledged: at that ACK the head
+/// was on its way already.
+bool front_arrived(const SideRecord& own) {
+  return own.acked > 0 && own.acked_by && own.head_sent == own.acked_by;
+}
+
+/// A moment before the head was sent something short arrived, bytes or the handshake's ACK; and
+/// while the head was sent in vain the peer went on talking: neither it nor the way has died.
+bool peer_goes_on(const FlowRecord& flow, Side side) {
+  constexpr Duration kMoment = std::chrono::seconds{1};
+  const SideRecord& own = flow.side(side);
+  const SideRecord& peer = flow.side(other(side));
+  const PacketRef resent = own.trouble().head_first_retransmit;
+  const bool heard = peer.last.number > resent.number && peer.last.time - resent.time >= kMoment;
+  if (!heard || peer.trouble().rst || peer.syns > 1) return false;
+  const PacketRef arrived = own.acked > 0          ? own.acked_by
+                            : side == Side::client ? flow.handshake_ack
+                                                   : PacketRef{};
+  return arrived && own.head_sent && own.head_sent.time - arrived.time <= kMoment;
+}
+
 /// The head of this side's tape is of full size, was sent again and again at that size, and never
 /// arrived, while it is known that something shorter did.
 bool loses_long_ones(const FlowRecord& flow, Side side, const Thresholds& limits) {
@@ -43,26 +64,45 @@ bool loses_long_ones(const FlowRecord& flow, Side side, const Thresholds& limits
   const std::uint32_t full = full_size(flow, side);
   if (!is_full(trouble.head_least_bytes, full, limits)) return false;
   if (trouble.sacked_bytes >= limits.pmtu_full_share * full) return false;  // a long one arrived
-  return trouble.beyond_head || said_too_big(flow.trouble());
+  return trouble.beyond_head || said_too_big(flow.trouble()) || front_arrived(own) ||
+         peer_goes_on(flow, side);
+}
+
+/// What arrived although the head did not.
+std::string short_ones_text(const FlowRecord& flow, Side side) {
+  const SideRecord& own = flow.side(side);
+  const SideTrouble& trouble = own.trouble();
+  if (trouble.beyond_head)
+    return fmt::format("{} behind it arrived", base::count(trouble.sacked_bytes, "byte"));
+  if (said_too_big(flow.trouble())) return "a router said that it was too big";
+  if (front_arrived(own))
+    return fmt::format("the {} in front of it, sent in one go with it, arrived",
+                       base::count(own.acked, "byte"));
+  return fmt::format("something short had arrived a moment before, and the {} went on talking",
+                     words(other(side)));
 }
 
 FindingBuilder long_ones_lost(const FlowRecord& flow, Side side) {
-  const SideTrouble& trouble = flow.side(side).trouble();
+  const SideRecord& own = flow.side(side);
+  const SideTrouble& trouble = own.trouble();
   const FlowTrouble& rare = flow.trouble();
   const bool told = said_too_big(rare);
   std::string detail = fmt::format(
       "The {}'s segment of {} was sent again {} and never acknowledged, while ", words(side),
       base::count(trouble.head_most_bytes, "byte"), base::count(trouble.head_retransmits, "time"));
-  detail += trouble.beyond_head
-                ? fmt::format("{} behind it arrived", base::count(trouble.sacked_bytes, "byte"))
-                : std::string{"a router said that it was too big"};
-  detail += ": something on the way drops long packets";
+  detail += short_ones_text(flow, side) + ": something on the way drops long packets";
   if (told) {
     detail += fmt::format(" ({}{})", to_string(rare.icmp_reporter),
                           rare.icmp_mtu != 0 ? fmt::format(", MTU {}", rare.icmp_mtu) : "");
   }
   FindingBuilder finding{Label::pmtu_blackhole, detail + '.'};
+  const bool by_front = !trouble.beyond_head && !told && front_arrived(own);
+  const bool by_life = !trouble.beyond_head && !told && !by_front;
   finding.evidence(trouble.beyond_head, other(side), "selective ACK of shorter bytes behind it")
+      .evidence(by_front ? own.acked_by : PacketRef{}, other(side),
+                "ACK of the bytes in front of it")
+      .evidence(by_life ? flow.side(other(side)).last : PacketRef{}, other(side),
+                "the host is there, and still lacks it")
       .evidence(trouble.head_first_retransmit, side, "sent again, at full size")
       .evidence(trouble.head_retransmit, side, "last time")
       .fault(Party::network, told ? Confidence::high : Confidence::medium,

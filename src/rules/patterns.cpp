@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "rules/idle_timers.hpp"
+
 namespace httpdiag::rules {
 
 namespace {
@@ -176,9 +178,8 @@ void PatternCollector::note_idle_close(const FlowRecord& flow, const FlowReport&
 
 bool PatternCollector::closes_after(const Server* server, Duration idle) const {
   constexpr std::ptrdiff_t kEnough = 2;
-  constexpr Duration kNear = std::chrono::milliseconds{50};  // a timer's own inaccuracy
-  if (server == nullptr || idle < std::chrono::seconds{1}) return false;
-  const Duration slack = std::max(kNear, idle / 100);
+  if (server == nullptr || idle < kShortestRest) return false;
+  const Duration slack = timer_slack(idle);
   return std::count_if(server->closes.begin(), server->closes.end(), [&](const IdleClose& close) {
            return close.idle >= idle - slack && close.idle <= idle + slack;
          }) >= kEnough;

@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include "base/text.hpp"
+#include "rules/icmp_words.hpp"
+#include "rules/idle_timers.hpp"
 #include "rules/waiting.hpp"
 
 namespace httpdiag::rules {
@@ -62,11 +65,88 @@ bool answer_lacks_beginning(FindingBuilder& finding, const ExchangeFacts& facts)
   return true;
 }
 
-void blame_loss_of_request(FindingBuilder& finding, Duration delay, std::string_view sentence) {
+bool reported_on_the_way(FindingBuilder& finding, const ExchangeFacts& facts) {
+  const FlowTrouble& trouble = facts.flow.flow.trouble();
+  if (trouble.icmp.number < facts.exchange.request.first.number) return false;
+  if (facts.answered && trouble.icmp.number > facts.exchange.response->first.number) return false;
+  finding
+      .also(fmt::format("Meanwhile {} reported \"{}\".", to_string(trouble.icmp_reporter),
+                        icmp_meaning(trouble)))
+      .evidence(trouble.icmp, std::nullopt, icmp_evidence(trouble))
+      .fault(Party::network, Confidence::medium, "the server's host was down meanwhile");
+  return true;
+}
+
+void blame_loss_of_request(FindingBuilder& finding, const ExchangeFacts& facts, Duration delay,
+                           std::string_view sentence) {
   finding.also(sentence)
       .fact("request_delay_us", std::optional{delay})
       .remedy(std::string{info(Label::loss_recovery_delay).remedy})
       .fault(Party::network, Confidence::medium, "the server host was slow to acknowledge");
+  reported_on_the_way(finding, facts);
+}
+
+namespace {
+
+/// The server closed at once behind the first byte of the request. No application reads a request
+/// and gives up on it in so short a time without failing.
+bool closed_at_once(const ExchangeFacts& facts) {
+  constexpr Duration kAtOnce = std::chrono::milliseconds{5};
+  const bool by_rst = facts.close.closer == Closer::server_rst;
+  if (!by_server(facts.close.closer) || facts.close.unseen) return false;
+  // Its number says that the request was in the kernel: unread, or a FIN would have come.
+  if (by_rst && (facts.rst_from_elsewhere || !facts.flow.flow.s().trouble().rst_has_ack ||
+                 !facts.request_part_acked)) {
+    return false;
+  }
+  // The close takes as long to get here as the SYN-ACK.
+  const Duration way =
+      facts.flow.syn_count == 1 ? facts.flow.synack_delay.value_or(Duration{0}) : Duration{0};
+  return facts.close.packet.time - facts.exchange.request.first.time <= way + kAtOnce;
+}
+
+/// The last answer to the close. None: the connection had not rested.
+std::optional<Duration> server_rest(const ExchangeFacts& facts) {
+  const PacketRef answered = facts.flow.flow.s().last_payload;
+  if (facts.exchange.requests_before == 0 || !answered || !facts.idle) return std::nullopt;
+  if (*facts.idle < kShortestRest) return std::nullopt;
+  return facts.close.packet.time - answered.time;
+}
+
+}  // namespace
+
+bool idle_timer_ran_out(FindingBuilder& finding, const ExchangeFacts& facts) {
+  const auto rest = server_rest(facts);
+  if (!rest || !closed_at_once(facts)) return false;
+  const Duration announced = std::chrono::seconds{facts.exchange.announced_keep_alive_s};
+  const bool overdue = announced > Duration{0} && outlasts(*rest, announced);
+  if (!overdue && !facts.flow.closed_by_idle_timer) return false;
+  finding
+      .also(fmt::format("It had been idle for {}, {}: the server's idle timer and the request "
+                        "crossed inside the server{}.",
+                        base::duration(*rest),
+                        overdue ? fmt::format("and the server had announced to keep it for {} s",
+                                              facts.exchange.announced_keep_alive_s)
+                                : "and the server closes its other connections after such a rest",
+                        facts.close.closer == Closer::server_rst
+                            ? ", whose kernel says RST where a close leaves bytes unread"
+                            : ""))
+      .evidence(facts.exchange.active_before, std::nullopt, "last activity before the pause")
+      .fact("idle_us", facts.idle)
+      .fact("announced_keep_alive_us", overdue ? std::optional{announced} : std::nullopt)
+      .fault(Party::none, Confidence::medium, "the server's process failed at that moment")
+      .remedy(
+          "Nobody broke a rule. Keep idle connections on the client for a second or two less than "
+          "the server does, and let it send requests again that are safe to repeat.");
+  return true;
+}
+
+bool idle_timer_may_have_run_out(FindingBuilder& finding, const ExchangeFacts& facts) {
+  const auto rest = server_rest(facts);
+  if (!rest || !outlasts(*rest, std::chrono::seconds{1}) || !closed_at_once(facts)) return false;
+  finding.fault(Party::server_app, Confidence::medium,
+                "its keep-alive timer closed the connection at that moment");
+  return true;
 }
 
 bool request_cut_in_recording(FindingBuilder& finding, const ExchangeFacts& facts) {
@@ -77,10 +157,10 @@ bool request_cut_in_recording(FindingBuilder& finding, const ExchangeFacts& fact
   return true;
 }
 
-void blame_impatience(FindingBuilder& finding, Duration waited, const Thresholds& limits,
-                      bool sure) {
+void blame_impatience(FindingBuilder& finding, Duration waited,
+                      const std::optional<ClientLimit>& matched, bool sure) {
   // A timer of a second may fire a moment before it is over, as the capture sees it.
-  const Duration limit = match_timeout(waited, limits, limits.known_timeouts).value_or(waited);
+  const Duration limit = matched ? matched->time : waited;
   if (limit < std::chrono::seconds{1}) {
     finding.fault(Party::client_app, Confidence::medium, "the server was to answer at once");
   } else {

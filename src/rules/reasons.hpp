@@ -36,15 +36,25 @@ bool answer_repeated(FindingBuilder& finding, const ExchangeFacts& facts);
 /// Of the answer only bytes further on came here; those in front were asked for in vain.
 bool answer_lacks_beginning(FindingBuilder& finding, const ExchangeFacts& facts);
 
+/// While the request was under way something reported that packets of this connection could not be
+/// delivered.
+bool reported_on_the_way(FindingBuilder& finding, const ExchangeFacts& facts);
 /// The request was sent again until it arrived, `delay` later than it should have: `sentence`.
-void blame_loss_of_request(FindingBuilder& finding, Duration delay, std::string_view sentence);
+void blame_loss_of_request(FindingBuilder& finding, const ExchangeFacts& facts, Duration delay,
+                           std::string_view sentence);
+
+/// The server's kernel had the request, or its beginning, when the application closed a connection
+/// that had rested: a close race all the same, where its idle timer says so.
+bool idle_timer_ran_out(FindingBuilder& finding, const ExchangeFacts& facts);
+/// The same, and nothing is known of the server's idle timer.
+bool idle_timer_may_have_run_out(FindingBuilder& finding, const ExchangeFacts& facts);
 
 /// Of a request that was cut off when it was recorded nobody knows whether it was whole: who kept
 /// whom waiting is open then. As a rule the last word, whatever else was told.
 bool request_cut_in_recording(FindingBuilder& finding, const ExchangeFacts& facts);
 
 /// Nobody can keep a limit of less than a second; a longer one is for both to agree on.
-void blame_impatience(FindingBuilder& finding, Duration waited, const Thresholds& limits,
-                      bool sure);
+void blame_impatience(FindingBuilder& finding, Duration waited,
+                      const std::optional<ClientLimit>& matched, bool sure);
 
 }  // namespace httpdiag::rules

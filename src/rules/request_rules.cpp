@@ -250,7 +250,52 @@ std::optional<Duration> time_given(const ExchangeFacts& facts) {
   return facts.exchange.response->first.time - facts.exchange.request.first.time;
 }
 
+/// How long the request was watched without its ACK. A client that resets ends that wait as well.
+Duration unacked_for(const ExchangeFacts& facts) {
+  return facts.close.closer == Closer::client_rst
+             ? facts.after_request
+             : facts.flow.watched_after(facts.exchange.request.last);
+}
+
+/// It does not fit the first window, and nothing of that was ever acknowledged: what is missing of
+/// it on the wire could not be sent.
+bool stuck_at_its_beginning(const ExchangeFacts& facts) {
+  return !facts.request_complete && !facts.request_part_acked && resent_in_vain(facts);
+}
+
+/// Sent in vain often, or long, enough; and no other label says why.
+bool lost_for_good(const ExchangeFacts& facts) {
+  if (!facts.request_complete && !stuck_at_its_beginning(facts)) return false;
+  if (facts.answered || facts.request_acked) return false;
+  if (facts.exchange.response_missing || facts.flow.server_unheard) return false;
+  const PacketRef rst = facts.flow.flow.s().trouble().rst;
+  if (rst && rst.number > facts.exchange.request.first.number) return false;
+  if (facts.flow.closed_window(Side::server)) return false;  // held back, not lost
+  const bool enough = resent_in_vain(facts) || unacked_for(facts) >= facts.limits.unacked_min;
+  return enough && !facts.flow.ack_unrecorded(Side::client);
+}
+
 // Why the rest of the request did not come.
+
+/// A number of the client's says that more had been sent, and the server never acknowledged it.
+bool rest_never_came_here(FindingBuilder& finding, const ExchangeFacts& facts) {
+  const SideRecord& client = facts.flow.flow.c();
+  const SideTrouble& tape = client.trouble();
+  const bool unknown = tape.told > client.next + 1 && client.acked <= client.next;
+  if (!unknown || tape.told_of.number <= facts.exchange.request.last.number) return false;
+  const bool lost_here = facts.flow.vantage.at(VantagePoint::client);
+  finding
+      .also(fmt::format(
+          "A number in a later packet of the client says that {} more had been sent: "
+          "{}.",
+          base::bytes(tape.told - client.next),
+          lost_here ? "they are not in the capture" : "they were lost on their way to here"))
+      .evidence(tape.told_of, Side::client, "its number tells of bytes that were not seen")
+      .fact("lost_bytes", static_cast<std::int64_t>(tape.told - client.next))
+      .fault(lost_here ? Party::unknown : Party::network,
+             lost_here ? Confidence::low : Confidence::medium, "they were not recorded");
+  return true;
+}
 
 bool request_ran_out_of_time(FindingBuilder& finding, const ExchangeFacts& facts) {
   if (!time_given(facts)) return false;
@@ -335,10 +380,17 @@ bool server_refused_the_rest(FindingBuilder& finding, const ExchangeFacts& facts
 }
 
 constexpr std::array kWhyRequestStopped = {
+    &rest_never_came_here,     // the client says so
     &request_ran_out_of_time,  // the server says so
     &server_waited_in_vain,    // likewise
-    &client_vanished,         &server_stopped_reading, &rest_was_resent_in_vain,
-    &client_left_while_held,  &lost_in_the_middle,     &server_refused_the_rest,
+    &client_vanished,
+    &server_stopped_reading,
+    &rest_was_resent_in_vain,
+    &client_left_while_held,
+    &lost_in_the_middle,
+    &idle_timer_ran_out,
+    &idle_timer_may_have_run_out,
+    &server_refused_the_rest,
 };
 
 std::string ended_by(const ExchangeFacts& facts) {
@@ -391,7 +443,7 @@ std::string stop_text(const ExchangeFacts& facts) {
 
 std::optional<Finding> request_incomplete(const ExchangeFacts& facts, const Thresholds&) {
   if (facts.request_complete) return closed_with_a_part(facts);
-  if (may_be_whole(facts)) return std::nullopt;
+  if (may_be_whole(facts) || lost_for_good(facts)) return std::nullopt;
   const Message& request = facts.exchange.request;
   FindingBuilder finding{Label::request_incomplete, stop_text(facts)};
   const Hold hold = what_held_it(facts);
@@ -418,29 +470,7 @@ std::optional<Finding> request_incomplete(const ExchangeFacts& facts, const Thre
   return finding.build();
 }
 
-namespace {
-
-/// How long the request was watched without its ACK. A client that resets ends that wait as well.
-Duration unacked_for(const ExchangeFacts& facts) {
-  return facts.close.closer == Closer::client_rst
-             ? facts.after_request
-             : facts.flow.watched_after(facts.exchange.request.last);
-}
-
-/// Sent in vain often, or long, enough; and no other label says why.
-bool lost_for_good(const ExchangeFacts& facts) {
-  if (!facts.request_complete || facts.answered || facts.request_acked) return false;
-  if (facts.exchange.response_missing || facts.flow.server_unheard) return false;
-  const PacketRef rst = facts.flow.flow.s().trouble().rst;
-  if (rst && rst.number > facts.exchange.request.first.number) return false;
-  if (facts.flow.closed_window(Side::server)) return false;  // held back, not lost
-  const bool enough = resent_in_vain(facts) || unacked_for(facts) >= facts.limits.unacked_min;
-  return enough && !facts.flow.ack_unrecorded(Side::client);
-}
-
-}  // namespace
-
-std::optional<Finding> request_not_acked(const ExchangeFacts& facts, const Thresholds&) {
+std::optional<Finding> request_not_acked(const ExchangeFacts& facts, const Thresholds& limits) {
   if (!lost_for_good(facts)) return std::nullopt;
   const Exchange& x = facts.exchange;
   const FlowRecord& flow = facts.flow.flow;
@@ -451,9 +481,10 @@ std::optional<Finding> request_not_acked(const ExchangeFacts& facts, const Thres
   FindingBuilder finding{
       Label::request_not_acked,
       resent ? fmt::format(
-                   "{} of {} request bytes were acknowledged; the rest was retransmitted "
+                   "{} of {} request bytes{} were acknowledged; the rest was retransmitted "
                    "{} over {} and never was.",
-                   acked, facts.q1 - facts.q0, times(facts.head_retransmits),
+                   acked, facts.q1 - facts.q0, facts.request_complete ? "" : " sent so far",
+                   times(facts.head_retransmits),
                    base::duration(flow.c().trouble().head_retransmit.time - x.request.first.time))
              : fmt::format("{} of {} request bytes were acknowledged in {}; no retransmission is "
                            "in the capture.",
@@ -463,7 +494,10 @@ std::optional<Finding> request_not_acked(const ExchangeFacts& facts, const Thres
              !resent      ? Confidence::low
              : acked == 0 ? Confidence::high
                           : Confidence::medium,
-             "the server host went down, or drops packets in its own firewall")
+             resent && flow.c().trouble().head_least_bytes >= limits.pmtu_min_bytes
+                 ? "the server host went down, or drops packets in its own firewall; or only long "
+                   "packets such as this one get lost"
+                 : "the server host went down, or drops packets in its own firewall")
       .evidence(heard.number < x.request.first.number ? heard : PacketRef{}, Side::server,
                 "last packet from the server")
       .evidence(x.request.first, Side::client, words_for_request_evidence(x));

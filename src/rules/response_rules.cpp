@@ -6,6 +6,7 @@
 #include <array>
 
 #include "base/text.hpp"
+#include "httpdiag/http2.hpp"
 #include "rules/finding_builder.hpp"
 #include "rules/reasons.hpp"
 #include "rules/rule_lists.hpp"
@@ -100,6 +101,19 @@ FindingBuilder malformed(const ExchangeFacts& facts) {
         fmt::format("Client: status {:03}, an unknown status, or a malformed response; a "
                     "proxy: 502.",
                     response.status));
+  }
+  if (response.error == kHttp2Settings) {
+    finding
+        .fault(Party::client_app, Confidence::medium,
+               "the server, or a load balancer in front of it, was meant to speak HTTP/1.1 there")
+        .seen_as(
+            "Client: Received HTTP/0.9 when not allowed (curl 1), malformed response, "
+            "BadStatusLine, HPE_INVALID_CONSTANT; a proxy: 502. Server: a bad or missing "
+            "connection preface.")
+        .remedy(
+            "Client: send to the port that speaks HTTP/1.1, or speak HTTP/2 from the first byte "
+            "(curl --http2-prior-knowledge; gRPC). Server: let the port speak both (nginx before "
+            "1.25.1: listen without http2), or give HTTP/1.1 a port of its own.");
   }
   if (response.error.empty()) return finding;
   finding.fact("parse_error", std::string{response.error})

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rules/retry.hpp"
 
+#include "httpdiag/http2.hpp"
 #include "rules/waiting.hpp"
 
 namespace httpdiag::rules {
@@ -27,6 +28,9 @@ Retry retry_for(Label label, const ExchangeFacts& facts) {
       // A RST for bytes that were never acknowledged: the kernel threw them away (taxonomy F3).
       return discarded ? Retry::safe : Retry::idempotent_only;
 
+    case proxy_tunnel_refused:  // the proxy has passed nothing on
+      return Retry::safe;
+
     case tls_plaintext_mismatch:
     case request_malformed:  // the same bytes would fail again
     case http_redirect:
@@ -34,6 +38,10 @@ Retry retry_for(Label label, const ExchangeFacts& facts) {
     case ack_negative:
     case slow_response:
       return Retry::do_not;
+
+    case response_malformed:  // who speaks another protocol has read no request
+      return facts.exchange.response->error == kHttp2Settings ? Retry::safe
+                                                              : Retry::idempotent_only;
 
     case late_response:
       return drawn_by_leaving(facts) ? Retry::idempotent_only : Retry::do_not;

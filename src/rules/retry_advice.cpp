@@ -67,9 +67,11 @@ std::string_view retry_advice(Label label) {
     case response_stalled:
     case response_not_acked:
     case response_aborted_by_client:
-    case response_malformed:
       return "Only if doing it twice does no harm: the server began to answer, so it has very "
              "likely acted.";
+    case response_malformed:
+      return "Only if doing it twice does no harm: the server began to answer, so it has very "
+             "likely acted. Safe, and pointless, where it speaks HTTP/2: it has read no request.";
     case zero_window_stall:
     case keepalive_probe_failed:
       return "Only if doing it twice does no harm, when the exchange did not complete.";

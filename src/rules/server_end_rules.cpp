@@ -7,7 +7,7 @@
 
 #include "base/text.hpp"
 #include "rules/finding_builder.hpp"
-#include "rules/icmp_words.hpp"
+#include "rules/idle_timers.hpp"
 #include "rules/reasons.hpp"
 #include "rules/rule_lists.hpp"
 #include "rules/waiting.hpp"
@@ -66,38 +66,6 @@ bool gave_up_on_cut_request(FindingBuilder& finding, const ExchangeFacts& facts)
          request_cut_in_recording(finding, facts);
 }
 
-/// The server's kernel had the request already when the application closed a connection that had
-/// rested: a close race all the same, where its idle timer says so.
-bool idle_timer_ran_out(FindingBuilder& finding, const ExchangeFacts& facts) {
-  // No application reads a request and gives up on it in so short a time without failing.
-  constexpr Duration kAtOnce = std::chrono::milliseconds{5};
-  const bool rested = facts.exchange.requests_before > 0 && facts.idle &&
-                      *facts.idle >= std::chrono::seconds{1} && facts.server_idle;
-  if (!rested || until_server_fin(facts) > kAtOnce || facts.close.closer != Closer::server_fin)
-    return false;
-  const Duration announced = std::chrono::seconds{facts.exchange.announced_keep_alive_s};
-  const bool overdue = announced > Duration{0} && *facts.server_idle >= announced;
-  if (!overdue && !facts.flow.closed_by_idle_timer) {
-    finding.fault(Party::server_app, Confidence::medium,
-                  "its keep-alive timer closed the connection at that moment");
-    return true;
-  }
-  finding
-      .also(fmt::format("It had been idle for {}, {}: the server's idle timer and the request "
-                        "crossed inside the server.",
-                        base::duration(*facts.idle),
-                        overdue ? fmt::format("and the server had announced to keep it for {} s",
-                                              facts.exchange.announced_keep_alive_s)
-                                : "and the server closes its other connections after such a rest"))
-      .evidence(facts.exchange.active_before, std::nullopt, "last activity before the pause")
-      .fact("idle_us", facts.idle)
-      .fault(Party::none, Confidence::medium, "the server's process failed at that moment")
-      .remedy(
-          "Nobody broke a rule. Keep idle connections on the client for a second or two less than "
-          "the server does, and let it send requests again that are safe to repeat.");
-  return true;
-}
-
 bool disliked_syntax(FindingBuilder& finding, const ExchangeFacts& facts) {
   if (facts.exchange.request.error.empty()) return false;
   finding.fault(Party::server_app, Confidence::medium, "it refused the odd syntax of the request");
@@ -112,8 +80,9 @@ bool took_fin_for_cancelling(FindingBuilder& finding, const ExchangeFacts& facts
 }
 
 constexpr std::array kWhyServerClosed = {
-    &told_to_expect_it,  &answer_lost_before_fin, &gave_up_on_cut_request,
-    &idle_timer_ran_out, &disliked_syntax,        &took_fin_for_cancelling,
+    &told_to_expect_it,       &answer_lost_before_fin,      &gave_up_on_cut_request,
+    &idle_timer_ran_out,      &idle_timer_may_have_run_out, &disliked_syntax,
+    &took_fin_for_cancelling,
 };
 
 }  // namespace
@@ -240,13 +209,7 @@ void tell_of_retransmissions(FindingBuilder& finding, const ExchangeFacts& facts
       .evidence(facts.head_retransmits > 1 ? client.head_retransmit : PacketRef{}, Side::client,
                 "sent again, the last time")
       .fact("retransmissions", std::int64_t{facts.head_retransmits});
-  const FlowTrouble& trouble = flow.trouble();
-  if (trouble.icmp.number < facts.exchange.request.first.number) return;
-  finding
-      .also(fmt::format("Meanwhile {} reported \"{}\".", to_string(trouble.icmp_reporter),
-                        icmp_meaning(trouble)))
-      .evidence(trouble.icmp, std::nullopt, icmp_evidence(trouble))
-      .fault(Party::network, Confidence::medium, "the server's host was down meanwhile");
+  reported_on_the_way(finding, facts);
 }
 
 // Why there may have been no socket any more: the server had closed it, unseen or unrecorded.
@@ -282,7 +245,8 @@ bool announced_time_unread(FindingBuilder& finding, const ExchangeFacts& facts) 
 /// that its kernel had taken.
 bool outlived_announced_time(FindingBuilder& finding, const ExchangeFacts& facts) {
   const std::uint32_t announced = facts.exchange.announced_keep_alive_s;
-  if (announced == 0 || !facts.idle || *facts.idle < std::chrono::seconds{announced}) return false;
+  if (announced == 0 || !facts.idle || !outlasts(*facts.idle, std::chrono::seconds{announced}))
+    return false;
   if (facts.rst_from_elsewhere) return false;
   finding
       .also(fmt::format("The connection had been idle for {}, and the server had announced to keep "
@@ -300,9 +264,8 @@ bool outlived_announced_time(FindingBuilder& finding, const ExchangeFacts& facts
 }
 
 constexpr std::array kWhyNoSocket = {
-    &closed_before_capture,
-    &announced_time_unread,
-    &outlived_announced_time,
+    &closed_before_capture, &idle_timer_ran_out,          &outlived_announced_time,
+    &announced_time_unread, &idle_timer_may_have_run_out,
 };
 
 }  // namespace

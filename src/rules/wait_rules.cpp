@@ -113,8 +113,8 @@ bool answer_missing_like_ack(FindingBuilder& finding, const ExchangeFacts& facts
 }
 
 bool server_too_slow_for_client(FindingBuilder& finding, const ExchangeFacts& facts) {
-  const bool sure = facts.close.closer == Closer::client_rst || facts.matched_timeout;
-  blame_impatience(finding, facts.after_request, facts.limits, sure);
+  const bool sure = facts.close.closer == Closer::client_rst || facts.limit;
+  blame_impatience(finding, facts.after_request, facts.limit, sure);
   return true;
 }
 
@@ -140,11 +140,11 @@ std::optional<Finding> client_timeout(const ExchangeFacts& facts, const Threshol
           receipt.late ? "not acknowledged in that time" : acked_text(facts, receipt.inferred),
           base::duration(facts.after_request),
           reset_by_device(facts) ? "a RST in the client's name ended the connection"
-                                 : "the client gave up" + limit_text(facts.matched_timeout))};
+                                 : "the client gave up" + limit_text(facts.limit))};
   request_and_ack(finding, facts)
       .evidence(facts.close)
       .fact("waited_us", std::optional{facts.after_request})
-      .fact("matched_timeout_us", facts.matched_timeout)
+      .fact("matched_timeout_us", facts.matched_timeout())
       .fact("request_acked", receipt.acked)
       .seen_as(
           "Client: read timed out, deadline exceeded, curl 28, status 0 / canceled. "

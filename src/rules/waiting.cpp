@@ -123,4 +123,11 @@ std::string limit_text(const std::optional<Duration>& matched) {
                  : std::string{};
 }
 
+std::string limit_text(const std::optional<ClientLimit>& matched) {
+  if (!matched) return {};
+  std::string text = limit_text(std::optional{matched->time});
+  if (!matched->since.empty()) text += fmt::format(" from {}", matched->since);
+  return text;
+}
+
 }  // namespace httpdiag::rules

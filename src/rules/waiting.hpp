@@ -44,6 +44,8 @@ bool drawn_by_leaving(const ExchangeFacts& facts);
 
 /// ", which matches a limit of 10 s"; empty: it matches none.
 std::string limit_text(const std::optional<Duration>& matched);
+/// ", which matches a limit of 10 s from the start of connecting"
+std::string limit_text(const std::optional<ClientLimit>& matched);
 
 /// So many keep-alive probes without an answer mean that the peer has vanished.
 inline constexpr std::uint32_t kProbesInVain = 2;

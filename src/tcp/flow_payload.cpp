@@ -86,10 +86,10 @@ void Flow::note_longest(const Segment& segment, Side from, Offset end) {
     return mss == 0 ? bytes : std::min(bytes, mss);
   };
   const std::uint32_t bytes = std::min<std::uint32_t>(segment.payload_length, 0xffff);
-  if (on_the_wire(bytes) * 9 > on_the_wire(own.longest) * 10) {
-    const Offset begin = end - segment.payload_length;
-    own.longest_begin = static_cast<std::uint32_t>(std::min<Offset>(begin, 0xffffffff));
-  }
+  const auto begin = static_cast<std::uint32_t>(
+      std::min<Offset>(end - std::min<Offset>(end, segment.payload_length), 0xffffffff));
+  const bool much_longer = on_the_wire(bytes) * 9 > on_the_wire(own.longest) * 10;
+  own.longest_begin = much_longer ? begin : std::min(own.longest_begin, begin);
   own.longest = static_cast<std::uint16_t>(bytes);
 }
 

@@ -3,7 +3,9 @@
 #include "tls/session.hpp"
 
 #include <algorithm>
+#include <utility>
 
+#include "httpdiag/http2.hpp"
 #include "tls/hello.hpp"
 
 namespace httpdiag::tls {
@@ -37,6 +39,7 @@ void Session::note_text(const StreamChunk& chunk) {
   });
   if (!text) {
     facts_.not_tls = chunk.carried_by;
+    note_preface(chunk);
     return;
   }
   facts_.server_text = chunk.carried_by;
@@ -45,6 +48,17 @@ void Session::note_text(const StreamChunk& chunk) {
     if (c == '\r' || c == '\n') break;
     facts_.server_text_start += c == '\t' ? ' ' : c;
   }
+}
+
+/// Where the server speaks HTTP/2, in however small pieces.
+void Session::note_preface(const StreamChunk& chunk) {
+  const std::size_t missing = kHttp2FrameHeader - preface_.size();
+  if (!facts_.not_tls || missing == 0 || chunk.offset != preface_.size()) return;
+  for (const std::byte byte : chunk.bytes.first(std::min(chunk.bytes.size(), missing)))
+    preface_ += std::to_integer<char>(byte);
+  if (!begins_with_http2_settings(preface_)) return;
+  facts_.server_text = std::exchange(facts_.not_tls, PacketRef{});
+  facts_.server_text_start = "HTTP/2 (a SETTINGS frame)";
 }
 
 /// False: this direction does not begin with a record.
@@ -66,6 +80,7 @@ bool Session::begin_direction(const StreamChunk& chunk) {
 void Session::on_chunk(const FlowRecord& flow, const StreamChunk& chunk) {
   Direction& own = sides_[index(chunk.from)];
   if (chunk.bytes.empty()) return;
+  if (own.lost && chunk.from == Side::server) note_preface(chunk);
   if (!own.lost && (own.begun || begin_direction(chunk)) &&
       own.records.feed(flow, chunk, *this) == Framing::lost) {
     lose(chunk.from);

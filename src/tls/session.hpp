@@ -56,6 +56,7 @@ class Session final : private RecordSink {
   bool begin_direction(const StreamChunk& chunk);
   void lose(Side side);
   void note_text(const StreamChunk& chunk);
+  void note_preface(const StreamChunk& chunk);
   bool in_plaintext(Side from, const Record& record) const;
 
   void read_handshake(Side from, const Record& record, std::span<const std::byte> bytes);
@@ -83,6 +84,7 @@ class Session final : private RecordSink {
 
   Shared& shared_;
   TlsSession facts_;
+  std::string preface_;  // the first bytes of a server that speaks no TLS
   std::array<Direction, 2> sides_;
   bool hello_due_ = true;  // the next server message may be its hello
   bool told_server_ = false;

@@ -67,7 +67,7 @@ Told told(const Outcome& outcome, const std::vector<std::uint64_t>& kept, bool p
   return all;
 }
 
-std::vector<std::uint64_t> all_of(const Recording& recording) {
+std::vector<std::uint64_t> all_numbers_of(const Recording& recording) {
   std::vector<std::uint64_t> numbers(recording.packets.size());
   for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = i + 1;
   return numbers;
@@ -110,10 +110,10 @@ TEST(HolesProperty, NoAnswerMovesToAnotherRequest) {
     const bool pipelined = std::any_of(
         outcome.flows.begin(), outcome.flows.end(),
         [](const FlowReport& flow) { return has(flow.labels, Label::pipelined_requests); });
-    const Told whole = told(outcome, all_of(recording), pipelined);
+    const Told whole = told(outcome, all_numbers_of(recording), pipelined);
     std::mt19937 random{static_cast<std::mt19937::result_type>(recording.packets.size())};
     for (unsigned trial = 0; trial < kTrials; ++trial) {
-      std::vector<std::uint64_t> kept = all_of(recording), lost;
+      std::vector<std::uint64_t> kept = all_numbers_of(recording), lost;
       for (std::size_t left = 1 + random() % kMostLost; left > 0; --left) {
         const std::size_t at = random() % kept.size();
         lost.push_back(kept[at]);

@@ -208,7 +208,10 @@ inline constexpr std::array kConnectRules{
             "The client sends a RST in answer to a correct SYN-ACK, and no ACK before it. A "
             "kernel does that when the application closed the socket while the SYN was on its "
             "way: the SYN-ACK came after the connect timeout. If it came within 500 ms, this is "
-            "rather a port scan or a health check that only asks whether the port is open.",
+            "rather a port scan or a health check that only asks whether the port is open; where "
+            "the way there and back takes 50 ms or more, a client with a shorter limit looks the "
+            "same. Where neither side had to repeat anything within a second, the client's limit "
+            "is shorter than the way; where it repeated its SYN behind a SYN-ACK, that got lost.",
         .guards =
             "A RST behind the client's ACK resets an established connection. Without a SYN-ACK "
             "it is connect-abandoned. A RST for a SYN-ACK with a wrong acknowledgement number "

@@ -60,7 +60,9 @@ inline constexpr std::array kRequestRules{
         .guards =
             "After 30 s or more of idleness it is idle-conn-blackholed. A request held back "
             "because the server closed its window is zero-window-stall. If one direction only "
-            "was captured, the acknowledgements may exist. A capture that ends before three "
+            "was captured, the acknowledgements may exist. A request larger than the first window, "
+            "of which nothing was acknowledged, is this rather than request-incomplete: the client "
+            "did not stop. A capture that ends before three "
             "transmissions proves little. The client's own give-up is invisible here: its FIN "
             "waits behind the unacknowledged bytes.",
         .symptoms =
@@ -96,7 +98,8 @@ inline constexpr std::array kRequestRules{
                   "FIN behind a complete request is a legal half-close. If a final response came "
                   "first, it is early-response. Where bytes behind the missing ones came past and "
                   "the server asks for those by selective ACK, the client had sent them: they were "
-                  "lost on the way.",
+                  "lost on the way. A close within 5 ms of its first byte, after a rest as long as "
+                  "the server gives its other connections, is the server's idle timer.",
         .symptoms =
             "nginx: client prematurely closed connection, 400 or 499; nginx: client timed out "
             "(110: "

@@ -185,7 +185,8 @@ inline constexpr std::array kResponseRules{
             "What clients read all the same is a warning; equal lengths given twice are a "
             "remark. After a gap in the capture, the middle of a body is no broken response. A "
             "well-formed response that nobody asked for is response-unsolicited. TLS on a "
-            "plain connection is payload-opaque.",
+            "plain connection is payload-opaque. A SETTINGS frame is the first word of a server "
+            "that speaks HTTP/2 only: the client has the wrong port or protocol.",
         .symptoms =
             "Apache HttpClient: ClientProtocolException, MalformedChunkCodingException; Go: "
             "malformed HTTP response; Go: malformed MIME header; Python: BadStatusLine; Node: "

@@ -80,8 +80,10 @@ inline constexpr std::array kTransportRules{
         .confidence = Confidence::medium,
         .what =
             "Segments of full size, 1000 bytes or more, were sent again three times or more and "
-            "never acknowledged, while shorter ones of the same side arrived: selective ACKs name "
-            "bytes behind them, or a router says that the packet was too big. A hop takes only "
+            "never acknowledged, while shorter ones of the same side arrived. Selective ACKs name "
+            "bytes behind them, bytes in front that left in one go with them were acknowledged, "
+            "something short arrived a moment before and the other side goes on talking, or a "
+            "router says that the packet was too big. A hop takes only "
             "shorter packets, and the sender does not learn of it. If the exchange never completes "
             "for it, this is its primary label; if smaller pieces got through in the end, it is an "
             "annotation. Seen behind such a hop: the receiver asks by selective ACK for a full "

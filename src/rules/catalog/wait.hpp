@@ -147,7 +147,10 @@ inline constexpr std::array kWaitRules{
             "With a server FIN before it, it is request-on-half-closed or "
             "keepalive-close-race. Behind part of a response it is response-truncated-rst. A "
             "RST with another TTL than the server's packets may come from a device in "
-            "between.",
+            "between. Where it came within 5 ms, acknowledges the request, and the connection had "
+            "rested as long as the server announced or as it gives its other connections, its idle "
+            "timer did it, and its kernel said so with a RST because the request was unread: "
+            "nobody's fault.",
         .symptoms =
             "errno: ECONNRESET (104), WSAECONNRESET (10054); Java: java.net.SocketException: "
             "Connection reset; Go: read tcp 1.2.3.4:80: read: connection reset by peer; Python: "
