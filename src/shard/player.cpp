@@ -101,7 +101,8 @@ class Player::Tape {
   Event event_{};
 };
 
-Player::Player(std::vector<ShardState> states, const Settings& settings) : open_{settings.limits} {
+Player::Player(std::vector<ShardState> states, const Settings& settings)
+    : open_{settings.limits}, clock_gap_{settings.thresholds.clock_gap} {
   std::vector<Capture> captures;
   for (std::vector<ShardState>& shards : by_capture(std::move(states))) {
     const ShardState& first = shards.front();
@@ -176,7 +177,9 @@ void Player::play_capture(std::size_t index, const Run& run) {
 void Player::end_open(Timestamp now, const Run& run) {
   let_go(now, run);
   open_.for_each([&](FlowRecord& flow) { tell_open(flow, run); });
-  for (Ending& ending : open_.take_all(now)) tell(std::move(ending), run);
+  // As the tracker: a clock that was set back does not count, a lone packet behind a pause does.
+  clock_.believe_last(clock_gap_);
+  for (Ending& ending : open_.take_all(clock_.now())) tell(std::move(ending), run);
 }
 
 void Player::let_go(Timestamp now, const Run& run) {
@@ -283,7 +286,7 @@ void Player::hear(Told told, std::uint64_t tick, const Run& run) {
   const auto* flow = std::get_if<FlowTold>(&told);
   const bool goes_on = flow != nullptr && flow->cause == EndCause::capture_over;
   playing_.heard.push_back(std::move(told));
-  if (goes_on) open_.hold(std::exchange(playing_.heard, {}), now_);
+  if (goes_on) open_.hold(std::exchange(playing_.heard, {}), clock_.now());
 }
 
 void Player::tell(Ending ending, const Run& run) {

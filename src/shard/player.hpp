@@ -70,6 +70,7 @@ class Player final : public NameTable {
   Timestamp now_{};  // of the last packet in front of the end of all that was open
   std::uint64_t cut_flows_ = 0;
   base::CaptureClock clock_;
+  Duration clock_gap_;
 
   /// The capture that is being played.
   struct Playing {

@@ -154,6 +154,17 @@ TEST_F(CapturesInARow, OneOfThemBreaksOff) {
   }
 }
 
+// How long what is open has waited does not go by a clock that was set back.
+TEST_F(CapturesInARow, TheClockOfTheLastOneIsSetBack) {
+  const Recording& first = recording("not-no-response--capture-ended");
+  for (const std::string_view name :
+       {"not-close-wait-lingering--clock-stepped-back", "capture-clock-anomaly"}) {
+    const Recording second =
+        beginning_at(elsewhere(recording(name), 1), first.packets.back().at + seconds{100});
+    expect_same({write(0, first), write(1, second)}, std::string{name});
+  }
+}
+
 // A state does not hold packets: both halves are flows of their own, and merge says so.
 TEST_F(CapturesInARow, ConnectionsThatGoOnAreTold) {
   const Recording& whole = recording("slow-response");
