@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rules/one_way.hpp"
 
-#include <bit>
-
 #include "base/hash.hpp"
+#include "rules/ip_slot.hpp"
 
 namespace httpdiag::rules {
 
@@ -22,11 +21,7 @@ bool unheard(const FlowRecord& flow, Side side) {
 }
 
 std::size_t OneWayHosts::WayHash::operator()(const Way& way) const {
-  struct Words {
-    std::uint64_t first, second;
-  };
-  const auto from = std::bit_cast<Words>(way.from.bytes), to = std::bit_cast<Words>(way.to.bytes);
-  return base::mix64(from.first, from.second, to.first, to.second, way.of);
+  return base::mix64(ip_hash(way.from), ip_hash(way.to), way.of);
 }
 
 OneWayHosts::Way OneWayHosts::way(const FlowRecord& flow, Side from) {

@@ -86,8 +86,7 @@ std::string_view outcome_text(const ExchangeFacts& facts) {
   if (server_rst_after_request(facts)) {
     if (facts.request_acked) {
       return "The server's kernel took it and answered with RST: whether the application had read "
-             "it "
-             "is not known.";
+             "it is not known.";
     }
     if (facts.resent)
       return "It was sent again and again, until the server's kernel answered with RST.";
@@ -104,8 +103,7 @@ std::string pool_remedy(const ExchangeFacts& facts, const Thresholds& limits) {
   if (!facts.half_closed_age) {
     return fmt::format(
         "Keep idle connections for less time than the server does{}, check them before use, and "
-        "let "
-        "the client retry this error.",
+        "let the client retry this error.",
         closes);
   }
   const std::string age = base::duration(*facts.half_closed_age);

@@ -182,6 +182,12 @@ const std::vector<Recording>& recordings() {
   return all;
 }
 
+bool in_order(const Recording& recording) {
+  const auto earlier = [](const auto& a, const auto& b) { return a.at < b.at; };
+  return !recording.packets.empty() &&
+         std::is_sorted(recording.packets.begin(), recording.packets.end(), earlier);
+}
+
 std::vector<std::size_t> all_of(const Recording& recording) {
   std::vector<std::size_t> packets(recording.packets.size());
   std::iota(packets.begin(), packets.end(), std::size_t{0});

@@ -30,6 +30,8 @@ const std::vector<Recording>& recordings();
 /// Their files.
 std::vector<std::filesystem::path> capture_paths();
 
+/// It has packets, whose time never goes back.
+bool in_order(const Recording& recording);
 /// The numbers of its packets.
 std::vector<std::size_t> all_of(const Recording& recording);
 /// Those packets, from 0, as a classic pcap file with nanoseconds.

@@ -42,12 +42,6 @@ Recording beginning_at(Recording recording, Timestamp begin) {
   return recording;
 }
 
-bool in_order(const Recording& recording) {
-  const auto later = [](const auto& a, const auto& b) { return a.at < b.at; };
-  return !recording.packets.empty() &&
-         std::is_sorted(recording.packets.begin(), recording.packets.end(), later);
-}
-
 class CapturesInARow : public testing::Test {
  protected:
   CapturesInARow() : folder_{fs::path{testing::TempDir()} / fmt::format("row-{}", ::getpid())} {
