@@ -108,6 +108,12 @@ Open& Pairer::Impl::adopt_or_take(Conversation& c, const Input& in) {
     if (open->response().peer_acked > begin && !read_before) {
       w.early.erase(w.early.begin());
       open->role = Role::exchange;
+      // Or one of those that wait in front, unless the client knew of more when it went on.
+      for (std::size_t i = w.size(); i-- > 0 && !w.at(i).response_begun;) {
+        Exchange& passed_over = w.at(i).x;
+        if (passed_over.response_missing || known > passed_over.request.peer_acked) continue;
+        passed_over.uncertain = open->x.uncertain = true;
+      }
       return *open;
     }
     give_up_early(w);

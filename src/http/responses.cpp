@@ -145,13 +145,16 @@ void Pairer::Impl::server_skipping(Conversation& c, Input& in) {
   if (inside != std::string_view::npos) begin_response(c, in, true);
 }
 
+// In front of a request that is being answered nobody waits: a server answers in order.
 Open* Pairer::Impl::waiting(const Conversation& c) const {
   if (c.work == nullptr) return nullptr;
-  for (std::size_t i = 0; i < c.work->size(); ++i) {
+  Open* first = nullptr;
+  for (std::size_t i = c.work->size(); i-- > 0;) {
     Open& open = c.work->at(i);
-    if (!open.response_begun && !open.x.response_missing) return &open;
+    if (open.response_begun) break;
+    if (!open.x.response_missing) first = &open;
   }
-  return nullptr;
+  return first;
 }
 
 namespace {
