@@ -28,9 +28,14 @@ std::uint64_t beginning_of(const Message& response) {
   return base::hash64(std::as_bytes(std::span{response.body_head})) ^ response.body_bytes;
 }
 
-bool ended_early(const ExchangeReport& report) {
-  return std::find(report.labels.begin(), report.labels.end(), Label::capture_ended_early) !=
-         report.labels.end();
+bool carries(const ExchangeReport& report, Label label) {
+  return std::find(report.labels.begin(), report.labels.end(), label) != report.labels.end();
+}
+
+/// A final answer of success that is whole.
+bool succeeded(const ExchangeReport& report) {
+  return report.response && report.response->status >= 200 && report.response->status < 300 &&
+         report.response->state == MessageState::complete;
 }
 
 /// Nothing went wrong as far as can be seen; was the answer seen?
@@ -38,45 +43,62 @@ AttemptClass as_answered(const ExchangeReport& report) {
   const bool whole = report.response && report.response->state == MessageState::complete;
   if (report.response && report.response->status >= 400) return AttemptClass::refused;
   if (whole) return AttemptClass::acknowledged;
-  return ended_early(report) && !report.answered ? AttemptClass::open : AttemptClass::unseen;
+  return carries(report, Label::capture_ended_early) && !report.answered ? AttemptClass::open
+                                                                         : AttemptClass::unseen;
 }
 
-/// Of an answer that came early the client may have lost the end (taxonomy 29).
-bool answer_at_risk(const ExchangeReport& report) {
+/// A named fact of its findings is there and true.
+bool has_fact(const ExchangeReport& report, std::string_view name) {
   for (const Finding& finding : report.findings) {
     for (const NamedFact& fact : finding.facts) {
-      const auto* lost = std::get_if<bool>(&fact.value);
-      if (fact.name == "response_lost_risk" && lost != nullptr) return *lost;
+      const auto* value = std::get_if<bool>(&fact.value);
+      if (fact.name == name && value != nullptr) return *value;
     }
   }
   return false;
 }
 
-/// The server answered before it had the whole request: if with 2xx, it did not need the rest.
-bool acknowledged_early(const ExchangeReport& report) {
-  const bool success = report.response && report.response->status >= 200 &&
-                       report.response->status < 300 &&
-                       report.response->state == MessageState::complete;
-  return success && !answer_at_risk(report);
+/// A gateway speaks for a receiver that it did not hear.
+bool from_gateway(std::uint16_t status) {
+  return (status >= 502 && status <= 504) || (status >= 520 && status <= 526);
+}
+
+/// A status that says no, and it is the receiver's.
+bool says_no(const ExchangeReport& report) {
+  return report.response && report.response->status >= 300 && report.response->status < 600 &&
+         !from_gateway(report.response->status);
 }
 
 /// What came back is no word of the receiver's about the request: the client had left it unfinished
-/// before, or a gateway speaks for a receiver that it did not hear.
+/// before, or a gateway speaks.
 bool says_nothing_of_receiver(const Exchange& exchange) {
   if (!exchange.response) return false;
-  const std::uint16_t status = exchange.response->status;
-  return exchange.client_closed_before_response || (status >= 502 && status <= 504);
+  return exchange.client_closed_before_response || from_gateway(exchange.response->status);
 }
 
 /// Something is wrong with the request or its answer; the status says the rest, if there is one.
 AttemptClass by_status(const JudgedExchange& judged) {
   const ExchangeReport& report = *judged.report;
-  const bool refused = report.response && report.response->status >= 300;
-  if (refused && !says_nothing_of_receiver(judged.exchange)) return AttemptClass::refused;
-  if (report.retry == Retry::safe || report.acked == Acked::none) {
-    return AttemptClass::not_delivered;
+  const Exchange& x = judged.exchange;
+  if (!says_nothing_of_receiver(x)) {
+    if (says_no(report)) return AttemptClass::refused;
+    if (succeeded(report)) return AttemptClass::acknowledged;
   }
-  return AttemptClass::unknown;
+  if (x.response_missing || carries(report, Label::capture_one_way)) return AttemptClass::unseen;
+  if (report.retry == Retry::safe) return AttemptClass::not_delivered;
+  if (report.acked != Acked::none) return AttemptClass::unknown;
+  // An ACK that is missing proves nothing before the client has missed it as well.
+  if (x.retransmits_after > x.retransmits_before) return AttemptClass::not_delivered;
+  return carries(report, Label::capture_ended_early) ? AttemptClass::open : AttemptClass::unknown;
+}
+
+/// It came late; what it says counts all the same, unless the sender's leaving has drawn it.
+AttemptClass by_late_answer(const ExchangeReport& report) {
+  if (has_fact(report, "drawn_by_leaving")) return AttemptClass::unknown;
+  const std::uint16_t status = report.response ? report.response->status : 0;
+  if (status == 0 || from_gateway(status)) return AttemptClass::unknown;
+  return says_no(report) || has_fact(report, "refused") ? AttemptClass::refused
+                                                        : AttemptClass::late;
 }
 
 }  // namespace
@@ -101,8 +123,8 @@ AttemptClass classify(const JudgedExchange& judged) {
       return report.response && report.response->status >= 300 ? AttemptClass::refused
                                                                : AttemptClass::not_delivered;
 
-    case late_response:  // which may be no result, but what the sender's leaving has drawn
-      return report.retry == Retry::do_not ? AttemptClass::late : AttemptClass::unknown;
+    case late_response:
+      return by_late_answer(report);
     case http_redirect:
     case http_client_error:
     case http_server_error:
@@ -112,15 +134,21 @@ AttemptClass classify(const JudgedExchange& judged) {
       return AttemptClass::unrecognized;
     case http_gateway_error:  // the gateway has it; what became of it behind is not known
       return AttemptClass::unknown;
-    case early_response:
-      return acknowledged_early(report) ? AttemptClass::acknowledged : by_status(judged);
+    case early_response:  // a server that says yes did not need the rest
+      if (!succeeded(report)) return by_status(judged);
+      return has_fact(report, "response_lost_risk") ? AttemptClass::late
+                                                    : AttemptClass::acknowledged;
     case request_malformed:
     case request_incomplete:
       return by_status(judged);
 
     default:
       // A RST for bytes that were never acknowledged: the kernel threw them away (taxonomy F3).
-      return report.retry == Retry::safe ? AttemptClass::not_delivered : AttemptClass::unknown;
+      if (report.retry == Retry::safe) return AttemptClass::not_delivered;
+      if (says_no(report) && !judged.exchange.client_closed_before_response)
+        return AttemptClass::refused;
+      return report.retry == Retry::do_not && succeeded(report) ? AttemptClass::late
+                                                                : AttemptClass::unknown;
   }
 }
 

@@ -238,9 +238,10 @@ std::string outcome_text(const Delivery& delivery) {
     case DeliveryVerdict::ack_late: {
       const Attempt& answered = *last_of(delivery, late);
       return fmt::format(
-          "{}; the receiver answered {} when the sender had given up: done for the "
-          "receiver, failed for the sender.",
-          span_text(delivery), answer_text(answered));
+          "{}; the receiver answered {}{}: done for the receiver, failed for the sender.",
+          span_text(delivery), answer_text(answered),
+          answered.label == Label::late_response ? " when the sender had given up"
+                                                 : ", as far as is known in vain");
     }
     case DeliveryVerdict::rejected: {
       const Attempt& answered = *last_of(delivery, refused);

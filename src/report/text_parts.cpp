@@ -72,19 +72,37 @@ void show_settle(Page& page, const Settle& settle) {
   if (filter < command.size()) page.line(kIndent, Ink::plain, command.substr(filter));
 }
 
-/// `answered`: the other end's capture has an answer that this one lacks.
-std::string_view retry_text(Retry retry, Label label, bool answered = false) {
-  if (answered) return "do not: the server has answered it, so it has been processed";
+/// Repeating is no question of what was delivered: the answer itself, or the lack of trouble,
+/// speaks against it.
+bool answer_forbids(Label label) {
+  switch (label) {
+    using enum Label;
+    case tls_plaintext_mismatch:
+    case request_malformed:
+    case http_redirect:
+    case http_client_error:
+    case ack_negative:
+    case late_response:
+      return true;
+    default:
+      return false;
+  }
+}
+
+std::string_view retry_text(Retry retry, Label label) {
   switch (retry) {
     case Retry::safe:
-      return "safe: the server application cannot have acted on it";
+      return label == Label::http_client_error
+                 ? "safe, but later: the status says that the server has not acted on it"
+                 : "safe: the server application cannot have acted on it";
     case Retry::idempotent_only:
       return "only if doing it twice does no harm: it may have been processed";
     case Retry::do_not:
       break;
   }
-  const std::string_view reason = retry_advice(label);  // why not differs: refused, answered late
-  return reason.empty() ? "do not: it has been processed" : reason;
+  // Of the others the capture, or the other end's, has the answer.
+  return answer_forbids(label) ? retry_advice(label)
+                               : "do not: the server has answered it, so it has been processed";
 }
 
 std::string packets(const PacketRef& first, const PacketRef& last, const CaptureSummary* input) {
@@ -304,8 +322,7 @@ void explain_finding(Page& page, const Finding& finding, const FlowReport& flow,
   if (finding.settle) show_settle(page, *finding.settle);
   if (exchange != nullptr) {
     item(page, "Delivery", delivery_text(*exchange, input));
-    const bool answered = flow.views && exchange->retry == Retry::do_not && !exchange->response;
-    item(page, "Retry", retry_text(exchange->retry, exchange->label, answered));
+    item(page, "Retry", retry_text(exchange->retry, exchange->label));
   } else if (carried_nothing(flow) && flow.handshake != Handshake::not_captured) {
     item(page, "Delivery", "nothing sent; no request was on this connection");
     item(page, "Retry", retry_text(Retry::safe, flow.label));

@@ -220,6 +220,14 @@ AckReading read_ack(const AckProfile& profile, const Thresholds& settings,
   return {Ack::accepted, {}, {}};
 }
 
+bool refuses_in_body(const Exchange& x, const Thresholds& settings) {
+  if (!x.response || !is_callback(x.request.method())) return false;
+  const Message& response = *x.response;
+  if (response.status < 200 || response.status > 299) return false;
+  if (response.state != MessageState::complete) return false;
+  return read_ack(ack_profile(x.request, settings), settings, response).ack == Ack::refused;
+}
+
 bool ack_may_matter(const Exchange& x, const Thresholds& settings) {
   if (!is_callback(x.request.method())) return false;
   if (!settings.ack_profile.empty() || !settings.ack_token.empty()) return true;

@@ -18,6 +18,9 @@ struct AckReading {
 /// `response` is a complete 2xx.
 AckReading read_ack(const AckProfile& profile, const Thresholds& settings, const Message& response);
 
+/// The answer is a 2xx to a callback, and its body says no.
+bool refuses_in_body(const Exchange& exchange, const Thresholds& settings);
+
 /// The body of this healthy-looking 2xx may mean something else. Cheap: most callbacks say here
 /// that it does not.
 bool ack_may_matter(const Exchange& exchange, const Thresholds& settings);

@@ -100,6 +100,34 @@ std::string_view one_way_words(const Report& report) {
              : "";
 }
 
+/// The first warning that no single connection or request carries: what many of them show together.
+const Finding* warning_over_all(const Report& report) {
+  const auto found =
+      std::find_if(report.findings.begin(), report.findings.end(), [](const Finding& finding) {
+        return finding.severity >= Severity::warning && info(finding.label).phase != Phase::capture;
+      });
+  return found == report.findings.end() ? nullptr : &*found;
+}
+
+/// What of the exchanges is not in the capture, though nothing went wrong with what is.
+std::string left_unseen(const Report& report) {
+  const auto exchanges = [&](Label label) {
+    return report.exchange_problems[static_cast<std::size_t>(label)].annotation.count;
+  };
+  const auto were = [](std::uint64_t count) {
+    return count == 1 ? "1 was" : fmt::format("{} were", count);
+  };
+  if (const auto unseen = exchanges(Label::capture_one_way); unseen > 0)
+    return fmt::format("the server's side of {} is not in this capture", unseen);
+  if (const auto open = report.annotations[static_cast<std::size_t>(Label::capture_ended_early)];
+      open > 0) {
+    return were(open) + " still under way when the capture ended";
+  }
+  if (const auto cut = exchanges(Label::capture_snaplen_cut); cut > 0)
+    return were(cut) + " recorded only in part";
+  return {};
+}
+
 }  // namespace
 
 std::string headline(const Report& report) {
@@ -127,6 +155,15 @@ std::string headline(const Report& report) {
         "capture.",
         base::count(report.exchanges, "request"), base::count(report.flows, "connection"));
   }
+  if (const Finding* warning = warning_over_all(report); warning != nullptr) {
+    const std::string connections = base::count(report.flows, "connection");
+    return fmt::format(
+        "No failure {}, but over all of it a warning: {}.",
+        report.exchanges == 0
+            ? fmt::format("on {}", connections)
+            : fmt::format("among {} on {}", base::count(report.exchanges, "request"), connections),
+        info(warning->label).id);
+  }
   const auto cut = report.annotations[static_cast<std::size_t>(Label::capture_snaplen_cut)];
   if (report.exchanges == 0 && cut > 0) {
     return fmt::format(
@@ -140,18 +177,9 @@ std::string headline(const Report& report) {
   }
   const std::string all = fmt::format("{} on {}", base::count(report.exchanges, "request"),
                                       base::count(report.flows, "connection"));
-  const auto unseen =
-      report.exchange_problems[static_cast<std::size_t>(Label::capture_one_way)].annotation.count;
-  if (unseen > 0) {
-    return fmt::format(
-        "No failure is visible among {}; the server's side of {} is not in this "
-        "capture.",
-        all, unseen);
-  }
-  const auto open = report.annotations[static_cast<std::size_t>(Label::capture_ended_early)];
-  if (open == 0) return fmt::format("Nothing is wrong with {}.", all);
-  return fmt::format("No failure is visible among {}; {} still under way when the capture ended.",
-                     all, open == 1 ? "1 was" : fmt::format("{} were", open));
+  const std::string unseen = left_unseen(report);
+  return unseen.empty() ? fmt::format("Nothing is wrong with {}.", all)
+                        : fmt::format("No failure is visible among {}; {}.", all, unseen);
 }
 
 }  // namespace httpdiag::rules

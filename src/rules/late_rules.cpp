@@ -6,6 +6,7 @@
 #include <array>
 
 #include "base/text.hpp"
+#include "rules/ack.hpp"
 #include "rules/finding_builder.hpp"
 #include "rules/reasons.hpp"
 #include "rules/rst_origin.hpp"
@@ -246,6 +247,7 @@ std::optional<Finding> late_response(const ExchangeFacts& facts, const Threshold
       .fact("late_by_us", if_known(std::max(leaving->took - leaving->waited, Duration{0})))
       .fact("status", std::int64_t{x.response->status})
       .fact("drawn_by_leaving", leaving->drew_it)
+      .fact("refused", refuses_in_body(x, limits))
       .fact("matched_timeout_us",
             if_known(leaving->matched ? std::optional{leaving->matched->time} : std::nullopt))
       .seen_as(

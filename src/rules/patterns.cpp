@@ -74,10 +74,17 @@ void Timeline::add(Timestamp at, bool failed) {
       const bool pair = 2 * i + 1 < kBuckets;
       good_[i] = pair ? good_[2 * i] + good_[2 * i + 1] : 0;
       bad_[i] = pair ? bad_[2 * i] + bad_[2 * i + 1] : 0;
+      last_good_[i] = pair ? std::max(last_good_[2 * i], last_good_[2 * i + 1]) : Timestamp{};
     }
     width_ *= 2;
   }
-  ++(failed ? bad_ : good_)[bucket(at)];
+  const std::size_t i = bucket(at);
+  if (failed) {
+    ++bad_[i];
+  } else {
+    ++good_[i];
+    last_good_[i] = std::max(last_good_[i], at);
+  }
 }
 
 Timeline::Split Timeline::split(Timestamp at) const {
@@ -85,12 +92,9 @@ Timeline::Split Timeline::split(Timestamp at) const {
   if (width_ == Duration{0}) return result;
   const std::size_t from = std::min(bucket(at), kBuckets - 1);
   for (std::size_t i = 0; i < kBuckets; ++i) {
-    if (i < from) {
-      result.good_before += good_[i];
-    } else {
-      result.good_after += good_[i];
-      result.bad_after += bad_[i];
-    }
+    const bool before = i < from || (i == from && last_good_[i] < at);
+    (before ? result.good_before : result.good_after) += good_[i];
+    if (i >= from) result.bad_after += bad_[i];
   }
   return result;
 }

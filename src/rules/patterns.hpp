@@ -36,7 +36,8 @@ struct FlowUsage {
 class Timeline {
  public:
   void add(Timestamp at, bool failed);
-  /// Good ones in whole buckets before `at`, and good and bad ones from its bucket on.
+  /// Good ones before `at`, and good and bad ones from then on: by whole buckets, where good ones
+  /// lie before and behind `at` in its own.
   struct Split {
     std::uint64_t good_before = 0, good_after = 0, bad_after = 0;
   };
@@ -49,6 +50,7 @@ class Timeline {
   Timestamp begin_{};
   Duration width_{0};
   std::array<std::uint32_t, kBuckets> good_{}, bad_{};
+  std::array<Timestamp, kBuckets> last_good_{};
 };
 
 /// Where in time things of one kind came closest together.

@@ -395,7 +395,21 @@ bool client_had_enough(FindingBuilder& finding, const ExchangeFacts& facts) {
   return true;
 }
 
+/// Its head was all that the client needed to know.
+bool status_was_enough(FindingBuilder& finding, const ExchangeFacts& facts) {
+  const Message& response = *facts.exchange.response;
+  if (!response.head_complete || response.status < 400) return false;
+  const bool server = response.status >= 500;
+  finding
+      .also(fmt::format("The status is {}: the request had failed before that.", response.status))
+      .severity(Severity::error)
+      .fault(Party::server_app, server ? Confidence::medium : Confidence::low,
+             server ? "" : "the client asked for what it should not ask for");
+  return true;
+}
+
 constexpr std::array kWhyClientLeft = {
+    &status_was_enough,
     &server_fell_silent,
     &may_be_endless_stream,
     &client_had_enough,

@@ -6,6 +6,29 @@
 
 namespace httpdiag::rules {
 
+namespace {
+
+/// The server said, and said all of it, that it is done, whether the client has heard it or not.
+bool said_done(const ExchangeFacts& facts) {
+  const auto& response = facts.exchange.response;
+  return facts.response_complete && response && response->status >= 200 && response->status < 300 &&
+         !drawn_by_leaving(facts);
+}
+
+/// RFC 9110 §15.5.9, RFC 8470 §5.2, RFC 6585 §4: not acted on, and may be repeated.
+bool refused_for_now(std::uint16_t status) {
+  return status == 408 || status == 425 || status == 429;
+}
+
+/// As if it had come in time; what has no status may say anything.
+Retry by_late_answer(const ExchangeFacts& facts) {
+  const std::uint16_t status = facts.exchange.response->status;
+  if (status == 0 || status >= 500) return Retry::idempotent_only;
+  return refused_for_now(status) ? Retry::safe : Retry::do_not;
+}
+
+}  // namespace
+
 Retry retry_for(Label label, const ExchangeFacts& facts) {
   const FlowRecord& flow = facts.flow.flow;
   // Only the server's own kernel throws away what it does not acknowledge; a device that resets in
@@ -26,7 +49,8 @@ Retry retry_for(Label label, const ExchangeFacts& facts) {
     case request_after_close_token:
     case reset_without_response:
       // A RST for bytes that were never acknowledged: the kernel threw them away (taxonomy F3).
-      return discarded ? Retry::safe : Retry::idempotent_only;
+      if (discarded) return Retry::safe;
+      return said_done(facts) ? Retry::do_not : Retry::idempotent_only;
 
     case proxy_tunnel_refused:  // the proxy has passed nothing on
       return Retry::safe;
@@ -34,24 +58,30 @@ Retry retry_for(Label label, const ExchangeFacts& facts) {
     case tls_plaintext_mismatch:
     case request_malformed:  // the same bytes would fail again
     case http_redirect:
-    case http_client_error:
     case ack_negative:
     case slow_response:
       return Retry::do_not;
+
+    case http_client_error:
+      return refused_for_now(facts.exchange.response->status) ? Retry::safe : Retry::do_not;
 
     case response_malformed:  // who speaks another protocol has read no request
       return facts.exchange.response->error == kHttp2Settings ? Retry::safe
                                                               : Retry::idempotent_only;
 
     case late_response:
-      return drawn_by_leaving(facts) ? Retry::idempotent_only : Retry::do_not;
+      return drawn_by_leaving(facts) ? Retry::idempotent_only : by_late_answer(facts);
 
     case ok:
       // Nothing wrong was found, yet only an answer that was seen is a reason not to send again.
       return facts.response_complete ? Retry::do_not : Retry::idempotent_only;
 
-    default:
+    case early_response:    // it had not read everything
+    case ack_unrecognized:  // done, but by the sender's rules not yet
       return Retry::idempotent_only;
+
+    default:
+      return said_done(facts) ? Retry::do_not : Retry::idempotent_only;
   }
 }
 

@@ -42,8 +42,8 @@ std::string_view retry_advice(Label label) {
              "acknowledgements got lost.";
     case reset_without_response:
       return "Safe if no byte of the request was acknowledged and it had been sent once. Otherwise "
-             "only if doing it twice "
-             "does no harm: the server may have acted on it.";
+             "only if doing it twice does no harm: the server may have acted on it. Do not where "
+             "its whole answer is in the capture.";
 
     case request_incomplete:
       return "Only if doing it twice does no harm: the server saw part of the request.";
@@ -65,10 +65,12 @@ std::string_view retry_advice(Label label) {
     case response_truncated_fin:
     case response_truncated_rst:
     case response_stalled:
-    case response_not_acked:
     case response_aborted_by_client:
       return "Only if doing it twice does no harm: the server began to answer, so it has very "
              "likely acted.";
+    case response_not_acked:
+      return "Do not where the whole answer is in the capture: the server has done it. Otherwise "
+             "only if doing it twice does no harm.";
     case response_malformed:
       return "Only if doing it twice does no harm: the server began to answer, so it has very "
              "likely acted. Safe, and pointless, where it speaks HTTP/2: it has read no request.";
@@ -79,8 +81,8 @@ std::string_view retry_advice(Label label) {
     case http_redirect:
       return "To the final URL, not to this one.";
     case http_client_error:
-      return "Not unchanged: the same request will be refused again. 408 and 429 may be repeated "
-             "later.";
+      return "Not unchanged: the same request will be refused again. After 408, 425 and 429 safe, "
+             "but later: they say that the server has not acted on it.";
     case http_server_error:
       return "Only if doing it twice does no harm: part of the work may have been done.";
     case http_gateway_error:

@@ -82,7 +82,7 @@ bool drawn_by_leaving(const ExchangeFacts& facts) {
   const SideRecord& client = flow.c();
   if (!x.response || !client.fin || client.fin_unseen) return false;
   if (x.response->peer_acked <= client.fin_offset) return false;  // sent without knowing of it
-  if (x.response->body_bytes > 0) return false;                   // a result
+  if (x.response->body_bytes > 0 && x.response->status < 400) return false;  // a result
   constexpr Duration kReaction = std::chrono::milliseconds{20};
   constexpr int kSilence = 10;
   const Duration late_by = x.response->first.time - client.fin.time;
