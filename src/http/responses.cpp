@@ -121,9 +121,10 @@ void Pairer::Impl::server_skipping(Conversation& c, Input& in) {
     begin_response(c, in, true);
     return;
   }
-  // Behind something that was no HTTP, a request that has arrived makes whatever
-  // comes its answer.
-  if (due && !c.gap[1] && !in.flow.has(Oddity::midstream)) {
+  // Behind something that was no HTTP, a request that has arrived makes whatever comes its answer;
+  // behind bytes that were not recorded, if the client had read all of them before it asked.
+  const bool from_here = due && next->x.request.peer_acked >= in.chunk.offset;
+  if (due && (in.flow.has(Oddity::midstream) ? from_here : !c.gap[1])) {
     begin_response(c, in, false);
     return;
   }
