@@ -536,7 +536,7 @@ std::string_view words(DeliveryVerdict verdict) {
     case DeliveryVerdict::recovered:
       return "failed first, then acknowledged";
     case DeliveryVerdict::never_delivered:
-      return "never delivered: the receiver's application has seen nothing";
+      return "never delivered: no byte is known to have reached the receiver";
     case DeliveryVerdict::unacknowledged:
       return "delivered, never acknowledged: the receiver may have acted";
     case DeliveryVerdict::ack_late:

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "base/content_coding.hpp"
 #include "base/text.hpp"
 #include "delivery/attempt.hpp"
 #include "delivery/connections.hpp"
@@ -289,13 +290,17 @@ void Collector::Impl::remember(const Arrival& arrival) {
   remembered_.add(arrival.plain, arrival.attempt);
   const Message& request = arrival.judged.exchange.request;
   const bool whole = request.body_head.size() == request.body_bytes;
-  if (arrival.entry == nullptr || !whole || !request.delivery_id().empty() ||
-      !request.content_encoding().empty()) {
-    return;
+  if (arrival.entry == nullptr || !whole || !request.delivery_id().empty()) return;
+  std::string_view body = request.body_head;
+  std::string decoded;
+  if (!request.content_encoding().empty()) {
+    decoded = body;
+    if (!base::decode_body(request.content_encoding(), decoded, base::kMaxDecodedRequest)) return;
+    body = decoded;
   }
   const std::uint64_t number =
       recent_.add(arrival.endpoint, arrival.attempt, arrival.entry->last_recent,
-                  query_of(arrival.judged.target), request.body_head);
+                  query_of(arrival.judged.target), body);
   if (number != 0) arrival.entry->last_recent = number;
 }
 

@@ -98,6 +98,13 @@ std::string_view next_word(std::string_view& left) {
   return word;
 }
 
+/// "::1", and nothing that could be a command, which another "::" ends.
+bool is_address(std::string_view text) {
+  const std::string_view word = text.substr(0, text.find_first_of(" ,;"));
+  return word.size() > 2 && word.find("::", 1) == std::string_view::npos &&
+         word.find_first_not_of("0123456789abcdef:.") == std::string_view::npos;
+}
+
 }  // namespace
 
 std::string printable(std::string_view data) {
@@ -105,8 +112,10 @@ std::string printable(std::string_view data) {
   // Azure Pipelines and TeamCity take "##[", "##vso[" and "##teamcity[" for
   // commands anywhere in a line, GitHub takes "::" at its (trimmed) beginning.
   replace_all(text, "##", "#\\x23");
-  replace_all(text, " ::", " \\x3a:");
-  if (text.starts_with("::")) text.replace(0, 1, "\\x3a");
+  for (std::size_t at = text.find("::"); at != std::string::npos; at = text.find("::", at + 2)) {
+    const bool begins = at == 0 || text[at - 1] == ' ';
+    if (begins && !is_address(std::string_view{text}.substr(at))) text.replace(at, 1, "\\x3a");
+  }
   return text;
 }
 

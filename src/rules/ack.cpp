@@ -28,6 +28,14 @@ constexpr std::array<std::string_view, 11> kCodeNames = {
     "code",   "status", "success", "errcode", "returncode", "resultcode",
     "result", "ret",    "retcode", "state",   "respcode"};
 
+// Members that say it in words, and words of somebody who did not do it.
+constexpr std::array<std::string_view, 6> kMessageNames = {"msg",    "message",   "errmsg",
+                                                           "submsg", "returnmsg", "info"};
+constexpr std::array<std::string_view, 4> kErrorNames = {"error", "errors", "errormessage",
+                                                         "exception"};
+constexpr std::array<std::string_view, 8> kComplaints = {
+    "fail", "error", "invalid", "illegal", "denied", "refused", "reject", "unauthorized"};
+
 bool among(std::span<const std::string_view> words, std::string_view word) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
@@ -54,21 +62,41 @@ bool refuses(std::string_view name, std::string_view number) {
   return (code >= 400 && code <= 599) || (code != 0 && base::is_named(name, "errcode"));
 }
 
+bool named_among(const base::Field& field, std::span<const std::string_view> names) {
+  return std::any_of(names.begin(), names.end(),
+                     [&](std::string_view name) { return base::is_named(field.name, name); });
+}
+
+/// Says no, though not in a code that everybody knows: an error that is no "none", a message that
+/// complains, a number below zero. `value` is in lower case.
+bool complains(const base::Field& field, std::string_view value) {
+  if (named_among(field, kCodeNames)) return value.size() > 1 && value.front() == '-';
+  const auto contains = [&](std::string_view word) {
+    return value.find(word) != std::string_view::npos;
+  };
+  if (named_among(field, kErrorNames)) {
+    const bool none = value.empty() || value == "null" || value == "none" || value == "false" ||
+                      among(kYesCodes, value) || among(kYes, value);
+    return !none;
+  }
+  return named_among(field, kMessageNames) && !contains("success") && !contains("no error") &&
+         std::any_of(kComplaints.begin(), kComplaints.end(), contains);
+}
+
 /// What a document answers, by the fields that usually say so; a "no" outweighs.
 Ack read_document(const base::Fields& fields) {
-  bool yes = false;
+  bool yes = false, complaint = false;
   for (const base::Field& field : fields.list) {
     if (field.depth > 2) continue;
-    const bool says = std::any_of(kCodeNames.begin(), kCodeNames.end(), [&](std::string_view name) {
-      return base::is_named(field.name, name);
-    });
-    if (!says) continue;
     const std::string value = base::lower(field.value);
+    complaint = complaint || complains(field, value);
+    if (!named_among(field, kCodeNames)) continue;
     const bool flag = base::is_named(field.name, "success");
     if (among(kNoCodes, value) || (flag && value == "false") || refuses(field.name, value))
       return Ack::refused;
     yes = yes || among(kYesCodes, value) || among(kYes, value);
   }
+  if (complaint) return Ack::unrecognized;
   return yes ? Ack::accepted : Ack::unknown;
 }
 
@@ -160,7 +188,7 @@ AckReading read_token(const AckProfile& profile, const Thresholds& settings,
     const Ack said = read_document(base::read_fields(trimmed));
     if (said == Ack::refused) return {said, "a code that says no", {}};
     // Nobody published what this sender takes; many take such a document.
-    if (!profile.strict) return {said, {}, {}};
+    if (!profile.strict && said != Ack::unrecognized) return {said, {}, {}};
   }
   return {Ack::unrecognized, describe(response), {}};
 }

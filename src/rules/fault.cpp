@@ -365,10 +365,41 @@ void attribute_party(Finding& finding, const FlowFacts& facts, const Thresholds&
 
 }  // namespace
 
+namespace {
+
+/// Labels of what did not come, which may be what was not recorded.
+bool rests_on_silence(Label label) {
+  switch (label) {
+    using enum Label;
+    case no_response:
+    case response_stalled:
+    case close_wait_lingering:
+    case fin_not_acked:
+    case keepalive_probe_failed:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/// Taxonomy 3.1, E0: packets of this very connection passed by unrecorded.
+void doubt_silence(Finding& finding, const FlowRecord& flow) {
+  const bool lossy = flow.c().trouble().gap_bytes + flow.s().trouble().gap_bytes > 0;
+  if (!lossy || !rests_on_silence(finding.label)) return;
+  Fault& fault = finding.fault;
+  fault.confidence = Confidence::low;
+  if (!fault.unless.empty()) fault.unless += ", or ";
+  fault.unless +=
+      "what seems to be missing was not recorded, like other packets of this connection";
+}
+
+}  // namespace
+
 void attribute(Finding& finding, const FlowFacts& facts, const Thresholds& limits) {
   if (info(finding.label).phase == Phase::own) return;  // its author has decided
   attribute_party(finding, facts, limits);
   name_firewall(finding, facts);
+  doubt_silence(finding, facts.flow);
 }
 
 }  // namespace httpdiag::rules

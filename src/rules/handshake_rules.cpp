@@ -52,11 +52,39 @@ std::optional<Finding> accept_queue_overflow(const FlowFacts& facts, const Thres
   return finding.build();
 }
 
+namespace {
+
+/// A server that wants to hear nothing, without a RST (taxonomy 16, 20): what it waits for it
+/// cannot have waited for.
+Finding closed_after_handshake(const FlowFacts& facts) {
+  return FindingBuilder{
+      Label::reset_after_handshake,
+      fmt::format("The server closed the connection {} after the handshake, before the client had "
+                  "sent anything on it.",
+                  base::duration(*facts.unused_for))}
+      .severity(Severity::warning)
+      .evidence(facts.flow.s().syn, Side::server, "SYN-ACK")
+      .evidence(facts.flow.handshake_ack, Side::client, "handshake complete")
+      .evidence(facts.first_close)
+      .fact("open_us", facts.unused_for)
+      .fact("reason", std::string{"closed-at-once"})
+      .fault(Party::server_app, Confidence::low,
+             "an allow-list or a limit of connections does what it is meant to do, or whoever "
+             "connected only looked whether somebody listens")
+      .seen_as(
+          "Client: end of file, or connection reset, at its first request. Server: often a "
+          "line about a refused address.")
+      .build();
+}
+
+}  // namespace
+
 std::optional<Finding> reset_after_handshake(const FlowFacts& facts, const Thresholds& limits) {
-  if (!facts.unused || facts.first_close.closer != Closer::server_rst || !facts.unused_for)
-    return std::nullopt;
+  const Closer closer = facts.first_close.closer;
+  if (!facts.unused || !by_server(closer) || !facts.unused_for) return std::nullopt;
   // Later it is an unused connection that was put away.
   if (*facts.unused_for >= limits.reset_after_handshake) return std::nullopt;
+  if (closer == Closer::server_fin) return closed_after_handshake(facts);
   const FlowRecord& flow = facts.flow;
   const SideTrouble& server = flow.s().trouble();
   const bool elsewhere = reset_from_elsewhere(flow, Side::server, limits);

@@ -165,22 +165,38 @@ Why why(const ExchangeFacts& facts, const Settings& settings) {
   return result;
 }
 
+namespace {
+
+/// What gives a flow its label where its exchanges do not, in the order of judge().
+std::vector<Finding> flow_matches(const FlowFacts& facts, const Thresholds& limits) {
+  std::vector<Finding> matched = matches(connect_primaries(), facts, limits);
+  const auto add = [&](std::span<const FlowRule> rules, Severity least) {
+    for (Finding& finding : matches(rules, facts, limits)) {
+      if (finding.severity >= least) matched.push_back(std::move(finding));
+    }
+  };
+  if (facts.tls != nullptr) add(tls_primaries(), Severity::ok);
+  add(teardown_primaries(), Severity::warning);
+  if (facts.exchanges == 0) add(quiet_primaries(), Severity::ok);
+  return matched;
+}
+
+Label first_label(const std::vector<Finding>& matched) {
+  return matched.empty() ? Label::ok : matched.front().label;
+}
+
+}  // namespace
+
 Why why(const FlowFacts& facts, const Settings& settings) {
   Why result{.flow = facts.flow.id,
              .exchange = 0,
              .facts = {},
-             .matched = matches(connect_primaries(), facts, settings.thresholds),
+             .matched = flow_matches(facts, settings.thresholds),
              .noted = matches(flow_annotations(), facts, settings.thresholds),
              .changes = {}};
-  for (const auto list : {teardown_primaries(), quiet_primaries()}) {
-    for (Finding& finding : matches(list, facts, settings.thresholds))
-      result.matched.push_back(std::move(finding));
-  }
   add_facts(result, facts, nullptr);
-  const Label label =
-      result.matched.empty() ? Label::ok : answer(connect_primaries(), facts, settings.thresholds);
-  add_thresholds(result, settings, label, [&](const Settings& changed) {
-    return answer(connect_primaries(), facts, changed.thresholds);
+  add_thresholds(result, settings, first_label(result.matched), [&](const Settings& changed) {
+    return first_label(flow_matches(facts, changed.thresholds));
   });
   finish_matches(result, settings, facts, nullptr);
   return result;

@@ -190,6 +190,12 @@ TEST(TextReport, ColourAddsNothingButItself) {
   EXPECT_EQ(coloured, render_problem());
 }
 
+TEST(TextReport, ShowsAddressesThatBeginWithColons) {
+  EXPECT_EQ(printable("from ::1; and ::ffff:10.0.0.1"), "from ::1; and ::ffff:10.0.0.1");
+  EXPECT_EQ(printable("::error::x"), "\\x3a:error::x");
+  EXPECT_EQ(printable(":::: ::add::"), "\\x3a::: \\x3a:add::");
+}
+
 TEST(TextReport, DataCannotSteerTheTerminalOrBeginALine) {
   const std::string hostile = "\x1b]0;x\x07\r\n::error::x\xe2\x80\xae##vso[task]\xc2\x9b" +
                               std::string(200, 'A') + " ::set-env " + std::string(300, ':');

@@ -44,10 +44,15 @@ TEST(Ack, TokenProfile) {
   }
   for (const char* body :
        {"", "\"success\"", "\xef\xbb\xbfsuccess", "<html><body>success</body></html>",
-        "Notice: undefined index\nsuccess"}) {
+        "Notice: undefined index\nsuccess", R"({"code":1,"msg":"sign error"})",
+        R"({"code":"40004","msg":"Business Failed"})", R"({"code":-1})",
+        R"({"error":"invalid"})"}) {
     EXPECT_EQ(read("token-success", body), Ack::unrecognized) << body;
   }
-  for (const char* body : {R"({"received":true})", "<ok/>"}) {
+  for (const char* body : {R"({"code":1,"msg":"OK, no error"})", R"({"code":0,"error":null})"}) {
+    EXPECT_EQ(read("token-success", body), Ack::accepted) << body;
+  }
+  for (const char* body : {R"({"received":true})", "<ok/>", R"({"code":20000})", "[]"}) {
     EXPECT_EQ(read("token-success", body), Ack::unknown) << body;
   }
 }

@@ -52,10 +52,10 @@ inline constexpr std::array kHandshakeRules{
         .confidence = Confidence::medium,
         .what =
             "The handshake completed, nobody sent a byte of payload, and within a second a RST "
-            "came "
-            "from the server. A listener that was closed with connections still queued, "
+            "came from the server. A listener that was closed with connections still queued, "
             "tcp_abort_on_overflow, a load balancer without a healthy target and an allow-list of "
-            "addresses do this.",
+            "addresses do this. Where it closed with a FIN, as some allow-lists do, it is a "
+            "warning.",
         .guards =
             "A RST of the client is not meant: health checks close like that. A later reset puts "
             "an "
