@@ -10,7 +10,7 @@
 
 namespace httpdiag::shard {
 
-inline constexpr std::uint64_t kVersion = 8;
+inline constexpr std::uint64_t kVersion = 9;
 
 enum class Event : std::uint8_t {
   packet = 1,  // one after which time did not go on as ever, or the one in front of it
@@ -18,7 +18,8 @@ enum class Event : std::uint8_t {
   stray,
   tls_server,
   tls,
-  lookup,
+  message,  // of DNS
+  name,     // of an address, by the capture file
   flow,
   forget_open,
   hole,         // all that is open ends now, as it does with the capture

@@ -8,7 +8,6 @@
 #include <memory>
 #include <optional>
 #include <set>
-#include <string>
 #include <tuple>
 #include <utility>
 #include <variant>
@@ -39,16 +38,15 @@ struct TlsTold {
   FlowId flow{};
   std::shared_ptr<const TlsSession> session;
 };
-struct LookupTold {
-  DnsLookup lookup;
+struct MessageTold {
+  DnsMessage message;
 };
 struct FlowTold {
   FlowRecord flow;
   EndCause cause{};
   Timestamp now{};
-  std::string server_name;
 };
-using Told = std::variant<ExchangeTold, StrayTold, TlsServerTold, TlsTold, LookupTold, FlowTold>;
+using Told = std::variant<ExchangeTold, StrayTold, TlsServerTold, TlsTold, MessageTold, FlowTold>;
 
 /// All that is told when a flow ends; the flow itself comes last.
 using Ending = std::vector<Told>;

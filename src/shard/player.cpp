@@ -29,6 +29,12 @@ void expect_syn_times(const FlowRecord& flow) {
     throw Damaged{};
 }
 
+/// As a message is read from a packet.
+void expect_readable(const DnsMessage& message) {
+  const auto printable = [](char c) { return c > ' ' && c <= '~'; };
+  if (!std::ranges::all_of(message.name, printable)) throw Damaged{};
+}
+
 /// A capture, and what it says of itself.
 struct Capture {
   std::vector<ShardState> shards;
@@ -176,6 +182,7 @@ void Player::play_capture(std::size_t index, const Run& run) {
 
 void Player::end_open(Timestamp now, const Run& run) {
   let_go(now, run);
+  run.stage.settle(now);
   open_.for_each([&](FlowRecord& flow) { tell_open(flow, run); });
   // As the tracker: a clock that was set back does not count, a lone packet behind a pause does.
   clock_.believe_last(clock_gap_);
@@ -209,10 +216,13 @@ void Player::hand_on(Tape& tape, const Run& run) {
     case Event::hole:
       tape.read(now_);
       return end_open(now_, run);
-    case Event::capture_end:
-      tape.read(now_);
+    case Event::capture_end: {
+      Timestamp end;
+      tape.read(end);
+      if (end != Timestamp{}) now_ = end;  // else no packet counted
       playing_.holds_ends = captures_.size() > 1 && (playing_.last || holes_ == playing_.holes);
       return playing_.holds_ends ? let_go(now_, run) : end_open(now_, run);
+    }
     case Event::exchange: {
       ExchangeTold told;
       tape.read(told.flow, told.exchange, told.settled, told.now);
@@ -234,10 +244,17 @@ void Player::hand_on(Tape& tape, const Run& run) {
       if (!told.session) Decoder::damaged();
       return hear(std::move(told), tape.tick(), run);
     }
-    case Event::lookup: {
-      LookupTold told;
-      tape.read(told.lookup);
+    case Event::message: {
+      MessageTold told;
+      tape.read(told.message);
+      expect_readable(told.message);
       return hear(std::move(told), tape.tick(), run);
+    }
+    case Event::name: {
+      IpAddress address;
+      std::string name;
+      tape.read(address, name);
+      return run.sinks.messages.on_name(address, name);
     }
     case Event::open: {
       FlowRecord flow;
@@ -247,7 +264,7 @@ void Player::hand_on(Tape& tape, const Run& run) {
     }
     case Event::flow: {
       FlowTold told;
-      tape.read(told.flow, told.cause, told.now, told.server_name);
+      tape.read(told.flow, told.cause, told.now);
       last_flow_ = std::max(last_flow_, told.flow.id);
       return hear(std::move(told), tape.tick(), run);
     }
@@ -339,13 +356,12 @@ void Player::tell(Told& told, const Run& run) {
     keep(flow);
   } else if (auto* ended = std::get_if<FlowTold>(&told)) {
     attach(ended->flow);
-    server_name_ = std::move(ended->server_name);
     sinks.flows.on_flow(ended->flow, ended->cause, ended->now);
     slots_.erase(ended->flow.id);
   } else if (const auto* server = std::get_if<TlsServerTold>(&told)) {
     sinks.tls.on_tls_server(server->server);
   } else {
-    sinks.lookups.on_lookup(std::get<LookupTold>(told).lookup);
+    sinks.messages.on_message(std::get<MessageTold>(told).message);
   }
 }
 

@@ -21,9 +21,10 @@ namespace httpdiag::shard {
 struct Stage {
   std::function<void(PacketRef)> on_packet;
   std::function<void()> forget_open;
+  std::function<void(Timestamp)> settle;  // no lookup waits any longer
 };
 
-class Player final : public NameTable {
+class Player {
  public:
   /// Throws Error where shards are missing or do not belong together, CapturesOverlap where
   /// captures do not follow each other.
@@ -36,11 +37,6 @@ class Player final : public NameTable {
   void play(Sinks sinks, const Stage& stage);
   /// Connections that go on from one capture to a later one, where they are others.
   std::uint64_t cut_flows() const { return cut_flows_; }
-
-  /// Of the flow that is being handed on.
-  std::string_view name_of(const IpAddress&, const IpAddress&, Timestamp) const override {
-    return server_name_;
-  }
 
  private:
   class Tape;
@@ -63,7 +59,6 @@ class Player final : public NameTable {
   Interned interned_;
   InputRow input_;
   OpenFlows open_;
-  std::string server_name_;
   std::map<FlowId, std::uint32_t> slots_;  // FlowRecord::rules_slot of the flows that go on
   FlowId last_flow_{};                     // the highest number so far
   std::uint64_t holes_ = 0;                // that the rules were told of

@@ -102,9 +102,14 @@ void Recorder::on_tls(const FlowRecord& flow, std::shared_ptr<const TlsSession> 
   next_.tls.on_tls(flow, std::move(session));
 }
 
-void Recorder::on_lookup(const DnsLookup& lookup) {
-  if (first()) write(Event::lookup, lookup);
-  next_.lookups.on_lookup(lookup);
+void Recorder::on_message(const DnsMessage& message) {
+  if (first()) write(Event::message, message);
+  next_.messages.on_message(message);
+}
+
+void Recorder::on_name(const IpAddress& address, const std::string& name) {
+  if (first()) write(Event::name, address, name);
+  next_.messages.on_name(address, name);
 }
 
 void Recorder::on_open(const FlowRecord& flow) {
@@ -117,8 +122,7 @@ void Recorder::on_open(const FlowRecord& flow) {
 
 void Recorder::on_flow(const FlowRecord& flow, EndCause cause, Timestamp now) {
   if (own(flow)) {
-    const std::string_view name = names_->name_of(flow.server.ip, flow.client.ip, flow.first.time);
-    write(Event::flow, flow, cause, now, name);
+    write(Event::flow, flow, cause, now);
     next_.flows.on_flow(flow, cause, now);
   }
   ++tick_;

@@ -19,17 +19,15 @@ struct Sinks {
   ExchangeSink& exchanges;
   FlowSink& flows;
   TlsSink& tls;
-  DnsSink& lookups;
+  DnsMessageSink& messages;
 };
 
-class Recorder final : public ExchangeSink, public FlowSink, public TlsSink, public DnsSink {
+class Recorder final : public ExchangeSink, public FlowSink, public TlsSink, public DnsMessageSink {
  public:
   /// Borrows all but the shard.
   Recorder(Shard shard, const Settings& settings, Sinks next, ShardState& out)
       : shard_{shard}, settings_{settings}, next_{next}, out_{out} {}
 
-  /// Whose names flows have; borrowed.
-  void use(const NameTable& names) { names_ = &names; }
   /// Every packet of the capture, as the rules are told.
   void on_packet(PacketRef packet);
   /// As the rules are told.
@@ -43,7 +41,9 @@ class Recorder final : public ExchangeSink, public FlowSink, public TlsSink, pub
   void on_stray(const FlowRecord& flow, const Stray& stray) override;
   void on_tls_server(const Endpoint& server) override;
   void on_tls(const FlowRecord& flow, std::shared_ptr<const TlsSession> session) override;
-  void on_lookup(const DnsLookup& lookup) override;
+  // DNS is read in all shards: its streams are everybody's.
+  void on_message(const DnsMessage& message) override;
+  void on_name(const IpAddress& address, const std::string& name) override;
   /// To be called for the flows of all shards.
   void on_open(const FlowRecord& flow) override;
   void on_flow(const FlowRecord& flow, EndCause cause, Timestamp now) override;
@@ -64,7 +64,6 @@ class Recorder final : public ExchangeSink, public FlowSink, public TlsSink, pub
   const Settings& settings_;
   Sinks next_;
   ShardState& out_;
-  const NameTable* names_ = nullptr;
   Encoder encoder_;
   // Counts packets and ends of flows, alike in all shards. Of all that happens at one tick, what
   // reaches the rules is of one flow.

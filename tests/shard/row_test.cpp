@@ -9,6 +9,7 @@
 #include <array>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <stdexcept>
 
 #include "properties/recording.hpp"
@@ -157,6 +158,56 @@ TEST_F(CapturesInARow, TheClockOfTheLastOneIsSetBack) {
         beginning_at(elsewhere(recording(name), 1), first.packets.back().at + seconds{100});
     expect_same({write(0, first), write(1, second)}, std::string{name});
   }
+}
+
+/// Whether no connection has packets on both sides of `cut`.
+bool parts_no_connection(const Recording& whole, std::size_t cut) {
+  std::set<std::string> before;
+  for (std::size_t i = 0; i < whole.packets.size(); ++i) {
+    const auto view = find_tcp(whole, whole.packets[i]);
+    if (!view) continue;
+    const std::string ends = std::min(direction_of(whole.packets[i], *view),
+                                      direction_of(whole.packets[i], *view, true));
+    if (i < cut) before.insert(ends);
+    if (i >= cut && before.contains(ends)) return false;
+  }
+  return true;
+}
+
+bool has_dns(const Recording& recording) {
+  return recording.name.find("dns-") != std::string::npos;
+}
+
+// Names that are looked up in one capture, and answered, refused or used in the next.
+TEST_F(CapturesInARow, LookupsGoOn) {
+  std::size_t cuts = 0;
+  for (const Recording& whole : recordings()) {
+    if (!has_dns(whole) || !in_order(whole)) continue;
+    const std::vector<std::size_t> all = all_of(whole);
+    for (std::size_t cut = 1; cut < all.size(); ++cut) {
+      if (!parts_no_connection(whole, cut)) continue;
+      ++cuts;
+      const auto at = all.begin() + static_cast<std::ptrdiff_t>(cut);
+      std::ofstream{path(0, "pcap"), std::ios::binary} << to_pcap(whole, {all.begin(), at});
+      std::ofstream{path(1, "pcap"), std::ios::binary} << to_pcap(whole, {at, all.end()});
+      expect_same({path(0, "pcap"), path(1, "pcap")}, fmt::format("{} cut at {}", whole.name, cut));
+    }
+  }
+  EXPECT_GT(cuts, 20u);
+}
+
+// What nobody answered when the capture ended has no answer in the next one either.
+TEST_F(CapturesInARow, LookupsWithoutAnAnswerFail) {
+  const Recording& first = recording("not-dns-failed--capture-ended");
+  const auto labels = [&](Duration pause) {
+    const Recording second =
+        beginning_at(elsewhere(recording("no-response"), 1), first.packets.back().at + pause);
+    const Arguments captures{write(0, first), write(1, second)};
+    expect_same(captures, "a lookup that is open");
+    return run(Arguments{"merge"} + reports_of(captures)).out;
+  };
+  EXPECT_NE(labels(minutes{1}).find("dns-failed"), std::string::npos);
+  EXPECT_NE(labels(hours{3}).find("dns-failed"), std::string::npos);
 }
 
 // A state does not hold packets: both halves are flows of their own, and merge says so.
