@@ -204,6 +204,13 @@ void fields(Archive& archive, For<Archive, TlsSession> record) {
 }
 
 template <typename Archive>
+void fields(Archive& archive, For<Archive, IcmpError> record) {
+  auto& [packet, reporter, v6, type, code, mtu, source, destination, seq, network, has_seq] =
+      record;
+  archive(packet, reporter, v6, type, code, mtu, source, destination, seq, network, has_seq);
+}
+
+template <typename Archive>
 void fields(Archive& archive, For<Archive, DnsMessage> record) {
   auto& [packet, source, destination, refused, id, response, truncated, rcode, type, name,
          addresses] = record;

@@ -82,6 +82,7 @@ class Row {
   void add(Input input) {
     const auto first_file = static_cast<std::uint32_t>(row_.summary.files.size());
     PlaceInRow place;
+    place.begin = input.first();
     place.packets_before = row_.ledger.packets;
     add_notes(input, first_file);
     add_places(input, first_file);

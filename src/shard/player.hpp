@@ -6,7 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <string>
+#include <set>
 #include <vector>
 
 #include "base/capture_clock.hpp"
@@ -36,7 +36,7 @@ class Player {
   /// Once. Throws Error where a state is damaged.
   void play(Sinks sinks, const Stage& stage);
   /// Connections that go on from one capture to a later one, where they are others.
-  std::uint64_t cut_flows() const { return cut_flows_; }
+  std::uint64_t cut_flows() const { return cut_.size(); }
 
  private:
   class Tape;
@@ -45,12 +45,13 @@ class Player {
   void play_capture(std::size_t index, const Run& run);
   void hand_on(Tape& tape, const Run& run);
   void hear(Told told, std::uint64_t tick, const Run& run);
+  void hear(const IcmpError& error, std::uint64_t attempts);
   void tell(Told& told, const Run& run);
   void tell(Ending ending, const Run& run);
   void tell_open(FlowRecord& flow, const Run& run);
   void let_go(Timestamp now, const Run& run);
   void end_open(Timestamp now, const Run& run);
-  void make_room(const FlowRecord& flow, const Run& run);
+  void relate(FlowRecord& flow, const Run& run);
   void name_devices(FlowRecord& flow) const;
   void attach(FlowRecord& flow);
   void keep(const FlowRecord& flow);
@@ -62,8 +63,8 @@ class Player {
   std::map<FlowId, std::uint32_t> slots_;  // FlowRecord::rules_slot of the flows that go on
   FlowId last_flow_{};                     // the highest number so far
   std::uint64_t holes_ = 0;                // that the rules were told of
-  Timestamp now_{};  // of the last packet in front of the end of all that was open
-  std::uint64_t cut_flows_ = 0;
+  Timestamp now_{};       // of the last packet in front of the end of all that was open
+  std::set<FlowId> cut_;  // go on from one in an earlier capture
   base::CaptureClock clock_;
   Duration clock_gap_;
 

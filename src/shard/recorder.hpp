@@ -4,6 +4,9 @@
 // alike.
 #pragma once
 
+#include <optional>
+#include <set>
+
 #include "httpdiag/dns.hpp"
 #include "httpdiag/exchange.hpp"
 #include "httpdiag/shard.hpp"
@@ -44,7 +47,10 @@ class Recorder final : public ExchangeSink, public FlowSink, public TlsSink, pub
   // DNS is read in all shards: its streams are everybody's.
   void on_message(const DnsMessage& message) override;
   void on_name(const IpAddress& address, const std::string& name) override;
-  /// To be called for the flows of all shards.
+  // To be called for the flows of all shards.
+  void on_attempt(FlowId flow, const Endpoint& server, Timestamp now) override;
+  void on_connected(FlowId flow) override;
+  void on_unrelated(const IcmpError& error) override;
   void on_open(const FlowRecord& flow) override;
   void on_flow(const FlowRecord& flow, EndCause cause, Timestamp now) override;
 
@@ -69,7 +75,11 @@ class Recorder final : public ExchangeSink, public FlowSink, public TlsSink, pub
   // reaches the rules is of one flow.
   std::uint64_t tick_ = 0, written_tick_ = 0;
   PacketRef previous_, written_;
-  bool confirms_ = false;  // the next packet does, or denies, a jump of the clock
+  std::optional<Timestamp> begin_;      // of the first packet
+  std::optional<Timestamp> unrelated_;  // when the last ICMP error came that quotes no flow
+  std::uint64_t attempts_ = 0;
+  std::set<FlowId> told_attempts_;  // not connected
+  bool confirms_ = false;           // the next packet does, or denies, a jump of the clock
 };
 
 /// Stands in front of HTTP: the streams of other shards' flows go no further.
