@@ -103,6 +103,7 @@ class Row {
   InputRow finish() {
     CaptureSummary& summary = row_.summary;
     give_short_names(summary.files);
+    std::ranges::stable_sort(summary.not_read, {}, &NotRead::name);
     for (const CaptureFile& file : summary.files) {
       if (!file.damage) continue;
       summary.damage = std::make_unique<CaptureDamage>(*file.damage);

@@ -270,6 +270,22 @@ TEST_F(CapturesInARow, ConnectionsThatGoOnAreTold) {
       << outcome.err;
 }
 
+// Folders, given in another order than that of their times.
+TEST_F(CapturesInARow, WhatWasNotReadIsInOrder) {
+  const Recording& first = recording("no-response");
+  const Recording second = beginning_at(elsewhere(recording("connect-refused"), 1),
+                                        first.packets.back().at + minutes{1});
+  const std::string one = folder_ / "b", other = folder_ / "a";
+  for (const std::string& each : {one, other}) {
+    fs::create_directories(each);
+    std::ofstream{each + "/notes.txt"} << "what somebody wrote";
+  }
+  fs::rename(write(0, first), one + "/0.pcap");
+  fs::rename(write(1, second), other + "/1.pcap");
+  expect_same({one, other}, "in order of time");
+  expect_same({other, one}, "in order of names");
+}
+
 TEST_F(CapturesInARow, CapturesThatOverlapAreATable) {
   const Arguments captures{"pcaps/no-response.pcap", "pcaps/connect-refused.pcap"};
   const auto whole = [&](std::size_t i, const char* shard) {
