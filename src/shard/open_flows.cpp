@@ -2,7 +2,6 @@
 #include "shard/open_flows.hpp"
 
 #include <algorithm>
-#include <functional>
 
 #include "base/capture_clock.hpp"
 #include "base/happy_eyeballs.hpp"
@@ -32,6 +31,12 @@ Timestamp last_before(Timestamp now, Timestamp first, Duration wait) {
   const auto step = static_cast<std::uint64_t>(wait.count());
   const std::uint64_t reached = ticks(first) + (ticks(now) - ticks(first)) / step * step;
   return Timestamp{Duration{static_cast<std::int64_t>(reached)}};
+}
+
+template <typename Each>
+void keep_last(std::vector<Each>& list) {
+  if (list.size() <= base::kLastAttempts) return;
+  list.erase(list.begin(), list.end() - static_cast<std::ptrdiff_t>(base::kLastAttempts));
 }
 
 /// All copies of its record.
@@ -195,8 +200,8 @@ void OpenFlows::begin(Timestamp begin, Timestamp now) {
     if (!at || begin - *at > happy_eyeballs_ || flow.trouble().fallback != FlowId{}) continue;
     refused_.push_back({id, flow.server, flow.first.time, *at, {}});
   }
-  std::ranges::sort(refused_, std::greater{}, &Refused::at);
-  if (refused_.size() > base::kLastAttempts) refused_.resize(base::kLastAttempts);
+  std::ranges::sort(refused_, {}, &Refused::at);
+  keep_last(refused_);
   // Those whose place an attempt of their own capture may have taken have their candidate.
   for (const auto& [id, held] : by_id_) {
     const FlowRecord& other = flow_of(held.ending);
@@ -224,6 +229,7 @@ void OpenFlows::on_unreachable(FlowId id, const FlowRecord& flow, Timestamp now,
     refused.candidate = attempt.flow;
   }
   refused_.push_back(refused);
+  keep_last(refused_);
 }
 
 void OpenFlows::replace(FlowId refused, FlowId by) {
@@ -239,6 +245,7 @@ void OpenFlows::on_attempt(FlowId flow, const Endpoint& server, Timestamp now,
                            std::uint64_t attempts) {
   if (by_id_.empty()) return;
   attempts_.push_back({flow, server, now, attempts, false});
+  keep_last(attempts_);
   for (Refused& refused : refused_) {
     if (!replaces(server, refused.server) || now - refused.at > happy_eyeballs_) continue;
     if (refused.candidate == FlowId{}) refused.candidate = flow;

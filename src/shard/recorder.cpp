@@ -120,7 +120,9 @@ void Recorder::on_attempt(FlowId flow, const Endpoint& server, Timestamp now) {
   const Duration most = settings_.thresholds.happy_eyeballs;
   const bool early = now - *begin_ <= std::max(most, base::kMostBetweenAttempts);
   const bool behind_error = unrelated_ && now - *unrelated_ <= most;
-  if (!first() || (!early && !behind_error)) return;
+  // Not all of a flood.
+  constexpr std::size_t kMostTold = 4096;
+  if (!first() || (!early && !behind_error) || told_attempts_.size() == kMostTold) return;
   write(Event::attempt, flow, server, now, attempts_);
   told_attempts_.insert(flow);
 }
