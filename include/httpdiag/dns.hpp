@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the names in a capture became: lookups that failed or took long, and which
-// name an address was looked up by.
+// What the names in a capture became: messages about them, lookups that failed or took long, and
+// which name an address was looked up by.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +12,31 @@
 #include "httpdiag/flow.hpp"
 
 namespace httpdiag {
+
+/// A message (RFC 1035 §4.1), as far as it is about the address of a name.
+struct DnsMessage {
+  PacketRef packet;  // that completed it
+  Endpoint source, destination;
+  // The destination said that nobody has that port, any more: of an answer.
+  bool refused = false;
+  std::uint16_t id = 0;
+  bool response = false;
+  bool truncated = false;  // TC: the answer comes again over TCP
+  std::uint8_t rcode = 0;
+  std::uint16_t type = 0;  // of the question
+  std::string name;        // of the question; lower case, printable, without the dot at the end
+  std::vector<IpAddress> addresses;  // of the name, or of what it is an alias of
+};
+
+class DnsMessageSink {
+ public:
+  virtual void on_message(const DnsMessage& message) = 0;
+  /// Somebody else says that this is the address's name; lookups in the capture know better.
+  virtual void on_name(const IpAddress& address, const std::string& name) = 0;
+
+ protected:
+  ~DnsMessageSink() = default;
+};
 
 enum class DnsOutcome : std::uint8_t {
   resolved,

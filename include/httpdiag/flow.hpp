@@ -236,6 +236,24 @@ enum class EndCause : std::uint8_t {
   evicted,       // Limits::max_flows
 };
 
+struct Limits;
+
+/// The lists of flows by the time they were last looked at.
+enum class AgeList : std::uint8_t {
+  opening,    // attempts: SYNs without any answer
+  open,       // flows that go on
+  lingering,  // closed flows that wait for stragglers
+};
+/// In the order in which those are let go of that have waited for too long.
+inline constexpr std::array<AgeList, 3> kAgeLists{AgeList::opening, AgeList::lingering,
+                                                  AgeList::open};
+/// How long a flow waits for its next packet.
+Duration patience(AgeList list, const Limits& limits);
+/// Why it is let go of then.
+constexpr EndCause end_cause(AgeList list) {
+  return list == AgeList::lingering ? EndCause::closed : EndCause::idle;
+}
+
 /// How the two recordings of a packet differ.
 struct CopyOrigin {
   std::array<DeviceId, 2> devices{};     // of the first recording and of the copy
@@ -297,7 +315,7 @@ struct FlowRecord {
   mutable std::uint32_t sink_slot = 0;   // the StreamSink's
   mutable std::uint32_t rules_slot = 0;  // the FlowSink's
 
-  std::unique_ptr<FlowTrouble> trouble_ptr;  // written by the tracker only
+  std::unique_ptr<FlowTrouble> trouble_ptr;  // written by the tracker, and where its work goes on
   /// An empty one if there was none.
   const FlowTrouble& trouble() const { return trouble_ptr ? *trouble_ptr : kNoFlowTrouble; }
 
@@ -320,9 +338,20 @@ bool only_asked(const FlowRecord& flow);
 /// may have come before them all.
 bool fin_may_precede(const FlowRecord& flow, Side side);
 
+/// Notes an ICMP error that quotes the flow; the first one counts.
+void note_icmp_error(FlowRecord& flow, const IcmpError& error);
+
 /// Told once per flow, after its streams have ended.
 class FlowSink {
  public:
+  // As they happen, for whoever knows of flows that the tracker does not.
+  /// A client asks for a connection, not for the first time between the same ends perhaps.
+  virtual void on_attempt(FlowId, const Endpoint& /*server*/, Timestamp /*now*/) {}
+  /// It has got it.
+  virtual void on_connected(FlowId) {}
+  /// An ICMP error that quotes no flow.
+  virtual void on_unrelated(const IcmpError&) {}
+
   /// Of every flow that is open when the capture ends, before any of them has ended.
   virtual void on_open(const FlowRecord&) {}
   /// `now` is the capture clock when the tracker let go. Flows arrive in no particular order.

@@ -10,6 +10,7 @@
 namespace httpdiag {
 namespace {
 
+using analysis::FlowSplitter;
 using analysis::Pipeline;
 
 /// Reads the source to its end.
@@ -77,10 +78,14 @@ Report ShardSet::analyze(const Settings& settings, FlowReportSink& flows, const 
   legs::Joiner legs{settings, flows, deliveries};
   rules::Engine rules{settings, legs, legs};
   analysis::Search search{rules, query};
-  rules.use(static_cast<const NameTable&>(player));
+  dns::Names names{settings, rules};
+  FlowSplitter ended{names, rules};
+  rules.use(names.table());
   rules.use(player.summary());
-  player.play({search, rules, rules, rules},
-              {[&](PacketRef packet) { rules.on_packet(packet); }, [&] { rules.forget_open(); }});
+  player.play({search, ended, rules, names},
+              {[&](PacketRef packet) { rules.on_packet(packet); }, [&] { rules.forget_open(); },
+               [&](Timestamp now) { names.settle(now); }});
+  names.finish();
   Report report = rules.finish(player.summary(), player.ledger());
   legs.finish(report);
   deliveries.finish(report);

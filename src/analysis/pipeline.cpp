@@ -21,18 +21,18 @@ Pipeline::Pipeline(const Settings& settings, FlowReportSink& flows, Ledger& ledg
       deliveries_{settings},
       legs_{settings, flows, deliveries_},
       rules_{settings, legs_, legs_},
-      recorder_{recorder_of(beside, settings, rules_)},
+      names_{settings, rules_},
+      recorder_{recorder_of(beside, settings, rules_, names_)},
       tls_{settings.limits, judge<TlsSink>()},
-      dns_{settings, judge<DnsSink>()},
+      dns_{messages()},
       opaque_{tls_, dns_},
       search_{judge<ExchangeSink>(), query},
       http_{settings.limits, search_, settings.digest_bodies, &opaque_},
       gate_{beside.shard, http_},
-      ended_{dns_, judge<FlowSink>()},
+      ended_{names_, judge<FlowSink>()},
       tap_{trail_, ended_},
       tcp_{settings, ledger, streams(), tap_} {
-  rules_.use(dns_.names());
-  if (recorder_) recorder_->use(dns_.names());
+  rules_.use(names_.table());
 }
 
 void Pipeline::on_packets(std::span<const Packet> packets) {
@@ -58,7 +58,7 @@ void Pipeline::on_packets(std::span<const Packet> packets) {
 }
 
 void Pipeline::on_holes(std::uint64_t count) {
-  dns_.settle(last_);
+  names_.settle(last_);
   if (recorder_) recorder_->on_all_end(shard::Event::hole, last_);
   tcp_.finish();
   for (std::uint64_t i = 0; i < count; ++i) {
@@ -75,7 +75,7 @@ void Pipeline::on_name(const HostName& host) {
     std::copy(host.address.begin(), host.address.end(),
               std::as_writable_bytes(std::span{address.bytes}).begin());
   }
-  dns_.learn(address, host.name);
+  messages().on_name(address, host.name);
 }
 
 Report Pipeline::finish(const CaptureSummary& input) {
@@ -86,10 +86,10 @@ Report Pipeline::finish(const CaptureSummary& input) {
   const std::uint64_t incomplete = std::min(pieces, decoder_.incomplete_pieces());
   pieces -= incomplete;
   ledger_.skipped[static_cast<std::size_t>(Skip::fragment_incomplete)] += incomplete;
-  dns_.settle(last_);
+  names_.settle(last_);
   if (recorder_) recorder_->on_all_end(shard::Event::capture_end, last_);
   tcp_.finish();  // ends every open stream, which flushes http, which feeds rules
-  dns_.finish();
+  names_.finish();
   if (recorder_) recorder_->finish(input, ledger_);
   Report report = rules_.finish(input, ledger_);
   legs_.finish(report);
@@ -98,10 +98,10 @@ Report Pipeline::finish(const CaptureSummary& input) {
 }
 
 std::optional<shard::Recorder> Pipeline::recorder_of(const Beside& beside, const Settings& settings,
-                                                     rules::Engine& rules) {
+                                                     rules::Engine& rules, dns::Names& names) {
   if (beside.state == nullptr) return std::nullopt;
   return std::optional<shard::Recorder>{std::in_place, beside.shard, settings,
-                                        shard::Sinks{rules, rules, rules, rules}, *beside.state};
+                                        shard::Sinks{rules, rules, rules, names}, *beside.state};
 }
 
 void Pipeline::select(std::span<const Packet> packets) {

@@ -13,6 +13,7 @@
 #include "capture/bpf.hpp"
 #include "decode/decoder.hpp"
 #include "delivery/collector.hpp"
+#include "dns/names.hpp"
 #include "dns/reader.hpp"
 #include "http/pairer.hpp"
 #include "httpdiag/shard.hpp"
@@ -53,11 +54,14 @@ class Pipeline {
 
  private:
   static std::optional<shard::Recorder> recorder_of(const Beside& beside, const Settings& settings,
-                                                    rules::Engine& rules);
+                                                    rules::Engine& rules, dns::Names& names);
   /// The rules, or who stands in front of them.
   template <typename Sink>
   Sink& judge() {
     return recorder_ ? static_cast<Sink&>(*recorder_) : rules_;
+  }
+  DnsMessageSink& messages() {
+    return recorder_ ? static_cast<DnsMessageSink&>(*recorder_) : names_;
   }
   StreamSink& streams() { return recorder_ ? static_cast<StreamSink&>(gate_) : http_; }
 
@@ -98,9 +102,10 @@ class Pipeline {
   delivery::Collector deliveries_;   // verdict -> delivery
   legs::Joiner legs_;                // verdicts -> chains
   rules::Engine rules_;              // exchange, flow -> findings
+  dns::Names names_;                 // query, answer -> lookup
   std::optional<shard::Recorder> recorder_;
   tls::Reader tls_;  // what is no HTTP -> handshakes, bursts
-  dns::Reader dns_;  // query, answer -> lookup
+  dns::Reader dns_;  // datagram, chunk -> query, answer
   OpaqueSplitter opaque_;
   Search search_;
   http::Pairer http_;  // chunk -> message -> exchange

@@ -44,6 +44,18 @@ class OpaqueSplitter final : public OpaqueSink {
 class FlowSplitter final : public FlowSink {
  public:
   FlowSplitter(FlowSink& first, FlowSink& second) : first_{first}, second_{second} {}
+  void on_attempt(FlowId flow, const Endpoint& server, Timestamp now) override {
+    first_.on_attempt(flow, server, now);
+    second_.on_attempt(flow, server, now);
+  }
+  void on_connected(FlowId flow) override {
+    first_.on_connected(flow);
+    second_.on_connected(flow);
+  }
+  void on_unrelated(const IcmpError& error) override {
+    first_.on_unrelated(error);
+    second_.on_unrelated(error);
+  }
   void on_open(const FlowRecord& flow) override {
     first_.on_open(flow);
     second_.on_open(flow);
@@ -62,6 +74,11 @@ class FlowSplitter final : public FlowSink {
 class FlowTap final : public FlowSink {
  public:
   FlowTap(views::Recorder* recorder, FlowSink& next) : recorder_{recorder}, next_{next} {}
+  void on_attempt(FlowId flow, const Endpoint& server, Timestamp now) override {
+    next_.on_attempt(flow, server, now);
+  }
+  void on_connected(FlowId flow) override { next_.on_connected(flow); }
+  void on_unrelated(const IcmpError& error) override { next_.on_unrelated(error); }
   void on_open(const FlowRecord& flow) override { next_.on_open(flow); }
   void on_flow(const FlowRecord& flow, EndCause cause, Timestamp now) override {
     if (recorder_ != nullptr) recorder_->on_flow(flow, cause, now);

@@ -127,6 +127,8 @@ std::unique_ptr<PacketSource> open_captures(const std::vector<std::string>& path
     feed = std::make_unique<capture::Merge>(std::move(inputs.members), options);
   }
   auto timeline = std::make_unique<capture::Timeline>(std::move(feed));
+  // By name: the order in which they were given shall not matter.
+  std::ranges::sort(inputs.not_read, {}, &NotRead::name);
   timeline->add_not_read(std::move(inputs.not_read), inputs.more_not_read);
   return timeline;
 }

@@ -128,7 +128,7 @@ class Finder {
   void take(const std::string& path) {
     if (path.ends_with(kExpectation)) {
       expectations_.insert(path);
-    } else if (stem_of(path) != path) {
+    } else if (stem_of(path) != path || is_capture(path)) {
       captures_.insert(path);
     }
   }

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "dns/message.hpp"
+
 namespace httpdiag::dns {
 
 namespace {
@@ -47,8 +49,14 @@ DnsOutcome outcome_of(std::uint8_t rcode) {
 
 }  // namespace
 
-void Lookups::on_query(const Message& message, const Endpoint& client, const Endpoint& server,
-                       PacketRef packet) {
+void Lookups::on_message(const DnsMessage& message) {
+  if (message.refused) return on_refused(message);
+  message.response ? on_answer(message) : on_query(message);
+}
+
+void Lookups::on_query(const DnsMessage& message) {
+  const Endpoint &client = message.source, &server = message.destination;
+  const PacketRef packet = message.packet;
   sweep(packet.time);
   if (message.type != kTypeA && message.type != kTypeAaaa) return;
   const Key key{client.ip, first_label(message.name)};
@@ -84,8 +92,9 @@ void Lookups::on_query(const Message& message, const Endpoint& client, const End
   lookup.queries.push_back(std::move(query));
 }
 
-void Lookups::on_answer(const Message& message, const Endpoint& client, const Endpoint& server,
-                        PacketRef packet) {
+void Lookups::on_answer(const DnsMessage& message) {
+  const Endpoint &client = message.destination, &server = message.source;
+  const PacketRef packet = message.packet;
   sweep(packet.time);
   if (heard_.size() < kMostServers) heard_.insert(server);
   const auto found = open_.find({client.ip, first_label(message.name)});
@@ -102,14 +111,15 @@ void Lookups::on_answer(const Message& message, const Endpoint& client, const En
                           message.addresses.end());
 }
 
-void Lookups::on_refused(const Message& message, const Endpoint& client, const Endpoint& server) {
+void Lookups::on_refused(const DnsMessage& message) {
+  const Endpoint& client = message.destination;
   const auto found = open_.find({client.ip, first_label(message.name)});
   if (found == open_.end()) return;
-  Query* query = find(found->second, message, client, server);
+  Query* query = find(found->second, message, client, message.source);
   if (query != nullptr && query->answers == 1) query->refused = true;
 }
 
-Lookups::Query* Lookups::find(Lookup& lookup, const Message& message, const Endpoint& client,
+Lookups::Query* Lookups::find(Lookup& lookup, const DnsMessage& message, const Endpoint& client,
                               const Endpoint& server) {
   const auto found =
       std::find_if(lookup.queries.begin(), lookup.queries.end(), [&](const Query& query) {

@@ -8,7 +8,6 @@
 #include <set>
 #include <vector>
 
-#include "dns/message.hpp"
 #include "httpdiag/dns.hpp"
 #include "httpdiag/settings.hpp"
 
@@ -19,12 +18,7 @@ class Lookups {
   Lookups(const Settings& settings, const NameTable& names, DnsSink& sink)
       : settings_{settings}, names_{names}, sink_{sink} {}
 
-  void on_query(const Message& message, const Endpoint& client, const Endpoint& server,
-                PacketRef packet);
-  void on_answer(const Message& message, const Endpoint& client, const Endpoint& server,
-                 PacketRef packet);
-  /// The client had closed its port when this answer came: no resolver waited for it any more.
-  void on_refused(const Message& message, const Endpoint& client, const Endpoint& server);
+  void on_message(const DnsMessage& message);
   /// A connection that may follow a lookup. `now`: the capture clock.
   void on_flow(const FlowRecord& flow, Timestamp now);
   /// No more messages.
@@ -33,6 +27,11 @@ class Lookups {
   void finish();
 
  private:
+  void on_query(const DnsMessage& query);
+  void on_answer(const DnsMessage& answer);
+  /// The client had closed its port when this answer came: no resolver waited for it any more.
+  void on_refused(const DnsMessage& answer);
+
   struct Query {
     Endpoint client, server;
     std::uint16_t id = 0, type = 0;
@@ -59,7 +58,7 @@ class Lookups {
     bool unanswered = false;  // one of the queries had none: the resolver waited on
   };
 
-  static Query* find(Lookup& lookup, const Message& message, const Endpoint& client,
+  static Query* find(Lookup& lookup, const DnsMessage& message, const Endpoint& client,
                      const Endpoint& server);
   void sweep(Timestamp now);
   void settle(const Key& key, Lookup& lookup, Timestamp now);

@@ -72,7 +72,7 @@ std::optional<IpAddress> address_of(std::uint16_t type, Bytes data) {
 }
 
 /// Addresses whose owner is the name asked for, or what it is an alias of (RFC 1034 §3.6.2).
-void read_answers(Bytes bytes, ByteReader& reader, std::uint16_t count, Message& message) {
+void read_answers(Bytes bytes, ByteReader& reader, std::uint16_t count, DnsMessage& message) {
   std::vector<std::string> owners{message.name};
   for (std::uint16_t i = 0; i < count; ++i) {
     const auto owner = read_name(bytes, reader);
@@ -96,10 +96,10 @@ void read_answers(Bytes bytes, ByteReader& reader, std::uint16_t count, Message&
 
 }  // namespace
 
-std::optional<Message> read_message(Bytes bytes) {
+std::optional<DnsMessage> read_message(Bytes bytes) {
   if (bytes.size() < kHeader) return std::nullopt;
   ByteReader reader{bytes};
-  Message message;
+  DnsMessage message;
   message.id = reader.u16();
   const std::uint16_t flags = reader.u16();
   const std::uint16_t questions = reader.u16();

@@ -3,10 +3,9 @@
 
 #include <array>
 #include <map>
-#include <string>
+#include <vector>
 
-#include "dns/lookups.hpp"
-#include "dns/name_book.hpp"
+#include "dns/message.hpp"
 
 namespace httpdiag::dns {
 
@@ -47,46 +46,30 @@ class MessageStream {
 
 class Reader::Impl {
  public:
-  Impl(const Settings& settings, DnsSink& sink)
-      : names_{settings.limits.max_names}, lookups_{settings, names_, sink} {}
+  explicit Impl(DnsMessageSink& sink) : sink_{sink} {}
 
-  void learn(const IpAddress& address, const std::string& name) {
-    names_.learn(address, name, IpAddress{}, Timestamp::min());
-  }
-
-  void on_message(std::span<const std::byte> bytes, const Endpoint& source,
-                  const Endpoint& destination, PacketRef packet) {
-    const auto message = read_message(bytes);
-    if (!message) return;
-    if (!message->response) {
-      lookups_.on_query(*message, source, destination, packet);
-      return;
-    }
-    lookups_.on_answer(*message, destination, source, packet);
-    for (const IpAddress& address : message->addresses) {
-      names_.learn(address, message->name, destination.ip, packet.time);
-    }
-  }
-
-  void on_refused(const DnsDatagram& answer) {
-    const auto message = read_message(answer.payload);
-    if (message && message->response)
-      lookups_.on_refused(*message, answer.destination, answer.source);
+  void on_bytes(std::span<const std::byte> bytes, const DnsDatagram& way) {
+    auto message = read_message(bytes);
+    if (!message || (way.refused && !message->response)) return;
+    message->packet = way.packet;
+    message->source = way.source;
+    message->destination = way.destination;
+    message->refused = way.refused;
+    sink_.on_message(*message);
   }
 
   using Streams = std::array<MessageStream, 2>;
   std::map<FlowId, Streams> streams_;  // looked up, never walked
-  NameBook names_;
-  Lookups lookups_;
+
+ private:
+  DnsMessageSink& sink_;
 };
 
-Reader::Reader(const Settings& settings, DnsSink& sink)
-    : impl_{std::make_unique<Impl>(settings, sink)} {}
+Reader::Reader(DnsMessageSink& sink) : impl_{std::make_unique<Impl>(sink)} {}
 Reader::~Reader() = default;
 
 void Reader::on_datagram(const DnsDatagram& datagram) {
-  if (datagram.refused) return impl_->on_refused(datagram);
-  impl_->on_message(datagram.payload, datagram.source, datagram.destination, datagram.packet);
+  impl_->on_bytes(datagram.payload, datagram);
 }
 
 bool Reader::on_opaque(const FlowRecord& flow, std::string_view protocol) {
@@ -100,11 +83,12 @@ void Reader::on_chunk(const FlowRecord& flow, const StreamChunk& chunk) {
   const auto found = impl_->streams_.find(flow.id);
   if (found == impl_->streams_.end()) return;
   const Side from = chunk.from;
-  const Endpoint& source = from == Side::client ? flow.client : flow.server;
-  const Endpoint& destination = from == Side::client ? flow.server : flow.client;
-  found->second[index(from)].on_bytes(chunk.bytes, [&](std::span<const std::byte> message) {
-    impl_->on_message(message, source, destination, chunk.carried_by);
-  });
+  DnsDatagram way;
+  way.packet = chunk.carried_by;
+  way.source = from == Side::client ? flow.client : flow.server;
+  way.destination = from == Side::client ? flow.server : flow.client;
+  found->second[index(from)].on_bytes(
+      chunk.bytes, [&](std::span<const std::byte> message) { impl_->on_bytes(message, way); });
 }
 
 void Reader::on_gap(const FlowRecord& flow, const StreamGap& gap) {
@@ -113,16 +97,5 @@ void Reader::on_gap(const FlowRecord& flow, const StreamGap& gap) {
 }
 
 void Reader::on_end(const FlowRecord& flow) { impl_->streams_.erase(flow.id); }
-
-void Reader::on_flow(const FlowRecord& flow, EndCause, Timestamp now) {
-  impl_->lookups_.on_flow(flow, now);
-}
-
-void Reader::settle(Timestamp now) { impl_->lookups_.settle_all(now); }
-void Reader::finish() { impl_->lookups_.finish(); }
-void Reader::learn(const IpAddress& address, const std::string& name) {
-  impl_->learn(address, name);
-}
-const NameTable& Reader::names() const { return impl_->names_; }
 
 }  // namespace httpdiag::dns

@@ -10,7 +10,7 @@
 
 namespace httpdiag::shard {
 
-inline constexpr std::uint64_t kVersion = 8;
+inline constexpr std::uint64_t kVersion = 10;
 
 enum class Event : std::uint8_t {
   packet = 1,  // one after which time did not go on as ever, or the one in front of it
@@ -18,12 +18,17 @@ enum class Event : std::uint8_t {
   stray,
   tls_server,
   tls,
-  lookup,
+  message,  // of DNS
+  name,     // of an address, by the capture file
   flow,
   forget_open,
   hole,         // all that is open ends now, as it does with the capture
   capture_end,  // likewise
   open,         // is open, and will end now
+  // What may be about flows of an earlier capture.
+  attempt,    // to connect, soon after the capture began, or after such an error
+  connected,  // one of those
+  unrelated,  // an ICMP error about no flow of the capture
 };
 
 /// Both directions of a flow, and it under all numbers of sides, are in the same shard.

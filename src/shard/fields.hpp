@@ -34,8 +34,6 @@ inline constexpr auto kLast<Stray::Kind> =
     static_cast<std::uint64_t>(Stray::Kind::trailing_garbage);
 template <>
 inline constexpr auto kLast<TlsStage> = static_cast<std::uint64_t>(TlsStage::done);
-template <>
-inline constexpr auto kLast<DnsOutcome> = static_cast<std::uint64_t>(DnsOutcome::unanswered);
 
 /// What an archive takes a record by.
 template <typename Archive, typename Record>
@@ -206,13 +204,18 @@ void fields(Archive& archive, For<Archive, TlsSession> record) {
 }
 
 template <typename Archive>
-void fields(Archive& archive, For<Archive, DnsLookup> record) {
-  auto& [client, server, name, tried, outcome, rcode, queries, retries, servers, server_heard,
-         first_query, last_query, answer, took, decided, flow, flow_first, flow_server,
-         flow_by_this_name] = record;
-  archive(client, server, name, tried, outcome, rcode, queries, retries, servers, server_heard,
-          first_query, last_query, answer, took, decided, flow, flow_first, flow_server,
-          flow_by_this_name);
+void fields(Archive& archive, For<Archive, IcmpError> record) {
+  auto& [packet, reporter, v6, type, code, mtu, source, destination, seq, network, has_seq] =
+      record;
+  archive(packet, reporter, v6, type, code, mtu, source, destination, seq, network, has_seq);
+}
+
+template <typename Archive>
+void fields(Archive& archive, For<Archive, DnsMessage> record) {
+  auto& [packet, source, destination, refused, id, response, truncated, rcode, type, name,
+         addresses] = record;
+  archive(packet, source, destination, refused, id, response, truncated, rcode, type, name,
+          addresses);
 }
 
 template <typename Archive>

@@ -82,6 +82,7 @@ class Row {
   void add(Input input) {
     const auto first_file = static_cast<std::uint32_t>(row_.summary.files.size());
     PlaceInRow place;
+    place.begin = input.first();
     place.packets_before = row_.ledger.packets;
     add_notes(input, first_file);
     add_places(input, first_file);
@@ -102,6 +103,7 @@ class Row {
   InputRow finish() {
     CaptureSummary& summary = row_.summary;
     give_short_names(summary.files);
+    std::ranges::stable_sort(summary.not_read, {}, &NotRead::name);
     for (const CaptureFile& file : summary.files) {
       if (!file.damage) continue;
       summary.damage = std::make_unique<CaptureDamage>(*file.damage);

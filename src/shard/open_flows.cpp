@@ -2,12 +2,19 @@
 #include "shard/open_flows.hpp"
 
 #include <algorithm>
-#include <cstdlib>
+
+#include "base/capture_clock.hpp"
+#include "base/happy_eyeballs.hpp"
 
 namespace httpdiag::shard {
 namespace {
 
-const FlowRecord& flow_of(const Ending& ending) { return std::get<FlowTold>(ending.back()).flow; }
+constexpr std::uint32_t kAllFlows = ~std::uint32_t{0};
+
+/// The same port over the other IP version.
+bool replaces(const Endpoint& server, const Endpoint& refused) {
+  return server.port == refused.port && server.ip.is_v4() != refused.ip.is_v4();
+}
 
 // A state may hold any time.
 
@@ -26,47 +33,84 @@ Timestamp last_before(Timestamp now, Timestamp first, Duration wait) {
   return Timestamp{Duration{static_cast<std::int64_t>(reached)}};
 }
 
+template <typename Each>
+void keep_last(std::vector<Each>& list) {
+  if (list.size() <= base::kLastAttempts) return;
+  list.erase(list.begin(), list.end() - static_cast<std::ptrdiff_t>(base::kLastAttempts));
+}
+
+/// All copies of its record.
+template <typename Change>
+void for_each_record(Ending& ending, const Change& change) {
+  for (Told& told : ending) {
+    if (auto* exchange = std::get_if<ExchangeTold>(&told)) change(exchange->flow);
+    if (auto* flow = std::get_if<FlowTold>(&told)) change(flow->flow);
+  }
+}
+
+std::optional<std::uint32_t> isn_of(const FlowRecord& flow) {
+  return flow.c().isn_known ? std::optional{flow.c().isn} : std::nullopt;
+}
+
+/// When it was refused, or rejected by ICMP.
+std::optional<Timestamp> refused_at(const FlowRecord& flow) {
+  const Handshake outcome = handshake(flow);
+  if (outcome == Handshake::refused) return flow.s().trouble().rst.time;
+  if (outcome == Handshake::unreachable) return flow.trouble().icmp.time;
+  return std::nullopt;
+}
+
 }  // namespace
 
-OpenFlows::List OpenFlows::list_of(const FlowRecord& flow) const {
-  if (flow.was_closed) return List::closed;
-  return only_asked(flow) ? List::asked : List::open;
+AgeList OpenFlows::list_of(const FlowRecord& flow) {
+  if (flow.was_closed) return AgeList::lingering;
+  return only_asked(flow) ? AgeList::opening : AgeList::open;
 }
 
-Duration OpenFlows::patience(List list) const {
-  switch (list) {
-    case List::asked:
-      return limits_.idle_attempt;
-    case List::closed:
-      return limits_.linger_closed;
-    case List::open:
-      return limits_.idle_flow;
-  }
-  std::abort();
+OpenFlows::Ends OpenFlows::ends_of(const Endpoint& one, const Endpoint& other,
+                                   std::uint32_t network) {
+  return {std::min(one, other), std::max(one, other), network};
 }
 
-OpenFlows::Ends OpenFlows::ends_of(const FlowRecord& flow) {
-  return {std::min(flow.client, flow.server), std::max(flow.client, flow.server), flow.network};
+const OpenFlows::Held* OpenFlows::newest(const Ends& ends, std::uint32_t flows_before) const {
+  const auto after = by_ends_.upper_bound({ends, FlowId{flows_before}});
+  if (after == by_ends_.begin() || std::prev(after)->first != ends) return nullptr;
+  return &by_id_.at(std::prev(after)->second);
 }
 
 void OpenFlows::hold(Ending ending, Timestamp now) {
   const FlowRecord& flow = flow_of(ending);
-  const List list = list_of(flow);
-  const Duration wait = patience(list);
-  const Timestamp since = list == List::closed ? flow.last.time : flow.first.time;
   const FlowId id = flow.id;
-  const Due due{after(last_before(now, since, wait), wait), id};
-  by_ends_[ends_of(flow)] = id;
-  by_due_[static_cast<std::size_t>(list)].insert(due);
-  by_id_.insert_or_assign(id, Held{list, due, std::move(ending)});
+  Held held;
+  held.list = list_of(flow);
+  held.last_seen = flow.last.time;
+  const Timestamp since = held.list == AgeList::lingering ? flow.last.time : flow.first.time;
+  const Duration wait = patience(held.list, limits_);
+  by_ends_.emplace(ends_of(flow), id);
+  held.ending = std::move(ending);
+  const auto [at, fresh] = by_id_.insert_or_assign(id, std::move(held));
+  wait_until(id, at->second, after(last_before(now, since, wait), wait));
+}
+
+void OpenFlows::wait_until(FlowId id, Held& held, Timestamp due) {
+  held.due = {due, id};
+  by_due_[static_cast<std::size_t>(held.list)].insert(held.due);
+}
+
+Timestamp OpenFlows::last_due(const Held& held) const {
+  return std::max(held.due.first, after(held.last_seen, patience(held.list, limits_)));
 }
 
 Ending OpenFlows::take(FlowId id, EndCause cause, std::optional<Timestamp> now) {
   const auto found = by_id_.find(id);
-  Ending ending = std::move(found->second.ending);
-  const auto named = by_ends_.find(ends_of(flow_of(ending)));
-  if (named != by_ends_.end() && named->second == id) by_ends_.erase(named);
-  by_due_[static_cast<std::size_t>(found->second.list)].erase(found->second.due);
+  Held& held = found->second;
+  Ending ending = std::move(held.ending);
+  const Ends ends = ends_of(flow_of(ending));
+  by_ends_.erase({ends, id});
+  const Timestamp until = last_due(held);
+  gone_[ends] = {cause == EndCause::evicted ? std::min(*now, until) : until,
+                 isn_of(flow_of(ending))};
+  by_due_[static_cast<std::size_t>(held.list)].erase(held.due);
   by_id_.erase(found);
   for (Told& told : ending) {
     if (auto* exchange = std::get_if<ExchangeTold>(&told); exchange != nullptr && now) {
@@ -80,31 +124,40 @@ Ending OpenFlows::take(FlowId id, EndCause cause, std::optional<Timestamp> now) 
 }
 
 std::optional<Ending> OpenFlows::take_due(Timestamp now) {
-  for (const List list : {List::asked, List::closed, List::open}) {
+  for (const AgeList list : kAgeLists) {
     std::set<Due>& waiting = by_due_[static_cast<std::size_t>(list)];
     while (!waiting.empty() && waiting.begin()->first < now) {
       const FlowId id = waiting.begin()->second;
       Held& held = by_id_.at(id);
-      if (now > after(flow_of(held.ending).last.time, patience(list)))
-        return take(id, list == List::closed ? EndCause::closed : EndCause::idle, now);
-      waiting.erase(held.due);
-      held.due.first = after(now, patience(list));
-      waiting.insert(held.due);
+      if (now > last_due(held)) return take(id, end_cause(list), now);
+      waiting.erase(waiting.begin());
+      wait_until(id, held, after(now, patience(list, limits_)));
     }
   }
   if (by_id_.size() <= limits_.max_flows) return std::nullopt;
   return take(by_id_.begin()->first, EndCause::evicted, now);
 }
 
-std::optional<Ending> OpenFlows::take_place_of(const FlowRecord& flow, std::uint32_t flows_before) {
-  const auto found = by_ends_.find(ends_of(flow));
-  if (found == by_ends_.end() || static_cast<std::uint32_t>(found->second) > flows_before)
-    return std::nullopt;
-  const FlowId id = found->second;
-  // One that goes on has not been watched longer than in its own capture.
-  if (flow.has(Oddity::midstream) && by_id_.at(id).list != List::closed)
-    return take(id, EndCause::capture_over, std::nullopt);
-  return take(id, EndCause::tuple_reused, flow.first.time);
+OpenFlows::Tie OpenFlows::tie_to(const FlowRecord& flow, std::uint32_t flows_before) const {
+  const Ends ends = ends_of(flow);
+  std::optional<std::uint32_t> isn;
+  if (const Held* held = newest(ends, flows_before)) {
+    isn = isn_of(flow_of(held->ending));
+  } else if (const auto gone = gone_.find(ends);
+             gone != gone_.end() &&
+             (flow.first.time <= gone->second.until || flow.first.time == leap_)) {
+    isn = gone->second.isn;
+  } else {
+    return Tie::none;
+  }
+  return !flow.c().syn || isn_of(flow) == isn ? Tie::same_connection : Tie::same_ends;
+}
+
+std::optional<Ending> OpenFlows::take_begin_of(const FlowRecord& flow, std::uint32_t flows_before) {
+  const Held* held = newest(ends_of(flow), flows_before);
+  if (held == nullptr || held->list == AgeList::lingering) return std::nullopt;
+  // It has not been watched longer than in its own capture.
+  return take(held->due.second, EndCause::capture_over, std::nullopt);
 }
 
 std::vector<Ending> OpenFlows::take_all(Timestamp now) {
@@ -112,7 +165,100 @@ std::vector<Ending> OpenFlows::take_all(Timestamp now) {
   while (!by_id_.empty()) {
     endings.push_back(take(by_id_.begin()->first, EndCause::capture_over, now));
   }
+  gone_.clear();
   return endings;
+}
+
+bool OpenFlows::on_icmp_error(const IcmpError& error, Timestamp now, std::uint64_t attempts) {
+  const Held* quoted = newest(ends_of(error.source, error.destination, error.network), kAllFlows);
+  if (quoted == nullptr) return false;
+  const FlowId id = quoted->due.second;
+  Held& held = by_id_.at(id);
+  if (held.list == AgeList::opening) {
+    if (error.has_seq && error.seq != flow_of(held.ending).c().isn) return true;  // about another
+    by_due_[static_cast<std::size_t>(held.list)].erase(held.due);
+    held.list = AgeList::open;
+    wait_until(id, held, after(now, patience(held.list, limits_)));
+  }
+  const bool first = !flow_of(held.ending).trouble().icmp;
+  for_each_record(held.ending, [&](FlowRecord& flow) { note_icmp_error(flow, error); });
+  held.last_seen = now;
+  if (first && handshake(flow_of(held.ending)) == Handshake::unreachable)
+    on_unreachable(id, flow_of(held.ending), now, attempts);
+  return true;
+}
+
+void OpenFlows::begin(Timestamp begin, Timestamp now) {
+  leap_.reset();
+  if (begin - now > base::CaptureClock::kJump) leap_ = begin;
+  std::erase_if(gone_, [&](const auto& gone) { return gone.second.until < begin; });
+  refused_.clear();
+  attempts_.clear();
+  for (const auto& [id, held] : by_id_) {
+    const FlowRecord& flow = flow_of(held.ending);
+    const auto at = refused_at(flow);
+    if (!at || begin - *at > happy_eyeballs_ || flow.trouble().fallback != FlowId{}) continue;
+    refused_.push_back({id, flow.server, flow.first.time, *at, {}});
+  }
+  std::ranges::sort(refused_, {}, &Refused::at);
+  keep_last(refused_);
+  // Those whose place an attempt of their own capture may have taken have their candidate.
+  for (const auto& [id, held] : by_id_) {
+    const FlowRecord& other = flow_of(held.ending);
+    if (!other.c().syn) continue;
+    std::erase_if(refused_, [&](const Refused& refused) {
+      const Timestamp asked = other.first.time;
+      const bool meanwhile =
+          asked >= refused.first && asked - refused.first <= base::kMostBetweenAttempts;
+      const bool behind = asked >= refused.at && asked - refused.at <= happy_eyeballs_;
+      return replaces(other.server, refused.server) && (meanwhile || behind);
+    });
+  }
+}
+
+/// Unless the same client got on over the other IP version, or will.
+void OpenFlows::on_unreachable(FlowId id, const FlowRecord& flow, Timestamp now,
+                               std::uint64_t attempts) {
+  Refused refused{id, flow.server, flow.first.time, now, {}};
+  for (const Attempt& attempt : attempts_) {
+    const Duration later = attempt.at - refused.first;
+    const bool forgotten = attempts - attempt.number >= base::kLastAttempts;
+    if (forgotten || !replaces(attempt.server, refused.server)) continue;
+    if (later < Duration{0} || later > base::kMostBetweenAttempts) continue;
+    if (attempt.connected) return replace(id, attempt.flow);
+    refused.candidate = attempt.flow;
+  }
+  refused_.push_back(refused);
+  keep_last(refused_);
+}
+
+void OpenFlows::replace(FlowId refused, FlowId by) {
+  const auto held = by_id_.find(refused);
+  if (held == by_id_.end()) return;
+  for_each_record(held->second.ending, [&](FlowRecord& flow) {
+    if (!flow.trouble_ptr) flow.trouble_ptr = std::make_unique<FlowTrouble>();
+    flow.trouble_ptr->fallback = by;
+  });
+}
+
+void OpenFlows::on_attempt(FlowId flow, const Endpoint& server, Timestamp now,
+                           std::uint64_t attempts) {
+  if (by_id_.empty()) return;
+  attempts_.push_back({flow, server, now, attempts, false});
+  keep_last(attempts_);
+  for (Refused& refused : refused_) {
+    if (!replaces(server, refused.server) || now - refused.at > happy_eyeballs_) continue;
+    if (refused.candidate == FlowId{}) refused.candidate = flow;
+  }
+}
+
+void OpenFlows::on_connected(FlowId flow) {
+  for (Attempt& attempt : attempts_) {
+    if (attempt.flow == flow) attempt.connected = true;
+  }
+  for (const Refused& refused : refused_) {
+    if (refused.candidate == flow) replace(refused.flow, flow);
+  }
 }
 
 }  // namespace httpdiag::shard

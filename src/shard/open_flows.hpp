@@ -8,7 +8,6 @@
 #include <memory>
 #include <optional>
 #include <set>
-#include <string>
 #include <tuple>
 #include <utility>
 #include <variant>
@@ -39,16 +38,15 @@ struct TlsTold {
   FlowId flow{};
   std::shared_ptr<const TlsSession> session;
 };
-struct LookupTold {
-  DnsLookup lookup;
+struct MessageTold {
+  DnsMessage message;
 };
 struct FlowTold {
   FlowRecord flow;
   EndCause cause{};
   Timestamp now{};
-  std::string server_name;
 };
-using Told = std::variant<ExchangeTold, StrayTold, TlsServerTold, TlsTold, LookupTold, FlowTold>;
+using Told = std::variant<ExchangeTold, StrayTold, TlsServerTold, TlsTold, MessageTold, FlowTold>;
 
 /// All that is told when a flow ends; the flow itself comes last.
 using Ending = std::vector<Told>;
@@ -56,7 +54,8 @@ using Ending = std::vector<Told>;
 /// As the tracker keeps them, by capture time and within Limits::max_flows.
 class OpenFlows {
  public:
-  explicit OpenFlows(const Limits& limits) : limits_{limits} {}
+  explicit OpenFlows(const Settings& settings)
+      : limits_{settings.limits}, happy_eyeballs_{settings.thresholds.happy_eyeballs} {}
 
   /// `ending` is that of the capture's end, at `now`.
   void hold(Ending ending, Timestamp now);
@@ -64,39 +63,88 @@ class OpenFlows {
   /// In order of their first packets.
   template <typename Visit>
   void for_each(const Visit& visit) {
-    for (auto& [id, held] : by_id_) visit(std::get<FlowTold>(held.ending.back()).flow);
+    for (auto& [id, held] : by_id_) visit(flow_of(held.ending));
   }
+
+  // What the next capture tells of them.
+
+  /// It begins at `begin`, where the clock is at `now`.
+  void begin(Timestamp begin, Timestamp now);
+  // `attempts`: to connect, in that capture so far.
+  /// An ICMP error that quotes no flow of its own. False: nor does it quote one of these.
+  bool on_icmp_error(const IcmpError& error, Timestamp now, std::uint64_t attempts);
+  /// Somebody connects, perhaps instead of one that was refused over the other IP version.
+  void on_attempt(FlowId flow, const Endpoint& server, Timestamp now, std::uint64_t attempts);
+  void on_connected(FlowId flow);
+  /// What one of these, that was waited for when `flow` began, is to it. `flow` is of a capture
+  /// behind `flows_before` flows.
+  enum class Tie : std::uint8_t { none, same_connection, same_ends };
+  Tie tie_to(const FlowRecord& flow, std::uint32_t flows_before) const;
 
   // Each gives back an ending as it would have been then, and forgets it.
 
   /// One that the tracker would have let go of by now, in its order.
   std::optional<Ending> take_due(Timestamp now);
-  /// The one between the same ends as `flow`, which takes its place; only of captures in front of
-  /// that flow's own, which have `flows_before` flows.
-  std::optional<Ending> take_place_of(const FlowRecord& flow, std::uint32_t flows_before);
+  /// The one that `flow` goes on from, if it was not closed.
+  std::optional<Ending> take_begin_of(const FlowRecord& flow, std::uint32_t flows_before);
   /// All that are left, in order of their first packets: nothing comes any more.
   std::vector<Ending> take_all(Timestamp now);
 
  private:
   using Ends = std::tuple<Endpoint, Endpoint, std::uint32_t>;
   using Due = std::pair<Timestamp, FlowId>;
-  // In the order in which the tracker looks for those that are due. It looks at each when its
-  // patience has run out, and again as long afterwards where it has spoken in between.
-  enum class List : std::uint8_t { asked, closed, open };
+  // The tracker looks at each when its patience has run out, and again as long afterwards where it
+  // has spoken in between.
   struct Held {
-    List list{};
+    AgeList list{};
     Due due;
+    Timestamp last_seen{};
     Ending ending;
   };
-  List list_of(const FlowRecord& flow) const;
-  Duration patience(List list) const;
-  static Ends ends_of(const FlowRecord& flow);
+  // As the tracker's Fallbacks.
+  struct Attempt {
+    FlowId flow{};
+    Endpoint server;
+    Timestamp at{};
+    std::uint64_t number = 0;
+    bool connected = false;
+  };
+  struct Refused {
+    FlowId flow{};
+    Endpoint server;
+    Timestamp first{}, at{};
+    FlowId candidate{};  // tried instead; counts once it is connected
+  };
+  /// That the capture which is being told of may still know it by.
+  struct Gone {
+    Timestamp until{};  // it was waited for
+    std::optional<std::uint32_t> isn;
+  };
+  static const FlowRecord& flow_of(const Ending& ending) {
+    return std::get<FlowTold>(ending.back()).flow;
+  }
+  static FlowRecord& flow_of(Ending& ending) { return std::get<FlowTold>(ending.back()).flow; }
+  static AgeList list_of(const FlowRecord& flow);
+  static Ends ends_of(const Endpoint& one, const Endpoint& other, std::uint32_t network);
+  static Ends ends_of(const FlowRecord& flow) {
+    return ends_of(flow.client, flow.server, flow.network);
+  }
+  const Held* newest(const Ends& ends, std::uint32_t flows_before) const;
+  void on_unreachable(FlowId id, const FlowRecord& flow, Timestamp now, std::uint64_t attempts);
+  void replace(FlowId refused, FlowId by);
+  void wait_until(FlowId id, Held& held, Timestamp due);
+  Timestamp last_due(const Held& held) const;
   Ending take(FlowId id, EndCause cause, std::optional<Timestamp> now);
 
   Limits limits_;
+  Duration happy_eyeballs_;
   std::map<FlowId, Held> by_id_;
-  std::array<std::set<Due>, 3> by_due_;  // by List
-  std::map<Ends, FlowId> by_ends_;       // the newest
+  std::array<std::set<Due>, kAgeLists.size()> by_due_;  // by AgeList
+  std::set<std::pair<Ends, FlowId>> by_ends_;
+  std::map<Ends, Gone> gone_;
+  std::optional<Timestamp> leap_;  // to the first packet, which nothing has confirmed yet
+  std::vector<Attempt> attempts_;  // of the capture that is being told of
+  std::vector<Refused> refused_;   // not long ago
 };
 
 }  // namespace httpdiag::shard

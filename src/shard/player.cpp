@@ -29,6 +29,12 @@ void expect_syn_times(const FlowRecord& flow) {
     throw Damaged{};
 }
 
+/// As a message is read from a packet.
+void expect_readable(const DnsMessage& message) {
+  const auto printable = [](char c) { return c > ' ' && c <= '~'; };
+  if (!std::ranges::all_of(message.name, printable)) throw Damaged{};
+}
+
 /// A capture, and what it says of itself.
 struct Capture {
   std::vector<ShardState> shards;
@@ -102,7 +108,7 @@ class Player::Tape {
 };
 
 Player::Player(std::vector<ShardState> states, const Settings& settings)
-    : open_{settings.limits}, clock_gap_{settings.thresholds.clock_gap} {
+    : open_{settings}, clock_gap_{settings.thresholds.clock_gap} {
   std::vector<Capture> captures;
   for (std::vector<ShardState>& shards : by_capture(std::move(states))) {
     const ShardState& first = shards.front();
@@ -146,6 +152,7 @@ void Player::play_capture(std::size_t index, const Run& run) {
   playing_.holes = place.holes;
   playing_.devices = place.devices;
   playing_.flows_before = before.flows;
+  if (place.begin) open_.begin(*place.begin, clock_.now());
   std::vector<Tape> tapes;
   for (const ShardState& state : captures_[index]) tapes.emplace_back(state, interned_, before);
   // By tick; what is of no flow is in front, since the first shard has it.
@@ -176,6 +183,7 @@ void Player::play_capture(std::size_t index, const Run& run) {
 
 void Player::end_open(Timestamp now, const Run& run) {
   let_go(now, run);
+  run.stage.settle(now);
   open_.for_each([&](FlowRecord& flow) { tell_open(flow, run); });
   // As the tracker: a clock that was set back does not count, a lone packet behind a pause does.
   clock_.believe_last(clock_gap_);
@@ -187,12 +195,20 @@ void Player::let_go(Timestamp now, const Run& run) {
   while (auto ending = open_.take_due(clock_.now())) tell(std::move(*ending), run);
 }
 
-/// What was open between its ends does not wait any longer.
-void Player::make_room(const FlowRecord& flow, const Run& run) {
-  auto ending = open_.take_place_of(flow, playing_.flows_before);
-  if (!ending) return;
-  if (std::get<FlowTold>(ending->back()).cause == EndCause::capture_over) ++cut_flows_;
-  tell(std::move(*ending), run);
+/// To what was open between its ends in an earlier capture.
+void Player::relate(FlowRecord& flow, const Run& run) {
+  switch (open_.tie_to(flow, playing_.flows_before)) {
+    case OpenFlows::Tie::none:
+      return;
+    case OpenFlows::Tie::same_ends:
+      flow.oddities |= static_cast<std::uint16_t>(Oddity::reused_tuple);
+      return;
+    case OpenFlows::Tie::same_connection:
+      cut_.insert(flow.id);
+      if (auto ending = open_.take_begin_of(flow, playing_.flows_before))
+        tell(std::move(*ending), run);
+      return;
+  }
 }
 
 void Player::hand_on(Tape& tape, const Run& run) {
@@ -209,10 +225,13 @@ void Player::hand_on(Tape& tape, const Run& run) {
     case Event::hole:
       tape.read(now_);
       return end_open(now_, run);
-    case Event::capture_end:
-      tape.read(now_);
+    case Event::capture_end: {
+      Timestamp end;
+      tape.read(end);
+      if (end != Timestamp{}) now_ = end;  // else no packet counted
       playing_.holds_ends = captures_.size() > 1 && (playing_.last || holes_ == playing_.holes);
       return playing_.holds_ends ? let_go(now_, run) : end_open(now_, run);
+    }
     case Event::exchange: {
       ExchangeTold told;
       tape.read(told.flow, told.exchange, told.settled, told.now);
@@ -234,20 +253,49 @@ void Player::hand_on(Tape& tape, const Run& run) {
       if (!told.session) Decoder::damaged();
       return hear(std::move(told), tape.tick(), run);
     }
-    case Event::lookup: {
-      LookupTold told;
-      tape.read(told.lookup);
+    case Event::message: {
+      MessageTold told;
+      tape.read(told.message);
+      expect_readable(told.message);
       return hear(std::move(told), tape.tick(), run);
+    }
+    case Event::name: {
+      IpAddress address;
+      std::string name;
+      tape.read(address, name);
+      return run.sinks.messages.on_name(address, name);
     }
     case Event::open: {
       FlowRecord flow;
       tape.read(flow);
-      if (!playing_.holds_ends) tell_open(flow, run);  // else with those of earlier captures
-      return;
+      if (playing_.holds_ends) return;  // it is told with those of earlier captures
+      if (playing_.flows_before != 0) relate(flow, run);
+      return tell_open(flow, run);
+    }
+    case Event::attempt: {
+      FlowId flow{};
+      Endpoint server;
+      Timestamp now;
+      std::uint64_t attempts = 0;
+      tape.read(flow, server, now, attempts);
+      let_go(now, run);
+      return open_.on_attempt(flow, server, now, attempts);
+    }
+    case Event::connected: {
+      FlowId flow{};
+      tape.read(flow);
+      return open_.on_connected(flow);
+    }
+    case Event::unrelated: {
+      IcmpError error;
+      std::uint64_t attempts = 0;
+      tape.read(error, attempts);
+      let_go(error.packet.time, run);
+      return hear(error, attempts);
     }
     case Event::flow: {
       FlowTold told;
-      tape.read(told.flow, told.cause, told.now, told.server_name);
+      tape.read(told.flow, told.cause, told.now);
       last_flow_ = std::max(last_flow_, told.flow.id);
       return hear(std::move(told), tape.tick(), run);
     }
@@ -275,9 +323,9 @@ Timestamp time_of(const Told& told) {
 void Player::hear(Told told, std::uint64_t tick, const Run& run) {
   if (FlowRecord* record = record_of(told)) {
     name_devices(*record);
-    if (!open_.empty()) {
+    if (playing_.flows_before != 0) {
       let_go(time_of(told), run);
-      make_room(*record, run);
+      relate(*record, run);
     }
   }
   if (!playing_.holds_ends) return tell(told, run);
@@ -287,6 +335,14 @@ void Player::hear(Told told, std::uint64_t tick, const Run& run) {
   const bool goes_on = flow != nullptr && flow->cause == EndCause::capture_over;
   playing_.heard.push_back(std::move(told));
   if (goes_on) open_.hold(std::exchange(playing_.heard, {}), clock_.now());
+}
+
+void Player::hear(const IcmpError& error, std::uint64_t attempts) {
+  if (!open_.on_icmp_error(error, clock_.now(), attempts)) return;
+  std::uint64_t& unrelated = input_.ledger.skipped[static_cast<std::size_t>(Skip::unrelated_icmp)];
+  if (unrelated == 0) Decoder::damaged();
+  --unrelated;
+  ++input_.ledger.decoded;
 }
 
 void Player::tell(Ending ending, const Run& run) {
@@ -339,13 +395,12 @@ void Player::tell(Told& told, const Run& run) {
     keep(flow);
   } else if (auto* ended = std::get_if<FlowTold>(&told)) {
     attach(ended->flow);
-    server_name_ = std::move(ended->server_name);
     sinks.flows.on_flow(ended->flow, ended->cause, ended->now);
     slots_.erase(ended->flow.id);
   } else if (const auto* server = std::get_if<TlsServerTold>(&told)) {
     sinks.tls.on_tls_server(server->server);
   } else {
-    sinks.lookups.on_lookup(std::get<LookupTold>(told).lookup);
+    sinks.messages.on_message(std::get<MessageTold>(told).message);
   }
 }
 

@@ -6,7 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <string>
+#include <set>
 #include <vector>
 
 #include "base/capture_clock.hpp"
@@ -21,9 +21,10 @@ namespace httpdiag::shard {
 struct Stage {
   std::function<void(PacketRef)> on_packet;
   std::function<void()> forget_open;
+  std::function<void(Timestamp)> settle;  // no lookup waits any longer
 };
 
-class Player final : public NameTable {
+class Player {
  public:
   /// Throws Error where shards are missing or do not belong together, CapturesOverlap where
   /// captures do not follow each other.
@@ -35,12 +36,7 @@ class Player final : public NameTable {
   /// Once. Throws Error where a state is damaged.
   void play(Sinks sinks, const Stage& stage);
   /// Connections that go on from one capture to a later one, where they are others.
-  std::uint64_t cut_flows() const { return cut_flows_; }
-
-  /// Of the flow that is being handed on.
-  std::string_view name_of(const IpAddress&, const IpAddress&, Timestamp) const override {
-    return server_name_;
-  }
+  std::uint64_t cut_flows() const { return cut_.size(); }
 
  private:
   class Tape;
@@ -49,12 +45,13 @@ class Player final : public NameTable {
   void play_capture(std::size_t index, const Run& run);
   void hand_on(Tape& tape, const Run& run);
   void hear(Told told, std::uint64_t tick, const Run& run);
+  void hear(const IcmpError& error, std::uint64_t attempts);
   void tell(Told& told, const Run& run);
   void tell(Ending ending, const Run& run);
   void tell_open(FlowRecord& flow, const Run& run);
   void let_go(Timestamp now, const Run& run);
   void end_open(Timestamp now, const Run& run);
-  void make_room(const FlowRecord& flow, const Run& run);
+  void relate(FlowRecord& flow, const Run& run);
   void name_devices(FlowRecord& flow) const;
   void attach(FlowRecord& flow);
   void keep(const FlowRecord& flow);
@@ -63,12 +60,11 @@ class Player final : public NameTable {
   Interned interned_;
   InputRow input_;
   OpenFlows open_;
-  std::string server_name_;
   std::map<FlowId, std::uint32_t> slots_;  // FlowRecord::rules_slot of the flows that go on
   FlowId last_flow_{};                     // the highest number so far
   std::uint64_t holes_ = 0;                // that the rules were told of
-  Timestamp now_{};  // of the last packet in front of the end of all that was open
-  std::uint64_t cut_flows_ = 0;
+  Timestamp now_{};       // of the last packet in front of the end of all that was open
+  std::set<FlowId> cut_;  // go on from one in an earlier capture
   base::CaptureClock clock_;
   Duration clock_gap_;
 

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/capture_clock.hpp"
+#include "base/happy_eyeballs.hpp"
 #include "base/hash.hpp"
 #include "shard/blocks.hpp"
 #include "shard/fields.hpp"
@@ -53,6 +54,7 @@ void Recorder::flush() {
 // Of packets that follow each other as ever, the last one says all.
 void Recorder::on_packet(PacketRef packet) {
   ++tick_;
+  if (!begin_) begin_ = packet.time;
   if (!first()) return;
   const Duration most = settings_.thresholds.clock_gap;
   const bool ordinary = previous_ && packet.time > previous_.time &&
@@ -102,9 +104,36 @@ void Recorder::on_tls(const FlowRecord& flow, std::shared_ptr<const TlsSession> 
   next_.tls.on_tls(flow, std::move(session));
 }
 
-void Recorder::on_lookup(const DnsLookup& lookup) {
-  if (first()) write(Event::lookup, lookup);
-  next_.lookups.on_lookup(lookup);
+void Recorder::on_message(const DnsMessage& message) {
+  if (first()) write(Event::message, message);
+  next_.messages.on_message(message);
+}
+
+void Recorder::on_name(const IpAddress& address, const std::string& name) {
+  if (first()) write(Event::name, address, name);
+  next_.messages.on_name(address, name);
+}
+
+// It may take the place of one of the capture before that was refused there (RFC 8305), or is here.
+void Recorder::on_attempt(FlowId flow, const Endpoint& server, Timestamp now) {
+  ++attempts_;
+  const Duration most = settings_.thresholds.happy_eyeballs;
+  const bool early = now - *begin_ <= std::max(most, base::kMostBetweenAttempts);
+  const bool behind_error = unrelated_ && now - *unrelated_ <= most;
+  // Not all of a flood.
+  constexpr std::size_t kMostTold = 4096;
+  if (!first() || (!early && !behind_error) || told_attempts_.size() == kMostTold) return;
+  write(Event::attempt, flow, server, now, attempts_);
+  told_attempts_.insert(flow);
+}
+
+void Recorder::on_connected(FlowId flow) {
+  if (told_attempts_.erase(flow) != 0) write(Event::connected, flow);
+}
+
+void Recorder::on_unrelated(const IcmpError& error) {
+  unrelated_ = error.packet.time;
+  if (first()) write(Event::unrelated, error, attempts_);
 }
 
 void Recorder::on_open(const FlowRecord& flow) {
@@ -117,8 +146,7 @@ void Recorder::on_open(const FlowRecord& flow) {
 
 void Recorder::on_flow(const FlowRecord& flow, EndCause cause, Timestamp now) {
   if (own(flow)) {
-    const std::string_view name = names_->name_of(flow.server.ip, flow.client.ip, flow.first.time);
-    write(Event::flow, flow, cause, now, name);
+    write(Event::flow, flow, cause, now);
     next_.flows.on_flow(flow, cause, now);
   }
   ++tick_;

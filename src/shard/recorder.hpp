@@ -4,6 +4,9 @@
 // alike.
 #pragma once
 
+#include <optional>
+#include <set>
+
 #include "httpdiag/dns.hpp"
 #include "httpdiag/exchange.hpp"
 #include "httpdiag/shard.hpp"
@@ -19,17 +22,15 @@ struct Sinks {
   ExchangeSink& exchanges;
   FlowSink& flows;
   TlsSink& tls;
-  DnsSink& lookups;
+  DnsMessageSink& messages;
 };
 
-class Recorder final : public ExchangeSink, public FlowSink, public TlsSink, public DnsSink {
+class Recorder final : public ExchangeSink, public FlowSink, public TlsSink, public DnsMessageSink {
  public:
   /// Borrows all but the shard.
   Recorder(Shard shard, const Settings& settings, Sinks next, ShardState& out)
       : shard_{shard}, settings_{settings}, next_{next}, out_{out} {}
 
-  /// Whose names flows have; borrowed.
-  void use(const NameTable& names) { names_ = &names; }
   /// Every packet of the capture, as the rules are told.
   void on_packet(PacketRef packet);
   /// As the rules are told.
@@ -43,8 +44,13 @@ class Recorder final : public ExchangeSink, public FlowSink, public TlsSink, pub
   void on_stray(const FlowRecord& flow, const Stray& stray) override;
   void on_tls_server(const Endpoint& server) override;
   void on_tls(const FlowRecord& flow, std::shared_ptr<const TlsSession> session) override;
-  void on_lookup(const DnsLookup& lookup) override;
-  /// To be called for the flows of all shards.
+  // DNS is read in all shards: its streams are everybody's.
+  void on_message(const DnsMessage& message) override;
+  void on_name(const IpAddress& address, const std::string& name) override;
+  // To be called for the flows of all shards.
+  void on_attempt(FlowId flow, const Endpoint& server, Timestamp now) override;
+  void on_connected(FlowId flow) override;
+  void on_unrelated(const IcmpError& error) override;
   void on_open(const FlowRecord& flow) override;
   void on_flow(const FlowRecord& flow, EndCause cause, Timestamp now) override;
 
@@ -64,13 +70,16 @@ class Recorder final : public ExchangeSink, public FlowSink, public TlsSink, pub
   const Settings& settings_;
   Sinks next_;
   ShardState& out_;
-  const NameTable* names_ = nullptr;
   Encoder encoder_;
   // Counts packets and ends of flows, alike in all shards. Of all that happens at one tick, what
   // reaches the rules is of one flow.
   std::uint64_t tick_ = 0, written_tick_ = 0;
   PacketRef previous_, written_;
-  bool confirms_ = false;  // the next packet does, or denies, a jump of the clock
+  std::optional<Timestamp> begin_;      // of the first packet
+  std::optional<Timestamp> unrelated_;  // when the last ICMP error came that quotes no flow
+  std::uint64_t attempts_ = 0;
+  std::set<FlowId> told_attempts_;  // not connected
+  bool confirms_ = false;           // the next packet does, or denies, a jump of the clock
 };
 
 /// Stands in front of HTTP: the streams of other shards' flows go no further.

@@ -3,11 +3,6 @@
 
 namespace httpdiag::tcp {
 
-namespace {
-// From one attempt to the next, while the first is still under way (RFC 8305 §5).
-constexpr Duration kMostBetween = std::chrono::seconds{2};
-}  // namespace
-
 void Fallbacks::clear(Refused& refused) {
   if (refused.candidate != FlowId{}) --waiting_;
   if (refused.handle != kNoHandle) --refusals_;
@@ -21,7 +16,7 @@ FlowId Fallbacks::on_refused(Handle handle, const FlowRecord& flow, Timestamp no
     const bool other_version = attempt.id != FlowId{} && attempt.v4 != v4;
     if (!other_version || attempt.port != flow.server.port) continue;
     const Duration later = attempt.time - flow.first.time;
-    if (later < Duration{0} || later > kMostBetween) continue;
+    if (later < Duration{0} || later > base::kMostBetweenAttempts) continue;
     if (attempt.connected) return attempt.id;
     candidate = attempt.id;
   }

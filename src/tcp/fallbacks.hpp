@@ -6,6 +6,7 @@
 
 #include <array>
 
+#include "base/happy_eyeballs.hpp"
 #include "tcp/flow_store.hpp"
 
 namespace httpdiag::tcp {
@@ -63,9 +64,9 @@ class Fallbacks {
   void find_and_clear(Handle handle);
 
   Duration window_;
-  std::array<Refused, 16> refused_{};
+  std::array<Refused, base::kLastAttempts> refused_{};
   std::size_t next_ = 0;
-  std::array<Attempt, 16> attempts_{};  // the last ones
+  std::array<Attempt, base::kLastAttempts> attempts_{};  // the last ones
   std::size_t next_attempt_ = 0;
   bool any_v4_ = false, any_v6_ = false;
   std::uint32_t refusals_ = 0;  // entries in use

@@ -199,20 +199,6 @@ void Flow::note_refused(const Segment& rst) {
     rare->challenge_refused = rst.packet;
 }
 
-void Flow::on_icmp_error(const IcmpError& error) {
-  const bool opening = !record.s().syn && !record.has(Oddity::synack_missing) && record.c().syn;
-  FlowTrouble& rare = trouble();
-  if (!rare.icmp) {
-    rare.icmp = error.packet;
-    rare.icmp_reporter = error.reporter;
-    rare.icmp_type = error.type;
-    rare.icmp_code = error.code;
-    rare.icmp_v6 = error.v6;
-    rare.icmp_mtu = error.mtu;
-    if (!opening) note(Oddity::icmp_soft_error);
-  }
-}
-
 void Flow::on_segment(Context& context, const Segment& segment, Side from, std::uint64_t content) {
   const Side peer = other(from);
   SideRecord& own = record.side(from);

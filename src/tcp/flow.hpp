@@ -90,7 +90,7 @@ class Flow {
   }
   /// on_segment() for what it expects.
   void on_expected(Context& context, const Segment& segment, Side from, std::uint64_t content);
-  void on_icmp_error(const IcmpError& error);
+  void on_icmp_error(const IcmpError& error) { note_icmp_error(record, error); }
   /// A copy of a packet already seen: counted, not analysed.
   void on_duplicate(const Segment& segment, PacketRef original, const CopyOrigin& origin);
 

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a finished FlowRecord amounts to: handshake outcome, first closer, RFC
 // 9293 state names. Pure functions of both sides; there is no third machine.
+#include <cstdlib>
+
 #include "httpdiag/flow.hpp"
+#include "httpdiag/settings.hpp"
 
 namespace httpdiag {
 
@@ -75,6 +78,32 @@ bool closed(const FlowRecord& flow) {
 
 bool only_asked(const FlowRecord& flow) {
   return flow.s().packets == 0 && flow.c().packets == flow.c().syns && !flow.trouble_ptr;
+}
+
+Duration patience(AgeList list, const Limits& limits) {
+  switch (list) {
+    case AgeList::opening:
+      return limits.idle_attempt;
+    case AgeList::open:
+      return limits.idle_flow;
+    case AgeList::lingering:
+      return limits.linger_closed;
+  }
+  std::abort();
+}
+
+void note_icmp_error(FlowRecord& flow, const IcmpError& error) {
+  const bool opening = !flow.s().syn && !flow.has(Oddity::synack_missing) && flow.c().syn;
+  if (!flow.trouble_ptr) flow.trouble_ptr = std::make_unique<FlowTrouble>();
+  FlowTrouble& rare = *flow.trouble_ptr;
+  if (rare.icmp) return;
+  rare.icmp = error.packet;
+  rare.icmp_reporter = error.reporter;
+  rare.icmp_type = error.type;
+  rare.icmp_code = error.code;
+  rare.icmp_v6 = error.v6;
+  rare.icmp_mtu = error.mtu;
+  if (!opening) flow.oddities |= static_cast<std::uint16_t>(Oddity::icmp_soft_error);
 }
 
 bool fin_may_precede(const FlowRecord& flow, Side side) {

@@ -15,14 +15,6 @@
 
 namespace httpdiag::tcp {
 
-/// The lists of flows by the time they were last looked at.
-enum class AgeList : std::uint8_t {
-  opening,    // attempts
-  open,       // flows that go on
-  lingering,  // closed flows that wait for stragglers
-};
-inline constexpr std::size_t kAgeLists = 3;
-
 /// Place in an AgeList.
 struct Age {
   Handle newer = kNoHandle;
@@ -171,7 +163,7 @@ class FlowStore {
   TupleTable table_;
   Slab<Attempt> attempts_;
   Slab<Slot> slots_;
-  std::array<List, kAgeLists> lists_;
+  std::array<List, kAgeLists.size()> lists_;
 };
 
 }  // namespace httpdiag::tcp

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 
 #include "base/hash.hpp"
 #include "tcp/hashing.hpp"
@@ -197,13 +196,15 @@ void Tracker::Impl::hand_over(Handle handle, std::uint64_t content, const Segmen
     fallbacks_.on_connected(flow.record.id, [&](Handle refused) {
       store_.slot(refused).flow.note_fallback(flow.record.id);
     });
+    flow_sink_.on_connected(flow.record.id);
   }
   s.last_seen = clock_.latest();
   const bool closed = flow.closed();
   if (closed == s.lingering) return;
   // No longer closed: its RST proved to be without effect.
   store_.set_lingering(handle, closed, clock_.now());
-  due_ = std::min(due_, clock_.now() + patience(closed ? AgeList::lingering : AgeList::open));
+  due_ = std::min(
+      due_, clock_.now() + patience(closed ? AgeList::lingering : AgeList::open, settings_.limits));
   if (closed && was_open && handshake(flow.record) == Handshake::refused) {
     note_refused(handle);
   }
@@ -217,7 +218,7 @@ void Tracker::Impl::on_icmp_error(const IcmpError& error) {
   Handle handle = find(source, destination, network);
   if (handle == kNoHandle) {
     ++ledger_.skipped[static_cast<std::size_t>(Skip::unrelated_icmp)];
-    return;
+    return flow_sink_.on_unrelated(error);
   }
   ++ledger_.decoded;
   if (FlowStore::is_attempt(handle)) {
@@ -239,27 +240,14 @@ void Tracker::Impl::note_refused(Handle handle) {
   if (other != FlowId{}) flow.note_fallback(other);
 }
 
-Duration Tracker::Impl::patience(AgeList list) const {
-  const Limits& limits = settings_.limits;
-  switch (list) {
-    case AgeList::opening:
-      return limits.idle_attempt;
-    case AgeList::open:
-      return limits.idle_flow;
-    case AgeList::lingering:
-      return limits.linger_closed;
-  }
-  std::abort();
-}
-
 void Tracker::Impl::expire() {
   due_ = Timestamp::max();
-  for (const AgeList list : {AgeList::opening, AgeList::lingering, AgeList::open}) {
-    const EndCause cause = list == AgeList::lingering ? EndCause::closed : EndCause::idle;
-    for (Handle h; (h = store_.overdue(list, patience(list), clock_.now())) != kNoHandle;) {
-      release(h, cause);
+  for (const AgeList list : kAgeLists) {
+    const Duration wait = patience(list, settings_.limits);
+    for (Handle h; (h = store_.overdue(list, wait, clock_.now())) != kNoHandle;) {
+      release(h, end_cause(list));
     }
-    due_ = std::min(due_, store_.due(list, patience(list)));
+    due_ = std::min(due_, store_.due(list, wait));
   }
 }
 

@@ -80,7 +80,6 @@ class Tracker::Impl {
   void hand_over(Attempt& attempt, const Segment& segment);
   void hand_over(Handle handle, std::uint64_t content, const Segment& segment);
 
-  Duration patience(AgeList list) const;
   void expire();
   void enforce_limits();
   void release(Handle handle, EndCause cause);

@@ -400,11 +400,12 @@ TEST_F(CheckFolder, FindsCapturesWhateverTheirNameBesideTheirExpectation) {
   put("g.expect.json", any);
   put("g.log", "what the programs said");
   put("h.log", "what the programs said");
+  copy("no-response.pcap", "i.out");
   put("h.expect.json", any);
   EXPECT_EQ(statuses(run_all()),
             "D.PCAP no-expectation\na.pcap no-expectation\nb.pcap no-expectation\n"
             "c.pcap no-expectation\ne.dmp holds\nf holds\ng.trace holds\n"
-            "h.expect.json no-capture\n");
+            "h.expect.json no-capture\ni.out no-expectation\n");
   const auto named = find_cases({(folder_ / "g.expect.json").string()});
   ASSERT_EQ(named.size(), 1u);
   EXPECT_EQ(named.front().capture, (folder_ / "g.trace").string());

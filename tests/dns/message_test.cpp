@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "dns/names.hpp"
 #include "dns/reader.hpp"
 #include "support/wire.hpp"
 
@@ -87,7 +88,8 @@ TEST(DnsReader, ReadsMessagesFromAStreamInAnyPieces) {
   const Settings settings;
   for (std::size_t piece = 1; piece <= stream.size(); ++piece) {
     NoLookups sink;
-    Reader reader{settings, sink};
+    Names names{settings, sink};
+    Reader reader{names};
     FlowRecord flow;
     flow.id = FlowId{1};
     flow.client = {IpAddress::v4(0x0a010005), 40000};
@@ -103,7 +105,7 @@ TEST(DnsReader, ReadsMessagesFromAStreamInAnyPieces) {
                              .peer_acked = 0});
     }
     const IpAddress address = IpAddress::v4(0xcb007109);
-    EXPECT_EQ(reader.names().name_of(address, flow.client.ip, {}), "shop.example") << piece;
+    EXPECT_EQ(names.table().name_of(address, flow.client.ip, {}), "shop.example") << piece;
     reader.on_end(flow);
   }
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "dns/message.hpp"
+#include "dns/names.hpp"
 #include "dns/reader.hpp"
 #include "fuzz/require.hpp"
 
@@ -53,7 +54,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   settings.limits.max_dns_lookups = 8;
   settings.limits.max_names = 8;
   Checker checker{settings.limits};
-  dns::Reader reader{settings, checker};
+  dns::Names names{settings, checker};
+  dns::Reader reader{names};
   FlowRecord tcp;
   tcp.id = FlowId{1};
   tcp.client = host(0, 40000);
@@ -99,11 +101,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   web.client = host(0, 40001);
   web.server = host(9, 80);
   web.first = web.last = packet;
-  reader.on_flow(web, EndCause::closed, packet.time);
-  reader.settle(packet.time);
-  reader.on_flow(tcp, EndCause::capture_over, packet.time);
-  reader.finish();
+  names.on_flow(web, EndCause::closed, packet.time);
+  names.settle(packet.time);
+  names.on_flow(tcp, EndCause::capture_over, packet.time);
+  names.finish();
   for (unsigned i = 0; i < 4; ++i)
-    REQUIRE(printable(reader.names().name_of(host(i, 0).ip, host(0, 0).ip, packet.time)));
+    REQUIRE(printable(names.table().name_of(host(i, 0).ip, host(0, 0).ip, packet.time)));
   return 0;
 }

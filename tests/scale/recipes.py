@@ -123,6 +123,11 @@ def run_duckdb(tool, captures):
 def read():
     subprocess.run(["bash", "-n"], input=recipe("check: bash"), text=True, check=True)
     ast.parse(recipe("check: python"))
+    # What the lines are asked for by ClickHouse, DuckDB reads, whose columns are looked for in them.
+    known = recipe("run: duckdb")
+    for name in re.findall(r"(\w+) (?:String|UInt16|DateTime64|Nullable|Tuple|Array)\b",
+                           recipe("check: clickhouse")):
+        assert re.search(rf'^  {name}: |"{name}" ', known, re.M), f"{name}: of no column"
     try:
         import yaml
     except ImportError:

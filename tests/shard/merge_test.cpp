@@ -288,14 +288,15 @@ TEST_F(Merge, SurvivesReportsWithMembersOfOtherTypes) {
 }
 
 /// Takes all in.
-class Deaf final : public ExchangeSink, public FlowSink, public TlsSink, public DnsSink {
+class Deaf final : public ExchangeSink, public FlowSink, public TlsSink, public DnsMessageSink {
  public:
   void on_exchange(const FlowRecord&, Exchange&, bool, Timestamp) override { ++heard; }
   void on_stray(const FlowRecord&, const Stray&) override { ++heard; }
   void on_flow(const FlowRecord&, EndCause, Timestamp) override { ++heard; }
   void on_tls_server(const Endpoint&) override { ++heard; }
   void on_tls(const FlowRecord&, std::shared_ptr<const TlsSession>) override { ++heard; }
-  void on_lookup(const DnsLookup&) override { ++heard; }
+  void on_message(const DnsMessage&) override { ++heard; }
+  void on_name(const IpAddress&, const std::string&) override { ++heard; }
   unsigned heard = 0;
 };
 
@@ -318,7 +319,7 @@ TEST_F(Merge, ReadsForgedStatesWithoutHarm) {
     states[0].events.add(shard::deflated(forged));
     try {
       shard::Player player{std::move(states), {}};
-      player.play({deaf, deaf, deaf, deaf}, {[](PacketRef) {}, [] {}});
+      player.play({deaf, deaf, deaf, deaf}, {[](PacketRef) {}, [] {}, [](Timestamp) {}});
     } catch (const Error&) {
       ++refused;
     }
@@ -332,7 +333,7 @@ std::string complaint_about(const ShardState& original, const FlowRecord& flow) 
   shard::Encoder encoder;
   encoder.number(1);
   encoder.number(static_cast<std::uint64_t>(shard::Event::flow));
-  encoder(flow, EndCause::capture_over, Timestamp{}, std::string{});
+  encoder(flow, EndCause::capture_over, Timestamp{});
   std::vector<ShardState> states(1);
   states[0].name = "forged.json";
   states[0].shard = original.shard;
@@ -343,7 +344,7 @@ std::string complaint_about(const ShardState& original, const FlowRecord& flow) 
   try {
     Deaf deaf;
     shard::Player player{std::move(states), {}};
-    player.play({deaf, deaf, deaf, deaf}, {[](PacketRef) {}, [] {}});
+    player.play({deaf, deaf, deaf, deaf}, {[](PacketRef) {}, [] {}, [](Timestamp) {}});
   } catch (const Error& error) {
     return error.what();
   }

@@ -9,6 +9,7 @@
 #include <array>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <stdexcept>
 
 #include "properties/recording.hpp"
@@ -159,6 +160,101 @@ TEST_F(CapturesInARow, TheClockOfTheLastOneIsSetBack) {
   }
 }
 
+/// Whether no connection has packets on both sides of `cut`; errors about one may come later.
+bool parts_no_connection(const Recording& whole, std::size_t cut) {
+  std::set<std::string> before;
+  for (std::size_t i = 0; i < whole.packets.size(); ++i) {
+    const auto view = find_tcp(whole, whole.packets[i]);
+    if (!view || view->quoted) continue;
+    const std::string ends = std::min(direction_of(whole.packets[i], *view),
+                                      direction_of(whole.packets[i], *view, true));
+    if (i < cut) before.insert(ends);
+    if (i >= cut && before.contains(ends)) return false;
+  }
+  return true;
+}
+
+// Names that are looked up in one capture, and answered, refused or used in the next; ICMP errors
+// about what was asked before; the other IP version instead of the one that was refused.
+TEST_F(CapturesInARow, WhatIsBetweenConnectionsGoesOn) {
+  std::size_t cuts = 0;
+  for (const Recording& whole : recordings()) {
+    const bool any = std::ranges::any_of(
+        std::array{"dns-", "unreachable", "happy-eyeballs"},
+        [&](const char* part) { return whole.name.find(part) != std::string::npos; });
+    if (!any || !in_order(whole)) continue;
+    const std::vector<std::size_t> all = all_of(whole);
+    for (std::size_t cut = 1; cut < all.size(); ++cut) {
+      if (!parts_no_connection(whole, cut)) continue;
+      ++cuts;
+      const auto at = all.begin() + static_cast<std::ptrdiff_t>(cut);
+      std::ofstream{path(0, "pcap"), std::ios::binary} << to_pcap(whole, {all.begin(), at});
+      std::ofstream{path(1, "pcap"), std::ios::binary} << to_pcap(whole, {at, all.end()});
+      expect_same({path(0, "pcap"), path(1, "pcap")}, fmt::format("{} cut at {}", whole.name, cut));
+    }
+  }
+  EXPECT_GT(cuts, 30u);
+}
+
+/// The same between the same ends again, by other sequence numbers.
+Recording again(Recording recording) {
+  constexpr std::uint32_t kFurther = 1'000'000'007;
+  for (RecordedPacket& packet : recording.packets) {
+    const auto view = find_tcp(recording, packet);
+    if (!view) continue;
+    for (const std::size_t at : {kSeqAt, kAckAt}) {
+      const std::uint32_t number = get(packet.bytes, view->tcp + at, 4);
+      if (number != 0) put(packet.bytes, view->tcp + at, 4, number + kFurther);
+    }
+  }
+  return recording;
+}
+
+/// It has each connection from its first SYN on.
+bool begins_with_syns(const Recording& recording) {
+  std::set<std::string> known;
+  return std::ranges::all_of(recording.packets, [&](const RecordedPacket& packet) {
+    const auto view = find_tcp(recording, packet);
+    if (!view) return packet.bytes.substr(12, 2) == "\x08\x06";
+    if (!view->v4 || !view->whole || view->quoted) return false;
+    constexpr unsigned kSyn = 2, kAck = 16;
+    const unsigned flags = get(packet.bytes, view->tcp + kFlagsAt, 1);
+    if ((flags & kSyn) != 0 && (flags & kAck) == 0) {
+      known.insert(direction_of(packet, *view));
+      return true;
+    }
+    return known.contains(direction_of(packet, *view)) ||
+           known.contains(direction_of(packet, *view, true));
+  });
+}
+
+TEST_F(CapturesInARow, PortsAreUsedAgain) {
+  std::size_t rows = 0;
+  const std::array<Duration, 3> pauses{seconds{20}, minutes{4}, hours{3}};
+  for (std::size_t i = 0; i < recordings().size(); i += 4) {
+    const Recording& first = recordings()[i];
+    if (!in_order(first) || has_tunnels(first) || !begins_with_syns(first)) continue;
+    const Recording second =
+        beginning_at(again(first), first.packets.back().at + pauses[rows++ % pauses.size()]);
+    expect_same({write(0, first), write(1, second)}, first.name);
+  }
+  EXPECT_GT(rows, 30u);
+}
+
+// What nobody answered when the capture ended has no answer in the next one either.
+TEST_F(CapturesInARow, LookupsWithoutAnAnswerFail) {
+  const Recording& first = recording("not-dns-failed--capture-ended");
+  const auto labels = [&](Duration pause) {
+    const Recording second =
+        beginning_at(elsewhere(recording("no-response"), 1), first.packets.back().at + pause);
+    const Arguments captures{write(0, first), write(1, second)};
+    expect_same(captures, "a lookup that is open");
+    return run(Arguments{"merge"} + reports_of(captures)).out;
+  };
+  EXPECT_NE(labels(minutes{1}).find("dns-failed"), std::string::npos);
+  EXPECT_NE(labels(hours{3}).find("dns-failed"), std::string::npos);
+}
+
 // A state does not hold packets: both halves are flows of their own, and merge says so.
 TEST_F(CapturesInARow, ConnectionsThatGoOnAreTold) {
   const Recording& whole = recording("slow-response");
@@ -172,6 +268,22 @@ TEST_F(CapturesInARow, ConnectionsThatGoOnAreTold) {
   EXPECT_NE(outcome.err.find("1 connection goes on from one capture to the next"),
             std::string::npos)
       << outcome.err;
+}
+
+// Folders, given in another order than that of their times.
+TEST_F(CapturesInARow, WhatWasNotReadIsInOrder) {
+  const Recording& first = recording("no-response");
+  const Recording second = beginning_at(elsewhere(recording("connect-refused"), 1),
+                                        first.packets.back().at + minutes{1});
+  const std::string one = folder_ / "b", other = folder_ / "a";
+  for (const std::string& each : {one, other}) {
+    fs::create_directories(each);
+    std::ofstream{each + "/notes.txt"} << "what somebody wrote";
+  }
+  fs::rename(write(0, first), one + "/0.pcap");
+  fs::rename(write(1, second), other + "/1.pcap");
+  expect_same({one, other}, "in order of time");
+  expect_same({other, one}, "in order of names");
 }
 
 TEST_F(CapturesInARow, CapturesThatOverlapAreATable) {
