@@ -23,6 +23,8 @@ class Feed {
   virtual std::uint32_t file_of(std::size_t index) const = 0;
   /// How many places where packets are missing lie in front of the last batch.
   virtual std::uint64_t holes() const = 0;
+  /// Whether one of the files that were begun has several interfaces.
+  virtual bool has_several_interfaces() const = 0;
   /// Of everything that was read. Stays where it is.
   virtual CaptureSummary& summary() = 0;
 };
@@ -33,6 +35,9 @@ class OneFile final : public Feed {
   std::span<const Packet> next() override { return source_->next_packets(); }
   std::uint32_t file_of(std::size_t) const override { return 0; }
   std::uint64_t holes() const override { return source_->summary().skipped_stretches; }
+  bool has_several_interfaces() const override {
+    return source_->summary().files.front().interfaces.size() > 1;
+  }
   CaptureSummary& summary() override { return source_->told(); }
 
  private:
@@ -55,6 +60,7 @@ class Merge final : public Feed {
   std::span<const Packet> next() override;
   std::uint32_t file_of(std::size_t index) const override { return files_[index]; }
   std::uint64_t holes() const override { return holes_; }
+  bool has_several_interfaces() const override { return several_interfaces_; }
   CaptureSummary& summary() override { return summary_; }
 
  private:
@@ -85,6 +91,7 @@ class Merge final : public Feed {
   std::array<Packet, PacketSource::kMostPackets> packets_;
   std::array<std::uint32_t, PacketSource::kMostPackets> files_{};
   std::uint64_t holes_ = 0;
+  bool several_interfaces_ = false;
   CaptureSummary summary_;
 };
 

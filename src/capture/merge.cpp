@@ -96,6 +96,10 @@ bool Merge::refill(Reading& reading) {
 /// What its summary has come to know, within the bounds of one.
 void Merge::pass_on(Reading& reading) {
   const CaptureSummary& own = reading.source->summary();
+  const std::vector<CaptureInterface>& interfaces = own.files.front().interfaces;
+  std::vector<CaptureInterface>& known = summary_.files[reading.file].interfaces;
+  if (known.size() != interfaces.size()) known = interfaces;
+  several_interfaces_ |= known.size() > 1;
   for (; reading.names < own.names.size(); ++reading.names) {
     if (summary_.names.size() < kMostNames) summary_.names.push_back(own.names[reading.names]);
   }

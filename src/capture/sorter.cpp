@@ -26,7 +26,7 @@ void Sorter::hold(const Packet& packet, std::uint32_t file, std::uint64_t holes)
 
 bool Sorter::contradicts(const Held& late, const Held& before) const {
   const bool apart =
-      by_interface_ && late.file == before.file && late.packet.device != before.packet.device;
+      by_interface_ && (late.file != before.file || late.packet.device != before.packet.device);
   return !apart && late.order.comes_behind(before.order);
 }
 

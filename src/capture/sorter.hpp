@@ -4,6 +4,7 @@
 // time, packets and bytes.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <vector>
 
@@ -13,10 +14,13 @@ namespace httpdiag::capture {
 
 class Sorter {
  public:
-  /// `by_interface`: each interface was written down for itself, and their times alone tell how
-  /// they belong together.
-  Sorter(Sorting sorting, bool by_interface)
-      : sorting_{std::move(sorting)}, by_interface_{by_interface} {}
+  explicit Sorter(Sorting sorting) : sorting_{std::move(sorting)} {}
+  /// From here on each interface is written down for itself, some time of packets at once: their
+  /// times alone tell how they belong together, and those of files.
+  void expect_interfaces(Duration window) {
+    by_interface_ = true;
+    sorting_.window = std::max(sorting_.window, window);
+  }
 
   struct Held {
     Packet packet;  // its number is that in the file; its bytes are our own
@@ -49,7 +53,7 @@ class Sorter {
   bool contradicts(const Held& late, const Held& before) const;
 
   Sorting sorting_;
-  bool by_interface_;
+  bool by_interface_ = false;
   std::deque<Held> held_;
   std::vector<std::vector<std::byte>> buffers_;
   std::size_t settled_ = 0;  // how many of held_ nothing may be put in front of

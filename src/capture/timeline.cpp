@@ -39,13 +39,7 @@ const Packet* Timeline::next() {
 std::span<const Packet> Timeline::next_packets() {
   if (sorter_) return sorted();
   const std::span<const Packet> batch = feed_->next();
-  if (!newest_ && !batch.empty() && has_several_interfaces()) {
-    sorting_.window = std::max(sorting_.window, kReadTimeouts);
-    begin_sorting(batch.front().ref.number - 1);
-    hold(batch);
-    return sorted();
-  }
-  if (batch.empty() || in_order(batch)) {
+  if (batch.empty() || (!has_several_interfaces() && in_order(batch))) {
     summary_.holes = feed_->holes();
     return many_ ? number(batch) : batch;
   }
@@ -57,9 +51,7 @@ std::span<const Packet> Timeline::next_packets() {
 /// They are read one after the other, each some time of packets at once: what the next one recorded
 /// meanwhile comes late, from the first time on.
 bool Timeline::has_several_interfaces() const {
-  return sorting_.most_packets > 0 &&
-         std::any_of(summary_.files.begin(), summary_.files.end(),
-                     [](const CaptureFile& file) { return file.interfaces.size() > 1; });
+  return sorting_.most_packets > 0 && feed_->has_several_interfaces();
 }
 
 /// No packet of them is late. One that lies further back than the window shows a clock that was
@@ -80,7 +72,7 @@ bool Timeline::in_order(std::span<const Packet> batch) {
 
 /// With one file `handed_on` packets have left already, under the numbers they have there.
 void Timeline::begin_sorting(PacketNumber handed_on) {
-  sorter_.emplace(sorting_, has_several_interfaces());
+  sorter_.emplace(sorting_);
   if (many_) return;
   auto places = std::make_unique<Places>(1);
   places->add_first(handed_on);
@@ -89,6 +81,7 @@ void Timeline::begin_sorting(PacketNumber handed_on) {
 }
 
 void Timeline::hold(std::span<const Packet> batch) {
+  if (has_several_interfaces()) sorter_->expect_interfaces(kReadTimeouts);
   for (std::size_t i = 0; i < batch.size(); ++i) {
     sorter_->hold(batch[i], feed_->file_of(i), feed_->holes());
   }
