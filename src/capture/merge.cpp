@@ -88,6 +88,8 @@ void Merge::line_up(std::unique_ptr<Reading> reading) {
 bool Merge::refill(Reading& reading) {
   reading.rest = reading.source->next_packets();
   pass_on(reading);
+  const std::uint64_t before = std::exchange(reading.begun, reading.source->begun());
+  if (before != reading.begun && reading_.empty()) ++begun_;
   if (!reading.rest.empty()) return true;
   close(reading);
   return false;

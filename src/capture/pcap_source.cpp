@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::size_t kFileHeader = 24;
 constexpr std::size_t kPlainHeader = 16;
+constexpr std::size_t kMostLinks = 64;  // different link types, told of, as in interfaces.cpp
 
 /// How the records of one file are laid out.
 struct Layout {
@@ -58,8 +59,9 @@ Timestamp time_of(const Layout& layout, const Record& record) {
 
 struct FileHeader {
   Layout layout;
-  KnownLink link;
-  std::string version_fault, link_fault;  // empty: read
+  LinkType link = LinkType::unsupported;
+  std::string link_name;
+  std::string version_fault;  // empty: read
 };
 
 FileHeader read_file_header(const std::byte* header) {
@@ -87,9 +89,8 @@ FileHeader read_file_header(const std::byte* header) {
   const std::uint32_t field = layout.order.u32(header + 20);
   constexpr std::uint32_t kRawIp = 101;
   const std::uint32_t link = (field & kClass) == kRawFamily ? kRawIp : field & 0xffff;
-  file.link = known_link(link);
-  if (file.link.type == LinkType::unsupported)
-    file.link_fault = "link type " + link_name(link) + " is not supported";
+  file.link = known_link(link).type;
+  file.link_name = link_name(link);
   return file;
 }
 
@@ -116,8 +117,11 @@ class PcapReader final : public Reader {
   bool chain_at(std::size_t position) override;
   std::optional<Timestamp> first_time() override;
   void begin() override;
+  void complete_file(bool last) override;
 
   std::size_t take_ready(std::span<const std::byte> ready);
+  void find_record_header();
+  bool fits(int count);
   bool make_ready();
   bool trust_front();
   std::optional<std::size_t> swallowed_by(const Record& front);
@@ -133,7 +137,9 @@ class PcapReader final : public Reader {
     return looks_ != 0 && !converted_at_ && input().offset() + begin != trusted_;
   }
 
-  KnownLink link_;
+  LinkType link_ = LinkType::unsupported;
+  std::string link_name_;
+  std::uint64_t before_ = 0;  // packets of the file in front of this capture
   Layout layout_;
   std::optional<std::uint64_t> converted_at_;  // first record that a transfer in text mode changed
   std::string conversion_;
@@ -149,9 +155,9 @@ PcapReader::PcapReader(Source& source) : Reader{source} {
   }
   const FileHeader header = read_file_header(input().ready().data());
   if (!header.version_fault.empty()) refuse("not readable as a capture: " + header.version_fault);
-  if (!header.link_fault.empty()) refuse(header.link_fault);
   layout_ = header.layout;
   link_ = header.link;
+  link_name_ = header.link_name;
 }
 
 std::optional<Timestamp> PcapReader::first_time() {
@@ -159,20 +165,72 @@ std::optional<Timestamp> PcapReader::first_time() {
   return time_of(layout_, read_record(layout_, input().ready().data() + kFileHeader));
 }
 
+/// Where its link type is not read, its packets are counted by the name of that.
+void PcapReader::complete_file(bool last) {
+  if (link_ != LinkType::unsupported) return;
+  if (last && !anything_read()) refuse("link type " + link_name_ + " is not supported");
+  if (summary().packets == before_) return;
+  auto& unread = file().unread_links;
+  const std::uint64_t count = summary().packets - before_;
+  const auto known = std::find_if(unread.begin(), unread.end(),
+                                  [&](const auto& each) { return each.first == link_name_; });
+  if (known != unread.end()) {
+    known->second += count;
+  } else if (unread.size() < kMostLinks) {
+    unread.emplace_back(link_name_, count);
+  }
+}
+
 void PcapReader::begin() {
+  before_ = summary().packets;
   Packet packet;
-  packet.link = link_.type;
+  packet.link = link_;
   packets().fill(packet);
   std::vector<std::string>& links = file().link_types;
-  if (std::find(links.begin(), links.end(), link_.name) == links.end())
-    links.emplace_back(link_.name);
+  const bool told = std::find(links.begin(), links.end(), link_name_) != links.end();
+  if (!told && links.size() < kMostLinks) links.emplace_back(link_name_);
+  input().pass(kFileHeader);
+  find_record_header();
   if (file().format.empty()) {
     file().format = "pcap";
     look_for_conversion(input().head().subspan(kFileHeader), kFileHeader);
   } else {
     ++record();
   }
-  input().pass(kFileHeader);
+}
+
+/// Patched libpcaps of the 1990s, and Nokia's, wrote longer headers of records under the same magic
+/// numbers: what stands where the next ones begin tells.
+void PcapReader::find_record_header() {
+  constexpr std::array<std::size_t, 2> kPlain{20, 24}, kPatched{28, 28};
+  const std::size_t usual = layout_.header;
+  if (!input().want(2 * usual)) return;
+  const std::uint32_t captured = read_record(layout_, input().ready().data()).captured;
+  const bool whole = captured <= kLargestPacket && input().want(2 * usual + captured);
+  if (!whole || fits(2)) return;
+  for (const std::size_t longer : usual == kPlainHeader ? kPlain : kPatched) {
+    layout_.header = longer;
+    if (!fits(3)) continue;
+    add_note(0, "The headers of its records are " + std::to_string(longer) +
+                    " bytes long, as some patched capture programs wrote them.");
+    return;
+  }
+  layout_.header = usual;
+}
+
+/// Whether `count` headers of records that may be some lie at the beginning of ready(), each at the
+/// end of the record before.
+bool PcapReader::fits(int count) {
+  std::size_t position = 0;
+  std::optional<Timestamp> before;
+  for (; count > 0; --count) {
+    if (!input().want(position + layout_.header)) return false;
+    const Record record = read_record(layout_, input().ready().data() + position);
+    if (record.captured > kLargestPacket || (before && !plausible(record, before))) return false;
+    before = time_of(layout_, record);
+    position += layout_.header + record.captured;
+  }
+  return true;
 }
 
 /// `records` lie at that offset.

@@ -58,6 +58,7 @@ class PcapngReader final : public Reader {
   void complete_file(bool last) override;
 
   Block look(Bytes ready) const;
+  static Block look_unpadded(Block block, Bytes ready);
   bool make_ready();
   bool skip_rest();
   Taken take(const Block& block, Packet& packet);
@@ -147,10 +148,7 @@ PcapngReader::Block PcapngReader::look(Bytes ready) const {
     block.fault = "block length " + std::to_string(block.length) + ", too short for its type";
     return block;
   }
-  if (block.length % 4 != 0) {
-    block.fault = "block length " + std::to_string(block.length) + " is no multiple of 4";
-    return block;
-  }
+  if (block.length % 4 != 0) return look_unpadded(block, ready);
   block.needed = block.length;
   if (block.length > kLargestWhole) {
     block.needed = kBeginning;
@@ -174,6 +172,25 @@ PcapngReader::Block PcapngReader::look(Bytes ready) const {
   return block;
 }
 
+/// Some writers do not pad what a block holds, or do not count the padding. Its length behind it
+/// tells which.
+PcapngReader::Block PcapngReader::look_unpadded(Block block, Bytes ready) {
+  const std::uint32_t told = block.length, padded = (told + 3) / 4 * 4;
+  if (told <= kLargestWhole) {
+    for (const std::uint32_t length : {told, padded}) {
+      block.length = length;
+      block.needed = length;
+      if (ready.size() < length) return block;
+      if (block.order.u32(ready.data() + length - kBlockTail) != told) continue;
+      block.body = ready.first(length - kBlockTail).subspan(kBlockHead);
+      block.there = true;
+      return block;
+    }
+  }
+  block.fault = "block length " + std::to_string(told) + " is no multiple of 4";
+  return block;
+}
+
 std::span<const Packet> PcapngReader::read_batch() {
   do {
     if (large_left_ != 0 && !skip_rest()) return {};
@@ -182,7 +199,7 @@ std::span<const Packet> PcapngReader::read_batch() {
     std::size_t count = 0;
     while (count < packets().size() && large_left_ == 0) {
       const Block block = look(ready.subspan(passed));
-      if (!block.there) break;
+      if (!block.there || (count > 0 && block.type == BlockType::section_header)) break;
       const Taken taken = take(block, packets()[count]);
       if (taken == Taken::refused) break;
       if (block.needed < block.length) {
@@ -343,6 +360,7 @@ PcapngReader::Taken PcapngReader::begin_section(const Block& block) {
     return refuse_block(std::move(fault));
   }
   interfaces_.begin_section();
+  note_section();
   order_ = block.order;
   if (interfaces_.section() == 1) {
     file().application = section.application;

@@ -6,9 +6,14 @@
 
 namespace httpdiag::capture {
 
-void Sorter::hold(const Packet& packet, std::uint32_t file, std::uint64_t holes) {
-  Held held{
-      .packet = packet, .file = file, .holes = holes, .order = sorting_.order(packet), .bytes = {}};
+void Sorter::hold(const Packet& packet, std::uint32_t file, std::uint64_t holes,
+                  std::uint64_t begun) {
+  Held held{.packet = packet,
+            .file = file,
+            .holes = holes,
+            .begun = begun,
+            .order = sorting_.order(packet),
+            .bytes = {}};
   if (!buffers_.empty()) {
     held.bytes = std::move(buffers_.back());
     buffers_.pop_back();

@@ -25,13 +25,14 @@ class Sorter {
   struct Held {
     Packet packet;  // its number is that in the file; its bytes are our own
     std::uint32_t file = 0;
-    std::uint64_t holes = 0;
+    std::uint64_t holes = 0, begun = 0;
     WireOrder order;
     std::vector<std::byte> bytes;
   };
 
   /// `holes`: how many places where packets are missing lie in front of it. None is passed.
-  void hold(const Packet& packet, std::uint32_t file, std::uint64_t holes);
+  /// `begun`: how many captures begin there.
+  void hold(const Packet& packet, std::uint32_t file, std::uint64_t holes, std::uint64_t begun = 0);
   bool empty() const { return held_.empty(); }
   /// Nothing can come in front of the first one any more, or there is no more room.
   bool due() const {

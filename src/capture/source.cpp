@@ -48,6 +48,7 @@ void Source::refill() {
   while (batch_.empty() && next_reader_) {
     reader_->complete_file(false);
     reader_ = std::move(next_reader_);
+    ++begun_;
     reader_->begin();
     batch_ = reader_->read_batch();
   }

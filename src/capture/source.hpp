@@ -43,6 +43,9 @@ class Source final : public PacketSource {
   const Packet* first() const { return batch_.empty() ? nullptr : &batch_.front(); }
   /// For whoever hands its packets on.
   CaptureSummary& told() { return summary_; }
+  /// How many captures, or sections of a pcapng, were begun in front of the last batch, which holds
+  /// packets of one only.
+  std::uint64_t begun() const { return begun_; }
 
  private:
   friend class Reader;
@@ -73,6 +76,7 @@ class Source final : public PacketSource {
   std::uint64_t record_ = 0;  // of a pcap, or block of a pcapng, that was read last
   Timestamp last_{};          // of the last packet
   std::unique_ptr<Input> input_;
+  std::uint64_t begun_ = 1;
   std::unique_ptr<Reader> reader_, next_reader_;  // the second: of the capture that begins here
   std::string name_;                              // for messages
   std::span<const Packet> batch_;
@@ -126,6 +130,8 @@ class Reader {
   }
   /// `count` interfaces of the file are known.
   void tell_device(std::size_t count) { source_.tell_device(count); }
+  /// A section begins, which may be a capture of its own; no packet of the batch lies in front.
+  void note_section() { ++source_.begun_; }
   bool finished() const { return source_.finished_; }
   /// Thrown where the capture as a whole is refused.
   [[noreturn]] void refuse(const std::string& why) const { source_.refuse(why); }

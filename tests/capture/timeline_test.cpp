@@ -229,6 +229,54 @@ TEST_F(TimelineTest, InterfacesAreSortedInTheSameWayWhereTheirCaptureLiesInPiece
   EXPECT_EQ(read({other, piece(0, packets.size(), "whole.pcapng")}), "x " + whole + " y");
 }
 
+using Borders = std::vector<std::string>;
+
+/// "2-3 5s" for each border that is longer than a moment, with "?" where nobody may have watched.
+Borders borders_of(PacketSource& source) {
+  while (!source.next_packets().empty()) {
+  }
+  Borders borders;
+  for (const CaptureBorder& each : source.summary().borders) {
+    const auto pause = std::chrono::duration_cast<std::chrono::seconds>(each.pause());
+    borders.push_back(fmt::format("{}-{} {}s{}", each.last.number, each.next.number, pause.count(),
+                                  each.ordinary ? "" : "?"));
+  }
+  return borders;
+}
+
+TEST_F(TimelineTest, APauseBetweenFilesIsMeasuredByThoseWithin) {
+  const auto read = [&](const std::vector<std::string>& files, bool sorts = false) {
+    std::vector<std::string> paths;
+    for (const std::string& bytes : files)
+      paths.push_back(write(bytes, fmt::format("{}", paths.size())));
+    const auto source = open_captures(paths, {});
+    if (sorts) source->sort_by(by_time(unrelated));
+    return borders_of(*source);
+  };
+  const std::string busy = pcap({{"a", 10}, {"b", 11}}), slow = pcap({{"a", 1}, {"b", 11}});
+  const std::string behind = pcap({{"c", 16}, {"d", 17}}), last = pcap({{"e", 23}});
+  EXPECT_EQ(read({busy, behind}), (Borders{"2-3 5s?"}));
+  EXPECT_EQ(read({slow, behind}), (Borders{"2-3 5s"}));
+  EXPECT_EQ(read({behind, slow, last}), (Borders{"2-3 5s", "4-5 6s"}));
+  EXPECT_EQ(read({busy, behind, last}), (Borders{"2-3 5s?", "4-5 6s?"}));
+  EXPECT_EQ(read({busy, pcap({{"c", 12}, {"d", 13}})}), Borders{});  // a moment
+  // Another one goes on meanwhile, or begins before.
+  EXPECT_EQ(read({busy, behind, pcap({{"x", 9}, {"y", 30}})}), Borders{});
+  EXPECT_EQ(read({busy, pcap({{"x", 11}, {"y", 12}}), behind}), (Borders{"4-5 4s?"}));
+  // In disorder, and one file.
+  const std::string disorder = pcap({{"b", 10, 10}, {"a", 10, 0}, {"c", 11}});
+  EXPECT_EQ(read({disorder, behind}, true), (Borders{"3-4 5s?"}));
+  EXPECT_EQ(read({disorder + behind}, true), (Borders{"3-4 5s?"}));
+  EXPECT_EQ(read({busy + behind + last}), (Borders{"2-3 5s?", "4-5 6s?"}));
+  const auto section = [](std::uint64_t second) {
+    return section_header() + interface() + enhanced_packet("a", second * 1'000'000) +
+           enhanced_packet("b", (second + 1) * 1'000'000);
+  };
+  EXPECT_EQ(read({section(10) + section(16)}), (Borders{"2-3 5s?"}));
+  EXPECT_EQ(read({section(10) + behind}), (Borders{"2-3 5s?"}));
+  EXPECT_EQ(read({section(10), behind + last}), (Borders{"2-3 5s?", "4-5 6s?"}));
+}
+
 TEST_F(TimelineTest, InterfacesThatAreDescribedLateAreSortedFromThereOn) {
   std::string bytes = section_header() + interface(1);
   for (std::uint64_t i = 0; i < 20; ++i)
