@@ -105,6 +105,13 @@ void BothEnds::complete() {
     summary_.omitted_notes += each->omitted_notes;
     summary_.holes += each->holes;
     summary_.reordered += each->reordered;
+    for (CaptureBorder border : each->borders) {
+      if (behind) {
+        border.last.number += client.packets;
+        border.next.number += client.packets;
+      }
+      summary_.borders.push_back(border);
+    }
     summary_.not_read.insert(summary_.not_read.end(), each->not_read.begin(), each->not_read.end());
     summary_.omitted_not_read += each->omitted_not_read;
   }

@@ -2,12 +2,31 @@
 // Where packets lie, and what files and interfaces are called.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 
 #include "base/text.hpp"
 #include "httpdiag/packet.hpp"
 
 namespace httpdiag {
+
+void CaptureSummary::add_border(PacketRef last, PacketRef next, Duration longest) {
+  CaptureBorder border{.last = last, .next = next, .longest = longest};
+  if (next.time <= last.time || border.pause() <= CaptureBorder::kShortPause) return;
+  if (borders.size() == kMostBorders) return;
+  border.ordinary = border.pause() <= longest;
+  borders.push_back(border);
+}
+
+const CaptureBorder* CaptureSummary::unwatched_behind(PacketNumber packet, Timestamp now) const {
+  auto border = std::partition_point(
+      borders.begin(), borders.end(),
+      [packet](const CaptureBorder& each) { return each.last.number < packet; });
+  for (; border != borders.end() && border->last.time < now; ++border) {
+    if (!border->ordinary) return &*border;
+  }
+  return nullptr;
+}
 
 PacketPlace place_of(const CaptureSummary* input, PacketNumber number) {
   if (input == nullptr || !input->places || number == 0) return {0, number};

@@ -173,6 +173,19 @@ struct CaptureDevice {
   std::optional<std::uint32_t> index{};      // the system's number of it (LINKTYPE_LINUX_SLL2)
 };
 
+/// Where one capture ends and the next one begins, one file or one part of a file behind the other,
+/// and nothing was recorded for more than kShortPause in between.
+struct CaptureBorder {
+  static constexpr Duration kShortPause = std::chrono::seconds{1};
+  PacketRef last, next;  // the last packet in front, with the latest time so far; the first behind
+  Duration longest{};    // pause between two packets within captures, up to here
+  // It is no longer than a pause within captures was: nothing speaks against a link at rest.
+  // Otherwise nobody may have recorded.
+  bool ordinary = false;
+
+  Duration pause() const { return next.time - last.time; }
+};
+
 /// What is known of the input as a whole. Complete once next() has returned null.
 struct CaptureSummary {
   // How many are told of; all are counted.
@@ -194,6 +207,16 @@ struct CaptureSummary {
   std::vector<CaptureDevice> devices;    // that packets came from
   std::vector<NotRead> not_read;         // the first ones
   std::uint64_t omitted_not_read = 0;
+  static constexpr std::size_t kMostBorders = 65536;
+  std::vector<CaptureBorder> borders;           // in order, the first ones
+  Duration longest_pause{};                     // between two packets within captures
+  std::optional<Timestamp> begins{}, newest{};  // of the first packet; the latest time
+
+  /// Behind those that are known.
+  void add_border(PacketRef last, PacketRef next, Duration longest);
+  /// The first border behind `packet` and in front of `now` where nobody may have recorded; null:
+  /// there is none.
+  const CaptureBorder* unwatched_behind(PacketNumber packet, Timestamp now) const;
 };
 
 /// Where a packet lies, also in a capture that needs no table for that.

@@ -22,6 +22,7 @@ Report run(PacketSource& source, const Settings& settings, FlowReportSink& flows
   Pipeline pipeline{settings, flows, ledger, query, beside};
   std::uint64_t told = 0;
   std::uint64_t holes = 0;
+  std::size_t borders = 0;
   std::size_t names = 0;
   source.sort_by({limits.sort_window, limits.sort_packets, analysis::WireOrderReader{limits}});
   const CaptureSummary& input = source.summary();
@@ -34,6 +35,10 @@ Report run(PacketSource& source, const Settings& settings, FlowReportSink& flows
     if (holes != input.holes) {
       pipeline.on_holes(input.holes - holes);
       holes = input.holes;
+    }
+    for (; borders < input.borders.size(); ++borders) {
+      const CaptureBorder& border = input.borders[borders];
+      if (!border.ordinary) pipeline.on_pause(border.last.time);
     }
     pipeline.on_packets(packets);
     if (progress != nullptr && ledger.packets - told >= kProgressEvery) {

@@ -48,6 +48,8 @@ class Pipeline {
   /// Packets are missing here, nobody knows which: what was open has ended as it does with the
   /// capture, and silence across the hole proves nothing.
   void on_holes(std::uint64_t count);
+  /// Nobody may have recorded for a while: what was asked up to `until` waits no longer.
+  void on_pause(Timestamp until) { dns_.settle(until); }
   /// From a name resolution block.
   void on_name(const HostName& host);
   Report finish(const CaptureSummary& input);

@@ -23,6 +23,11 @@ class Feed {
   virtual std::uint32_t file_of(std::size_t index) const = 0;
   /// How many places where packets are missing lie in front of the last batch.
   virtual std::uint64_t holes() const = 0;
+  /// How many captures were begun by themselves, in front of the last batch: a batch holds packets
+  /// of one only. Where files overlap, none begins.
+  virtual std::uint64_t begun() const = 0;
+  /// Whether one of the files that were begun has several interfaces.
+  virtual bool has_several_interfaces() const = 0;
   /// Of everything that was read. Stays where it is.
   virtual CaptureSummary& summary() = 0;
 };
@@ -33,6 +38,10 @@ class OneFile final : public Feed {
   std::span<const Packet> next() override { return source_->next_packets(); }
   std::uint32_t file_of(std::size_t) const override { return 0; }
   std::uint64_t holes() const override { return source_->summary().skipped_stretches; }
+  std::uint64_t begun() const override { return source_->begun(); }
+  bool has_several_interfaces() const override {
+    return source_->summary().files.front().interfaces.size() > 1;
+  }
   CaptureSummary& summary() override { return source_->told(); }
 
  private:
@@ -55,6 +64,8 @@ class Merge final : public Feed {
   std::span<const Packet> next() override;
   std::uint32_t file_of(std::size_t index) const override { return files_[index]; }
   std::uint64_t holes() const override { return holes_; }
+  std::uint64_t begun() const override { return begun_; }
+  bool has_several_interfaces() const override { return several_interfaces_; }
   CaptureSummary& summary() override { return summary_; }
 
  private:
@@ -65,6 +76,7 @@ class Merge final : public Feed {
     std::span<const Packet> rest;
     std::size_t notes = 0, names = 0, skipped = 0;  // of its summary that were passed on
     std::uint64_t stretches = 0;
+    std::uint64_t begun = 0;        // captures in it
     std::vector<DeviceId> devices;  // ours by its own
   };
 
@@ -85,6 +97,8 @@ class Merge final : public Feed {
   std::array<Packet, PacketSource::kMostPackets> packets_;
   std::array<std::uint32_t, PacketSource::kMostPackets> files_{};
   std::uint64_t holes_ = 0;
+  std::uint64_t begun_ = 0;
+  bool several_interfaces_ = false;
   CaptureSummary summary_;
 };
 

@@ -53,6 +53,9 @@ class Order {
 
 enum class Format : std::uint8_t { unknown, pcap, pcapng };
 
+/// Of the newest pcap that there is; and DG/UX's major version, whose tcpdump wrote 2.3.
+constexpr std::uint16_t kPcapMajor = 2, kPcapMinor = 4, kDgUx = 543;
+
 /// By the first four bytes (fewer: unknown).
 inline Format format_of(std::span<const std::byte> head) {
   if (head.size() < 4) return Format::unknown;
@@ -64,6 +67,15 @@ inline Format format_of(std::span<const std::byte> head) {
     }
   }
   return Format::unknown;
+}
+
+/// A pcap's magic number and a version that there is, which is more than chance puts there.
+inline bool begins_pcap(std::span<const std::byte> head) {
+  if (head.size() < 8 || format_of(head) != Format::pcap) return false;
+  const std::uint32_t magic = Order{true}.u32(head.data());
+  const Order order{magic == kMicroseconds || magic == kNanoseconds || magic == kKuznetzov};
+  const std::uint16_t major = order.u16(head.data() + 4), minor = order.u16(head.data() + 6);
+  return major == kDgUx || (major == kPcapMajor && minor <= kPcapMinor);
 }
 
 }  // namespace httpdiag::capture

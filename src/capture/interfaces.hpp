@@ -25,7 +25,8 @@ struct Interface {
 class Interfaces {
  public:
   /// `file` takes what is told.
-  explicit Interfaces(CaptureFile& file) : file_{file} {}
+  explicit Interfaces(CaptureFile& file)
+      : file_{file}, section_{file.interfaces.empty() ? 0 : file.interfaces.back().section} {}
 
   /// Numbers begin anew. Also to be called at the end.
   void begin_section();
@@ -45,7 +46,7 @@ class Interfaces {
 
   CaptureFile& file_;
   std::vector<Interface> known_;  // of this section
-  std::uint32_t section_ = 0;
+  std::uint32_t section_;
   bool readable_ = false;  // some interface has a link type that is read
 };
 

@@ -88,6 +88,8 @@ void Merge::line_up(std::unique_ptr<Reading> reading) {
 bool Merge::refill(Reading& reading) {
   reading.rest = reading.source->next_packets();
   pass_on(reading);
+  const std::uint64_t before = std::exchange(reading.begun, reading.source->begun());
+  if (before != reading.begun && reading_.empty()) ++begun_;
   if (!reading.rest.empty()) return true;
   close(reading);
   return false;
@@ -96,6 +98,10 @@ bool Merge::refill(Reading& reading) {
 /// What its summary has come to know, within the bounds of one.
 void Merge::pass_on(Reading& reading) {
   const CaptureSummary& own = reading.source->summary();
+  const std::vector<CaptureInterface>& interfaces = own.files.front().interfaces;
+  std::vector<CaptureInterface>& known = summary_.files[reading.file].interfaces;
+  if (known.size() != interfaces.size()) known = interfaces;
+  several_interfaces_ |= known.size() > 1;
   for (; reading.names < own.names.size(); ++reading.names) {
     if (summary_.names.size() < kMostNames) summary_.names.push_back(own.names[reading.names]);
   }

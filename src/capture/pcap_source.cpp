@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::size_t kFileHeader = 24;
 constexpr std::size_t kPlainHeader = 16;
+constexpr std::size_t kMostLinks = 64;  // different link types, told of, as in interfaces.cpp
 
 /// How the records of one file are laid out.
 struct Layout {
@@ -58,13 +59,12 @@ Timestamp time_of(const Layout& layout, const Record& record) {
 
 struct FileHeader {
   Layout layout;
-  KnownLink link;
-  std::string version_fault, link_fault;  // empty: read
+  LinkType link = LinkType::unsupported;
+  std::string link_name;
+  std::string version_fault;  // empty: read
 };
 
 FileHeader read_file_header(const std::byte* header) {
-  constexpr std::uint16_t kMajor = 2, kMinor = 4;
-  constexpr std::uint16_t kDgUx = 543;  // major version of DG/UX's tcpdump, which wrote 2.3
   FileHeader file;
   Layout& layout = file.layout;
   const std::uint32_t magic = Order{true}.u32(header);
@@ -77,11 +77,11 @@ FileHeader read_file_header(const std::byte* header) {
 
   const std::uint16_t major = layout.order.u16(header + 4);
   const std::uint16_t minor = layout.order.u16(header + 6);
-  if (major != kDgUx && (major != kMajor || minor > kMinor)) {
+  if (!begins_pcap({header, kFileHeader})) {
     file.version_fault = "its version is " + std::to_string(major) + "." + std::to_string(minor) +
                          ", and 2.4 is the newest";
   }
-  layout.lengths_may_swap = major == kDgUx || minor < kMinor;
+  layout.lengths_may_swap = major == kDgUx || minor < kPcapMinor;
 
   // The upper half tells of frame check sequences, and of NetBSD's way of naming raw IP (its
   // DLT_CLASS_NETBSD_RAWAF, with the address family below).
@@ -89,17 +89,15 @@ FileHeader read_file_header(const std::byte* header) {
   const std::uint32_t field = layout.order.u32(header + 20);
   constexpr std::uint32_t kRawIp = 101;
   const std::uint32_t link = (field & kClass) == kRawFamily ? kRawIp : field & 0xffff;
-  file.link = known_link(link);
-  if (file.link.type == LinkType::unsupported)
-    file.link_fault = "link type " + link_name(link) + " is not supported";
+  file.link = known_link(link).type;
+  file.link_name = link_name(link);
   return file;
 }
 
 /// The header of a file, as a record that no capture program would have written: of the year 2055
 /// and without any length. Its magic number alone may be payload.
 bool is_file_header(std::span<const std::byte> bytes) {
-  return bytes.size() >= kFileHeader && format_of(bytes) == Format::pcap &&
-         read_file_header(bytes.data()).version_fault.empty();
+  return bytes.size() >= kFileHeader && begins_pcap(bytes);
 }
 
 /// As a record it would have a captured length of more than any.
@@ -110,15 +108,20 @@ bool is_section_header(std::span<const std::byte> bytes) {
   return Order{true}.u32(at) == kByteOrderMagic || Order{false}.u32(at) == kByteOrderMagic;
 }
 
-class PcapSource final : public Source {
+class PcapReader final : public Reader {
  public:
-  PcapSource(std::unique_ptr<Input> input, const std::string& path, const CaptureOptions& options);
+  explicit PcapReader(Source& source);
 
  private:
   std::span<const Packet> read_batch() override;
   bool chain_at(std::size_t position) override;
+  std::optional<Timestamp> first_time() override;
+  void begin() override;
+  void complete_file(bool last) override;
 
   std::size_t take_ready(std::span<const std::byte> ready);
+  void find_record_header();
+  bool fits(int count);
   bool make_ready();
   bool trust_front();
   std::optional<std::size_t> swallowed_by(const Record& front);
@@ -127,8 +130,6 @@ class PcapSource final : public Source {
   bool plausible(const Record& record, std::optional<Timestamp> near) const;
   bool follows(std::size_t position, std::span<const Timestamp> near, int enough);
   bool file_at(std::size_t position, std::size_t end);
-  bool begin_next_file();
-  void take_header(const FileHeader& header);
   void look_for_conversion(std::span<const std::byte> records, std::uint64_t offset);
   void look_into_front();
   /// Of the record `begin` bytes behind that of ready().
@@ -136,6 +137,9 @@ class PcapSource final : public Source {
     return looks_ != 0 && !converted_at_ && input().offset() + begin != trusted_;
   }
 
+  LinkType link_ = LinkType::unsupported;
+  std::string link_name_;
+  std::uint64_t before_ = 0;  // packets of the file in front of this capture
   Layout layout_;
   std::optional<std::uint64_t> converted_at_;  // first record that a transfer in text mode changed
   std::string conversion_;
@@ -144,32 +148,93 @@ class PcapSource final : public Source {
   bool doubtful_ = false;      // the record at the beginning of ready() is to be looked into
 };
 
-PcapSource::PcapSource(std::unique_ptr<Input> source, const std::string& path,
-                       const CaptureOptions& options)
-    : Source{std::move(source), path, options} {
+PcapReader::PcapReader(Source& source) : Reader{source} {
   if (!input().want(kFileHeader)) {
     refuse("cut off inside the file header: " + std::to_string(input().ready().size()) +
            " bytes in all");
   }
-  file().format = "pcap";
   const FileHeader header = read_file_header(input().ready().data());
   if (!header.version_fault.empty()) refuse("not readable as a capture: " + header.version_fault);
-  if (!header.link_fault.empty()) refuse(header.link_fault);
-  take_header(header);
-  look_for_conversion(input().head().subspan(kFileHeader), kFileHeader);
-  input().pass(kFileHeader);
+  layout_ = header.layout;
+  link_ = header.link;
+  link_name_ = header.link_name;
 }
 
-void PcapSource::take_header(const FileHeader& header) {
-  layout_ = header.layout;
-  for (Packet& packet : packets_) packet.link = header.link.type;
+std::optional<Timestamp> PcapReader::first_time() {
+  if (!input().want(kFileHeader + layout_.header)) return std::nullopt;
+  return time_of(layout_, read_record(layout_, input().ready().data() + kFileHeader));
+}
+
+/// Where its link type is not read, its packets are counted by the name of that.
+void PcapReader::complete_file(bool last) {
+  if (link_ != LinkType::unsupported) return;
+  if (last && !anything_read()) refuse("link type " + link_name_ + " is not supported");
+  if (summary().packets == before_) return;
+  auto& unread = file().unread_links;
+  const std::uint64_t count = summary().packets - before_;
+  const auto known = std::find_if(unread.begin(), unread.end(),
+                                  [&](const auto& each) { return each.first == link_name_; });
+  if (known != unread.end()) {
+    known->second += count;
+  } else if (unread.size() < kMostLinks) {
+    unread.emplace_back(link_name_, count);
+  }
+}
+
+void PcapReader::begin() {
+  before_ = summary().packets;
+  Packet packet;
+  packet.link = link_;
+  packets().fill(packet);
   std::vector<std::string>& links = file().link_types;
-  if (std::find(links.begin(), links.end(), header.link.name) == links.end())
-    links.emplace_back(header.link.name);
+  const bool told = std::find(links.begin(), links.end(), link_name_) != links.end();
+  if (!told && links.size() < kMostLinks) links.emplace_back(link_name_);
+  input().pass(kFileHeader);
+  find_record_header();
+  if (file().format.empty()) {
+    file().format = "pcap";
+    look_for_conversion(input().head().subspan(kFileHeader), kFileHeader);
+  } else {
+    ++record();
+  }
+}
+
+/// Patched libpcaps of the 1990s, and Nokia's, wrote longer headers of records under the same magic
+/// numbers: what stands where the next ones begin tells.
+void PcapReader::find_record_header() {
+  constexpr std::array<std::size_t, 2> kPlain{20, 24}, kPatched{28, 28};
+  const std::size_t usual = layout_.header;
+  if (!input().want(2 * usual)) return;
+  const std::uint32_t captured = read_record(layout_, input().ready().data()).captured;
+  const bool whole = captured <= kLargestPacket && input().want(2 * usual + captured);
+  if (!whole || fits(2)) return;
+  for (const std::size_t longer : usual == kPlainHeader ? kPlain : kPatched) {
+    layout_.header = longer;
+    if (!fits(3)) continue;
+    add_note(0, "The headers of its records are " + std::to_string(longer) +
+                    " bytes long, as some patched capture programs wrote them.");
+    return;
+  }
+  layout_.header = usual;
+}
+
+/// Whether `count` headers of records that may be some lie at the beginning of ready(), each at the
+/// end of the record before.
+bool PcapReader::fits(int count) {
+  std::size_t position = 0;
+  std::optional<Timestamp> before;
+  for (; count > 0; --count) {
+    if (!input().want(position + layout_.header)) return false;
+    const Record record = read_record(layout_, input().ready().data() + position);
+    if (record.captured > kLargestPacket || (before && !plausible(record, before))) return false;
+    before = time_of(layout_, record);
+    position += layout_.header + record.captured;
+  }
+  return true;
 }
 
 /// `records` lie at that offset.
-void PcapSource::look_for_conversion(std::span<const std::byte> records, std::uint64_t offset) {
+void PcapReader::look_for_conversion(std::span<const std::byte> records, std::uint64_t offset) {
   const auto conversion = find_conversion(
       records, layout_.header, [this](const std::byte* at) -> std::optional<std::size_t> {
         const Record record = read_record(layout_, at);
@@ -183,7 +248,7 @@ void PcapSource::look_for_conversion(std::span<const std::byte> records, std::ui
 
 /// The record at the beginning of ready() is followed by what is hardly one: a transfer in text
 /// mode may have changed it.
-void PcapSource::look_into_front() {
+void PcapReader::look_into_front() {
   constexpr std::size_t kWindow = 1 << 16;
   --looks_;
   trusted_ = input().offset();
@@ -191,7 +256,7 @@ void PcapSource::look_into_front() {
   look_for_conversion(input().ready(), input().offset());
 }
 
-std::span<const Packet> PcapSource::read_batch() {
+std::span<const Packet> PcapReader::read_batch() {
   do {
     if (recovers() && !trust_front()) continue;
     std::span<const std::byte> ready = input().ready();
@@ -199,14 +264,14 @@ std::span<const Packet> PcapSource::read_batch() {
       const std::uint64_t good = *converted_at_ - std::min(*converted_at_, input().offset());
       ready = ready.first(static_cast<std::size_t>(std::min<std::uint64_t>(ready.size(), good)));
     }
-    if (const std::size_t count = take_ready(ready)) return std::span{packets_}.first(count);
+    if (const std::size_t count = take_ready(ready)) return std::span{packets()}.first(count);
   } while (make_ready());
   return {};
 }
 
-/// As many records as are whole, into packets_. Where there is doubt, or --recover, one at a time.
-std::size_t PcapSource::take_ready(std::span<const std::byte> ready) {
-  const std::size_t most = recovers() ? 1 : packets_.size();
+/// As many records as are whole, into packets(). Where there is doubt, or --recover, one at a time.
+std::size_t PcapReader::take_ready(std::span<const std::byte> ready) {
+  const std::size_t most = recovers() ? 1 : packets().size();
   const bool plain = layout_.plain();
   std::size_t passed = 0, last = 0;  // behind the last one, and where that begins
   std::size_t count = 0;
@@ -226,8 +291,8 @@ std::size_t PcapSource::take_ready(std::span<const std::byte> ready) {
     if (rest.size() - layout_.header < record.captured) break;
     if (record.empty() && !lone_empty(rest)) [[unlikely]]
       break;
-    Packet& packet = packets_[count];
-    packet.ref.number = ++summary_.packets;
+    Packet& packet = packets()[count];
+    packet.ref.number = ++summary().packets;
     const std::int64_t fraction = std::int64_t{record.fraction} * layout_.fraction;
     packet.ref.time = fraction < kSecond ? Timestamp{Duration{record.seconds * kSecond + fraction}}
                                          : time_of(layout_, record);
@@ -239,24 +304,24 @@ std::size_t PcapSource::take_ready(std::span<const std::byte> ready) {
   const auto behind = ready.subspan(passed);
   if (count > 0 && behind.size() >= layout_.header && worth_a_look(last) &&
       odd(read_record(layout_, behind.data()))) [[unlikely]] {
-    --summary_.packets;
+    --summary().packets;
     passed = last;
     doubtful_ = --count == 0;
   }
-  record_ += count;
+  record() += count;
   input().pass(passed);
   return count;
 }
 
 /// A record of zeros alone is a packet without bytes at no time. Two in a row, or the last one,
 /// are the part of a file that was never written.
-bool PcapSource::lone_zeros(std::span<const std::byte> records) const {
+bool PcapReader::lone_zeros(std::span<const std::byte> records) const {
   return records.size() >= 2 * layout_.header &&
          !read_record(layout_, records.data() + layout_.header).nothing();
 }
 
 /// As above, and what is no file's header.
-bool PcapSource::lone_empty(std::span<const std::byte> records) const {
+bool PcapReader::lone_empty(std::span<const std::byte> records) const {
   if (!read_record(layout_, records.data()).nothing())
     return records.size() < kFileHeader ? format_of(records) != Format::pcap
                                         : !is_file_header(records);
@@ -264,7 +329,7 @@ bool PcapSource::lone_empty(std::span<const std::byte> records) const {
 }
 
 /// Has the whole record at the beginning of ready(). False: reading is over.
-bool PcapSource::make_ready() {
+bool PcapReader::make_ready() {
   if (finished()) return false;
   if (std::exchange(doubtful_, false)) {
     look_into_front();
@@ -282,10 +347,10 @@ bool PcapSource::make_ready() {
   const bool may_be_file = record.empty() || record.captured > kLargestPacket;
   if (may_be_file && format_of(input().ready()) == Format::pcap) {
     if (!input().want(kFileHeader)) return cut(0);
-    if (is_file_header(input().ready())) return begin_next_file();
+    if (is_file_header(input().ready())) return next_capture_here();
   }
   if (record.captured > kLargestPacket && is_section_header(input().ready()))
-    return other_format_here("pcapng");
+    return next_capture_here();
   if (record.captured > kLargestPacket) {
     return corrupt("captured length " + std::to_string(record.captured) + ", more than " +
                    std::to_string(kLargestPacket));
@@ -298,29 +363,8 @@ bool PcapSource::make_ready() {
   return input().want(static_cast<std::size_t>(size)) || cut(size);
 }
 
-/// Several captures one behind the other, as cat makes of them: nothing is missing between them.
-/// False: reading is over.
-bool PcapSource::begin_next_file() {
-  const FileHeader next = read_file_header(input().ready().data());
-  std::string what = "another capture begins here, with a header of its own";
-  if (!next.link_fault.empty()) {
-    end_here(what + ": " + next.link_fault);
-    return false;
-  }
-  if (!recovers()) {
-    end_here(what + "; --recover reads on, better is to give the captures one by one");
-    return false;
-  }
-  add_note(0, "Another capture begins behind packet " + std::to_string(summary_.packets) +
-                  ", at byte " + std::to_string(input().offset()) + " of the file.");
-  input().pass(kFileHeader);
-  ++record_;
-  take_header(next);
-  return true;
-}
-
 /// Whether a header looks as if a capture program had written it, not far in time from a packet.
-bool PcapSource::plausible(const Record& record, std::optional<Timestamp> near) const {
+bool PcapReader::plausible(const Record& record, std::optional<Timestamp> near) const {
   constexpr std::uint32_t kLongest = 1 << 20;  // on the wire: the largest offloads are half of it
   if (record.captured > kLargestPacket || record.captured > record.length) return false;
   if (record.length > kLongest || record.length == 0) return false;
@@ -333,7 +377,7 @@ bool PcapSource::plausible(const Record& record, std::optional<Timestamp> near) 
 
 /// That many plausible records in a row, or the last ones of the input: the first near one of
 /// `near`, if any are given, each other one near that before it.
-bool PcapSource::follows(std::size_t position, std::span<const Timestamp> near, int enough) {
+bool PcapReader::follows(std::size_t position, std::span<const Timestamp> near, int enough) {
   Timestamp before{};
   for (int count = 0; count < enough; ++count) {
     if (!input().want(position + layout_.header)) {
@@ -358,7 +402,7 @@ bool PcapSource::follows(std::size_t position, std::span<const Timestamp> near, 
 
 /// Another file's header, and what fits behind it: some records, or all that there are; and those
 /// that reach beyond the record in front, which ends at `end` and would be right if one did there.
-bool PcapSource::file_at(std::size_t position, std::size_t end) {
+bool PcapReader::file_at(std::size_t position, std::size_t end) {
   constexpr int kEnough = 3;
   if (!input().want(position + kFileHeader)) return false;
   const auto header = input().ready().subspan(position);
@@ -378,16 +422,16 @@ bool PcapSource::file_at(std::size_t position, std::size_t end) {
 
 /// The time of the last packet may have been a wrong one, and captures pause: what is far from it
 /// has to agree with more of its own kind.
-bool PcapSource::chain_at(std::size_t position) {
+bool PcapReader::chain_at(std::size_t position) {
   constexpr int kEnough = 3, kFarEnough = 4;
   if (!anything_read()) return follows(position, {}, kEnough) || file_at(position, 0);
-  return follows(position, std::span{&last_, 1}, kEnough) || follows(position, {}, kFarEnough) ||
+  return follows(position, std::array{last()}, kEnough) || follows(position, {}, kFarEnough) ||
          file_at(position, 0);
 }
 
 /// With --recover: false if the record at the beginning of ready() had a wrong length, swallowed
 /// good records with it, and was passed over.
-bool PcapSource::trust_front() {
+bool PcapReader::trust_front() {
   if (finished() || !input().want(layout_.header)) return true;
   const Record front = read_record(layout_, input().ready().data());
   const std::size_t size = layout_.header + front.captured;
@@ -409,12 +453,13 @@ bool PcapSource::trust_front() {
 
 /// Where good records begin inside of the one at the beginning of ready(), whose length is wrong
 /// then. All of that and of the header behind it is there.
-std::optional<std::size_t> PcapSource::swallowed_by(const Record& front) {
+std::optional<std::size_t> PcapReader::swallowed_by(const Record& front) {
   constexpr int kEnough = 3;
   const std::size_t size = layout_.header + front.captured;
   // What looks like a capture inside of a packet may be one that is being transferred: nothing far
   // in time from both, and no file that ends with the packet.
-  const std::array near{time_of(layout_, front), anything_read() ? last_ : time_of(layout_, front)};
+  const std::array near{time_of(layout_, front),
+                        anything_read() ? last() : time_of(layout_, front)};
   for (std::size_t position = 1; position < size; ++position) {
     if (follows(position, near, kEnough) || file_at(position, size)) return position;
   }
@@ -423,9 +468,8 @@ std::optional<std::size_t> PcapSource::swallowed_by(const Record& front) {
 
 }  // namespace
 
-std::unique_ptr<Source> make_pcap_source(std::unique_ptr<Input> input, const std::string& path,
-                                         const CaptureOptions& options) {
-  return std::make_unique<PcapSource>(std::move(input), path, options);
+std::unique_ptr<Reader> make_pcap_reader(Source& source) {
+  return std::make_unique<PcapReader>(source);
 }
 
 }  // namespace httpdiag::capture

@@ -34,10 +34,9 @@ std::string version_fault(const SectionHeader& section) {
          " of pcapng";
 }
 
-class PcapngSource final : public Source {
+class PcapngReader final : public Reader {
  public:
-  PcapngSource(std::unique_ptr<Input> input, const std::string& path,
-               const CaptureOptions& options);
+  explicit PcapngReader(Source& source);
 
  private:
   /// A block, or as much of it as is looked at.
@@ -54,9 +53,12 @@ class PcapngSource final : public Source {
 
   std::span<const Packet> read_batch() override;
   bool chain_at(std::size_t position) override;
-  void complete_file() override;
+  std::optional<Timestamp> first_time() override;
+  void begin() override;
+  void complete_file(bool last) override;
 
   Block look(Bytes ready) const;
+  static Block look_unpadded(Block block, Bytes ready);
   bool make_ready();
   bool skip_rest();
   Taken take(const Block& block, Packet& packet);
@@ -76,10 +78,7 @@ class PcapngSource final : public Source {
   std::uint32_t large_left_ = 0;    // of it
 };
 
-PcapngSource::PcapngSource(std::unique_ptr<Input> source, const std::string& path,
-                           const CaptureOptions& options)
-    : Source{std::move(source), path, options} {
-  file().format = "pcapng";
+PcapngReader::PcapngReader(Source& source) : Reader{source} {
   constexpr std::size_t kOrderKnown = 12;
   const bool begun = input().want(kOrderKnown);
   const Block block = begun ? look(input().ready()) : Block{};
@@ -94,10 +93,37 @@ PcapngSource::PcapngSource(std::unique_ptr<Input> source, const std::string& pat
       !fault.empty()) {
     refuse("not readable as a capture: " + fault);
   }
+  order_ = whole.order;
+}
+
+void PcapngReader::begin() {
+  if (file().format.empty()) file().format = "pcapng";
+}
+
+std::optional<Timestamp> PcapngReader::first_time() {
+  std::vector<TimeUnit> units;
+  for (std::size_t position = 0;;) {
+    const Block block = look(input().ready().subspan(std::min(position, input().ready().size())));
+    const bool next_section = position > 0 && block.type == BlockType::section_header;
+    if (!block.fault.empty() || next_section) return std::nullopt;
+    if (block.length > kLargestWhole || position > kLargestWhole) return std::nullopt;
+    if (!block.there) {
+      if (!input().want(position + block.needed)) return std::nullopt;
+      continue;
+    }
+    if (block.type == BlockType::interface_description)
+      units.push_back(read_interface(block.body, order_).unit);
+    if (block.type == BlockType::enhanced_packet || block.type == BlockType::packet) {
+      const PacketHead head = read_packet_head(block.type, block.body, order_);
+      if (head.interface >= units.size()) return std::nullopt;
+      return units[head.interface].time(head.time);
+    }
+    position += block.length;
+  }
 }
 
 /// The block that `ready` begins with; its body only if enough of it is there.
-PcapngSource::Block PcapngSource::look(Bytes ready) const {
+PcapngReader::Block PcapngReader::look(Bytes ready) const {
   Block block;
   block.order = order_;
   block.needed = kBlockHead;
@@ -112,16 +138,17 @@ PcapngSource::Block PcapngSource::look(Bytes ready) const {
       return block;
     }
     block.order = *order;
+  } else if (block.type > BlockType::section_header && begins_pcap(ready)) {
+    // Whose version may look like a length.
+    block.fault = "a pcap's header";
+    return block;
   }
   block.length = block.order.u32(ready.data() + 4);
   if (block.length < least_length(block.type)) {
     block.fault = "block length " + std::to_string(block.length) + ", too short for its type";
     return block;
   }
-  if (block.length % 4 != 0) {
-    block.fault = "block length " + std::to_string(block.length) + " is no multiple of 4";
-    return block;
-  }
+  if (block.length % 4 != 0) return look_unpadded(block, ready);
   block.needed = block.length;
   if (block.length > kLargestWhole) {
     block.needed = kBeginning;
@@ -145,16 +172,35 @@ PcapngSource::Block PcapngSource::look(Bytes ready) const {
   return block;
 }
 
-std::span<const Packet> PcapngSource::read_batch() {
+/// Some writers do not pad what a block holds, or do not count the padding. Its length behind it
+/// tells which.
+PcapngReader::Block PcapngReader::look_unpadded(Block block, Bytes ready) {
+  const std::uint32_t told = block.length, padded = (told + 3) / 4 * 4;
+  if (told <= kLargestWhole) {
+    for (const std::uint32_t length : {told, padded}) {
+      block.length = length;
+      block.needed = length;
+      if (ready.size() < length) return block;
+      if (block.order.u32(ready.data() + length - kBlockTail) != told) continue;
+      block.body = ready.first(length - kBlockTail).subspan(kBlockHead);
+      block.there = true;
+      return block;
+    }
+  }
+  block.fault = "block length " + std::to_string(told) + " is no multiple of 4";
+  return block;
+}
+
+std::span<const Packet> PcapngReader::read_batch() {
   do {
     if (large_left_ != 0 && !skip_rest()) return {};
     const Bytes ready = input().ready();
     std::size_t passed = 0;
     std::size_t count = 0;
-    while (count < packets_.size() && large_left_ == 0) {
+    while (count < packets().size() && large_left_ == 0) {
       const Block block = look(ready.subspan(passed));
-      if (!block.there) break;
-      const Taken taken = take(block, packets_[count]);
+      if (!block.there || (count > 0 && block.type == BlockType::section_header)) break;
+      const Taken taken = take(block, packets()[count]);
       if (taken == Taken::refused) break;
       if (block.needed < block.length) {
         large_begin_ = input().offset() + passed;
@@ -162,25 +208,25 @@ std::span<const Packet> PcapngSource::read_batch() {
         large_left_ = block.length - static_cast<std::uint32_t>(block.needed);
       }
       passed += block.needed;
-      ++record_;
+      ++record();
       if (taken == Taken::packet) ++count;
     }
     input().pass(passed);
-    if (count > 0) return std::span{packets_}.first(count);
+    if (count > 0) return std::span{packets()}.first(count);
     if (passed > 0) fault_.clear();  // and the block behind has its turn again
   } while (make_ready());
   return {};
 }
 
 /// Something more can be done with the beginning of ready(). False: reading is over.
-bool PcapngSource::make_ready() {
+bool PcapngReader::make_ready() {
   if (finished()) return false;
   if (large_left_ != 0) return true;
   for (;;) {
     const Bytes ready = input().ready();
     const Block block = look(ready);
     if (!block.fault.empty()) {
-      if (format_of(ready) == Format::pcap) return other_format_here("pcap");
+      if (begins_pcap(ready)) return next_capture_here();
       return corrupt(block.fault);
     }
     if (ready.size() >= block.needed) {
@@ -195,11 +241,11 @@ bool PcapngSource::make_ready() {
 }
 
 /// Of a long block. False: reading is over.
-bool PcapngSource::skip_rest() {
+bool PcapngReader::skip_rest() {
   const std::uint32_t left = std::exchange(large_left_, 0);
   if (input().skip(left - kBlockTail) < left - kBlockTail || !input().want(kBlockTail)) {
     input().pass(input().ready().size());
-    --record_;
+    --record();
     cut_behind(large_begin_, large_length_);
     return false;
   }
@@ -210,13 +256,13 @@ bool PcapngSource::skip_rest() {
   return true;
 }
 
-PcapngSource::Taken PcapngSource::refuse_block(std::string why) {
+PcapngReader::Taken PcapngReader::refuse_block(std::string why) {
   fault_ = std::move(why);
   return Taken::refused;
 }
 
 /// A block that is refused has changed nothing: it may be seen again.
-PcapngSource::Taken PcapngSource::take(const Block& block, Packet& packet) {
+PcapngReader::Taken PcapngReader::take(const Block& block, Packet& packet) {
   switch (block.type) {
     case BlockType::enhanced_packet:
     case BlockType::simple_packet:
@@ -247,7 +293,7 @@ PcapngSource::Taken PcapngSource::take(const Block& block, Packet& packet) {
   return Taken::other;  // unknown ones are no harm
 }
 
-PcapngSource::Taken PcapngSource::take_packet(const Block& block, Packet& packet) {
+PcapngReader::Taken PcapngReader::take_packet(const Block& block, Packet& packet) {
   PacketHead head = read_packet_head(block.type, block.body, order_);
   Interface* const known = interfaces_.find(head.interface);
   if (known == nullptr) {
@@ -272,7 +318,7 @@ PcapngSource::Taken PcapngSource::take_packet(const Block& block, Packet& packet
   }
   ++interface.packets;
   if (block.type == BlockType::simple_packet) ++file().untimed_packets;
-  packet.ref = {++summary_.packets, time_};
+  packet.ref = {++summary().packets, time_};
   packet.link = interface.type;
   packet.direction = Direction::unknown;
   packet.device = interface.shown ? static_cast<DeviceId>(*interface.shown + 1) : DeviceId{0};
@@ -286,7 +332,7 @@ PcapngSource::Taken PcapngSource::take_packet(const Block& block, Packet& packet
   return Taken::packet;
 }
 
-void PcapngSource::take_options(Bytes bytes, Order order, Packet& packet, Interface& interface,
+void PcapngReader::take_options(Bytes bytes, Order order, Packet& packet, Interface& interface,
                                 std::uint64_t dropped) {
   enum : std::uint16_t { flags = 2, drop_count = 4 };
   Options options{bytes, order};
@@ -308,12 +354,13 @@ void PcapngSource::take_options(Bytes bytes, Order order, Packet& packet, Interf
   if (dropped != 0) interfaces_.add_drops(interface, dropped);
 }
 
-PcapngSource::Taken PcapngSource::begin_section(const Block& block) {
+PcapngReader::Taken PcapngReader::begin_section(const Block& block) {
   const SectionHeader section = read_section(block.body, block.order);
   if (std::string fault = version_fault(section); !fault.empty()) {
     return refuse_block(std::move(fault));
   }
   interfaces_.begin_section();
+  note_section();
   order_ = block.order;
   if (interfaces_.section() == 1) {
     file().application = section.application;
@@ -323,19 +370,20 @@ PcapngSource::Taken PcapngSource::begin_section(const Block& block) {
   return Taken::other;
 }
 
-void PcapngSource::add_names(const Block& block) {
+void PcapngReader::add_names(const Block& block) {
   read_names(block.body, order_, [&](Bytes address, Bytes name) {
-    if (summary_.names.size() >= kMostNames) return;
+    if (summary().names.size() >= kMostNames) return;
     HostName host;
     host.v4 = address.size() == 4;
     std::copy(address.begin(), address.end(), host.address.begin());
     host.name = text_of(name, kMostName);
-    if (!host.name.empty()) summary_.names.push_back(std::move(host));
+    if (!host.name.empty()) summary().names.push_back(std::move(host));
   });
 }
 
-void PcapngSource::complete_file() {
+void PcapngReader::complete_file(bool last) {
   interfaces_.begin_section();
+  if (!last) return;
   const std::vector<std::string>& links = file().link_types;
   if (!interfaces_.any_readable() && !links.empty() && !anything_read()) {
     refuse("link type " + links.front() + " is not supported");
@@ -344,7 +392,7 @@ void PcapngSource::complete_file() {
 
 /// A block of a type we know, with the same length on both sides, and another block or the end
 /// behind it.
-bool PcapngSource::chain_at(std::size_t position) {
+bool PcapngReader::chain_at(std::size_t position) {
   for (int count = 0; count < 2; ++count) {
     if (!input().want(position + kBlockHead + kBlockTail)) {
       return count == 1 && input().ready().size() == position;
@@ -371,9 +419,8 @@ bool PcapngSource::chain_at(std::size_t position) {
 
 }  // namespace
 
-std::unique_ptr<Source> make_pcapng_source(std::unique_ptr<Input> input, const std::string& path,
-                                           const CaptureOptions& options) {
-  return std::make_unique<PcapngSource>(std::move(input), path, options);
+std::unique_ptr<Reader> make_pcapng_reader(Source& source) {
+  return std::make_unique<PcapngReader>(source);
 }
 
 }  // namespace httpdiag::capture

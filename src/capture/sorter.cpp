@@ -6,9 +6,14 @@
 
 namespace httpdiag::capture {
 
-void Sorter::hold(const Packet& packet, std::uint32_t file, std::uint64_t holes) {
-  Held held{
-      .packet = packet, .file = file, .holes = holes, .order = sorting_.order(packet), .bytes = {}};
+void Sorter::hold(const Packet& packet, std::uint32_t file, std::uint64_t holes,
+                  std::uint64_t begun) {
+  Held held{.packet = packet,
+            .file = file,
+            .holes = holes,
+            .begun = begun,
+            .order = sorting_.order(packet),
+            .bytes = {}};
   if (!buffers_.empty()) {
     held.bytes = std::move(buffers_.back());
     buffers_.pop_back();
@@ -26,7 +31,7 @@ void Sorter::hold(const Packet& packet, std::uint32_t file, std::uint64_t holes)
 
 bool Sorter::contradicts(const Held& late, const Held& before) const {
   const bool apart =
-      by_interface_ && late.file == before.file && late.packet.device != before.packet.device;
+      by_interface_ && (late.file != before.file || late.packet.device != before.packet.device);
   return !apart && late.order.comes_behind(before.order);
 }
 

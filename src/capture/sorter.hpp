@@ -4,6 +4,7 @@
 // time, packets and bytes.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <vector>
 
@@ -13,21 +14,25 @@ namespace httpdiag::capture {
 
 class Sorter {
  public:
-  /// `by_interface`: each interface was written down for itself, and their times alone tell how
-  /// they belong together.
-  Sorter(Sorting sorting, bool by_interface)
-      : sorting_{std::move(sorting)}, by_interface_{by_interface} {}
+  explicit Sorter(Sorting sorting) : sorting_{std::move(sorting)} {}
+  /// From here on each interface is written down for itself, some time of packets at once: their
+  /// times alone tell how they belong together, and those of files.
+  void expect_interfaces(Duration window) {
+    by_interface_ = true;
+    sorting_.window = std::max(sorting_.window, window);
+  }
 
   struct Held {
     Packet packet;  // its number is that in the file; its bytes are our own
     std::uint32_t file = 0;
-    std::uint64_t holes = 0;
+    std::uint64_t holes = 0, begun = 0;
     WireOrder order;
     std::vector<std::byte> bytes;
   };
 
   /// `holes`: how many places where packets are missing lie in front of it. None is passed.
-  void hold(const Packet& packet, std::uint32_t file, std::uint64_t holes);
+  /// `begun`: how many captures begin there.
+  void hold(const Packet& packet, std::uint32_t file, std::uint64_t holes, std::uint64_t begun = 0);
   bool empty() const { return held_.empty(); }
   /// Nothing can come in front of the first one any more, or there is no more room.
   bool due() const {
@@ -49,7 +54,7 @@ class Sorter {
   bool contradicts(const Held& late, const Held& before) const;
 
   Sorting sorting_;
-  bool by_interface_;
+  bool by_interface_ = false;
   std::deque<Held> held_;
   std::vector<std::vector<std::byte>> buffers_;
   std::size_t settled_ = 0;  // how many of held_ nothing may be put in front of

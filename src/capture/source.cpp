@@ -14,6 +14,9 @@ namespace {
 constexpr std::size_t kMostInterfaces = 256;  // that are told of, as in interfaces.cpp
 constexpr std::size_t kMostIndexes = 64;      // of a cooked capture's devices, told apart
 
+// What two captures that follow each other may overlap: so much is sorted (limits.sort_window_ms).
+constexpr Duration kOverlap = std::chrono::milliseconds{100};
+
 }  // namespace
 
 Source::Source(std::unique_ptr<Input> input, const std::string& path, const CaptureOptions& options)
@@ -26,9 +29,29 @@ Source::Source(std::unique_ptr<Input> input, const std::string& path, const Capt
   summary_.files.push_back(std::move(file));
 }
 
+Source::~Source() = default;
+
+void Source::open() {
+  reader_ = reader_here();
+  reader_->begin();
+  refill();
+}
+
+std::unique_ptr<Reader> Source::reader_here() {
+  const bool pcapng = format_of(input_->ready()) == Format::pcapng;
+  return pcapng ? make_pcapng_reader(*this) : make_pcap_reader(*this);
+}
+
 void Source::refill() {
   given_ = 0;
-  batch_ = finished_ ? std::span<const Packet>{} : read_batch();
+  batch_ = finished_ ? std::span<const Packet>{} : reader_->read_batch();
+  while (batch_.empty() && next_reader_) {
+    reader_->complete_file(false);
+    reader_ = std::move(next_reader_);
+    ++begun_;
+    reader_->begin();
+    batch_ = reader_->read_batch();
+  }
   if (batch_.empty()) return;
   if (!file().first) file().first = batch_.front().ref.time;
   if (batch_.front().link == LinkType::linux_sll2) find_devices();
@@ -109,12 +132,35 @@ bool Source::corrupt(std::string reason, std::optional<std::uint64_t> expected) 
   return false;
 }
 
-bool Source::other_format_here(std::string_view name) {
-  std::string what = "another capture begins here, a ";
-  what += name;
-  what += "; give the captures one by one";
-  CaptureDamage damage = damage_at(input_->offset(), std::move(what));
-  if (recovers_ && resync(damage)) return true;
+/// Several captures one behind the other, as cat makes of them: nothing is missing between them.
+/// Where they overlap they would have to be merged.
+bool Source::next_capture_here() {
+  const std::string format = format_of(input_->ready()) == Format::pcapng ? "pcapng" : "pcap";
+  std::string fault;
+  try {
+    next_reader_ = reader_here();
+    const std::optional<Timestamp> first = next_reader_->first_time();
+    const bool overlaps = first && anything_read() && last_ - *first > kOverlap;
+    if (overlaps) fault = "its first packet is older than the last one before it";
+  } catch (const Error& refused) {
+    fault = std::string{refused.what()}.substr(name_.size() + 2);
+  }
+  if (fault.empty()) {
+    add_note(0, "Another capture, a " + format + ", begins behind packet " +
+                    std::to_string(summary_.packets) + ", at byte " +
+                    std::to_string(input_->offset()) + " of the file.");
+    return false;
+  }
+  CaptureDamage damage =
+      damage_at(input_->offset(), "another capture begins here, a " + format + ": " + fault +
+                                      "; give the captures one by one");
+  if (recovers_ && next_reader_) {
+    note_stretch(std::move(damage));  // of no bytes
+    return false;
+  }
+  next_reader_.reset();
+  // A header that was not read as one may be damage; behind one that was, all is of its capture.
+  if (recovers_ && format == "pcapng" && resync(damage)) return true;
   end_with(std::move(damage));
   return false;
 }
@@ -159,7 +205,7 @@ bool Source::resync(CaptureDamage damage) {
   constexpr std::size_t kKept = 1 << 16;  // of what was looked at in vain
   std::size_t position = 1;
   while (position < input_->ready().size() || input_->want(position + 1)) {
-    if (chain_at(position)) {
+    if (reader_->chain_at(position)) {
       input_->pass(position);
       note_stretch(std::move(damage));
       return true;
@@ -183,7 +229,7 @@ void Source::note_stretch(CaptureDamage damage) {
 
 void Source::finish() {
   finished_ = true;
-  complete_file();
+  reader_->complete_file(true);
   input_->drain();
   file().bytes = input_->bytes();
   file().sha256 = input_->sha256();
@@ -205,8 +251,7 @@ std::unique_ptr<Source> open_file(const std::string& path, const CaptureOptions&
                 ": not a capture file: " + (input->compression().empty() ? "" : "decompressed, ") +
                 describe_first_bytes(input->head())};
   }
-  const auto make = format == Format::pcap ? make_pcap_source : make_pcapng_source;
-  auto source = make(std::move(input), path, options);
+  auto source = std::make_unique<Source>(std::move(input), path, options);
   source->open();
   return source;
 }

@@ -39,15 +39,11 @@ const Packet* Timeline::next() {
 std::span<const Packet> Timeline::next_packets() {
   if (sorter_) return sorted();
   const std::span<const Packet> batch = feed_->next();
-  if (!newest_ && !batch.empty() && has_several_interfaces()) {
-    sorting_.window = std::max(sorting_.window, kReadTimeouts);
-    begin_sorting(batch.front().ref.number - 1);
-    hold(batch);
-    return sorted();
-  }
-  if (batch.empty() || in_order(batch)) {
+  if (batch.empty() || (!has_several_interfaces() && in_order(batch))) {
     summary_.holes = feed_->holes();
-    return many_ ? number(batch) : batch;
+    const std::span<const Packet> numbered = many_ ? number(batch) : batch;
+    measure_pauses(numbered, feed_->begun());
+    return numbered;
   }
   begin_sorting(batch.front().ref.number - 1);
   hold(batch);
@@ -57,9 +53,7 @@ std::span<const Packet> Timeline::next_packets() {
 /// They are read one after the other, each some time of packets at once: what the next one recorded
 /// meanwhile comes late, from the first time on.
 bool Timeline::has_several_interfaces() const {
-  return sorting_.most_packets > 0 &&
-         std::any_of(summary_.files.begin(), summary_.files.end(),
-                     [](const CaptureFile& file) { return file.interfaces.size() > 1; });
+  return sorting_.most_packets > 0 && feed_->has_several_interfaces();
 }
 
 /// No packet of them is late. One that lies further back than the window shows a clock that was
@@ -80,7 +74,7 @@ bool Timeline::in_order(std::span<const Packet> batch) {
 
 /// With one file `handed_on` packets have left already, under the numbers they have there.
 void Timeline::begin_sorting(PacketNumber handed_on) {
-  sorter_.emplace(sorting_, has_several_interfaces());
+  sorter_.emplace(sorting_);
   if (many_) return;
   auto places = std::make_unique<Places>(1);
   places->add_first(handed_on);
@@ -89,8 +83,9 @@ void Timeline::begin_sorting(PacketNumber handed_on) {
 }
 
 void Timeline::hold(std::span<const Packet> batch) {
+  if (has_several_interfaces()) sorter_->expect_interfaces(kReadTimeouts);
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    sorter_->hold(batch[i], feed_->file_of(i), feed_->holes());
+    sorter_->hold(batch[i], feed_->file_of(i), feed_->holes(), feed_->begun());
   }
 }
 
@@ -103,11 +98,14 @@ std::span<const Packet> Timeline::sorted() {
     drained_ = batch.empty();
     hold(batch);
   }
+  std::uint64_t begun = 0;
   std::size_t count = 0;
   while (count < packets_.size() && !sorter_->empty() && (drained_ || sorter_->due())) {
     const std::uint64_t holes = sorter_->front().holes;
-    if (count > 0 && holes != summary_.holes) break;  // the batch ends in front of a hole
+    // The batch ends in front of a hole, or of another capture.
+    if (count > 0 && (holes != summary_.holes || sorter_->front().begun != begun)) break;
     summary_.holes = holes;
+    begun = sorter_->front().begun;
     Sorter::Held held = sorter_->take();
     bytes_[count] = std::move(held.bytes);
     packets_[count] = held.packet;
@@ -115,7 +113,27 @@ std::span<const Packet> Timeline::sorted() {
     number(packets_[count++], held.file);
   }
   summary_.reordered = sorter_->moved();
+  measure_pauses(std::span{packets_}.first(count), begun);
   return std::span{packets_}.first(count);
+}
+
+/// `begun`: how many captures begin in front of the batch, or before.
+void Timeline::measure_pauses(std::span<const Packet> batch, std::uint64_t begun) {
+  if (batch.empty()) return;
+  const Packet& front = batch.front();
+  if (!summary_.newest) summary_.begins = summary_.newest = front.ref.time;
+  Timestamp newest = *summary_.newest;
+  if (begun_ != begun) {
+    begun_ = begun;
+    summary_.add_border({front.ref.number - 1, newest}, front.ref, summary_.longest_pause);
+    newest = std::max(newest, front.ref.time);
+  }
+  for (const Packet& packet : batch) {
+    if (packet.ref.time <= newest) continue;
+    summary_.longest_pause = std::max(summary_.longest_pause, packet.ref.time - newest);
+    newest = packet.ref.time;
+  }
+  summary_.newest = newest;
 }
 
 std::span<const Packet> Timeline::number(std::span<const Packet> batch) {

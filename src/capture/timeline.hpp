@@ -33,6 +33,7 @@ class Timeline final : public PacketSource {
   void hold(std::span<const Packet> batch);
   std::span<const Packet> sorted();
   void number(Packet& packet, std::uint32_t file);
+  void measure_pauses(std::span<const Packet> batch, std::uint64_t begun);
 
   std::unique_ptr<Feed> feed_;
   CaptureSummary& summary_;              // of the feed
@@ -41,6 +42,7 @@ class Timeline final : public PacketSource {
   std::size_t notes_ = 0;                // that were looked at
   std::vector<std::size_t> open_notes_;  // on packets that have not had their turn
   std::optional<Timestamp> newest_;
+  std::uint64_t begun_ = 0;  // captures
   Sorting sorting_;
   std::optional<Sorter> sorter_;  // since the first packet that was recorded late
   bool drained_ = false;          // the feed has come to its end

@@ -179,8 +179,11 @@ void tell(spdlog::logger& log, const std::string& path, const CaptureSummary& in
   tell_filtered(log, shown, result.ledger);
   if (result.ledger.decoded + result.ledger.duplicates + result.ledger.filtered == 0) {
     const std::string skipped = skipped_text(result.ledger);
-    log.warn("{}: {}{}", shown, result.ledger.packets == 0 ? "holds no packet" : "holds no TCP",
-             skipped.empty() ? "" : " (" + skipped + ")");
+    const bool cut = result.ledger.skipped[static_cast<std::size_t>(Skip::truncated_header)] != 0;
+    log.warn(
+        "{}: {}{}{}", shown, result.ledger.packets == 0 ? "holds no packet" : "holds no TCP",
+        skipped.empty() ? "" : " (" + skipped + ")",
+        cut ? "; packets were cut within their headers: record them whole (tcpdump -s 0)" : "");
   }
   if (result.views && report::apart(*result.views)) {
     log.warn(result.views->swapped      ? "--client and --server seem to be the wrong way round"

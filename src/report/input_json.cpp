@@ -192,6 +192,25 @@ void write_vantage(JsonOut& json, const Vantage& vantage) {
   json.end();
 }
 
+/// At borders of captures, where nobody may have recorded. Only where there are some.
+void write_pauses(JsonOut& json, const CaptureSummary& input) {
+  constexpr std::size_t kListed = 256;
+  std::size_t count = 0;
+  for (const CaptureBorder& border : input.borders) {
+    if (border.ordinary || count == kListed) continue;
+    if (count++ == 0) json.key("pauses").array();
+    json.object();
+    json.field("after_packet", border.last.number);
+    json.packet_in_file("after_packet_in_file", border.last);
+    json.field("from", border.last.time);
+    json.field("before_packet", border.next.number);
+    json.packet_in_file("before_packet_in_file", border.next);
+    json.field("to", border.next.time);
+    json.end();
+  }
+  if (count != 0) json.end();
+}
+
 }  // namespace
 
 void write_input(JsonOut& json, const Report& report) {
@@ -213,6 +232,7 @@ void write_input(JsonOut& json, const Report& report) {
   write_passed_over(json, input);
   write_notes(json, input);
   json.field("reordered_packets", input.reordered);
+  write_pauses(json, input);
   json.key("not_read").array();
   for (const NotRead& each : input.not_read) {
     json.object().field("name", each.name).field("reason", each.reason).end();

@@ -87,6 +87,26 @@ void show_drops(Page& page, const CaptureFile& file) {
   }
 }
 
+/// Between captures, where nobody may have recorded.
+void show_pauses(Page& page, const CaptureSummary& input) {
+  constexpr std::size_t kPausesListed = 3;
+  std::size_t count = 0;
+  for (const CaptureBorder& border : input.borders) {
+    if (border.ordinary || ++count > kPausesListed) continue;
+    page.wrapped(
+        0, Ink::yellow, "Beware", kHang,
+        fmt::format("Nothing was recorded for {} between packets {} and {}, where another "
+                    "capture begins: whether anybody recorded then is not known, and that "
+                    "silence is held against nobody.",
+                    base::duration(border.pause()), packet_name(&input, border.last.number),
+                    packet_name(&input, border.next.number)));
+  }
+  if (count > kPausesListed) {
+    page.wrapped(0, Ink::yellow, "Beware", kHang,
+                 fmt::format("{} more such pauses, see --format json.", count - kPausesListed));
+  }
+}
+
 void show_not_read(Page& page, const CaptureSummary& input) {
   for (std::size_t i = 0; i < std::min(kNotReadListed, input.not_read.size()); ++i) {
     const NotRead& each = input.not_read[i];
@@ -104,6 +124,7 @@ void show_not_read(Page& page, const CaptureSummary& input) {
 
 void show_input(Page& page, const CaptureSummary& input) {
   show_not_read(page, input);
+  show_pauses(page, input);
   for (const CaptureFile& file : input.files) {
     if (const std::string text = interfaces_text(file); !text.empty()) {
       page.wrapped(0, Ink::bold, "From", kHang, text);
@@ -139,6 +160,15 @@ void show_unfit(Page& page, const CaptureSummary& input, const Ledger& ledger) {
 }
 
 void show_incomplete(Page& page, const Ledger& ledger) {
+  const auto cut = ledger.skipped[static_cast<std::size_t>(Skip::truncated_header)];
+  if (cut != 0) {
+    page.wrapped(0, Ink::yellow, "Beware", kHang,
+                 fmt::format("{} cut before the end of {} headers when recorded: nothing can be "
+                             "told of what {} carried. Record whole packets (tcpdump -s 0), or at "
+                             "least 200 bytes of each.",
+                             cut == 1 ? "1 packet was" : fmt::format("{} packets were", cut),
+                             cut == 1 ? "its" : "their", cut == 1 ? "it" : "they"));
+  }
   const auto pieces = ledger.skipped[static_cast<std::size_t>(Skip::fragment_incomplete)];
   if (pieces == 0) return;
   page.wrapped(0, Ink::yellow, "Beware", kHang,

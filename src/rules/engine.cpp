@@ -363,7 +363,7 @@ FlowReport Engine::Impl::describe(const FlowRecord& flow, Account& own) const {
 
 FlowVerdict Engine::Impl::judge_ended(Account& own, const FlowRecord& flow, EndCause cause,
                                       Timestamp now) {
-  const Tally::Watched watched = tally_.watched(flow, cause, now);
+  const Tally::Watched watched = tally_.watched(flow, cause, now, input_);
   FlowFacts facts = measure(flow, watched.cause, watched.until, settings_.thresholds);
   const bool client_hidden = one_way_.hides(flow, Side::client);
   const bool server_hidden = one_way_.hides(flow, Side::server);

@@ -61,7 +61,14 @@ void Tally::on_step(PacketRef packet) {
   rising_ = report_.last == packet;
 }
 
-Tally::Watched Tally::watched(const FlowRecord& flow, EndCause cause, Timestamp now) const {
+Tally::Watched Tally::watched(const FlowRecord& flow, EndCause cause, Timestamp now,
+                              const CaptureSummary* input) const {
+  if (input != nullptr) {
+    if (const auto* border = input->unwatched_behind(flow.last.number, now)) {
+      cause = EndCause::capture_over;
+      now = border->last.time;
+    }
+  }
   for (const Jump& jump : jumps_) {
     if (flow.last.number <= jump.from.number && now > jump.from.time)
       return {EndCause::capture_over, jump.from.time};

@@ -47,12 +47,13 @@ class Tally {
   void count_unshown(Label label, Severity severity, const FlowReport& flow, std::uint64_t count);
 
   /// How long `flow`, which ended at `now`, was watched: not beyond a jump of the clock behind its
-  /// last packet, where one capture ends and another one begins.
+  /// last packet, or a border of captures where nobody may have recorded for a while.
   struct Watched {
     EndCause cause;
     Timestamp until;
   };
-  Watched watched(const FlowRecord& flow, EndCause cause, Timestamp now) const;
+  Watched watched(const FlowRecord& flow, EndCause cause, Timestamp now,
+                  const CaptureSummary* input) const;
 
   /// The largest step back of the clock between two packets of this range, of those still known.
   std::optional<ClockStep> largest_step(PacketNumber first, PacketNumber last) const;

@@ -227,6 +227,12 @@ void fields(Archive& archive, For<Archive, CaptureDamage> damage) {
 }
 
 template <typename Archive>
+void fields(Archive& archive, For<Archive, CaptureBorder> border) {
+  auto& [last, next, longest, ordinary] = border;
+  archive(last, next, longest, ordinary);
+}
+
+template <typename Archive>
 void fields(Archive& archive, For<Archive, SkippedStretch> record) {
   auto& [damage, end_offset, next] = record;
   archive(damage, end_offset, next);
@@ -322,9 +328,10 @@ void fields(Archive& archive, For<Archive, Exchange> exchange) {
 template <typename Archive>
 void fields(Archive& archive, For<Archive, CaptureSummary> summary) {
   auto& [files, packets, damage, skipped, skipped_stretches, notes, omitted_notes, names, holes,
-         places, reordered, devices, not_read, omitted_not_read] = summary;
+         places, reordered, devices, not_read, omitted_not_read, borders, longest_pause, begins,
+         newest] = summary;
   archive(files, packets, damage, skipped, skipped_stretches, notes, omitted_notes, holes,
-          reordered, devices, not_read, omitted_not_read);
+          reordered, devices, not_read, omitted_not_read, borders, longest_pause, begins, newest);
   std::ignore = names;
   std::ignore = places;
 }

@@ -41,6 +41,27 @@ std::optional<Timestamp> Input::last() const {
   return latest;
 }
 
+namespace {
+
+/// Differences of them are taken.
+void check_times(const CaptureSummary& summary) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 62;
+  const auto check = [](Timestamp time) {
+    const std::int64_t count = time.time_since_epoch().count();
+    if (count > kMost || count < -kMost) Decoder::damaged();
+  };
+  if (summary.begins.has_value() != summary.newest.has_value()) Decoder::damaged();
+  for (const auto& time : {summary.begins, summary.newest}) {
+    if (time) check(*time);
+  }
+  for (const CaptureBorder& border : summary.borders) {
+    check(border.last.time);
+    check(border.next.time);
+  }
+}
+
+}  // namespace
+
 Input read_input(const ShardState& state, Interned& interned, std::string& bytes) {
   if (state.input.size() == 0) Decoder::damaged();
   bytes = inflated(state.input.at(0));
@@ -58,6 +79,7 @@ Input read_input(const ShardState& state, Interned& interned, std::string& bytes
   for (const PacketNote& note : input.summary.notes) {
     if (note.file >= input.summary.files.size()) Decoder::damaged();
   }
+  check_times(input.summary);
   if (!has_places) return input;
   input.places = std::make_unique<ReadPlaces>(input.summary.files.size());
   for (std::size_t i = 1; i < state.input.size(); ++i) {
@@ -93,6 +115,7 @@ class Row {
     for (CaptureFile& file : input.summary.files) add_file(std::move(file), alone);
     add_devices(input, first_file, place);
     add_not_read(input);
+    add_borders(input);
     summary.packets += input.summary.packets;
     summary.reordered += input.summary.reordered;
     httpdiag::add(row_.ledger, input.ledger);
@@ -124,6 +147,23 @@ class Row {
   }
   std::uint64_t holes_before() const {
     return row_.captures.empty() ? 0 : row_.captures.back().holes;
+  }
+
+  void add_borders(const Input& input) {
+    CaptureSummary& summary = row_.summary;
+    const CaptureSummary& own = input.summary;
+    if (!own.begins) return;
+    const PacketNumber before = row_.ledger.packets;
+    if (summary.newest)
+      summary.add_border({before, *summary.newest}, {before + 1, *own.begins},
+                         summary.longest_pause);
+    for (const CaptureBorder& each : own.borders)
+      summary.add_border({before + each.last.number, each.last.time},
+                         {before + each.next.number, each.next.time},
+                         std::max(summary.longest_pause, each.longest));
+    summary.longest_pause = std::max(summary.longest_pause, own.longest_pause);
+    if (!summary.begins) summary.begins = own.begins;
+    if (!summary.newest || *own.newest > *summary.newest) summary.newest = own.newest;
   }
 
   void add_places(const Input& input, std::uint32_t first_file) {

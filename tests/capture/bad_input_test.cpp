@@ -116,12 +116,20 @@ TEST_F(BadInput, ACaptureCutInsideItsFileHeader) {
 }
 
 TEST_F(BadInput, LinkTypesThatNothingCanBeDecodedFrom) {
-  EXPECT_EQ(refusal(pcap_header({.link = 143}) + pcap_record("abc")),
-            "FILE: link type DOCSIS (143) is not supported");
   EXPECT_EQ(refusal(pcap_header({.link = 60000})),
             "FILE: link type number (60000) is not supported");
   EXPECT_EQ(refusal(section_header() + interface(143)),
             "FILE: link type DOCSIS (143) is not supported");
+}
+
+TEST_F(BadInput, PacketsOfALinkTypeThatIsNotReadAreCountedByItsName) {
+  const auto source =
+      open_capture(write(pcap_header({.link = 10}) + pcap_record("abc") + pcap_record("def")), {});
+  EXPECT_EQ(source->next()->link, LinkType::unsupported);
+  while (source->next() != nullptr) {
+  }
+  using Unread = std::vector<std::pair<std::string, std::uint64_t>>;
+  EXPECT_EQ(source->summary().files[0].unread_links, (Unread{{"FDDI (10)", 2}}));
 }
 
 TEST_F(BadInput, ACompressedFileThatHoldsNoCapture) {

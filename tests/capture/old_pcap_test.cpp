@@ -43,6 +43,33 @@ std::string capture(const OldShape& shape) {
          record(shape, std::string(300, 'x'), 3, 300);
 }
 
+// Nokia's, Red Hat 6.1's and SuSE 6.3's, as Wireshark's editcap writes them.
+TEST_F(CaptureFiles, LongerRecordHeadersAreToldByTheSecondRecord) {
+  for (const auto& [magic, length] : {std::pair<std::uint32_t, std::size_t>{0xa1b2c3d4, 20},
+                                      {0xa1b2c3d4, 24},
+                                      {0xa1b2cd34, 28}}) {
+    for (const bool little_endian : {true, false}) {
+      OldShape shape{.little_endian = little_endian, .magic = magic, .header = length};
+      const auto path = write(capture(shape));
+      EXPECT_EQ(read_all(path),
+                (Lines{"1 1000007000 5/5", "2 2000007000 3/1500", "3 3000007000 300/300"}))
+          << length;
+      const auto source = open_capture(path, {});
+      ASSERT_EQ(source->summary().notes.size(), 1u);
+      EXPECT_EQ(source->summary().notes[0].text,
+                "The headers of its records are " + std::to_string(length) +
+                    " bytes long, as some patched capture programs wrote them.");
+      // Cut within the second header nothing is known of it.
+      EXPECT_EQ(read_all(write(capture(shape).substr(0, 24 + length + 5 + 10))).size(), 2u);
+    }
+  }
+  // As ever, whatever the second record looks like.
+  const OldShape plain;
+  const std::string odd = header(plain) + record(plain, "abcde", 1, 5) +
+                          record(plain, "abc", 4'000'000'000, 2) + record(plain, "x", 9, 1);
+  EXPECT_EQ(read_all(write(odd)).size(), 3u);
+}
+
 /// What libpcap makes of the file, in the words of read_all().
 Lines by_libpcap(const std::string& path) {
   std::array<char, PCAP_ERRBUF_SIZE> reason{};

@@ -256,6 +256,27 @@ TEST_F(PcapngSource, DamagedBlocksAreNamed) {
   }
 }
 
+// Some writers do not pad what is in a block, or pad it and do not count that.
+TEST_F(PcapngSource, BlocksThatAreNotPadded) {
+  for (const bool little_endian : {true, false}) {
+    for (const std::size_t padding : {0u, 3u}) {
+      std::string bytes = section_header(little_endian) + interface(1, 0, little_endian);
+      for (const std::uint32_t second : {1u, 2u, 3u}) {
+        Bytes body{little_endian};
+        body.u32(0).u32(0).u32(second * 1'000'000).u32(5).u32(5).raw("abcde");
+        const std::size_t length = body.text.size() + 12;
+        Bytes whole{little_endian};
+        whole.u32(6).u32(length).raw(body.text + std::string(padding, '\0')).u32(length);
+        bytes += whole.text;
+      }
+      const Lines lines{"1 1000000000 5/5", "2 2000000000 5/5", "3 3000000000 5/5"};
+      EXPECT_EQ(read_all(write(bytes)), lines) << padding;
+      EXPECT_EQ(read_all(write(bytes), true), lines) << padding;
+      EXPECT_EQ(read_all(write(bytes.substr(0, bytes.size() - 1))).size(), 3u) << padding;
+    }
+  }
+}
+
 // 40 bytes of description each: what is kept of them is bounded.
 TEST_F(PcapngSource, BombsOfSmallBlocksAreCounted) {
   std::string bytes = section_header();

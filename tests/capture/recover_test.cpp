@@ -179,7 +179,7 @@ TEST_F(OneBehindTheOther, IsReadWithItsOwnHeader) {
     EXPECT_TRUE(result.skipped.empty()) << "nothing is missing between them";
     EXPECT_FALSE(result.damaged);
 
-    const auto source = open_capture(write(bytes), {.recover = true});
+    const auto source = open_capture(write(bytes), {});
     const Packet* packet = nullptr;
     for (int i = 0; i < 4; ++i) packet = source->next();
     ASSERT_NE(packet, nullptr);
@@ -188,18 +188,38 @@ TEST_F(OneBehindTheOther, IsReadWithItsOwnHeader) {
     EXPECT_EQ(source->summary().files.front().link_types,
               (std::vector<std::string>{"ETHERNET", "RAW"}));
     ASSERT_EQ(source->summary().notes.size(), 1u);
-    EXPECT_EQ(source->summary().notes[0].text, "Another capture begins behind packet 3, at byte " +
-                                                   std::to_string(first.size()) + " of the file.");
+    EXPECT_EQ(source->summary().notes[0].text,
+              "Another capture, a pcap, begins behind packet 3, at byte " +
+                  std::to_string(first.size()) + " of the file.");
   }
 }
 
-TEST_F(OneBehindTheOther, IsSaidWithoutRecover) {
-  const std::string first = pcap(3).bytes;
-  const auto lines = read_all(write(first + second({})));
-  ASSERT_EQ(lines.size(), 4u);
-  EXPECT_EQ(
-      lines[3].find("after 3 at " + std::to_string(first.size()) + ": another capture begins here"),
-      0u);
+// They would have to be merged: a connection in both would be told twice.
+TEST_F(OneBehindTheOther, ThatIsOlderEndsTheReading) {
+  const auto one = [](bool ng, std::uint32_t second) {
+    return ng ? section_header() + interface() +
+                    enhanced_packet("abc", std::uint64_t{second} * 1'000'000)
+              : pcap_header() + pcap_record("abc", second);
+  };
+  for (const bool first_ng : {true, false}) {
+    for (const bool older_ng : {true, false}) {
+      if (first_ng && older_ng) continue;  // two sections
+      const std::string first = one(first_ng, 1'700'000'000), older = one(older_ng, 1'600'000'000);
+      const auto lines = read_all(write(first + older));
+      ASSERT_EQ(lines.size(), 2u);
+      EXPECT_EQ(lines[1].find("after 1 at " + std::to_string(first.size()) +
+                              ": another capture begins here, a pcap"),
+                0u)
+          << lines[1];
+      EXPECT_NE(lines[1].find("its first packet is older than the last one before it"),
+                std::string::npos)
+          << lines[1];
+      const Result result = recover(first + older);
+      EXPECT_EQ(result.packets.size(), 2u);
+      EXPECT_FALSE(result.damaged);
+      EXPECT_EQ(result.skipped.size(), 1u);  // of no bytes: connections do not go on
+    }
+  }
 }
 
 // Some bytes of a packet are not in the file: its length, which was right, reaches into the header
@@ -217,17 +237,57 @@ TEST_F(Recover, ALengthThatReachesIntoTheNextRecordIsToldThere) {
       << lines[3];
 }
 
-TEST_F(OneBehindTheOther, OfAnotherFormatIsNamed) {
+TEST_F(OneBehindTheOther, OfAnotherFormatIsReadInItsOwn) {
+  const auto ng = [](bool little_endian, std::uint64_t time) {
+    std::string bytes = section_header(little_endian) + interface(101, 0, little_endian);
+    for (std::uint64_t i = 0; i < 3; ++i)
+      bytes += enhanced_packet("n" + std::to_string(i), time + i, 0, little_endian);
+    return bytes;
+  };
   for (const bool recover : {false, true}) {
-    const auto lines = read_all(write(pcap(3).bytes + pcapng(3).bytes), recover);
-    ASSERT_EQ(lines.size(), 4u);
-    EXPECT_NE(lines[3].find("another capture begins here, a pcapng"), std::string::npos)
-        << lines[3];
-    const auto others = read_all(write(pcapng(3).bytes + pcap(3).bytes), recover);
-    ASSERT_EQ(others.size(), 4u);
-    EXPECT_NE(others[3].find("another capture begins here, a pcap;"), std::string::npos)
-        << others[3];
+    for (const bool little_endian : {true, false}) {
+      for (const bool same_order : {true, false}) {
+        const PcapShape shape{.little_endian = little_endian == same_order};
+        const std::string old =
+            pcap_header(shape) + pcap_record("p0", 5, 0, shape) + pcap_record("p1", 6, 0, shape);
+        // One behind the other, three times.
+        const auto source =
+            open_capture(write(ng(little_endian, 1'000'000) + old + ng(little_endian, 9'000'000)),
+                         {.recover = recover});
+        std::string words;
+        while (const Packet* packet = source->next()) {
+          words += {reinterpret_cast<const char*>(packet->bytes.data()), packet->bytes.size()};
+          words += packet->link == LinkType::raw_ip ? 'r' : 'e';
+          words += packet->device == 0 ? ' ' : static_cast<char>('0' + packet->device);
+        }
+        EXPECT_EQ(words, "n0r1n1r1n2r1p0e p1e n0r2n1r2n2r2");
+        const CaptureSummary& summary = source->summary();
+        EXPECT_EQ(summary.damage, nullptr);
+        EXPECT_EQ(summary.skipped_stretches, 0u);
+        EXPECT_EQ(summary.files[0].format, "pcapng");
+        EXPECT_EQ(summary.files[0].packets, 8u);
+        EXPECT_EQ(summary.files[0].link_types, (std::vector<std::string>{"RAW", "ETHERNET"}));
+        ASSERT_EQ(summary.files[0].interfaces.size(), 2u);
+        EXPECT_EQ(summary.files[0].interfaces[0].packets, 3u);
+        EXPECT_EQ(summary.files[0].interfaces[1].packets, 3u);
+        EXPECT_EQ(summary.files[0].interfaces[1].section, 2u);
+        ASSERT_EQ(summary.notes.size(), 2u);
+        EXPECT_EQ(summary.notes[0].text.find("Another capture, a pcap, begins behind packet 3"),
+                  0u);
+        EXPECT_EQ(summary.notes[1].text.find("Another capture, a pcapng, begins behind packet 5"),
+                  0u);
+      }
+    }
   }
+}
+
+TEST_F(OneBehindTheOther, WhoseHeaderIsNotRightIsNamed) {
+  std::string header = section_header();
+  header[4] = 12;  // its length
+  const auto lines = read_all(write(pcap(3).bytes + header));
+  ASSERT_EQ(lines.size(), 4u);
+  EXPECT_NE(lines[3].find("another capture begins here, a pcapng: "), std::string::npos)
+      << lines[3];
 }
 
 TEST_F(OneBehindTheOther, IsFoundBehindACutRecord) {
@@ -241,10 +301,21 @@ TEST_F(OneBehindTheOther, IsFoundBehindACutRecord) {
   }
 }
 
-TEST_F(OneBehindTheOther, OfALinkTypeThatIsNotReadEndsTheReading) {
-  const auto lines = read_all(write(pcap(3).bytes + second({.link = 147})), true);
-  ASSERT_EQ(lines.size(), 4u);
-  EXPECT_NE(lines[3].find("is not supported"), std::string::npos) << lines[3];
+TEST_F(OneBehindTheOther, OfALinkTypeThatIsNotReadIsCounted) {
+  const auto source =
+      open_capture(write(pcap(3).bytes + second({.link = 147}) + pcap_header({.link = 147}) +
+                         pcap_record("abc", 1'700'300'010) + pcap_header({.link = 101}) +
+                         pcap_record("def", 1'700'300'011)),
+                   {});
+  std::string links;
+  while (const Packet* packet = source->next())
+    links += packet->link == LinkType::unsupported ? '?'
+             : packet->link == LinkType::raw_ip    ? 'r'
+                                                   : 'e';
+  EXPECT_EQ(links, "eee????r");
+  using Unread = std::vector<std::pair<std::string, std::uint64_t>>;
+  EXPECT_EQ(source->summary().files[0].unread_links, (Unread{{"number (147)", 4}}));
+  EXPECT_EQ(source->summary().damage, nullptr);
 }
 
 TEST_F(OneBehindTheOther, InsideOfAPacketItIsAPacket) {

@@ -198,6 +198,96 @@ TEST_F(TimelineTest, InterfacesThatWereWrittenInTurnAreSortedFromTheFirstPacketO
   EXPECT_EQ(source->summary().reordered, 2u);
 }
 
+TEST_F(TimelineTest, InterfacesAreSortedInTheSameWayWhereTheirCaptureLiesInPieces) {
+  const std::string head = section_header() + interface(1) + interface(1);
+  std::vector<std::string> packets;
+  const auto add = [&](const std::string& word, std::uint64_t ms, std::uint32_t device) {
+    packets.push_back(enhanced_packet(word, 1'000'000 + ms * 1000, device));
+  };
+  for (std::uint64_t i = 0; i < 30; ++i) add("a" + std::to_string(i), i * 10, 0);
+  add("b0", 5, 1);
+  add("b1", 255, 1);
+  for (std::uint64_t i = 30; i < 60; ++i) add("a" + std::to_string(i), i * 10, 0);
+  const auto all_behind = [](const Packet&) { return WireOrder{.from = 1, .to = 2}; };
+  const auto read = [&](const std::vector<std::string>& paths) {
+    const auto source = open_captures(paths, {});
+    source->sort_by(by_time(all_behind));
+    return words(*source);
+  };
+  const auto piece = [&](std::size_t begin, std::size_t end, const std::string& name) {
+    std::string bytes = head;
+    for (std::size_t i = begin; i < end; ++i) bytes += packets[i];
+    return write(bytes, name);
+  };
+  const std::string whole = read({piece(0, packets.size(), "whole.pcapng")});
+  EXPECT_TRUE(whole.starts_with("a0 b0 a1 ")) << whole;
+  for (const std::size_t border : {1u, 15u, 30u, 31u, 32u, 61u}) {
+    EXPECT_EQ(read({piece(0, border, "b"), piece(border, packets.size(), "a")}), whole) << border;
+  }
+  // Beside a capture of one interface, which began earlier.
+  const auto other = write(pcap({{"x", 1}, {"y", 1, 700'000}}), "other.pcap");
+  EXPECT_EQ(read({other, piece(0, packets.size(), "whole.pcapng")}), "x " + whole + " y");
+}
+
+using Borders = std::vector<std::string>;
+
+/// "2-3 5s" for each border that is longer than a moment, with "?" where nobody may have watched.
+Borders borders_of(PacketSource& source) {
+  while (!source.next_packets().empty()) {
+  }
+  Borders borders;
+  for (const CaptureBorder& each : source.summary().borders) {
+    const auto pause = std::chrono::duration_cast<std::chrono::seconds>(each.pause());
+    borders.push_back(fmt::format("{}-{} {}s{}", each.last.number, each.next.number, pause.count(),
+                                  each.ordinary ? "" : "?"));
+  }
+  return borders;
+}
+
+TEST_F(TimelineTest, APauseBetweenFilesIsMeasuredByThoseWithin) {
+  const auto read = [&](const std::vector<std::string>& files, bool sorts = false) {
+    std::vector<std::string> paths;
+    for (const std::string& bytes : files)
+      paths.push_back(write(bytes, fmt::format("{}", paths.size())));
+    const auto source = open_captures(paths, {});
+    if (sorts) source->sort_by(by_time(unrelated));
+    return borders_of(*source);
+  };
+  const std::string busy = pcap({{"a", 10}, {"b", 11}}), slow = pcap({{"a", 1}, {"b", 11}});
+  const std::string behind = pcap({{"c", 16}, {"d", 17}}), last = pcap({{"e", 23}});
+  EXPECT_EQ(read({busy, behind}), (Borders{"2-3 5s?"}));
+  EXPECT_EQ(read({slow, behind}), (Borders{"2-3 5s"}));
+  EXPECT_EQ(read({behind, slow, last}), (Borders{"2-3 5s", "4-5 6s"}));
+  EXPECT_EQ(read({busy, behind, last}), (Borders{"2-3 5s?", "4-5 6s?"}));
+  EXPECT_EQ(read({busy, pcap({{"c", 12}, {"d", 13}})}), Borders{});  // a moment
+  // Another one goes on meanwhile, or begins before.
+  EXPECT_EQ(read({busy, behind, pcap({{"x", 9}, {"y", 30}})}), Borders{});
+  EXPECT_EQ(read({busy, pcap({{"x", 11}, {"y", 12}}), behind}), (Borders{"4-5 4s?"}));
+  // In disorder, and one file.
+  const std::string disorder = pcap({{"b", 10, 10}, {"a", 10, 0}, {"c", 11}});
+  EXPECT_EQ(read({disorder, behind}, true), (Borders{"3-4 5s?"}));
+  EXPECT_EQ(read({disorder + behind}, true), (Borders{"3-4 5s?"}));
+  EXPECT_EQ(read({busy + behind + last}), (Borders{"2-3 5s?", "4-5 6s?"}));
+  const auto section = [](std::uint64_t second) {
+    return section_header() + interface() + enhanced_packet("a", second * 1'000'000) +
+           enhanced_packet("b", (second + 1) * 1'000'000);
+  };
+  EXPECT_EQ(read({section(10) + section(16)}), (Borders{"2-3 5s?"}));
+  EXPECT_EQ(read({section(10) + behind}), (Borders{"2-3 5s?"}));
+  EXPECT_EQ(read({section(10), behind + last}), (Borders{"2-3 5s?", "4-5 6s?"}));
+}
+
+TEST_F(TimelineTest, InterfacesThatAreDescribedLateAreSortedFromThereOn) {
+  std::string bytes = section_header() + interface(1);
+  for (std::uint64_t i = 0; i < 20; ++i)
+    bytes += enhanced_packet("a" + std::to_string(i), 1'000'000 + i * 10'000);
+  bytes += interface(1) + enhanced_packet("a20", 1'200'000) + enhanced_packet("a21", 1'400'000);
+  bytes += enhanced_packet("b", 1'205'000, 1);
+  const auto source = open_capture(write(bytes), {});
+  source->sort_by(by_time([](const Packet&) { return WireOrder{.from = 1, .to = 2}; }));
+  EXPECT_TRUE(words(*source).ends_with(" a19 a20 b a21"));
+}
+
 TEST_F(TimelineTest, WithoutDisorderThereIsNothingToLookUp) {
   const auto path = write(pcap({{"a", 1}, {"b", 1}, {"c", 2}}));
   const auto source = open_capture(path, {});

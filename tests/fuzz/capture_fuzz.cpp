@@ -20,7 +20,7 @@ void check(const CaptureSummary& summary, PacketNumber last) {
   REQUIRE(summary.skipped_stretches >= summary.skipped.size());
   std::uint64_t offset = 0;
   for (const SkippedStretch& each : summary.skipped) {
-    REQUIRE(each.damage.byte_offset >= offset && each.end_offset > each.damage.byte_offset);
+    REQUIRE(each.damage.byte_offset >= offset && each.end_offset >= each.damage.byte_offset);
     REQUIRE(each.damage.after_packet <= last);
     offset = each.end_offset;
   }

@@ -62,6 +62,9 @@ class SeveralFiles : public testing_capture::CaptureFiles {
     std::reverse(paths.begin(), paths.end());
     const auto source = open_captures(paths, {});
     json said = said_of(*source);
+    const std::vector<CaptureBorder>& borders = source->summary().borders;
+    watched_ = std::all_of(borders.begin(), borders.end(),
+                           [](const CaptureBorder& border) { return border.ordinary; });
     EXPECT_EQ(source->summary().damage, nullptr);
     EXPECT_EQ(source->summary().packets, recording.packets.size());
     EXPECT_EQ(source->summary().files.size(), pieces.size());
@@ -73,6 +76,10 @@ class SeveralFiles : public testing_capture::CaptureFiles {
     }
     return said;
   }
+
+  /// Of the pieces that were analysed last: a pause between two of them that is longer than any
+  /// within proves nothing (APauseBetweenThemIsHeldAgainstNobody).
+  bool watched_ = true;
 
   json said_of_whole(const Recording& recording) {
     const auto source = open_capture(write(to_pcap(recording, all_of(recording))), {});
@@ -86,6 +93,7 @@ std::string first_difference(const json& a, const json& b) {
 }
 
 TEST_F(SeveralFiles, RotatedByCountSayTheSame) {
+  std::size_t compared = 0;
   for (const Recording& recording : recordings()) {
     if (!can_be_rotated(recording)) continue;
     const std::size_t size = recording.packets.size();
@@ -97,10 +105,14 @@ TEST_F(SeveralFiles, RotatedByCountSayTheSame) {
         if (pieces.back().size() >= count && !tie && pieces.size() < 10) pieces.emplace_back();
         pieces.back().push_back(i);
       }
-      EXPECT_EQ(first_difference(said_of_whole(recording), said_of_pieces(recording, pieces)), "")
+      const json said = said_of_pieces(recording, pieces);
+      if (!watched_) continue;
+      ++compared;
+      EXPECT_EQ(first_difference(said_of_whole(recording), said), "")
           << recording.name << " every " << count;
     }
   }
+  EXPECT_GT(compared, 300u);
 }
 
 // Each of three files lacks its end: what was open there is told of each of them, and the last one
@@ -133,7 +145,30 @@ TEST_F(SeveralFiles, EachThatBreaksOffSaysWhatWasOpenThere) {
   EXPECT_EQ(said["input"]["files"][1]["damage"]["open_flow_ids"], json::parse("[2]"));
 }
 
+// The request was sent, and acknowledged; then nothing of it. Where the link was at rest as long
+// before, that is silence. Where the capture ended and another one began, nobody knows.
+TEST_F(SeveralFiles, APauseBetweenThemIsHeldAgainstNobody) {
+  const auto found = std::find_if(recordings().begin(), recordings().end(),
+                                  [](const auto& each) { return each.name == "no-response"; });
+  ASSERT_NE(found, recordings().end());
+  const Recording& recording = *found;
+  const std::size_t size = recording.packets.size();
+  ASSERT_GT(recording.packets[size - 1].at - recording.packets[size - 2].at, seconds{5});
+  std::vector<std::size_t> front = all_of(recording);
+  const std::vector<std::size_t> behind{front.back()};
+  front.pop_back();
+  const json whole = said_of_whole(recording), pieces = said_of_pieces(recording, {front, behind});
+  EXPECT_EQ(whole["summary"]["exchange_labels"].count("no-response"), 1u);
+  EXPECT_EQ(pieces["summary"]["exchange_labels"].count("no-response"), 0u);
+  EXPECT_EQ(pieces["summary"]["annotations"].count("capture-ended-early"), 1u) << pieces["summary"];
+  // Its first packet came as long before the others.
+  Recording slow = recording;
+  slow.packets.front().at -= slow.packets.back().at - slow.packets[size - 2].at;
+  EXPECT_EQ(first_difference(said_of_whole(slow), said_of_pieces(slow, {front, behind})), "");
+}
+
 TEST_F(SeveralFiles, RotatedByTimeSayTheSame) {
+  std::size_t compared = 0;
   for (const Recording& recording : recordings()) {
     if (!can_be_rotated(recording)) continue;
     const auto begin = recording.packets.front().at;
@@ -146,9 +181,12 @@ TEST_F(SeveralFiles, RotatedByTimeSayTheSame) {
       current = which;
       pieces.back().push_back(i);
     }
-    EXPECT_EQ(first_difference(said_of_whole(recording), said_of_pieces(recording, pieces)), "")
-        << recording.name;
+    const json said = said_of_pieces(recording, pieces);
+    if (!watched_) continue;
+    ++compared;
+    EXPECT_EQ(first_difference(said_of_whole(recording), said), "") << recording.name;
   }
+  EXPECT_GT(compared, 100u);
 }
 
 TEST_F(SeveralFiles, InterleavedSayTheSame) {
