@@ -39,7 +39,10 @@ class HostSet {
 class Joiner::Impl {
  public:
   Impl(const Settings& settings, FlowReportSink& reports, VerdictSink& verdicts)
-      : reports_{reports}, verdicts_{verdicts}, book_{settings.limits.max_legs} {}
+      : settings_{settings},
+        reports_{reports},
+        verdicts_{verdicts},
+        book_{settings.limits.max_legs} {}
 
   void on_judged(const FlowEnds& flow, const Exchange& exchange, const ExchangeReport* report);
   void on_flow_judged(const FlowEnds& flow, const FlowReport& report);
@@ -81,6 +84,7 @@ class Joiner::Impl {
   const Chain* chain_with(std::uint64_t id) const;
   std::uint64_t tell_all(FlowReport& flow) const;
 
+  const Settings& settings_;
   FlowReportSink& reports_;
   VerdictSink& verdicts_;
   Book book_;
@@ -122,8 +126,8 @@ void Joiner::Impl::on_judged(const FlowEnds& flow, const Exchange& exchange,
   if (judged_++ >= kFirst && !possible && !gateway) [[likely]] {
     return verdicts_.on_judged(flow, exchange, report);
   }
-  const Book::Joined joined =
-      book_.add(record_of(flow, exchange, report, std::move(forwarded_for)), possible);
+  const Book::Joined joined = book_.add(
+      record_of(flow, exchange, report, std::move(forwarded_for), settings_.thresholds), possible);
   for (const std::uint64_t id : joined.behind) {
     const auto held = held_by_id_.find(id);
     if (held == held_by_id_.end()) continue;

@@ -59,6 +59,18 @@ Timestamp left_at(const ExchangeReport& report, const Exchange& exchange) {
   return last;
 }
 
+/// A whole 2xx, and nothing that would take it back.
+bool says_done(const Exchange& exchange, const ExchangeReport* report) {
+  if (!exchange.response || exchange.response->status / 100 != 2) return false;
+  if (exchange.response->state != MessageState::complete) return false;
+  if (report == nullptr) return true;
+  const bool taken_back =
+      std::any_of(report->findings.begin(), report->findings.end(), [](const Finding& finding) {
+        return finding.label == Label::ack_negative || finding.label == Label::ack_unrecognized;
+      });
+  return report->retry == Retry::do_not && !taken_back;
+}
+
 bool names_client(const Record& behind, const IpAddress& client) {
   const std::vector<IpAddress>& named = behind.forwarded_for;
   return std::find(named.begin(), named.end(), client) != named.end();
@@ -97,7 +109,7 @@ std::vector<IpAddress> addresses_in(std::string_view text) {
 }
 
 Record record_of(const FlowEnds& flow, const Exchange& exchange, const ExchangeReport* report,
-                 std::vector<IpAddress> forwarded_for) {
+                 std::vector<IpAddress> forwarded_for, const Thresholds& settings) {
   const Message& request = exchange.request;
   Record record = record_of(flow);
   Leg& leg = record.leg;
@@ -109,6 +121,7 @@ Record record_of(const FlowEnds& flow, const Exchange& exchange, const ExchangeR
     leg.answered = exchange.response->first;
     leg.last = exchange.response->last;
   }
+  leg.done = says_done(exchange, report);
   record.until = exchange.response ? leg.answered.time : leg.sent.time;
   if (report != nullptr) {
     leg.label = report->label;
@@ -128,6 +141,7 @@ Record record_of(const FlowEnds& flow, const Exchange& exchange, const ExchangeR
   record.method = request.method();
   record.host = request.host();
   record.target = request.start().substr(0, kMaxTarget);
+  record.profile = &ack_profile(request, settings);
   record.forwarded_for = std::move(forwarded_for);
   const std::string_view target = origin_form(record.target);
   record.key = base::hash64(record.method) ^ base::hash64(last_segment(target));
@@ -165,11 +179,6 @@ bool in_time(const Record& front, const Record& behind) {
          behind.leg.first.time <= front.until + kReordered;
 }
 
-Timestamp end_of(const Record& leg) {
-  if (leg.leg.gave_up_after) return leg.leg.sent.time + *leg.leg.gave_up_after;
-  return leg.leg.last.time;
-}
-
 bool broke_off(Label label) {
   switch (label) {
     case Label::response_truncated_fin:
@@ -182,8 +191,6 @@ bool broke_off(Label label) {
       return false;
   }
 }
-
-bool gateway_error(std::uint16_t status) { return status == 502 || status == 503 || status == 504; }
 
 bool can_be(const Record& front, const Record& behind) {
   const bool bodies = front.body_known && behind.body_known;

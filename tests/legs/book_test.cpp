@@ -282,7 +282,7 @@ TEST(Story, NobodyWasReachedOnlyBehindAGateway) {
   for (const bool gateway : {true, false}) {
     Record front = gateway_error(1, 1, 10s, 13s);
     if (!gateway) front.leg.status = 0;
-    EXPECT_EQ(reached_nobody(chain_of({front, refused(2, 10s + 1ms)})), gateway);
+    EXPECT_EQ(reached_nobody(chain_of({front, refused(2, 10s + 1ms)}).legs), gateway);
   }
 }
 
@@ -296,11 +296,11 @@ TEST(Story, ALegThatCarriedTheRequestDecidesOverAConnectionThatFailed) {
 TEST(Story, ALegThatHadNothingToTheApplicationReachedNobody) {
   const Record front = gateway_error(1, 1, 10s, 13s);
   Record leg = failed(request(5, 2, 3, 10s + 1ms, 11s), Label::request_on_half_closed);
-  EXPECT_FALSE(reached_nobody(chain_of({front, leg})));
+  EXPECT_FALSE(reached_nobody(chain_of({front, leg}).legs));
   leg.leg.untouched = true;
-  EXPECT_TRUE(reached_nobody(chain_of({front, leg})));
+  EXPECT_TRUE(reached_nobody(chain_of({front, leg}).legs));
   Record again = failed(request(6, 2, 3, 12s, 13s), Label::closed_without_response);
-  EXPECT_EQ(times_passed_on(chain_of({front, leg, again})), 1u);
+  EXPECT_EQ(repetitions(chain_of({front, leg, again}).legs).size(), 1u);
 }
 
 bool says(const Chain& chain, std::string_view words) {
