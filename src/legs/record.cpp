@@ -71,11 +71,6 @@ bool says_done(const Exchange& exchange, const ExchangeReport* report) {
   return report->retry == Retry::do_not && !taken_back;
 }
 
-bool names_client(const Record& behind, const IpAddress& client) {
-  const std::vector<IpAddress>& named = behind.forwarded_for;
-  return std::find(named.begin(), named.end(), client) != named.end();
-}
-
 /// One may be the other with something put in front: "/v1/notify" and "/notify".
 bool same_end(std::string_view a, std::string_view b) {
   return a.size() < b.size() ? b.ends_with(a) : a.ends_with(b);
@@ -192,6 +187,15 @@ bool broke_off(Label label) {
   }
 }
 
+bool same_body(const Record& a, const Record& b) {
+  return a.body_known && b.body_known && a.digest == b.digest && a.body_bytes == b.body_bytes;
+}
+
+bool names_client(const Record& behind, const IpAddress& client) {
+  const std::vector<IpAddress>& named = behind.forwarded_for;
+  return std::find(named.begin(), named.end(), client) != named.end();
+}
+
 bool can_be(const Record& front, const Record& behind) {
   const bool bodies = front.body_known && behind.body_known;
   if (bodies && behind.leg.sent.time + kReordered < front.leg.sent.time) return false;
@@ -203,6 +207,20 @@ bool can_be(const Record& front, const Record& behind) {
          (!behind.leg.answered || behind.leg.answered.time <= answered);
 }
 
+bool fits_late(const Record& front, const Record& behind) {
+  if (front.key != behind.key || front.method != behind.method) return false;
+  if (!same_host(front, behind)) return false;
+  // The client itself may have sent it again, to another place.
+  if (front.leg.client.ip == behind.leg.client.ip || (front.client_here && behind.client_here))
+    return false;
+  if (front.leg.answered || !front.leg.gave_up_after) return false;
+  const Timestamp began = behind.leg.first.time;
+  if (began <= front.until + kReordered || began > front.until + kPatience) return false;
+  // Time says little now: the request has to be the very same.
+  if (!same_body(front, behind)) return false;
+  return same_end(origin_form(front.target), origin_form(behind.target));
+}
+
 int fit(const Record& front, const Record& behind) {
   if (front.key != behind.key || !in_time(front, behind)) return 0;
   if (!same_host(front, behind) || front.method != behind.method) return 0;
@@ -212,7 +230,7 @@ int fit(const Record& front, const Record& behind) {
   constexpr int kBody = 4, kTrace = 4, kPath = 3, kForwarded = 2, kPathEnd = 1, kEnough = 3;
   int points = 0;
   if (front.body_known && behind.body_known) {
-    if (front.digest != behind.digest || front.body_bytes != behind.body_bytes) return 0;
+    if (!same_body(front, behind)) return 0;
     points += kBody;
   }
   const std::string_view a = origin_form(front.target), b = origin_form(behind.target);

@@ -45,6 +45,10 @@ inline bool is_problem(const Leg& leg) { return leg.label != Label::ok; }
 /// The client of `behind` is the server of `front`: by address, by what the link headers say of the
 /// capturing host, or because the request names the client that it was forwarded for.
 bool same_host(const Record& front, const Record& behind);
+/// `behind` says that it was forwarded for `client`.
+bool names_client(const Record& behind, const IpAddress& client);
+/// Both bodies are known, and are the same.
+bool same_body(const Record& a, const Record& b);
 /// `behind` began while `front` was under way.
 bool in_time(const Record& front, const Record& behind);
 /// Its client, a proxy, is done with it.
@@ -56,5 +60,8 @@ bool broke_off(Label label);
 bool can_be(const Record& front, const Record& behind);
 /// How well `behind` fits as a leg behind `front`; 0: not at all.
 int fit(const Record& front, const Record& behind);
+/// `behind` is the same request, and began when the client of `front` had left unanswered: a proxy
+/// with a queue passes on what nobody waits for any more.
+bool fits_late(const Record& front, const Record& behind);
 
 }  // namespace httpdiag::legs

@@ -176,6 +176,8 @@ std::string conclusion_of(const std::vector<Leg>& legs, std::size_t decisive) {
     const Timestamp left = front.sent.time + *front.gave_up_after;
     std::string text = fmt::format("The client left after {}", ago(*front.gave_up_after));
     if (upstream == nullptr) return text + ".";
+    if (first_behind(legs).first.time > left)
+      return text + ": the proxy had not passed it on by then.";
     if (!upstream->answered || upstream->answered.time > left) {
       text += ": the time went behind the proxy.";
       const bool own = front.answered && front.status != 0 &&
@@ -252,8 +254,9 @@ const Leg* kept_by_proxy(const std::vector<Leg>& legs, std::size_t place) {
   const Leg* done = done_behind(legs, place);
   if (done == nullptr || done->gave_up_after || leg.fault.party != Party::server_app)
     return nullptr;
-  const bool own_error = gateway_error(leg.status) && leg.label == Label::http_gateway_error;
-  const Timestamp end = leg.answered && !leg.gave_up_after ? leg.answered.time : end_of(leg);
+  const bool own_error = leg.label == Label::http_gateway_error || broke_off(leg.label);
+  const bool began = leg.answered && !leg.gave_up_after && !broke_off(leg.label);
+  const Timestamp end = began ? leg.answered.time : end_of(leg);
   const Duration slack = own_error ? Duration{0} : kPassingOn;
   return done->last.time + slack <= end ? done : nullptr;
 }
