@@ -81,6 +81,12 @@ struct Attempt {
   bool weak = false;                // may belong to this delivery: same endpoint, near in time
   bool proven = false;              // by the capture of the other end
   bool unacked = false;             // no byte of the request was acknowledged
+  // As far as a proxy in the capture shows it: on so many legs it reached a receiver that may have
+  // acted on it, and so many answers say that it did. 0: nothing but what the attempt itself shows.
+  std::uint32_t may_be_done = 0, done = 0;
+  std::uint32_t done_exchange = 0;  // the leg that proves that it was done, though the sender never
+  FlowId done_flow{};               // heard of it; 0: none
+  std::uint16_t done_status = 0;
 };
 
 struct Delivery {
@@ -96,6 +102,7 @@ struct Delivery {
   bool duplicate_certain = false;   // it did; otherwise it may have
   bool bodies_differ = false;       // it did not: one key came with more than one body
   bool after_success = false;       // an attempt follows one that was acknowledged
+  std::string proxies;              // what proxies in the capture did with it; may be empty
   bool repeats_a_message = false;   // may be a second message with the same words
   std::vector<Duration> gaps;       // between scheduled attempts, start to start
   std::optional<bool> on_schedule;  // the gaps are those that the profile publishes

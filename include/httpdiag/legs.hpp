@@ -3,7 +3,8 @@
 // client, and on the leg to the upstream (docs/legs.md).
 #pragma once
 
-#include <algorithm>
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 
 #include "httpdiag/finding.hpp"
 #include "httpdiag/flow.hpp"
+#include "httpdiag/profile.hpp"
 
 namespace httpdiag {
 
@@ -29,35 +31,51 @@ struct Leg {
   PacketRef last;
   std::optional<Duration> gave_up_after;  // as in ExchangeReport
   bool untouched = false;                 // no application had a byte of the request
+  bool done = false;                      // its answer says that the request was done: a whole 2xx
   std::size_t behind = 0;  // index of the leg in front of it; the first one's is its own
 };
 
 /// The legs of one request of which at least one had a problem or was slow.
 struct Chain {
   std::string method, host, target;
+  const AckProfile* profile = nullptr;  // how the request is to be acknowledged
   std::vector<Leg> legs;  // in order of their first packets; the first is the nearest to the client
   std::size_t decisive = 0;  // index of the leg that decided how the others went
   Fault fault;               // of that leg, in the eyes of the first leg's client
   std::string detail;        // where the time went, or where the request died
 };
 
-/// How often the proxy behind the first leg sent the request, and somebody may have acted on it.
-inline std::size_t times_passed_on(const Chain& chain) {
-  return static_cast<std::size_t>(
-      std::count_if(chain.legs.begin() + 1, chain.legs.end(),
-                    [](const Leg& leg) { return leg.behind == 0 && !leg.untouched; }));
+// Packets of one host, seen on two of its devices, may be recorded in the wrong order.
+inline constexpr Duration kReordered = std::chrono::microseconds{200};
+
+/// A status that a gateway gives of its own.
+inline bool gateway_error(std::uint16_t status) {
+  return status == 502 || status == 503 || status == 504;
 }
+
+/// Its client, a proxy, is done with it.
+inline Timestamp end_of(const Leg& leg) {
+  return leg.gave_up_after ? leg.sent.time + *leg.gave_up_after : leg.last.time;
+}
+
+/// Somewhere farther down the chain.
+bool is_behind(const std::vector<Leg>& legs, std::size_t leg, std::size_t front);
+
+/// The leg behind `front` whose answer says that the request was done; null: none, or it may be a
+/// copy for somebody else.
+const Leg* done_behind(const std::vector<Leg>& legs, std::size_t front);
+
+/// The legs on which the request reached a receiver that may have acted on it: several where a
+/// proxy sent it again, after it had failed. What is sent while another leg has the request, or
+/// after it went well, is a copy for somebody else (a mirror, a subscriber), and not among them.
+std::vector<const Leg*> repetitions(const std::vector<Leg>& legs);
+/// "twice, to 10.9.0.2:80 (2.1) and 10.9.0.3:80 (3.1), and each answered it with success"
+std::string words(const std::vector<const Leg*>& repetitions);
 
 /// Of the legs behind the first one none brought a byte of the request to an application. Only an
 /// answer that a gateway gives says that the first leg ends at a proxy: an application that has
 /// taken the request may be waiting for a connection of its own.
-inline bool reached_nobody(const Chain& chain) {
-  const std::uint16_t status = chain.legs.front().status;
-  const bool gateway = status == 502 || status == 503 || status == 504;
-  return gateway && chain.legs.size() > 1 &&
-         std::all_of(chain.legs.begin() + 1, chain.legs.end(),
-                     [](const Leg& leg) { return leg.untouched; });
-}
+bool reached_nobody(const std::vector<Leg>& legs);
 
 struct Chains {
   std::uint64_t requests = 0;  // seen on two legs or more, healthy ones included

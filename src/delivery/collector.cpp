@@ -35,42 +35,58 @@ constexpr std::size_t bit_of(std::uint64_t key) { return key % kKeyBits; }
 std::uint64_t id_of(const Attempt& attempt) { return exchange_key(attempt.flow, attempt.exchange); }
 
 /// GET is polling, unless all of a callback is in its query.
-bool carries_callback(const JudgedExchange& judged) {
-  if (is_callback(judged.method)) return true;
-  return judged.method == "GET" && is_callback_query(query_of(judged.target));
+bool carries_callback(std::string_view method, std::string_view target) {
+  if (is_callback(method)) return true;
+  return method == "GET" && is_callback_query(query_of(target));
 }
 
-/// What a proxy in the capture did with an attempt, which its client cannot see: one that tries
-/// another upstream sends the request once more, one that could not connect has not sent it.
-void note_proxies(std::vector<Delivery>& deliveries, const Chains& chains) {
-  std::unordered_map<std::uint64_t, std::size_t> passed_on;  // by the first leg; only 0 or several
-  for (const Chain& chain : chains.list) {
-    const Leg& front = chain.legs.front();
-    const std::size_t times = times_passed_on(chain);
-    if (times > 1 || reached_nobody(chain))
-      passed_on.emplace(exchange_key(front.flow, front.exchange), times);
+void sort_by_time(std::vector<Delivery>& deliveries) {
+  std::sort(deliveries.begin(), deliveries.end(), [](const Delivery& a, const Delivery& b) {
+    return a.attempts.front().first.number < b.attempts.front().first.number;
+  });
+}
+
+/// What the legs behind an attempt's own show. True: it came to something else.
+bool note_legs(Attempt& attempt, const Chain& chain) {
+  const std::vector<const Leg*> repeated = repetitions(chain.legs);
+  if (repeated.size() > 1) {
+    attempt.may_be_done = static_cast<std::uint32_t>(repeated.size());
+    attempt.done = static_cast<std::uint32_t>(
+        std::count_if(repeated.begin(), repeated.end(), [](const Leg* leg) { return leg->done; }));
   }
-  if (passed_on.empty()) return;
-  for (Delivery& delivery : deliveries) {
-    bool changed = false;
-    for (Attempt& attempt : delivery.attempts) {
-      const auto found = passed_on.find(id_of(attempt));
-      if (found == passed_on.end() || found->second != 0 ||
-          attempt.outcome != AttemptClass::unknown)
-        continue;
-      attempt.outcome = AttemptClass::not_delivered;
-      changed = true;
-    }
-    if (changed) judge(delivery);
-    for (const Attempt& attempt : delivery.attempts) {
-      const auto found = passed_on.find(id_of(attempt));
-      if (found == passed_on.end() || found->second == 0) continue;
-      delivery.duplicated = true;
-      delivery.detail +=
-          fmt::format(" A proxy sent attempt {} on {} times: the receiver may have acted on each.",
-                      exchange_name(attempt.flow, attempt.exchange), found->second);
-    }
+  if (attempt.outcome != AttemptClass::unknown) return false;
+  if (const Leg* done = done_behind(chain.legs, 0)) {
+    attempt.outcome = AttemptClass::late;
+    attempt.done_flow = done->flow;
+    attempt.done_exchange = done->exchange;
+    attempt.done_status = done->status;
+    return true;
   }
+  if (!reached_nobody(chain.legs)) return false;
+  attempt.outcome = AttemptClass::not_delivered;
+  return true;
+}
+
+/// An attempt that was acknowledged and is in no list, though a proxy sent it on several times.
+Delivery delivery_of(const Chain& chain) {
+  const Leg& front = chain.legs.front();
+  Delivery delivery;
+  delivery.profile = chain.profile;
+  delivery.method = chain.method;
+  delivery.host = chain.host;
+  delivery.target = chain.target;
+  delivery.server = front.server;
+  delivery.attempt_count = 1;
+  delivery.attempts.push_back({.flow = front.flow,
+                               .exchange = front.exchange,
+                               .outcome = AttemptClass::acknowledged,
+                               .severity = front.severity,
+                               .label = front.label,
+                               .status = front.status,
+                               .first = front.first,
+                               .last = front.last,
+                               .client = front.client.ip});
+  return delivery;
 }
 
 /// Deliveries can be wrong where no exchange is: acknowledged twice.
@@ -143,6 +159,7 @@ class Collector::Impl {
   void settle_single() { ++singles_; }
   void settle(Delivery&& delivery);
   void count(const Delivery& delivery);
+  void note_proxies(const Chains& chains);
   bool repeating(const Keys::Key& key);
   bool repeating(const Keys& keys);
   void leave_out_repeating(Keys& keys);
@@ -163,7 +180,7 @@ class Collector::Impl {
 };
 
 void Collector::Impl::on_judged(const JudgedExchange& judged) {
-  if (!carries_callback(judged)) return;
+  if (!carries_callback(judged.method, judged.target)) return;
   if (judged.exchange.granted_by) return;  // a step on its way, not an attempt
   Arrival arrival{.judged = judged, .attempt = attempt_of(judged)};
   arrival.endpoint = endpoint_hash(judged.method, judged.host, judged.target);
@@ -431,17 +448,57 @@ void Collector::Impl::settle(Delivery&& delivery) {
   count(delivery);
 }
 
+/// What a proxy in the capture did with an attempt, which its client cannot see: one that tries
+/// another upstream sends the request once more, one that could not connect has not sent it, and
+/// the answer to one may have come when its client had left.
+void Collector::Impl::note_proxies(const Chains& chains) {
+  std::unordered_map<std::uint64_t, const Chain*> chain_of;  // by the first leg
+  for (const Chain& chain : chains.list)
+    chain_of.emplace(exchange_key(chain.legs.front().flow, chain.legs.front().exchange), &chain);
+  if (chain_of.empty()) return;
+  const auto note = [&](Delivery& delivery) {
+    bool changed = false;
+    for (Attempt& attempt : delivery.attempts) {
+      const auto found = chain_of.find(id_of(attempt));
+      if (found == chain_of.end()) continue;
+      const AttemptClass before = attempt.outcome;
+      if (note_legs(attempt, *found->second))
+        count_again(out_.endpoints, delivery, before, attempt.outcome);
+      changed = changed || attempt.outcome != before || attempt.may_be_done > 1;
+      if (attempt.may_be_done > 1)
+        delivery.proxies += fmt::format(" A proxy sent attempt {} on {}.",
+                                        exchange_name(attempt.flow, attempt.exchange),
+                                        words(repetitions(found->second->legs)));
+      chain_of.erase(found);
+    }
+    if (changed) judge(delivery);
+  };
+  for (Delivery& delivery : out_.list) note(delivery);
+  const std::size_t listed = out_.list.size();
+  for (const Chain& chain : chains.list) {
+    const Leg& front = chain.legs.front();
+    const bool unlisted = chain_of.contains(exchange_key(front.flow, front.exchange));
+    if (!unlisted || !front.done || repetitions(chain.legs).size() < 2) continue;
+    if (!carries_callback(chain.method, chain.target) || singles_ == 0) continue;
+    if (out_.list.size() >= settings_.limits.max_deliveries) break;
+    --singles_;
+    ++out_.total;
+    out_.list.push_back(delivery_of(chain));
+    note(out_.list.back());
+  }
+  if (out_.list.size() == listed) return;
+  sort_by_time(out_.list);
+}
+
 void Collector::Impl::finish(Report& report) {
   while (!groups_.empty()) close(groups_.begin());
-  std::sort(out_.list.begin(), out_.list.end(), [](const Delivery& a, const Delivery& b) {
-    return a.attempts.front().first.number < b.attempts.front().first.number;
-  });
+  sort_by_time(out_.list);
   out_.failed_connections = connections_.attach(out_.list, limits());
-  note_proxies(out_.list, report.chains);
-  for (const Delivery& delivery : out_.list) count(delivery);
+  out_.endpoints = endpoints_.with_failures();
+  note_proxies(report.chains);
   out_.total += singles_;
   out_.verdicts[static_cast<std::size_t>(DeliveryVerdict::acknowledged)] += singles_;
-  out_.endpoints = endpoints_.with_failures();
+  for (const Delivery& delivery : out_.list) count(delivery);
   if (out_.endpoints.size() > kMaxEndpoints) {
     out_.omitted_endpoints = out_.endpoints.size() - kMaxEndpoints;
     out_.endpoints.resize(kMaxEndpoints);

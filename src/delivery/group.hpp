@@ -27,4 +27,8 @@ std::vector<Delivery> deliveries_of(Group&& group, const Thresholds& settings);
 /// were added.
 void judge(Delivery& delivery);
 
+/// An attempt of `delivery` came to something else than was counted for its endpoint.
+void count_again(std::vector<CallbackEndpoint>& endpoints, const Delivery& delivery,
+                 AttemptClass before, AttemptClass now);
+
 }  // namespace httpdiag::delivery

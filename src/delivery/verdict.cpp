@@ -54,11 +54,31 @@ std::size_t bodies_under_one_key(const Delivery& delivery) {
   return bodies.size();
 }
 
+/// How often the receiver acted on it: as answers say, and at most.
+struct Acts {
+  std::size_t sure = 0, most = 0;
+};
+Acts acts_of(const Delivery& delivery) {
+  Acts acts;
+  for (const Attempt& attempt : delivery.attempts) {
+    const bool sure = attempt.outcome == acknowledged || attempt.outcome == late;
+    const bool may_be = may_have_been_acted_on(attempt);
+    acts.sure += std::max<std::size_t>(attempt.done, sure ? 1 : 0);
+    acts.most += std::max<std::size_t>(attempt.may_be_done, may_be ? 1 : 0);
+  }
+  return acts;
+}
+
+bool sent_again_by_proxy(const Delivery& delivery) {
+  return std::any_of(delivery.attempts.begin(), delivery.attempts.end(),
+                     [](const Attempt& attempt) { return attempt.may_be_done > 1; });
+}
+
 void look_for_duplicates(Delivery& delivery) {
-  const std::size_t sure = count(delivery, acknowledged) + count(delivery, late);
+  const auto [sure, most] = acts_of(delivery);
   delivery.bodies_differ = bodies_under_one_key(delivery) > 1;
   delivery.duplicate_certain = sure >= 2 && !delivery.bodies_differ;
-  delivery.duplicated = sure + count(delivery, unknown) >= 2 && !delivery.bodies_differ;
+  delivery.duplicated = most >= 2 && !delivery.bodies_differ;
   bool success = false;
   delivery.after_success = false;
   for (const Attempt& attempt : delivery.attempts) {
@@ -72,7 +92,8 @@ DeliveryVerdict verdict_of(const Delivery& delivery) {
   const std::size_t good = count(delivery, acknowledged);
   const AttemptClass end = delivery.attempts.back().outcome;
   if (good == attempts) {
-    return attempts == 1 ? DeliveryVerdict::acknowledged : DeliveryVerdict::duplicated;
+    return attempts == 1 && !delivery.duplicate_certain ? DeliveryVerdict::acknowledged
+                                                        : DeliveryVerdict::duplicated;
   }
   if (end == acknowledged) return DeliveryVerdict::recovered;
   if (end == open) return DeliveryVerdict::in_progress;
@@ -97,10 +118,11 @@ bool redirected(const Delivery& delivery) {
 
 Severity severity_of_verdict(const Delivery& delivery) {
   switch (delivery.verdict) {
-    case DeliveryVerdict::acknowledged:
     case DeliveryVerdict::in_progress:
     case DeliveryVerdict::unseen:
       return Severity::info;
+    case DeliveryVerdict::acknowledged:
+      return sent_again_by_proxy(delivery) ? Severity::warning : Severity::info;
     case DeliveryVerdict::recovered:
       return delivery.duplicated || delivery.bodies_differ ? Severity::warning : Severity::info;
     case DeliveryVerdict::ack_unrecognized:
@@ -237,6 +259,13 @@ std::string outcome_text(const Delivery& delivery) {
           span_text(delivery), reached_text(delivery));
     case DeliveryVerdict::ack_late: {
       const Attempt& answered = *last_of(delivery, late);
+      if (answered.done_exchange != 0) {
+        return fmt::format(
+            "{}; behind a proxy the receiver answered {} (on {}), and the sender never had that "
+            "answer: done for the receiver, failed for the sender.",
+            span_text(delivery), answered.done_status,
+            exchange_name(answered.done_flow, answered.done_exchange));
+      }
       return fmt::format(
           "{}; the receiver answered {}{}: done for the receiver, failed for the sender.",
           span_text(delivery), answer_text(answered),
@@ -276,8 +305,7 @@ std::string duplicate_text(const Delivery& delivery) {
         delivery.key.name, bodies_under_one_key(delivery));
   }
   if (!delivery.duplicated) return {};
-  const std::size_t sure = count(delivery, acknowledged) + count(delivery, late);
-  const std::size_t most = sure + count(delivery, unknown);
+  const auto [sure, most] = acts_of(delivery);
   if (delivery.repeats_a_message) {
     return fmt::format(
         " The same body was acknowledged {} within a moment; nothing in it names the event, so "
@@ -304,9 +332,9 @@ std::string advice_of(const Delivery& delivery) {
       text = "Look it up at the receiver before anything is repeated by hand.";
       break;
     case DeliveryVerdict::ack_late:
-      text =
-          "Receiver: acknowledge first, work afterwards. Sender: take the result by a query; the "
-          "receiver counts it as done.";
+      if (last_of(delivery, late)->done_exchange == 0)
+        text = "Receiver: acknowledge first, work afterwards. ";
+      text += "Sender: take the result by a query; the receiver counts it as done.";
       break;
     case DeliveryVerdict::rejected: {
       if (redirected(delivery)) {
@@ -347,6 +375,12 @@ std::string advice_of(const Delivery& delivery) {
             ? delivery.key.name
             : "the id of the event");
   }
+  if (sent_again_by_proxy(delivery)) {
+    text += fmt::format(
+        "{}Proxy: send on again only what is safe to repeat (nginx: proxy_next_upstream without "
+        "non_idempotent; HAProxy: retry-on conn-failure).",
+        text.empty() ? "" : " ");
+  }
   return text;
 }
 
@@ -357,14 +391,13 @@ void judge(Delivery& delivery) {
   delivery.verdict = verdict_of(delivery);
   const bool named = delivery.key.kind == KeyKind::header || delivery.key.kind == KeyKind::field;
   delivery.repeats_a_message = delivery.verdict == DeliveryVerdict::duplicated && !named &&
+                               !sent_again_by_proxy(delivery) &&
                                count(delivery, acknowledged) == delivery.attempts.size();
   delivery.severity = severity_of(delivery);
   measure_gaps(delivery);
-  delivery.detail = outcome_text(delivery) + duplicate_text(delivery);
+  delivery.detail = outcome_text(delivery) + duplicate_text(delivery) + delivery.proxies;
   delivery.advice = advice_of(delivery);
 }
-
-namespace {
 
 void count_again(std::vector<CallbackEndpoint>& endpoints, const Delivery& delivery,
                  AttemptClass before, AttemptClass now) {
@@ -378,8 +411,6 @@ void count_again(std::vector<CallbackEndpoint>& endpoints, const Delivery& deliv
     return;
   }
 }
-
-}  // namespace
 
 void revise(Deliveries& deliveries, std::span<const Revision> revisions) {
   std::map<std::pair<FlowId, std::uint32_t>, bool> arrived;

@@ -107,6 +107,88 @@ bool Book::is_busy(std::uint64_t front, std::uint64_t behind) const {
   return busy;
 }
 
+std::vector<std::uint64_t> Book::legs_behind(std::uint64_t front) const {
+  std::vector<std::uint64_t> legs;
+  for_each_like(at(front)->key, [&](std::uint64_t number, const Record& record) {
+    if (record.front == front) legs.push_back(number);
+  });
+  return legs;
+}
+
+/// It was passed on before, and that leg was still under way or went well.
+bool Book::served(std::uint64_t front, std::uint64_t behind) const {
+  const std::vector<std::uint64_t> legs = legs_behind(front);
+  return std::any_of(legs.begin(), legs.end(), [&](std::uint64_t number) {
+    const Leg& leg = at(number)->leg;
+    if (number == behind) return false;
+    return (leg.done && !leg.gave_up_after) ||
+           httpdiag::end_of(leg) > at(behind)->leg.first.time + kReordered;
+  });
+}
+
+/// The host sent the same request before it got `front`: it does so of its own accord.
+bool Book::sent_before(std::uint64_t front, const Record& behind) const {
+  bool sent = false;
+  for_each_like(behind.key, [&](std::uint64_t, const Record& other) {
+    sent = sent || (at(other.front) == nullptr && other.leg.client.ip == behind.leg.client.ip &&
+                    earlier(other, *at(front)) && same_body(other, behind));
+  });
+  return sent;
+}
+
+/// The requests that a leg may have been passed on for late: those of the client that it names, if
+/// it does.
+std::vector<std::uint64_t> Book::late_fronts(std::uint64_t number) const {
+  const Record& behind = *at(number);
+  std::vector<std::uint64_t> fronts;
+  for_each_like(behind.key, [&](std::uint64_t other, const Record& front) {
+    if (other != number && fits_late(front, behind) && !sent_before(other, behind))
+      fronts.push_back(other);
+  });
+  const auto named = [&](std::uint64_t front) {
+    return names_client(behind, at(front)->leg.client.ip);
+  };
+  if (std::any_of(fronts.begin(), fronts.end(), named))
+    std::erase_if(fronts, [&](std::uint64_t front) { return !named(front); });
+  return fronts;
+}
+
+bool Book::join_late(std::uint64_t number) {
+  if (at(number) == nullptr || at(at(number)->front) != nullptr) return false;
+  const std::vector<std::uint64_t> fronts = late_fronts(number);
+  const bool any = std::any_of(fronts.begin(), fronts.end(),
+                               [&](std::uint64_t front) { return !served(front, number); });
+  if (any && fronts.size() == 1) join(fronts.front(), number);
+  return any;
+}
+
+/// A proxy does not send again what went well: where it seems to, the first leg is of another
+/// request.
+bool Book::went_well_before(std::uint64_t number) const {
+  const Record& leg = *at(number);
+  if (!leg.leg.done || leg.leg.gave_up_after) return false;
+  const std::vector<std::uint64_t> legs = legs_behind(leg.front);
+  return std::any_of(legs.begin(), legs.end(), [&](std::uint64_t other) {
+    return other != number && end_of(leg) <= at(other)->leg.first.time + kReordered;
+  });
+}
+
+void Book::reorder() {
+  for (std::uint64_t number = forgotten_ + 1; number <= forgotten_ + records_.size(); ++number) {
+    const Record& leg = *at(number);
+    const Record* front = at(leg.front);
+    if (front == nullptr || !in_time(*front, leg)) continue;
+    const bool well = went_well_before(number);
+    const bool unnamed = !leg.forwarded_for.empty() && !names_client(leg, front->leg.client.ip);
+    if (!well && !unnamed) continue;
+    const std::vector<std::uint64_t> others = late_fronts(number);
+    if (others.size() != 1 || served(others.front(), number)) continue;
+    const Record& other = *at(others.front());
+    const bool its_client = unnamed && names_client(leg, other.leg.client.ip);
+    if (earlier(other, *front) && (well || its_client)) join(others.front(), number);
+  }
+}
+
 /// 0 if they are not legs of one request.
 std::uint64_t Book::innermost(const std::vector<std::uint64_t>& fronts) {
   if (fronts.empty()) return 0;
@@ -218,6 +300,7 @@ Book::Joined Book::add(Record record, bool search) {
   waits_.add(number, records_.back());
 
   Joined joined;
+  joined.number = number;
   if (search) join_all(number, joined);
   const std::uint64_t id = id_of(at(number)->leg);
   if (wants_reason(at(number)->leg) && !kept_.contains(id) && keep(number) != nullptr)

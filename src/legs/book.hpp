@@ -21,12 +21,18 @@ class Book {
   explicit Book(std::size_t max_kept) : max_kept_{max_kept} {}
 
   struct Joined {
+    std::uint64_t number = 0;  // of the record
     // It is a leg behind another one, or behind one of several requests that are alike.
     bool has_front = false;
     std::vector<std::uint64_t> behind;  // ids of legs behind it, or behind one like it
   };
   /// `search` false: it cannot have another leg that was judged before it.
   Joined add(Record record, bool search = true);
+  /// No request that was under way has the record with this number as a leg. True: it is one of a
+  /// request whose client had left, and is joined with it unless there are several such requests.
+  bool join_late(std::uint64_t number);
+  /// When all are known: legs are passed on in the order of their requests.
+  void reorder();
   /// A connection that failed may have been meant for a request that is yet to be judged.
   void add_failed(Record record) { failed_.add(std::move(record)); }
 
@@ -59,6 +65,11 @@ class Book {
   void for_each_like(std::uint64_t key, See see) const;
   std::uint64_t best_front(std::uint64_t number);
   bool is_busy(std::uint64_t front, std::uint64_t behind) const;
+  std::vector<std::uint64_t> late_fronts(std::uint64_t number) const;
+  bool went_well_before(std::uint64_t number) const;
+  bool served(std::uint64_t front, std::uint64_t behind) const;
+  bool sent_before(std::uint64_t front, const Record& behind) const;
+  std::vector<std::uint64_t> legs_behind(std::uint64_t front) const;
   bool passed_on(std::uint64_t front, std::uint64_t behind) const;
   std::uint64_t innermost(const std::vector<std::uint64_t>& fronts);
   void join_all(std::uint64_t number, Joined& joined);

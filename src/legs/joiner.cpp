@@ -39,7 +39,10 @@ class HostSet {
 class Joiner::Impl {
  public:
   Impl(const Settings& settings, FlowReportSink& reports, VerdictSink& verdicts)
-      : reports_{reports}, verdicts_{verdicts}, book_{settings.limits.max_legs} {}
+      : settings_{settings},
+        reports_{reports},
+        verdicts_{verdicts},
+        book_{settings.limits.max_legs} {}
 
   void on_judged(const FlowEnds& flow, const Exchange& exchange, const ExchangeReport* report);
   void on_flow_judged(const FlowEnds& flow, const FlowReport& report);
@@ -58,6 +61,8 @@ class Joiner::Impl {
     FlowEnds flow;
     Exchange exchange;
     std::optional<ExchangeReport> report;
+    std::uint64_t number = 0;  // in the book
+    bool is_leg = false;       // of a request whose client had left
   };
   struct HeldFlow {
     FlowEnds ends;
@@ -74,13 +79,15 @@ class Joiner::Impl {
     return clients_.has(flow.server.ip) || clients_.has(flow.server_inside) ||
            (flow.server_here && asked_here_) || forwarded_.has(flow.client.ip);
   }
-  void hold(const FlowEnds& flow, const Exchange& exchange, const ExchangeReport* report);
+  void hold(const FlowEnds& flow, const Exchange& exchange, const ExchangeReport* report,
+            std::uint64_t number);
   void let_go(std::list<HeldVerdict>::iterator held);
   void pass_on(FlowReport& flow);
   void assemble();
   const Chain* chain_with(std::uint64_t id) const;
   std::uint64_t tell_all(FlowReport& flow) const;
 
+  const Settings& settings_;
   FlowReportSink& reports_;
   VerdictSink& verdicts_;
   Book book_;
@@ -122,8 +129,8 @@ void Joiner::Impl::on_judged(const FlowEnds& flow, const Exchange& exchange,
   if (judged_++ >= kFirst && !possible && !gateway) [[likely]] {
     return verdicts_.on_judged(flow, exchange, report);
   }
-  const Book::Joined joined =
-      book_.add(record_of(flow, exchange, report, std::move(forwarded_for)), possible);
+  const Book::Joined joined = book_.add(
+      record_of(flow, exchange, report, std::move(forwarded_for), settings_.thresholds), possible);
   for (const std::uint64_t id : joined.behind) {
     const auto held = held_by_id_.find(id);
     if (held == held_by_id_.end()) continue;
@@ -132,12 +139,13 @@ void Joiner::Impl::on_judged(const FlowEnds& flow, const Exchange& exchange,
   }
   if (joined.has_front) return;  // the leg in front of it counts
   if (!behind && judged_ > kFirst) return verdicts_.on_judged(flow, exchange, report);
-  hold(flow, exchange, report);
+  hold(flow, exchange, report, joined.number);
 }
 
 void Joiner::Impl::hold(const FlowEnds& flow, const Exchange& exchange,
-                        const ExchangeReport* report) {
-  held_.push_back({flow, exchange, report == nullptr ? std::nullopt : std::optional{*report}});
+                        const ExchangeReport* report, std::uint64_t number) {
+  held_.push_back(
+      {flow, exchange, report == nullptr ? std::nullopt : std::optional{*report}, number});
   held_by_id_.emplace(exchange_key(flow.id, exchange.index), std::prev(held_.end()));
   const auto too_old = [&](const HeldVerdict& held) {
     return held.exchange.request.first.time + kPatience < exchange.request.first.time;
@@ -146,7 +154,8 @@ void Joiner::Impl::hold(const FlowEnds& flow, const Exchange& exchange,
 }
 
 void Joiner::Impl::let_go(std::list<HeldVerdict>::iterator held) {
-  verdicts_.on_judged(held->flow, held->exchange, held->report ? &*held->report : nullptr);
+  if (!held->is_leg && !book_.join_late(held->number))
+    verdicts_.on_judged(held->flow, held->exchange, held->report ? &*held->report : nullptr);
   held_by_id_.erase(exchange_key(held->flow.id, held->exchange.index));
   held_.erase(held);
 }
@@ -220,8 +229,15 @@ std::uint64_t Joiner::Impl::tell_all(FlowReport& flow) const {
 }
 
 void Joiner::Impl::finish(Report& report) {
-  assemble();
+  std::vector<HeldVerdict*> waiting;
+  for (HeldVerdict& held : held_) waiting.push_back(&held);
+  std::sort(waiting.begin(), waiting.end(), [](const HeldVerdict* a, const HeldVerdict* b) {
+    return a->exchange.request.first.number < b->exchange.request.first.number;
+  });
+  for (HeldVerdict* held : waiting) held->is_leg = book_.join_late(held->number);
   while (!held_.empty()) let_go(held_.begin());
+  book_.reorder();
+  assemble();
   for (const HeldFlow& flow : failed_) {
     if (chain_with(exchange_key(flow.report.id, 0)) == nullptr)
       verdicts_.on_flow_judged(flow.ends, flow.report);

@@ -59,9 +59,16 @@ Timestamp left_at(const ExchangeReport& report, const Exchange& exchange) {
   return last;
 }
 
-bool names_client(const Record& behind, const IpAddress& client) {
-  const std::vector<IpAddress>& named = behind.forwarded_for;
-  return std::find(named.begin(), named.end(), client) != named.end();
+/// A whole 2xx, and nothing that would take it back.
+bool says_done(const Exchange& exchange, const ExchangeReport* report) {
+  if (!exchange.response || exchange.response->status / 100 != 2) return false;
+  if (exchange.response->state != MessageState::complete) return false;
+  if (report == nullptr) return true;
+  const bool taken_back =
+      std::any_of(report->findings.begin(), report->findings.end(), [](const Finding& finding) {
+        return finding.label == Label::ack_negative || finding.label == Label::ack_unrecognized;
+      });
+  return report->retry == Retry::do_not && !taken_back;
 }
 
 /// One may be the other with something put in front: "/v1/notify" and "/notify".
@@ -97,7 +104,7 @@ std::vector<IpAddress> addresses_in(std::string_view text) {
 }
 
 Record record_of(const FlowEnds& flow, const Exchange& exchange, const ExchangeReport* report,
-                 std::vector<IpAddress> forwarded_for) {
+                 std::vector<IpAddress> forwarded_for, const Thresholds& settings) {
   const Message& request = exchange.request;
   Record record = record_of(flow);
   Leg& leg = record.leg;
@@ -109,6 +116,7 @@ Record record_of(const FlowEnds& flow, const Exchange& exchange, const ExchangeR
     leg.answered = exchange.response->first;
     leg.last = exchange.response->last;
   }
+  leg.done = says_done(exchange, report);
   record.until = exchange.response ? leg.answered.time : leg.sent.time;
   if (report != nullptr) {
     leg.label = report->label;
@@ -128,6 +136,7 @@ Record record_of(const FlowEnds& flow, const Exchange& exchange, const ExchangeR
   record.method = request.method();
   record.host = request.host();
   record.target = request.start().substr(0, kMaxTarget);
+  record.profile = &ack_profile(request, settings);
   record.forwarded_for = std::move(forwarded_for);
   const std::string_view target = origin_form(record.target);
   record.key = base::hash64(record.method) ^ base::hash64(last_segment(target));
@@ -165,11 +174,6 @@ bool in_time(const Record& front, const Record& behind) {
          behind.leg.first.time <= front.until + kReordered;
 }
 
-Timestamp end_of(const Record& leg) {
-  if (leg.leg.gave_up_after) return leg.leg.sent.time + *leg.leg.gave_up_after;
-  return leg.leg.last.time;
-}
-
 bool broke_off(Label label) {
   switch (label) {
     case Label::response_truncated_fin:
@@ -183,7 +187,14 @@ bool broke_off(Label label) {
   }
 }
 
-bool gateway_error(std::uint16_t status) { return status == 502 || status == 503 || status == 504; }
+bool same_body(const Record& a, const Record& b) {
+  return a.body_known && b.body_known && a.digest == b.digest && a.body_bytes == b.body_bytes;
+}
+
+bool names_client(const Record& behind, const IpAddress& client) {
+  const std::vector<IpAddress>& named = behind.forwarded_for;
+  return std::find(named.begin(), named.end(), client) != named.end();
+}
 
 bool can_be(const Record& front, const Record& behind) {
   const bool bodies = front.body_known && behind.body_known;
@@ -196,6 +207,20 @@ bool can_be(const Record& front, const Record& behind) {
          (!behind.leg.answered || behind.leg.answered.time <= answered);
 }
 
+bool fits_late(const Record& front, const Record& behind) {
+  if (front.key != behind.key || front.method != behind.method) return false;
+  if (!same_host(front, behind)) return false;
+  // The client itself may have sent it again, to another place.
+  if (front.leg.client.ip == behind.leg.client.ip || (front.client_here && behind.client_here))
+    return false;
+  if (front.leg.answered || !front.leg.gave_up_after) return false;
+  const Timestamp began = behind.leg.first.time;
+  if (began <= front.until + kReordered || began > front.until + kPatience) return false;
+  // Time says little now: the request has to be the very same.
+  if (!same_body(front, behind)) return false;
+  return same_end(origin_form(front.target), origin_form(behind.target));
+}
+
 int fit(const Record& front, const Record& behind) {
   if (front.key != behind.key || !in_time(front, behind)) return 0;
   if (!same_host(front, behind) || front.method != behind.method) return 0;
@@ -205,7 +230,7 @@ int fit(const Record& front, const Record& behind) {
   constexpr int kBody = 4, kTrace = 4, kPath = 3, kForwarded = 2, kPathEnd = 1, kEnough = 3;
   int points = 0;
   if (front.body_known && behind.body_known) {
-    if (front.digest != behind.digest || front.body_bytes != behind.body_bytes) return 0;
+    if (!same_body(front, behind)) return 0;
     points += kBody;
   }
   const std::string_view a = origin_form(front.target), b = origin_form(behind.target);

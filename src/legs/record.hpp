@@ -12,9 +12,6 @@
 
 namespace httpdiag::legs {
 
-// Packets of one host, seen on two of its devices, may be recorded in the wrong order.
-inline constexpr Duration kReordered = std::chrono::microseconds{200};
-
 /// An exchange, or a connection that failed.
 struct Record {
   Leg leg;
@@ -22,6 +19,7 @@ struct Record {
   bool client_here = false, server_here = false;
   Timestamp until;  // the client has its answer or has left: no leg behind this one begins later
   std::string method, host, target;      // texts of the request, bounded
+  const AckProfile* profile = nullptr;   // how it is to be acknowledged
   std::vector<IpAddress> forwarded_for;  // whom the request says it comes from
   std::uint64_t key = 0;                 // of the method and the last segment of the target
   std::uint64_t trace = 0;               // of the trace id; 0: none
@@ -39,7 +37,7 @@ std::vector<IpAddress> addresses_in(std::string_view forwarded_for);
 
 /// `report` as in VerdictSink.
 Record record_of(const FlowEnds& flow, const Exchange& exchange, const ExchangeReport* report,
-                 std::vector<IpAddress> forwarded_for);
+                 std::vector<IpAddress> forwarded_for, const Thresholds& settings);
 Record record_of(const FlowEnds& flow, const FlowReport& failed);
 
 inline bool is_problem(const Leg& leg) { return leg.label != Label::ok; }
@@ -47,18 +45,23 @@ inline bool is_problem(const Leg& leg) { return leg.label != Label::ok; }
 /// The client of `behind` is the server of `front`: by address, by what the link headers say of the
 /// capturing host, or because the request names the client that it was forwarded for.
 bool same_host(const Record& front, const Record& behind);
+/// `behind` says that it was forwarded for `client`.
+bool names_client(const Record& behind, const IpAddress& client);
+/// Both bodies are known, and are the same.
+bool same_body(const Record& a, const Record& b);
 /// `behind` began while `front` was under way.
 bool in_time(const Record& front, const Record& behind);
 /// Its client, a proxy, is done with it.
-Timestamp end_of(const Record& leg);
+inline Timestamp end_of(const Record& record) { return httpdiag::end_of(record.leg); }
 /// Of labels that an answer has: it was not there to its end.
 bool broke_off(Label label);
-/// A status that a proxy gives of its own.
-bool gateway_error(std::uint16_t status);
 /// No proxy has more of a request than its client has sent, or an answer of one that is still to
 /// come. Two requests may fit a leg that are alike; time often leaves one of them.
 bool can_be(const Record& front, const Record& behind);
 /// How well `behind` fits as a leg behind `front`; 0: not at all.
 int fit(const Record& front, const Record& behind);
+/// `behind` is the same request, and began when the client of `front` had left unanswered: a proxy
+/// with a queue passes on what nobody waits for any more.
+bool fits_late(const Record& front, const Record& behind);
 
 }  // namespace httpdiag::legs

@@ -169,15 +169,6 @@ const Leg& first_behind(const std::vector<Leg>& legs) {
                        [](const Leg& leg) { return leg.behind == 0; });
 }
 
-/// Somewhere farther down the chain.
-bool is_behind(const std::vector<Leg>& legs, std::size_t leg, std::size_t front) {
-  for (std::size_t at = leg; at != 0;) {
-    at = legs[at].behind;
-    if (at == front) return true;
-  }
-  return false;
-}
-
 std::string conclusion_of(const std::vector<Leg>& legs, std::size_t decisive) {
   const Leg& front = legs.front();
   const Leg* upstream = upstream_of_first(legs);
@@ -185,6 +176,8 @@ std::string conclusion_of(const std::vector<Leg>& legs, std::size_t decisive) {
     const Timestamp left = front.sent.time + *front.gave_up_after;
     std::string text = fmt::format("The client left after {}", ago(*front.gave_up_after));
     if (upstream == nullptr) return text + ".";
+    if (first_behind(legs).first.time > left)
+      return text + ": the proxy had not passed it on by then.";
     if (!upstream->answered || upstream->answered.time > left) {
       text += ": the time went behind the proxy.";
       const bool own = front.answered && front.status != 0 &&
@@ -254,6 +247,45 @@ bool explained_behind(Label label) {
   }
 }
 
+/// A leg behind `place` was done, and its proxy had that answer long enough to pass it on: what is
+/// wrong with `place` is the proxy's own doing.
+const Leg* kept_by_proxy(const std::vector<Leg>& legs, std::size_t place) {
+  const Leg& leg = legs[place];
+  const Leg* done = done_behind(legs, place);
+  if (done == nullptr || done->gave_up_after || leg.fault.party != Party::server_app)
+    return nullptr;
+  const bool own_error = leg.label == Label::http_gateway_error || broke_off(leg.label);
+  const bool began = leg.answered && !leg.gave_up_after && !broke_off(leg.label);
+  const Timestamp end = began ? leg.answered.time : end_of(leg);
+  const Duration slack = own_error ? Duration{0} : kPassingOn;
+  return done->last.time + slack <= end ? done : nullptr;
+}
+
+void blame_proxy(const Leg& done, ExchangeReport& exchange, const Fault& fault) {
+  for (Finding& finding : exchange.findings) {
+    if (finding.label != exchange.label) continue;
+    finding.fault = fault;
+    finding.settle.reset();  // the leg behind is in the capture
+    if (exchange.label != Label::http_gateway_error) continue;
+    finding.remedy = fmt::format(
+        "Read the gateway's error log at that second: it had the {} of {} and answered with an "
+        "error of its own, as it does to an answer that is too large for its buffers, or that it "
+        "takes for invalid.",
+        done.status, name_of(done));
+  }
+}
+
+/// What a leg behind it proves about an exchange that its own connection leaves open.
+void tell_done(const Chain& chain, std::size_t place, ExchangeReport& exchange) {
+  const Leg& leg = chain.legs[place];
+  const Leg* done = done_behind(chain.legs, place);
+  const bool has_answer = leg.answered && leg.status >= 200 && !gateway_error(leg.status);
+  if (done == nullptr || exchange.retry == Retry::do_not || (has_answer && leg.status >= 300))
+    return;
+  exchange.retry = Retry::do_not;
+  exchange.done_behind = fmt::format("{} on {}", done->status, name_of(*done));
+}
+
 Finding gave_up(const Chain& chain, const Leg& front) {
   const Leg& reason = chain.legs[chain.decisive];
   Finding finding;
@@ -286,6 +318,7 @@ Chain chain_of(const std::vector<Record>& records) {
   chain.method = front.method;
   chain.host = front.host;
   chain.target = front.target;
+  chain.profile = front.profile;
   std::vector<std::size_t> order(records.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
   std::stable_sort(order.begin() + 1, order.end(), [&](std::size_t a, std::size_t b) {
@@ -298,15 +331,13 @@ Chain chain_of(const std::vector<Record>& records) {
   }
   chain.decisive = decisive_of(chain.legs);
   chain.fault = seen_from_front(chain.legs[chain.decisive], chain.decisive == 0);
+  if (kept_by_proxy(chain.legs, chain.decisive) != nullptr)
+    chain.fault = {Party::server_app, Confidence::high, {}};
   for (const std::string& step : steps_of(chain.legs))
     chain.detail += (chain.detail.empty() ? "" : " ") + step;
-  const std::size_t passed_on = times_passed_on(chain);
-  if (passed_on > 1) {
-    chain.detail += fmt::format(
-        " The proxy sent the request {} times, and more than one receiver "
-        "may have acted on it.",
-        passed_on);
-  }
+  const std::vector<const Leg*> repeated = repetitions(chain.legs);
+  if (repeated.size() > 1)
+    chain.detail += fmt::format(" The proxy sent the request {}.", words(repeated));
   const std::string conclusion = conclusion_of(chain.legs, chain.decisive);
   if (!conclusion.empty()) chain.detail += " " + conclusion;
   return chain;
@@ -320,6 +351,9 @@ bool tell(const Chain& chain, ExchangeReport& exchange, FlowId flow) {
   const auto place = static_cast<std::size_t>(leg - chain.legs.begin());
   exchange.chain = name_of(chain.legs.front());
   exchange.chain_detail = chain.detail;
+  tell_done(chain, place, exchange);
+  if (const Leg* done = kept_by_proxy(chain.legs, place); done && place == chain.decisive)
+    blame_proxy(*done, exchange, chain.fault);
   if (!is_behind(chain.legs, chain.decisive, place) || !explained_behind(exchange.label))
     return false;
   const Leg& reason = chain.legs[chain.decisive];
@@ -333,7 +367,7 @@ bool tell(const Chain& chain, ExchangeReport& exchange, FlowId flow) {
                                  name_of(reason), info(reason.label).remedy);
   }
   if (!gateway || reason.status == leg->status) return false;
-  if (reached_nobody(chain)) exchange.retry = Retry::safe;
+  if (reached_nobody(chain.legs)) exchange.retry = Retry::safe;
   exchange.findings.push_back(gave_up(chain, *leg));
   exchange.labels.insert(
       std::upper_bound(exchange.labels.begin(), exchange.labels.end(), Label::proxy_gave_up),

@@ -50,6 +50,9 @@ void show_attempt(Page& page, const Attempt& attempt, Timestamp start, std::size
   std::string what{words(attempt.outcome)};
   if (attempt.label != Label::ok) what += fmt::format(" ({})", info(attempt.label).id);
   if (attempt.status != 0) what += fmt::format(", {}", attempt.status);
+  if (attempt.done_exchange != 0)
+    what += fmt::format("; {} on {}, behind a proxy", attempt.done_status,
+                        exchange_name(attempt.done_flow, attempt.done_exchange));
   if (attempt.auto_retry) what += "; sent again at once by the client library";
   if (attempt.weak) what += "; a connection, may belong to it";
   const Duration after = std::max(attempt.first.time - start, Duration{0});
@@ -143,7 +146,9 @@ void show_deliveries(Page& page, const Deliveries& deliveries, const Options& op
     page.wrapped(0, Ink::yellow, fmt::format("{:>5}", deliveries.duplicated), 7,
                  "of these reached the receiver more than once, or may have");
   }
-  if (longest != nullptr && longest->attempt_count > 1) show_example(page, *longest, options);
+  const bool worth_it =
+      longest != nullptr && (longest->attempt_count > 1 || !longest->proxies.empty());
+  if (worth_it) show_example(page, *longest, options);
   show_endpoints(page, deliveries, options);
 }
 

@@ -322,7 +322,11 @@ void explain_finding(Page& page, const Finding& finding, const FlowReport& flow,
   if (finding.settle) show_settle(page, *finding.settle);
   if (exchange != nullptr) {
     item(page, "Delivery", delivery_text(*exchange, input));
-    item(page, "Retry", retry_text(exchange->retry, exchange->label));
+    item(page, "Retry",
+         exchange->done_behind.empty()
+             ? std::string{retry_text(exchange->retry, exchange->label)}
+             : fmt::format("do not: behind the proxy it was answered {}, so it has been processed",
+                           exchange->done_behind));
   } else if (carried_nothing(flow) && flow.handshake != Handshake::not_captured) {
     item(page, "Delivery", "nothing sent; no request was on this connection");
     item(page, "Retry", retry_text(Retry::safe, flow.label));

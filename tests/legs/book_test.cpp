@@ -278,11 +278,110 @@ TEST(Waits, RemembersTheLatestOfMany) {
   EXPECT_TRUE(waits.any_at(refused(9, 100000s + 5ms)));
 }
 
+/// Its client left at `end`, unanswered.
+Record left(Record record) {
+  record.leg.label = Label::client_timeout;
+  record.leg.gave_up_after = record.until - record.leg.sent.time;
+  record.leg.answered = {};
+  record.leg.status = 0;
+  return record;
+}
+
+Record done(Record record) {
+  record.leg.done = true;
+  return record;
+}
+
+TEST(Book, ALegThatNobodyElseHasIsOfTheRequestWhoseClientHadLeft) {
+  Book book{100};
+  book.add(left(request(1, 1, 2, 1s, 4s)));
+  const auto leg = book.add(done(request(2, 2, 3, 9s, 10s)));
+  EXPECT_FALSE(leg.has_front);
+  EXPECT_TRUE(book.join_late(leg.number));
+  EXPECT_EQ(places(book.chain_of(exchange_key(FlowId{1}, 1))), (Places{"1.1", "2.1"}));
+  // It has been passed on, and that went well: another one is nobody's.
+  const auto next = book.add(done(request(3, 2, 3, 11s, 12s)));
+  EXPECT_FALSE(book.join_late(next.number));
+}
+
+TEST(Book, ALateLegOfOneOfSeveralRequestsIsJoinedWithNone) {
+  Book book{100};
+  book.add(left(request(1, 1, 2, 1s, 4s)));
+  book.add(left(request(2, 1, 2, 2s, 5s)));
+  const auto leg = book.add(done(request(3, 2, 3, 9s, 10s)));
+  EXPECT_TRUE(book.join_late(leg.number)) << "it is no attempt of its own";
+  EXPECT_TRUE(book.chain_of(exchange_key(FlowId{1}, 1)).empty());
+  EXPECT_TRUE(book.chain_of(exchange_key(FlowId{2}, 1)).empty());
+}
+
+TEST(Book, NotEveryLikeRequestIsALateLeg) {
+  const auto joins = [](const Record& front, const Record& leg) {
+    Book book{100};
+    book.add(front);
+    return book.join_late(book.add(leg).number);
+  };
+  const Record front = left(request(1, 1, 2, 1s, 4s));
+  EXPECT_TRUE(joins(front, request(2, 2, 3, 9s, 10s)));
+  EXPECT_FALSE(joins(front, request(2, 2, 3, 9s, 10s, 7))) << "another body";
+  EXPECT_FALSE(joins(front, request(2, 2, 3, 4s + 301s, 310s))) << "too late";
+  EXPECT_FALSE(joins(front, request(2, 5, 3, 9s, 10s))) << "another host";
+  EXPECT_FALSE(joins(left(request(1, 2, 2, 1s, 4s)), request(2, 2, 3, 9s, 10s))) << "one client";
+  EXPECT_FALSE(joins(request(1, 1, 2, 1s, 4s), request(2, 2, 3, 9s, 10s))) << "answered";
+}
+
+TEST(Book, WhatWentWellIsNotSentAgainButIsAnEarlierRequests) {
+  for (const bool earlier : {true, false}) {
+    Book book{100};
+    if (earlier) book.add(left(request(1, 1, 2, 1s, 4s)));
+    book.add(failed(request(2, 1, 2, 5s, 12s), Label::slow_response));
+    book.add(done(request(3, 2, 3, 9s, 10s)));
+    book.add(done(request(4, 2, 3, 11s, 12s)));
+    book.reorder();
+    EXPECT_EQ(places(book.chain_of(exchange_key(FlowId{2}, 1))),
+              earlier ? (Places{"2.1", "4.1"}) : (Places{"2.1", "3.1", "4.1"}));
+  }
+}
+
+TEST(Book, ALegIsOfTheClientThatItNames) {
+  Book book{100};
+  book.add(left(request(1, 1, 2, 1s, 4s)));
+  book.add(failed(request(2, 5, 2, 3s, 12s), Label::slow_response));
+  Record leg = done(request(3, 2, 3, 9s, 10s));
+  leg.forwarded_for = {ip(1)};
+  book.add(leg);
+  book.reorder();
+  EXPECT_EQ(places(book.chain_of(exchange_key(FlowId{1}, 1))), (Places{"1.1", "3.1"}));
+}
+
+TEST(Story, ALegBesideAnotherProvesNothing) {
+  const Record front = left(request(1, 1, 2, 1s, 20s));
+  const Record mirrored = done(request(2, 2, 3, 2s, 3s));
+  const auto with = [&](const Record& other) {
+    return done_behind(chain_of({front, mirrored, other}).legs, 0) != nullptr;
+  };
+  EXPECT_TRUE(with(done(request(3, 2, 4, 2500ms, 4s))));
+  EXPECT_FALSE(with(left(request(3, 2, 4, 2500ms, 20s))));
+  EXPECT_FALSE(with(left(request(3, 2, 4, 1500ms, 20s))));
+  EXPECT_TRUE(with(left(request(3, 2, 4, 5s, 20s)))) << "one after the other";
+}
+
+TEST(Story, RepetitionsFollowWhatFailed) {
+  const Record front = request(1, 1, 2, 1s, 20s);
+  const auto count = [&](const Record& a, const Record& b) {
+    return repetitions(chain_of({front, a, b}).legs).size();
+  };
+  const Record broken = failed(request(2, 2, 3, 2s, 3s), Label::closed_without_response);
+  EXPECT_EQ(count(broken, done(request(3, 2, 4, 4s, 5s))), 2u);
+  EXPECT_EQ(count(broken, done(request(3, 2, 4, 2500ms, 5s))), 1u) << "a mirror";
+  EXPECT_EQ(count(done(request(2, 2, 3, 2s, 3s)), done(request(3, 2, 4, 4s, 5s))), 1u)
+      << "another subscriber";
+}
+
 TEST(Story, NobodyWasReachedOnlyBehindAGateway) {
   for (const bool gateway : {true, false}) {
     Record front = gateway_error(1, 1, 10s, 13s);
     if (!gateway) front.leg.status = 0;
-    EXPECT_EQ(reached_nobody(chain_of({front, refused(2, 10s + 1ms)})), gateway);
+    EXPECT_EQ(reached_nobody(chain_of({front, refused(2, 10s + 1ms)}).legs), gateway);
   }
 }
 
@@ -296,11 +395,11 @@ TEST(Story, ALegThatCarriedTheRequestDecidesOverAConnectionThatFailed) {
 TEST(Story, ALegThatHadNothingToTheApplicationReachedNobody) {
   const Record front = gateway_error(1, 1, 10s, 13s);
   Record leg = failed(request(5, 2, 3, 10s + 1ms, 11s), Label::request_on_half_closed);
-  EXPECT_FALSE(reached_nobody(chain_of({front, leg})));
+  EXPECT_FALSE(reached_nobody(chain_of({front, leg}).legs));
   leg.leg.untouched = true;
-  EXPECT_TRUE(reached_nobody(chain_of({front, leg})));
+  EXPECT_TRUE(reached_nobody(chain_of({front, leg}).legs));
   Record again = failed(request(6, 2, 3, 12s, 13s), Label::closed_without_response);
-  EXPECT_EQ(times_passed_on(chain_of({front, leg, again})), 1u);
+  EXPECT_EQ(repetitions(chain_of({front, leg, again}).legs).size(), 1u);
 }
 
 bool says(const Chain& chain, std::string_view words) {
