@@ -22,6 +22,8 @@ struct DnsMessage {
   std::uint16_t id = 0;
   bool response = false;
   bool truncated = false;  // TC: the answer comes again over TCP
+  bool cut = false;        // the packet holds fewer answers than it counts: some were not recorded
+  bool stream = false;     // over TCP
   std::uint8_t rcode = 0;
   std::uint16_t type = 0;  // of the question
   std::string name;        // of the question; lower case, printable, without the dot at the end

@@ -87,6 +87,7 @@ void Lookups::on_query(const DnsMessage& message) {
   query.id = message.id;
   query.type = message.type;
   query.name = message.name;
+  query.stream = message.stream;
   query.first = query.last = packet;
   query.sent = 1;
   lookup.queries.push_back(std::move(query));
@@ -107,6 +108,7 @@ void Lookups::on_answer(const DnsMessage& message) {
   query->rcode = message.rcode;
   query->truncated = message.truncated;
   query->addresses = !message.addresses.empty();
+  query->cut = message.cut && !query->addresses && message.rcode == kNoError;
   lookup.addresses.insert(lookup.addresses.end(), message.addresses.begin(),
                           message.addresses.end());
 }
@@ -165,7 +167,10 @@ std::optional<DnsLookup> Lookups::judge(const Lookup& lookup, Timestamp now) con
       told.first_query = query.first;
     }
     if (query.last.number > told.last_query.number) told.last_query = query.last;
-    if (query.truncated && !query.addresses) return std::nullopt;  // it goes on over TCP
+    // It goes on over TCP; what was answered was not recorded; or what became of it is not told
+    // here.
+    if (query.truncated && !query.addresses) return std::nullopt;
+    if (query.cut || (query.stream && !query.answer)) return std::nullopt;
     if (std::find(told.tried.begin(), told.tried.end(), query.name) == told.tried.end() &&
         told.tried.size() < kMostTried) {
       told.tried.push_back(query.name);

@@ -40,6 +40,8 @@ class Lookups {
     std::uint32_t sent = 0, answers = 0;
     std::uint8_t rcode = 0;
     bool truncated = false, addresses = false;
+    bool cut = false;      // what its answer says of addresses was not recorded
+    bool stream = false;   // over TCP, where silence is told of the connection
     bool refused = false;  // its only answer was
   };
   struct Lookup {

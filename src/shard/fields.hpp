@@ -205,10 +205,10 @@ void fields(Archive& archive, For<Archive, TlsSession> record) {
 
 template <typename Archive>
 void fields(Archive& archive, For<Archive, DnsMessage> record) {
-  auto& [packet, source, destination, refused, id, response, truncated, rcode, type, name,
-         addresses] = record;
-  archive(packet, source, destination, refused, id, response, truncated, rcode, type, name,
-          addresses);
+  auto& [packet, source, destination, refused, id, response, truncated, cut, stream, rcode, type,
+         name, addresses] = record;
+  archive(packet, source, destination, refused, id, response, truncated, cut, stream, rcode, type,
+          name, addresses);
 }
 
 template <typename Archive>
