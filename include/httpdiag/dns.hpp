@@ -51,8 +51,8 @@ enum class DnsOutcome : std::uint8_t {
 };
 std::string_view name(DnsOutcome outcome);  // "no-such-name"
 
-/// All that one host asked to learn the addresses of one name: retries, several servers, IPv4 and
-/// IPv6, and the suffixes of a search list.
+/// What one call of a resolver asked to learn the addresses of one name: retries, several servers,
+/// IPv4 and IPv6, and the domains of a search list.
 struct DnsLookup {
   IpAddress client;
   Endpoint server;                 // the one that decided it, or was asked last
@@ -62,6 +62,7 @@ struct DnsLookup {
   std::uint8_t rcode = 0;
   std::uint32_t queries = 0, retries = 0, servers = 0;
   bool server_heard = false;  // the capture has an answer of one of the servers, to whomever
+  bool server_heard_meanwhile = false;  // between the first query and the last
   PacketRef first_query, last_query;
   PacketRef answer;   // the one that decided it; none: there was none
   Duration took{0};   // first query to that answer, or to the last query

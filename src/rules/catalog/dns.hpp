@@ -26,10 +26,11 @@ inline constexpr std::array kDnsRules{
             "least twice and the capture went on for 3 s. The request was never sent. Where the "
             "host connected within 5 s all the same, it is a warning.",
         .guards =
-            "Several queries of one host for one name are one lookup: IPv4 and IPv6, retries, "
-            "other resolvers, and the suffixes of a search list, of which all but one usually "
-            "fail. It fails only if none of them brings an address. A truncated answer goes on "
-            "over TCP. Other record types, reverse lookups and multicast DNS are not judged.",
+            "All queries of one call of a resolver are one lookup: IPv4 and IPv6, retries, other "
+            "resolvers, and the domains of a search list, of which all but one usually fail. It "
+            "fails only if none of them brings an address. A truncated answer goes on over TCP, "
+            "and one whose end was not recorded proves nothing. Other record types, reverse "
+            "lookups and multicast DNS are not judged.",
         .symptoms =
             "getaddrinfo: EAI_NONAME (Name or service not known), EAI_AGAIN (Temporary failure in "
             "name resolution); Java: java.net.UnknownHostException; Go: dial tcp: lookup host: no "
