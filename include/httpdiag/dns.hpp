@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "httpdiag/flow.hpp"
+#include "httpdiag/segment.hpp"
 
 namespace httpdiag {
 
@@ -17,8 +18,10 @@ namespace httpdiag {
 struct DnsMessage {
   PacketRef packet;  // that completed it
   Endpoint source, destination;
-  // The destination said that nobody has that port, any more: of an answer.
-  bool refused = false;
+  // Of one that an ICMP error quotes. Of an answer: its port is closed by now. Without a type it is
+  // known by its ends alone.
+  DnsError error = DnsError::none;
+  IpAddress reporter{};
   std::uint16_t id = 0;
   bool response = false;
   bool truncated = false;  // TC: the answer comes again over TCP
@@ -47,7 +50,8 @@ enum class DnsOutcome : std::uint8_t {
   server_failed,  // SERVFAIL
   refused,        // REFUSED
   other_error,
-  unanswered,  // asked at least twice
+  unanswered,   // asked at least twice
+  unreachable,  // ICMP errors said so
 };
 std::string_view name(DnsOutcome outcome);  // "no-such-name"
 
@@ -64,9 +68,11 @@ struct DnsLookup {
   bool server_heard = false;  // the capture has an answer of one of the servers, to whomever
   bool server_heard_meanwhile = false;  // between the first query and the last
   PacketRef first_query, last_query;
-  PacketRef answer;   // the one that decided it; none: there was none
-  Duration took{0};   // first query to that answer, or to the last query
-  PacketRef decided;  // answer, or last query
+  PacketRef answer;                 // the one that decided it; none: there was none
+  Duration took{0};                 // first query to that answer, or to the last query
+  PacketRef decided;                // answer, ICMP error, or last query
+  DnsError error = DnsError::none;  // of `unreachable`
+  IpAddress reporter{};             // who sent it
 
   // The first connection of the client's within a few seconds that no other name explains.
   FlowId flow{};

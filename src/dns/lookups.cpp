@@ -87,7 +87,7 @@ DnsOutcome outcome_of(std::uint8_t rcode) {
 }  // namespace
 
 void Lookups::on_message(const DnsMessage& message) {
-  if (message.refused) return on_refused(message);
+  if (message.error != DnsError::none) return on_error(message);
   message.response ? on_answer(message) : on_query(message);
 }
 
@@ -124,7 +124,8 @@ bool Lookups::repeats(const DnsMessage& message) {
     return true;
   }
   const Duration pause = packet.time - query->last.time;
-  const bool copy = pause <= kCopy && query->last_answer.number < query->last.number;
+  const bool copy = pause <= kCopy &&
+                    std::max(query->last_answer.number, query->error.number) < query->last.number;
   lookup.last = packet;
   if (copy) return true;
   ++query->sent;
@@ -148,6 +149,7 @@ void Lookups::split(Serial serial) {
   for (auto query = guessed; query != lookup.queries.end(); ++query) {
     query->guessed = false;
     transactions_[transaction_of(*query)] = last_;
+    by_ends_[{query->client, query->server}] = last_;
     const PacketRef& latest =
         query->last_answer.number > query->last.number ? query->last_answer : query->last;
     if (other.queries.empty()) other.first = query->first;
@@ -208,7 +210,9 @@ bool Lookups::is_next_try(const Lookup& lookup, const DnsMessage& message) const
   }
   if (latest == nullptr || latest->sent > 1 || tries >= kAttempts) return false;
   const Timestamp now = message.packet.time;
-  if (latest->answer) return now - latest->answer.time <= kNextServer;
+  const PacketRef& end = latest->answer ? latest->answer : latest->error;
+  if (end && now - end.time <= kNextServer) return true;
+  if (latest->answer) return false;
   return now - latest->last.time >= kPatience;
 }
 
@@ -239,6 +243,7 @@ void Lookups::add(Serial serial, const DnsMessage& message, bool guessed) {
   query.guessed = guessed;
   query.heard_first = query.heard_last = heard(message.destination);
   transactions_[transaction_of(query)] = serial;
+  by_ends_[{query.client, query.server}] = serial;
   lookup.queries.push_back(std::move(query));
 }
 
@@ -268,12 +273,37 @@ void Lookups::on_answer(const DnsMessage& message) {
   query->cut = message.cut && message.addresses.empty() && message.rcode == kNoError;
 }
 
-void Lookups::on_refused(const DnsMessage& message) {
-  const Endpoint& client = message.destination;
-  const auto known = transactions_.find(transaction_of(client, message));
-  if (known == transactions_.end()) return;
-  Query* query = find(open_.at(known->second), message, client, message.source);
-  if (query != nullptr && query->answers == 1) query->refused = true;
+void Lookups::on_error(const DnsMessage& message) {
+  const Endpoint& client = message.response ? message.destination : message.source;
+  const Endpoint& server = message.response ? message.source : message.destination;
+  Query* query = quoted(message, client, server);
+  if (query == nullptr) return;
+  if (message.response) {
+    if (query->answers == 1) query->refused = true;
+    return;
+  }
+  if (query->answer) return;
+  query->error = message.packet;
+  query->meaning = message.error;
+  query->reporter = message.reporter;
+}
+
+/// What an ICMP error quotes, by its ends where the quote does not say more.
+Lookups::Query* Lookups::quoted(const DnsMessage& message, const Endpoint& client,
+                                const Endpoint& server) {
+  if (message.type != 0) {
+    const auto known = transactions_.find(transaction_of(client, message));
+    if (known == transactions_.end()) return nullptr;
+    return find(open_.at(known->second), message, client, server);
+  }
+  const auto known = by_ends_.find({client, server});
+  if (known == by_ends_.end()) return nullptr;
+  for (Query& query : open_.at(known->second).queries) {
+    const bool fits = message.response ? query.answers == 1 && !query.refused
+                                       : !query.answer && query.error.number < query.last.number;
+    if (query.client == client && query.server == server && fits) return &query;
+  }
+  return nullptr;
 }
 
 Lookups::Query* Lookups::find(Lookup& lookup, const DnsMessage& message, const Endpoint& client,
@@ -319,6 +349,8 @@ void Lookups::close(std::map<Serial, Lookup>::iterator at, Timestamp now) {
   for (const Query& query : lookup.queries) {
     const auto known = transactions_.find(transaction_of(query));
     if (known != transactions_.end() && known->second == serial) transactions_.erase(known);
+    const auto asked = by_ends_.find({query.client, query.server});
+    if (asked != by_ends_.end() && asked->second == serial) by_ends_.erase(asked);
   }
   const auto family = families_.find(family_of(lookup.queries.front()));
   std::erase(family->second, serial);
@@ -352,6 +384,7 @@ void Lookups::settle(const Lookup& lookup, Timestamp now) {
 std::optional<DnsLookup> Lookups::judge(const Queries& queries, Timestamp now) const {
   DnsLookup told;
   const Query* success = nullptr;
+  const Query* astray = nullptr;
   const Query* decisive = nullptr;  // the shortest name's, for IPv4 rather than IPv6
   std::set<Endpoint> servers;
   bool twice = false;
@@ -382,6 +415,7 @@ std::optional<DnsLookup> Lookups::judge(const Queries& queries, Timestamp now) c
         (success == nullptr || query.answer.number < success->answer.number)) {
       success = &query;
     }
+    if (query.error && !query.answer) astray = &query;
     const auto rank = [](const Query& q) {
       return std::tuple{q.name.size(), q.type != kTypeA, !q.answer};
     };
@@ -408,6 +442,20 @@ std::optional<DnsLookup> Lookups::judge(const Queries& queries, Timestamp now) c
     told.decided = told.last_query;  // until then somebody waited
     return told;
   }
+  // Somebody may still answer.
+  const bool open = std::ranges::any_of(queries, [&](const Query* q) {
+    return !q->answer && q->error.number < q->last.number && now - q->last.time < kAnswerDue;
+  });
+  if (!query.answer && astray != nullptr) {
+    if (open) return std::nullopt;
+    told.outcome = DnsOutcome::unreachable;
+    told.server = astray->server;
+    told.decided = astray->error;
+    told.error = astray->meaning;
+    told.reporter = astray->reporter;
+    told.took = std::max(told.decided.time - told.first_query.time, Duration{0});
+    return told;
+  }
   if (!query.answer) {
     if (!twice || now - told.last_query.time < kAnswerDue) return std::nullopt;
     told.outcome = DnsOutcome::unanswered;
@@ -416,9 +464,6 @@ std::optional<DnsLookup> Lookups::judge(const Queries& queries, Timestamp now) c
   told.outcome = outcome_of(query.rcode);
   // A name without an IPv6 address is as it should be.
   if (told.outcome == DnsOutcome::no_address && query.type != kTypeA) return std::nullopt;
-  // Somebody may still answer.
-  const bool open = std::ranges::any_of(
-      queries, [&](const Query* q) { return !q->answer && now - q->last.time < kAnswerDue; });
   return open ? std::nullopt : std::optional{told};
 }
 

@@ -38,6 +38,9 @@ class Lookups {
     std::uint16_t id = 0, type = 0;
     std::string name;
     PacketRef first, last, answer, last_answer;
+    PacketRef error;  // that its last sending met with
+    DnsError meaning = DnsError::none;
+    IpAddress reporter;
     PacketRef again;  // sent once more when the lookup had an address already
     std::uint32_t sent = 0, answers = 0;
     std::uint8_t rcode = 0;
@@ -72,8 +75,9 @@ class Lookups {
 
   void on_query(const DnsMessage& query);
   void on_answer(const DnsMessage& answer);
-  /// The client had closed its port when this answer came: no resolver waited for it any more.
-  void on_refused(const DnsMessage& answer);
+  /// A query did not get through; or the client had closed its port when this answer came: no
+  /// resolver waited for it any more.
+  void on_error(const DnsMessage& quoted);
 
   /// The lookup that a query belongs to; 0: one of its own.
   struct Place {
@@ -102,6 +106,7 @@ class Lookups {
   bool is_next_try(const Lookup& lookup, const DnsMessage& query) const;
   static bool is_next_name(const Lookup& lookup, const DnsMessage& query);
   void add(Serial serial, const DnsMessage& query, bool guessed);
+  Query* quoted(const DnsMessage& message, const Endpoint& client, const Endpoint& server);
   std::uint64_t heard(const Endpoint& server) const;
   static bool fails(const Query& answered);
   static bool has_address(const Lookup& lookup);
@@ -120,8 +125,9 @@ class Lookups {
   DnsSink& sink_;
   Serial last_ = 0;
   std::map<Serial, Lookup> open_;
-  std::map<Transaction, Serial> transactions_;      // of those that are open
-  std::map<Family, std::vector<Serial>> families_;  // likewise
+  std::map<Transaction, Serial> transactions_;               // of those that are open
+  std::map<Family, std::vector<Serial>> families_;           // likewise
+  std::map<std::pair<Endpoint, Endpoint>, Serial> by_ends_;  // likewise: who asked whom last
   DecidedList decided_;
   std::multimap<std::pair<IpAddress, Timestamp>, DecidedList::iterator> by_client_;  // and `ready`
   std::map<Endpoint, std::uint64_t> heard_;  // servers, and how many answers they gave

@@ -50,11 +50,15 @@ class Reader::Impl {
 
   void on_bytes(std::span<const std::byte> bytes, const DnsDatagram& way, bool stream) {
     auto message = read_message(bytes);
-    if (!message || (way.refused && !message->response)) return;
+    const bool quoted = way.error != DnsError::none;
+    if (!message && !quoted) return;
+    // Routers may quote no more than the ports (RFC 792).
+    if (!message) message.emplace().response = way.source.port == kDomain;
     message->packet = way.packet;
     message->source = way.source;
     message->destination = way.destination;
-    message->refused = way.refused;
+    message->error = way.error;
+    message->reporter = way.reporter;
     message->stream = stream;
     sink_.on_message(*message);
   }
