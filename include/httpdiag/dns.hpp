@@ -68,7 +68,11 @@ struct DnsLookup {
   bool server_heard = false;  // the capture has an answer of one of the servers, to whomever
   bool server_heard_meanwhile = false;  // between the first query and the last
   PacketRef first_query, last_query;
-  PacketRef answer;                 // the one that decided it; none: there was none
+  PacketRef answer;  // the one that decided it; none: there was none
+  // Resolved at once, but the query for the other kind of address got no answer, and the client
+  // asked again (`decided`) and connected only then.
+  bool stalled = false;
+  bool waited_for_v6 = false;
   Duration took{0};                 // first query to that answer, or to the last query
   PacketRef decided;                // answer, ICMP error, or last query
   DnsError error = DnsError::none;  // of `unreachable`

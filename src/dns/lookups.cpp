@@ -434,8 +434,8 @@ std::optional<DnsLookup> Lookups::judge(const Queries& queries, Timestamp now) c
   if (success != nullptr) {
     told.name = success->name;
     told.outcome = DnsOutcome::resolved;
-    if (told.took < settings_.thresholds.dns_slow) return std::nullopt;
-    return told;
+    if (told.took >= settings_.thresholds.dns_slow || stalls(queries, *success, told)) return told;
+    return std::nullopt;
   }
   if (query.refused) {
     told.outcome = DnsOutcome::unanswered;
@@ -467,6 +467,28 @@ std::optional<DnsLookup> Lookups::judge(const Queries& queries, Timestamp now) c
   return open ? std::nullopt : std::optional{told};
 }
 
+/// One kind of address is known, and the resolver waits for the other one until it asks again: what
+/// drops the second of two queries from one port costs the connection 5 s.
+bool Lookups::stalls(const Queries& queries, const Query& success, DnsLookup& told) const {
+  PacketRef again, end;
+  for (const Query* query : queries) {
+    if (query->again && (!again || query->again.number < again.number)) again = query->again;
+    if (query->last_answer.number > end.number) end = query->last_answer;
+  }
+  if (!again || again.time - success.answer.time < settings_.thresholds.dns_slow) return false;
+  const bool waited = std::ranges::any_of(queries, [&](const Query* query) {
+    return query->type != success.type && query->name == success.name &&
+           query->first.number < again.number &&
+           (!query->answer || query->answer.number > again.number);
+  });
+  if (!waited) return false;
+  told.stalled = true;
+  told.waited_for_v6 = success.type == kTypeA;
+  told.decided = again;
+  told.took = std::max(again.time, end.time) - told.first_query.time;
+  return true;
+}
+
 void Lookups::decide(const Queries& queries, Timestamp now) {
   auto told = judge(queries, now);
   if (!told) return;
@@ -478,7 +500,7 @@ void Lookups::decide(const Queries& queries, Timestamp now) {
   const bool in_vain = told->outcome != DnsOutcome::resolved;
   Decided decided{.lookup = std::move(*told), .addresses = {}, .ready = {}, .unanswered = false};
   for (const Query* query : queries) {
-    const PacketRef& end = query->answer && !query->refused ? query->answer : query->last;
+    const PacketRef& end = query->answer && !query->refused ? query->last_answer : query->last;
     decided.ready = std::max(decided.ready, end.time);
     decided.unanswered = decided.unanswered || !query->answer || (query->refused && in_vain);
     if (!in_vain) {
@@ -514,10 +536,12 @@ void Lookups::on_flow(const FlowRecord& flow, Timestamp now) {
   for (auto at = first; at != by_client_.end() && at->first.first == flow.client.ip; ++at) {
     Decided& decided = *at->second;
     if (decided.ready - begin > kLongest + kQuiet) break;
-    if (!follows(decided, flow)) continue;
     DnsLookup& lookup = decided.lookup;
     const bool by_this =
         std::ranges::find(decided.addresses, flow.server.ip) != decided.addresses.end();
+    const bool at_once = begin >= lookup.answer.time && begin < lookup.decided.time;
+    if (lookup.stalled && by_this && at_once) decided.at_once = true;
+    if (!follows(decided, flow)) continue;
     const bool explained = !names_.name_of(flow.server.ip, flow.client.ip, begin).empty();
     if (!by_this && (explained || lookup.outcome == DnsOutcome::resolved)) continue;
     const bool better =
@@ -531,7 +555,11 @@ void Lookups::on_flow(const FlowRecord& flow, Timestamp now) {
   }
 }
 
-void Lookups::tell(const Decided& decided) { sink_.on_lookup(decided.lookup); }
+void Lookups::tell(const Decided& decided) {
+  const DnsLookup& lookup = decided.lookup;
+  if (lookup.stalled && (!lookup.flow_by_this_name || decided.at_once)) return;
+  sink_.on_lookup(lookup);
+}
 
 void Lookups::settle_all(Timestamp now) {
   while (!open_.empty()) close(open_.begin(), now);

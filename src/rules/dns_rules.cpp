@@ -163,7 +163,35 @@ Finding failed(const DnsLookup& lookup, std::uint64_t times) {
       .build();
 }
 
+Finding stalled(const DnsLookup& lookup, std::uint64_t times) {
+  const std::string_view missing = lookup.waited_for_v6 ? "IPv6" : "IPv4";
+  FindingBuilder finding{
+      Label::dns_slow,
+      fmt::format(
+          "{} had an address of {} after {}{}, but no answer about {}: {} after its first query it "
+          "asked again. Only then it connected to {} (flow {}).",
+          to_string(lookup.client), lookup.name,
+          base::duration(lookup.answer.time - lookup.first_query.time),
+          times > 1 ? fmt::format(" ({} times so; worst)", times) : "", missing,
+          base::duration(lookup.decided.time - lookup.first_query.time),
+          to_string(lookup.flow_server), static_cast<std::uint32_t>(lookup.flow))};
+  add_facts(finding, lookup, times);
+  finding
+      .fault(Party::network, Confidence::medium, "the name server answers one kind of query only")
+      .remedy(
+          "Something drops the second of two queries from one port (conntrack, a firewall), or "
+          "the name server leaves that kind unanswered: ask it with dig, A and AAAA. Until it "
+          "is mended: options single-request-reopen or use-vc in the client's resolv.conf, or a "
+          "caching resolver on its host.");
+  return finding.evidence(lookup.first_query, std::nullopt, "query for " + lookup.name)
+      .evidence(lookup.answer, std::nullopt, "answer")
+      .evidence(lookup.decided, std::nullopt, "asked again")
+      .evidence(lookup.flow_first, std::nullopt, "the connection")
+      .build();
+}
+
 Finding slow(const DnsLookup& lookup, std::uint64_t times) {
+  if (lookup.stalled) return stalled(lookup, times);
   const std::string again = times > 1 ? fmt::format(" ({} times so slow; worst)", times) : "";
   FindingBuilder finding{
       Label::dns_slow,

@@ -60,9 +60,12 @@ inline constexpr std::array kDnsRules{
             "From the first query for a name to the first answer that has an address passed a "
             "second or more (dns.slow_ms), most often because a query or its answer was lost and "
             "the stub resolver asked again after 5 s. The connection could not begin before, and "
-            "the wait counts against the client's connect or total timeout.",
+            "the wait counts against the client's connect or total timeout. Likewise where the "
+            "IPv4 "
+            "address was there at once, the IPv6 query (or the other way round) got no answer, and "
+            "the client connected only after it had asked again.",
         .guards = "The time of an IPv6 query that stays unanswered beside an IPv4 answer is not "
-                  "counted, although some resolvers wait for both. Copies of a packet are no "
+                  "counted where the client did not wait for it. Copies of a packet are no "
                   "retries.",
         .symptoms = "People: some connections begin 5 s or 10 s late, others at once; curl: "
                     "time_namelookup",
