@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "httpdiag/flow.hpp"
+#include "httpdiag/segment.hpp"
 
 namespace httpdiag {
 
@@ -17,11 +18,15 @@ namespace httpdiag {
 struct DnsMessage {
   PacketRef packet;  // that completed it
   Endpoint source, destination;
-  // The destination said that nobody has that port, any more: of an answer.
-  bool refused = false;
+  // Of one that an ICMP error quotes. Of an answer: its port is closed by now. Without a type it is
+  // known by its ends alone.
+  DnsError error = DnsError::none;
+  IpAddress reporter{};
   std::uint16_t id = 0;
   bool response = false;
   bool truncated = false;  // TC: the answer comes again over TCP
+  bool cut = false;        // the packet holds fewer answers than it counts: some were not recorded
+  bool stream = false;     // over TCP
   std::uint8_t rcode = 0;
   std::uint16_t type = 0;  // of the question
   std::string name;        // of the question; lower case, printable, without the dot at the end
@@ -45,12 +50,13 @@ enum class DnsOutcome : std::uint8_t {
   server_failed,  // SERVFAIL
   refused,        // REFUSED
   other_error,
-  unanswered,  // asked at least twice
+  unanswered,   // asked at least twice
+  unreachable,  // ICMP errors said so
 };
 std::string_view name(DnsOutcome outcome);  // "no-such-name"
 
-/// All that one host asked to learn the addresses of one name: retries, several servers, IPv4 and
-/// IPv6, and the suffixes of a search list.
+/// What one call of a resolver asked to learn the addresses of one name: retries, several servers,
+/// IPv4 and IPv6, and the domains of a search list.
 struct DnsLookup {
   IpAddress client;
   Endpoint server;                 // the one that decided it, or was asked last
@@ -60,10 +66,17 @@ struct DnsLookup {
   std::uint8_t rcode = 0;
   std::uint32_t queries = 0, retries = 0, servers = 0;
   bool server_heard = false;  // the capture has an answer of one of the servers, to whomever
+  bool server_heard_meanwhile = false;  // between the first query and the last
   PacketRef first_query, last_query;
-  PacketRef answer;   // the one that decided it; none: there was none
-  Duration took{0};   // first query to that answer, or to the last query
-  PacketRef decided;  // answer, or last query
+  PacketRef answer;  // the one that decided it; none: there was none
+  // Resolved at once, but the query for the other kind of address got no answer, and the client
+  // asked again (`decided`) and connected only then.
+  bool stalled = false;
+  bool waited_for_v6 = false;
+  Duration took{0};                 // first query to that answer, or to the last query
+  PacketRef decided;                // answer, ICMP error, or last query
+  DnsError error = DnsError::none;  // of `unreachable`
+  IpAddress reporter{};             // who sent it
 
   // The first connection of the client's within a few seconds that no other name explains.
   FlowId flow{};

@@ -201,13 +201,22 @@ enum class Skip : std::uint8_t {
 };
 inline constexpr std::size_t kSkipCount = 33;
 
+/// What an ICMP error says of the datagram from or to port 53 that it quotes.
+enum class DnsError : std::uint8_t {
+  none,         // it is no quote
+  port_closed,  // its destination: nobody has that port
+  unreachable,  // somebody on the way: there is no way, or nobody is there
+  forbidden,    // a rule is against it
+};
+
 /// A borrowed view of one UDP datagram from or to port 53.
 struct DnsDatagram {
   PacketRef packet;
   Endpoint source, destination;
   std::span<const std::byte> payload;  // captured part
-  // It is the quote in an ICMP error with which the destination says that nobody has that port.
-  bool refused = false;
+  // Of a datagram from port 53 only that its destination has closed its port.
+  DnsError error = DnsError::none;
+  IpAddress reporter{};  // who sent that error
 };
 
 using Decoded = std::variant<Segment, IcmpError, DnsDatagram, Skip>;

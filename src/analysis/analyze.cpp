@@ -88,8 +88,11 @@ Report ShardSet::analyze(const Settings& settings, FlowReportSink& flows, const 
   rules.use(names.table());
   rules.use(player.summary());
   player.play({search, ended, rules, names},
-              {[&](PacketRef packet) { rules.on_packet(packet); }, [&] { rules.forget_open(); },
-               [&](Timestamp now) { names.settle(now); }});
+              {[&](PacketRef packet) {
+                 rules.on_packet(packet);
+                 names.on_packet(packet);
+               },
+               [&] { rules.forget_open(); }, [&](Timestamp now) { names.settle(now); }});
   names.finish();
   Report report = rules.finish(player.summary(), player.ledger());
   legs.finish(report);

@@ -69,6 +69,7 @@ class Pipeline {
 
   void tell_time(PacketRef packet) {
     rules_.on_packet(packet);
+    names_.on_packet(packet);
     if (recorder_) recorder_->on_packet(packet);
   }
 

@@ -123,7 +123,7 @@ const Decoded& Decoder::on_frame(const Packet& packet, Inner& inner) {
     IcmpError& error = as<IcmpError>(result_);
     skip = read_icmp(datagram, frame.tunnel, error);
     error.packet = packet.ref;
-    if (DnsDatagram dns; skip == Skip::icmp_other && read_refused_answer(datagram, dns)) {
+    if (DnsDatagram dns; skip == Skip::icmp_other && read_dns_error(datagram, dns)) {
       dns.packet = packet.ref;
       return result_ = dns;
     }

@@ -15,9 +15,9 @@ constexpr std::size_t kIcmpHeader = 8;
 
 constexpr std::uint8_t kUnreachable = 3;
 constexpr std::uint8_t kFragmentationNeeded = 4;  // code of kUnreachable
-constexpr std::uint8_t kPortUnreachable = 3;      // code of kUnreachable
 constexpr std::uint8_t kPacketTooBigV6 = 2;
-constexpr std::uint8_t kUnreachableV6 = 1, kPortUnreachableV6 = 4;  // RFC 4443 §3.1
+constexpr std::uint8_t kUnreachableV6 = 1;  // RFC 4443 §3.1
+constexpr std::uint8_t kTimeExceeded = 11, kTimeExceededV6 = 3;
 
 constexpr bool is_error(std::uint8_t version, std::uint8_t type) {
   if (version == 6) return type >= 1 && type <= 4;  // RFC 4443 §3
@@ -86,6 +86,20 @@ std::optional<Skip> read_quote(std::span<const std::byte> quote, std::size_t wir
   return std::nullopt;
 }
 
+DnsError meaning_v4(std::uint8_t type, std::uint8_t code) {  // RFC 792, RFC 1812 §5.2.7.1
+  if (type == kTimeExceeded && code == 0) return DnsError::unreachable;
+  if (type != kUnreachable || code == kFragmentationNeeded) return DnsError::none;
+  if (code == 2 || code == 3) return DnsError::port_closed;  // protocol, port
+  return code == 9 || code == 10 || code == 13 ? DnsError::forbidden : DnsError::unreachable;
+}
+
+DnsError meaning_v6(std::uint8_t type, std::uint8_t code) {  // RFC 4443 §3
+  if (type == kTimeExceededV6 && code == 0) return DnsError::unreachable;
+  if (type != kUnreachableV6) return DnsError::none;
+  if (code == 4) return DnsError::port_closed;
+  return code == 1 || code == 5 || code == 6 ? DnsError::forbidden : DnsError::unreachable;
+}
+
 }  // namespace
 
 std::optional<Skip> read_icmp(const Datagram& datagram, const Tunnel& tunnel, IcmpError& error) {
@@ -103,13 +117,12 @@ std::optional<Skip> read_icmp(const Datagram& datagram, const Tunnel& tunnel, Ic
   return read_quote(reader.rest(), datagram.payload_length - kIcmpHeader, tunnel, error);
 }
 
-bool read_refused_answer(const Datagram& datagram, DnsDatagram& dns) {
-  const bool v6 = datagram.version == 6;
+bool read_dns_error(const Datagram& datagram, DnsDatagram& dns) {
   ByteReader reader{datagram.payload};
   if (!reader.has(kIcmpHeader)) return false;
   const std::uint8_t type = reader.u8(), code = reader.u8();
-  if (type != (v6 ? kUnreachableV6 : kUnreachable)) return false;
-  if (code != (v6 ? kPortUnreachableV6 : kPortUnreachable)) return false;
+  const DnsError error = datagram.version == 6 ? meaning_v6(type, code) : meaning_v4(type, code);
+  if (error == DnsError::none) return false;
   reader.skip(kIcmpHeader - 2);
   const Frame frame{.datagram = reader.rest(),
                     .wire_length = datagram.payload_length - kIcmpHeader,
@@ -120,9 +133,13 @@ bool read_refused_answer(const Datagram& datagram, DnsDatagram& dns) {
                     .quoted = true};
   Datagram quoted;
   if (read_quoted(frame, quoted) || quoted.protocol != kProtocolUdp) return false;
-  if (quoted.destination != datagram.source || read_udp(quoted, dns)) return false;
-  dns.refused = true;
-  return dns.source.port == kDomain;
+  if (read_udp(quoted, dns)) return false;
+  // A host knows its own ports, and the way to itself.
+  const bool own = quoted.destination == datagram.source;
+  const bool closed = error == DnsError::port_closed && own;
+  dns.error = closed || (error == DnsError::unreachable && !own) ? error : DnsError::forbidden;
+  dns.reporter = datagram.source;
+  return dns.destination.port == kDomain || closed;
 }
 
 }  // namespace httpdiag::decode

@@ -16,8 +16,8 @@ namespace httpdiag::decode {
 [[nodiscard]] std::optional<Skip> read_icmp(const Datagram& datagram, const Tunnel& tunnel,
                                             IcmpError& error);
 
-/// The host that a DNS answer was for says that the port is closed, and quotes the answer: fills
-/// all but the packet. False: it is another message.
-[[nodiscard]] bool read_refused_answer(const Datagram& datagram, DnsDatagram& dns);
+/// A DNS query does not reach its server, or an answer comes to a port that is closed by now: fills
+/// all but the packet, from the quote. False: it is another message.
+[[nodiscard]] bool read_dns_error(const Datagram& datagram, DnsDatagram& dns);
 
 }  // namespace httpdiag::decode

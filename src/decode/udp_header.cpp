@@ -12,7 +12,8 @@ constexpr std::size_t kUdpHeader = 8;
 }  // namespace
 
 std::optional<Skip> read_udp(const Datagram& datagram, DnsDatagram& dns) {
-  dns.refused = false;
+  dns.error = DnsError::none;
+  dns.reporter = {};
   if (datagram.payload.size() < kUdpHeader) return Skip::not_tcp;
   base::ByteReader reader{datagram.payload};
   dns.source = {datagram.source, reader.u16()};

@@ -2,6 +2,8 @@
 #include "dns/message.hpp"
 
 #include <algorithm>
+#include <string_view>
+#include <utility>
 
 #include "base/byte_reader.hpp"
 
@@ -15,7 +17,7 @@ using Bytes = std::span<const std::byte>;
 constexpr std::size_t kHeader = 12;
 constexpr std::size_t kLongestName = 255;   // RFC 1035 §2.3.4
 constexpr int kMostJumps = 32;              // of compression; a loop has more
-constexpr std::size_t kMostAddresses = 32;  // kept of an answer
+constexpr std::size_t kMostAddresses = 32;  // read of an answer
 constexpr std::size_t kMostAliases = 16;
 constexpr std::uint16_t kClassIn = 1;
 
@@ -71,26 +73,53 @@ std::optional<IpAddress> address_of(std::uint16_t type, Bytes data) {
   return ip;
 }
 
-/// Addresses whose owner is the name asked for, or what it is an alias of (RFC 1034 §3.6.2).
-void read_answers(Bytes bytes, ByteReader& reader, std::uint16_t count, DnsMessage& message) {
-  std::vector<std::string> owners{message.name};
+struct Records {
+  std::vector<std::pair<std::string, std::string>> aliases;  // owner, target
+  std::vector<std::pair<std::string, IpAddress>> addresses;  // owner, address
+};
+
+/// Those of class IN that name an address of `type`, or another name. False: fewer than `count`.
+bool read_records(Bytes bytes, ByteReader& reader, std::uint16_t count, std::uint16_t wanted,
+                  Records& records) {
   for (std::uint16_t i = 0; i < count; ++i) {
-    const auto owner = read_name(bytes, reader);
-    if (!owner || !reader.has(10)) return;
+    auto owner = read_name(bytes, reader);
+    if (!owner || !reader.has(10)) return false;
     const std::uint16_t type = reader.u16();
     const bool in = reader.u16() == kClassIn;
     reader.skip(4);  // TTL
     const std::size_t length = reader.u16();
-    if (!reader.has(length)) return;
+    if (!reader.has(length)) return false;
     ByteReader data = reader;
     const Bytes rdata = reader.take(length);
-    const bool ours = std::find(owners.begin(), owners.end(), *owner) != owners.end();
-    if (!in || !ours) continue;
-    if (type == kTypeCname && owners.size() < kMostAliases) {
-      if (auto alias = read_name(bytes, data)) owners.push_back(std::move(*alias));
-    } else if (type == message.type && message.addresses.size() < kMostAddresses) {
-      if (const auto ip = address_of(type, rdata)) message.addresses.push_back(*ip);
+    if (!in) continue;
+    if (type == kTypeCname && records.aliases.size() < kMostAliases) {
+      if (auto alias = read_name(bytes, data))
+        records.aliases.emplace_back(std::move(*owner), std::move(*alias));
+    } else if (type == wanted && records.addresses.size() < kMostAddresses) {
+      if (const auto ip = address_of(type, rdata))
+        records.addresses.emplace_back(std::move(*owner), *ip);
     }
+  }
+  return true;
+}
+
+/// Addresses whose owner is the name asked for, or what it is an alias of (RFC 1034 §3.6.2), in
+/// whatever order the records are.
+void read_answers(Bytes bytes, ByteReader& reader, std::uint16_t count, DnsMessage& message) {
+  Records records;
+  message.cut = !read_records(bytes, reader, count, message.type, records);
+  std::vector<std::string_view> owners{message.name};
+  const auto is_ours = [&](std::string_view name) {
+    return std::find(owners.begin(), owners.end(), name) != owners.end();
+  };
+  for (std::size_t known = 0; known != owners.size();) {
+    known = owners.size();
+    for (const auto& [owner, target] : records.aliases) {
+      if (is_ours(owner) && !is_ours(target)) owners.push_back(target);
+    }
+  }
+  for (const auto& [owner, address] : records.addresses) {
+    if (is_ours(owner)) message.addresses.push_back(address);
   }
 }
 

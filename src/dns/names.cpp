@@ -5,7 +5,7 @@ namespace httpdiag::dns {
 
 void Names::on_message(const DnsMessage& message) {
   lookups_.on_message(message);
-  if (!message.response || message.refused) return;
+  if (!message.response || message.error != DnsError::none) return;
   for (const IpAddress& address : message.addresses)
     book_.learn(address, message.name, message.destination.ip, message.packet.time);
 }

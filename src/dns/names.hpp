@@ -13,9 +13,16 @@ namespace httpdiag::dns {
 class Names final : public DnsMessageSink, public FlowSink {
  public:
   Names(const Settings& settings, DnsSink& sink)
-      : book_{settings.limits.max_names}, lookups_{settings, book_, sink} {}
+      : book_{settings.limits.max_names},
+        lookups_{settings, book_, sink},
+        clock_gap_{settings.thresholds.clock_gap} {}
 
   void on_message(const DnsMessage& message) override;
+  /// Across a jump of the clock nobody watched anything.
+  void on_packet(PacketRef packet) {
+    if (packet.time - last_ > clock_gap_ && last_ != Timestamp{}) lookups_.settle_all(last_);
+    last_ = packet.time;
+  }
   void on_name(const IpAddress& address, const std::string& name) override {
     book_.learn(address, name, IpAddress{}, Timestamp::min());
   }
@@ -34,6 +41,8 @@ class Names final : public DnsMessageSink, public FlowSink {
  private:
   NameBook book_;
   Lookups lookups_;
+  Duration clock_gap_;
+  Timestamp last_{};
 };
 
 }  // namespace httpdiag::dns

@@ -48,13 +48,18 @@ class Reader::Impl {
  public:
   explicit Impl(DnsMessageSink& sink) : sink_{sink} {}
 
-  void on_bytes(std::span<const std::byte> bytes, const DnsDatagram& way) {
+  void on_bytes(std::span<const std::byte> bytes, const DnsDatagram& way, bool stream) {
     auto message = read_message(bytes);
-    if (!message || (way.refused && !message->response)) return;
+    const bool quoted = way.error != DnsError::none;
+    if (!message && !quoted) return;
+    // Routers may quote no more than the ports (RFC 792).
+    if (!message) message.emplace().response = way.source.port == kDomain;
     message->packet = way.packet;
     message->source = way.source;
     message->destination = way.destination;
-    message->refused = way.refused;
+    message->error = way.error;
+    message->reporter = way.reporter;
+    message->stream = stream;
     sink_.on_message(*message);
   }
 
@@ -69,7 +74,7 @@ Reader::Reader(DnsMessageSink& sink) : impl_{std::make_unique<Impl>(sink)} {}
 Reader::~Reader() = default;
 
 void Reader::on_datagram(const DnsDatagram& datagram) {
-  impl_->on_bytes(datagram.payload, datagram);
+  impl_->on_bytes(datagram.payload, datagram, false);
 }
 
 bool Reader::on_opaque(const FlowRecord& flow, std::string_view protocol) {
@@ -87,8 +92,9 @@ void Reader::on_chunk(const FlowRecord& flow, const StreamChunk& chunk) {
   way.packet = chunk.carried_by;
   way.source = from == Side::client ? flow.client : flow.server;
   way.destination = from == Side::client ? flow.server : flow.client;
-  found->second[index(from)].on_bytes(
-      chunk.bytes, [&](std::span<const std::byte> message) { impl_->on_bytes(message, way); });
+  found->second[index(from)].on_bytes(chunk.bytes, [&](std::span<const std::byte> message) {
+    impl_->on_bytes(message, way, true);
+  });
 }
 
 void Reader::on_gap(const FlowRecord& flow, const StreamGap& gap) {

@@ -26,6 +26,8 @@ std::string_view name(DnsOutcome outcome) {
       return "other-error";
     case DnsOutcome::unanswered:
       return "unanswered";
+    case DnsOutcome::unreachable:
+      return "unreachable";
   }
   return "other-error";
 }
@@ -42,6 +44,15 @@ std::string queries(const DnsLookup& lookup) {
   return lookup.queries == 1 ? "1 query" : fmt::format("{} queries", lookup.queries);
 }
 
+std::string not_reached(const DnsLookup& lookup) {
+  const std::string server = to_string(lookup.server), reporter = to_string(lookup.reporter);
+  if (lookup.error == DnsError::port_closed)
+    return fmt::format("nothing listens on {}, its host says (ICMP port unreachable)", server);
+  if (lookup.error == DnsError::unreachable)
+    return fmt::format("{} says that there is no way to {} (ICMP)", reporter, server);
+  return fmt::format("{} lets no query pass to {}, and says so (ICMP)", reporter, server);
+}
+
 std::string answered(const DnsLookup& lookup) {
   const std::string server = to_string(lookup.server);
   switch (lookup.outcome) {
@@ -56,6 +67,8 @@ std::string answered(const DnsLookup& lookup) {
     case DnsOutcome::resolved:
     case DnsOutcome::other_error:
       return fmt::format("{} answered with error {}", server, lookup.rcode);
+    case DnsOutcome::unreachable:
+      return not_reached(lookup);
     case DnsOutcome::unanswered:
       break;
   }
@@ -82,6 +95,18 @@ struct Blame {
   std::string unless;
 };
 
+Blame blame_for_error(const DnsLookup& lookup) {
+  if (lookup.error == DnsError::port_closed)
+    return {Party::server_host, Confidence::medium,
+            "something in front of it answers in its place"};
+  if (lookup.error == DnsError::unreachable)
+    return {Party::network, Confidence::medium, "the name server's host is down"};
+  if (lookup.reporter == lookup.server.ip)
+    return {Party::server_host, Confidence::medium,
+            "something in front of it answers in its place"};
+  return {Party::network, Confidence::medium, "the client is not meant to use that name server"};
+}
+
 Blame blame(const DnsLookup& lookup) {
   switch (lookup.outcome) {
     case DnsOutcome::no_such_name:
@@ -94,6 +119,8 @@ Blame blame(const DnsLookup& lookup) {
       return {Party::network, Confidence::medium, "the name's own servers are at fault"};
     case DnsOutcome::resolved:
       return {Party::network, Confidence::medium, "the name's own servers are slow"};
+    case DnsOutcome::unreachable:
+      return blame_for_error(lookup);
     case DnsOutcome::unanswered:
       break;
   }
@@ -112,6 +139,7 @@ void add_facts(FindingBuilder& finding, const DnsLookup& lookup, std::uint64_t t
       .fact("times", static_cast<std::int64_t>(times))
       .fact("queries", std::int64_t{lookup.queries})
       .fact("took_us", std::optional{lookup.took});
+  if (lookup.error != DnsError::none) finding.fact("reporter", to_string(lookup.reporter));
   if (lookup.flow_first) finding.fact("flow", static_cast<std::int64_t>(lookup.flow));
   if (lookup.tried.size() > 1)
     finding.fact("names_tried", fmt::format("{}", fmt::join(lookup.tried, " ")));
@@ -125,12 +153,45 @@ Finding failed(const DnsLookup& lookup, std::uint64_t times) {
   if (lookup.flow_first) finding.severity(Severity::warning);
   add_facts(finding, lookup, times);
   return finding.evidence(lookup.first_query, std::nullopt, "query for " + lookup.name)
-      .evidence(lookup.answer ? lookup.answer : lookup.last_query, std::nullopt,
-                lookup.answer ? "answer" : "last query, unanswered")
+      .evidence(lookup.outcome == DnsOutcome::unanswered && !lookup.answer ? lookup.last_query
+                : lookup.answer                                            ? lookup.answer
+                                                                           : lookup.decided,
+                std::nullopt,
+                lookup.answer                    ? "answer"
+                : lookup.error != DnsError::none ? "ICMP error about a query"
+                                                 : "last query, unanswered")
+      .build();
+}
+
+Finding stalled(const DnsLookup& lookup, std::uint64_t times) {
+  const std::string_view missing = lookup.waited_for_v6 ? "IPv6" : "IPv4";
+  FindingBuilder finding{
+      Label::dns_slow,
+      fmt::format(
+          "{} had an address of {} after {}{}, but no answer about {}: {} after its first query it "
+          "asked again. Only then it connected to {} (flow {}).",
+          to_string(lookup.client), lookup.name,
+          base::duration(lookup.answer.time - lookup.first_query.time),
+          times > 1 ? fmt::format(" ({} times so; worst)", times) : "", missing,
+          base::duration(lookup.decided.time - lookup.first_query.time),
+          to_string(lookup.flow_server), static_cast<std::uint32_t>(lookup.flow))};
+  add_facts(finding, lookup, times);
+  finding
+      .fault(Party::network, Confidence::medium, "the name server answers one kind of query only")
+      .remedy(
+          "Something drops the second of two queries from one port (conntrack, a firewall), or "
+          "the name server leaves that kind unanswered: ask it with dig, A and AAAA. Until it "
+          "is mended: options single-request-reopen or use-vc in the client's resolv.conf, or a "
+          "caching resolver on its host.");
+  return finding.evidence(lookup.first_query, std::nullopt, "query for " + lookup.name)
+      .evidence(lookup.answer, std::nullopt, "answer")
+      .evidence(lookup.decided, std::nullopt, "asked again")
+      .evidence(lookup.flow_first, std::nullopt, "the connection")
       .build();
 }
 
 Finding slow(const DnsLookup& lookup, std::uint64_t times) {
+  if (lookup.stalled) return stalled(lookup, times);
   const std::string again = times > 1 ? fmt::format(" ({} times so slow; worst)", times) : "";
   FindingBuilder finding{
       Label::dns_slow,

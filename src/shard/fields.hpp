@@ -33,6 +33,8 @@ template <>
 inline constexpr auto kLast<Stray::Kind> =
     static_cast<std::uint64_t>(Stray::Kind::trailing_garbage);
 template <>
+inline constexpr auto kLast<DnsError> = static_cast<std::uint64_t>(DnsError::forbidden);
+template <>
 inline constexpr auto kLast<TlsStage> = static_cast<std::uint64_t>(TlsStage::done);
 
 /// What an archive takes a record by.
@@ -212,10 +214,10 @@ void fields(Archive& archive, For<Archive, IcmpError> record) {
 
 template <typename Archive>
 void fields(Archive& archive, For<Archive, DnsMessage> record) {
-  auto& [packet, source, destination, refused, id, response, truncated, rcode, type, name,
-         addresses] = record;
-  archive(packet, source, destination, refused, id, response, truncated, rcode, type, name,
-          addresses);
+  auto& [packet, source, destination, error, reporter, id, response, truncated, cut, stream, rcode,
+         type, name, addresses] = record;
+  archive(packet, source, destination, error, reporter, id, response, truncated, cut, stream, rcode,
+          type, name, addresses);
 }
 
 template <typename Archive>

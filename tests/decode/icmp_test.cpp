@@ -178,7 +178,9 @@ TEST(Icmp, RefusedDnsAnswers) {
       {"cut in front of them", v4(3, 3, cut(quote, 24)), "icmp_other"},
       {"another code", v4(3, 1, quote), "icmp_other"},
       {"somebody else says so", v4(3, 3, answer), "icmp_other"},
-      {"a query", v4(3, 3, backwards(ipv4({.protocol = 17}, udp(50000, 53)))), "icmp_other"},
+      {"a query", v4(3, 3, backwards(ipv4({.protocol = 17}, udp(50000, 53)))), "dns 4"},
+      {"a query, from a router", v4(3, 1, ipv4({.protocol = 17}, udp(50000, 53))), "dns 4"},
+      {"a query that is too long", v4(3, 4, ipv4({.protocol = 17}, udp(50000, 53))), "icmp_other"},
       {"another protocol", v4(3, 3, backwards(ipv4({.protocol = 17}, udp(54, 50000)))),
        "icmp_other"},
   });
@@ -186,7 +188,7 @@ TEST(Icmp, RefusedDnsAnswers) {
   const Bytes bytes = v4(3, 3, quote);
   const Decoded& decoded = decoder.on_packet(packet_of(bytes, LinkType::raw_ip));
   const auto& dns = std::get<DnsDatagram>(decoded);
-  EXPECT_TRUE(dns.refused);
+  EXPECT_EQ(dns.error, DnsError::port_closed);
   EXPECT_EQ(dns.packet.number, 1u);
   EXPECT_EQ(dns.source, (Endpoint{kServer, 53}));
   EXPECT_EQ(dns.destination, (Endpoint{kClient, 50000}));

@@ -46,8 +46,36 @@ TEST(DnsMessage, CutAnywhereIsNoneOrOneWithFewerAddresses) {
     if (message) {
       EXPECT_EQ(message->name, "pay.example") << length;
       EXPECT_TRUE(message->addresses.empty()) << length;
+      EXPECT_TRUE(message->cut) << length;
     }
   }
+  EXPECT_FALSE(read_message(bytes_of(whole))->cut);
+}
+
+/// An alias of the name asked for, and behind or in front of it the alias's address.
+TEST(DnsMessage, WithAnAliasHasTheAddressOfThat) {
+  const std::string plain = answer("pay.example");
+  const std::size_t question = 12 + 13 + 4;
+  const std::string alias = std::string("\xc0\x0c\0\x05\0\x01\0\0\0\x3c\0\x06\x03www\xc0\x10", 18);
+  const auto address = [&](std::size_t owner) {
+    std::string record = plain.substr(question);
+    record[1] = static_cast<char>(owner);
+    return record;
+  };
+  std::string head = plain.substr(0, question);
+  head[7] = 2;
+  const std::string behind = head + alias + address(question + 12);
+  const std::string in_front = head + address(question + 16 + 12) + alias;
+  for (const std::string& message : {behind, in_front}) {
+    const auto read = read_message(bytes_of(message));
+    ASSERT_TRUE(read);
+    EXPECT_EQ(read->addresses.size(), 1u);
+    EXPECT_FALSE(read->cut);
+  }
+  const auto half = read_message(bytes_of(head + alias));
+  ASSERT_TRUE(half);
+  EXPECT_TRUE(half->addresses.empty());
+  EXPECT_TRUE(half->cut);
 }
 
 TEST(DnsMessage, WithANameThatPointsAtItselfIsNone) {

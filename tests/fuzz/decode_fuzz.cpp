@@ -45,6 +45,8 @@ void check(const DnsDatagram& dns, const Packet& packet) {
   REQUIRE(dns.packet == packet.ref);
   REQUIRE(dns.source.port == 53 || dns.destination.port == 53);
   REQUIRE(dns.payload.size() <= 65535 - 8);
+  REQUIRE(dns.error == DnsError::none || dns.error == DnsError::port_closed ||
+          dns.destination.port == 53);
   fuzz::touch(dns.payload);
 }
 

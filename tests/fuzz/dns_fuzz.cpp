@@ -27,7 +27,9 @@ class Checker final : public DnsSink {
     REQUIRE(lookup.first_query && lookup.last_query);
     REQUIRE(lookup.took >= Duration{0});
     REQUIRE(!name(lookup.outcome).empty());
-    REQUIRE((lookup.outcome == DnsOutcome::unanswered) == !lookup.answer);
+    REQUIRE((lookup.outcome == DnsOutcome::unreachable) == (lookup.error != DnsError::none));
+    REQUIRE(lookup.answer || lookup.outcome == DnsOutcome::unanswered ||
+            lookup.outcome == DnsOutcome::unreachable);
     ++told_;
   }
 

@@ -116,5 +116,27 @@ TEST(SnaplenProperty, AccusesNobodyElse) {
   }
 }
 
+/// Lookups are findings about the capture: label and sentence as far as the name.
+std::set<std::string> lookups(const Outcome& outcome) {
+  std::set<std::string> told;
+  for (const Finding& finding : outcome.report.findings) {
+    if (info(finding.label).phase == Phase::dns)
+      told.insert(std::string{info(finding.label).id} +
+                  finding.detail.substr(0, finding.detail.find(':')));
+  }
+  return told;
+}
+
+TEST(SnaplenProperty, NoLookupFailsForWhatWasCutOff) {
+  for (const Recording& recording : recordings()) {
+    const auto whole = lookups(analyse(recording));
+    for (std::size_t snaplen = 54; snaplen <= 144; snaplen += 6) {
+      const auto found = lookups(analyse(cut(recording, snaplen)));
+      EXPECT_TRUE(std::includes(whole.begin(), whole.end(), found.begin(), found.end()))
+          << recording.name << " at " << snaplen;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace httpdiag::test

@@ -275,9 +275,18 @@ void Player::icmp(Cursor& line) {
 }
 
 void Player::dns(Cursor& line) {
-  const bool refused = line.accept("refused");
-  const bool answer = refused || line.accept("answer");
-  if (!answer) line.expect("query");
+  const bool unreachable = line.accept("unreachable");
+  std::uint8_t icmp_type = 0, icmp_code = 0;
+  IpAddress reporter;
+  if (unreachable) {
+    icmp_type = static_cast<std::uint8_t>(line.number(0, 255));
+    icmp_code = static_cast<std::uint8_t>(line.number(0, 255));
+    line.expect("from");
+    reporter = line.address();
+  }
+  const bool refused = !unreachable && line.accept("refused");
+  const bool answer = refused || (!unreachable && line.accept("answer"));
+  if (!answer && !unreachable) line.expect("query");
   const auto id = static_cast<std::uint16_t>(line.number(0, 65535));
   const std::string type = line.word("A or AAAA");
   if (type != "A" && type != "AAAA") line.fail("the type is A or AAAA");
@@ -297,7 +306,13 @@ void Player::dns(Cursor& line) {
   line.expect("and");
   const Endpoint resolver = line.endpoint();
   line.expect_end();
-  if (refused) return network_.refuse(client, resolver, dns_message(message));
+  if (unreachable)
+    return network_.refuse(reporter, resolver, client, dns_message(message), icmp_type, icmp_code);
+  if (refused) {
+    const bool v4 = client.ip.is_v4();  // port unreachable
+    return network_.refuse(client.ip, client, resolver, dns_message(message), v4 ? 3 : 1,
+                           v4 ? 3 : 4);
+  }
   network_.datagram(answer ? resolver : client, answer ? client : resolver, dns_message(message));
 }
 

@@ -95,18 +95,17 @@ void Network::datagram(const Endpoint& from, const Endpoint& to, const std::stri
         ip_packet(ip, udp_datagram(from, to, payload)), {}, now);
 }
 
-void Network::refuse(const Endpoint& closed, const Endpoint& sender, const std::string& payload) {
-  const IpHeader sent{.from = sender.ip, .to = closed.ip, .protocol = kUdp, .ttl = 64, .id = 1};
-  const std::string quote = ip_packet(sent, udp_datagram(sender, closed, payload));
-  const bool v4 = closed.ip.is_v4();
-  const IpHeader ip{.from = closed.ip,
+void Network::refuse(const IpAddress& reporter, const Endpoint& to, const Endpoint& sender,
+                     const std::string& payload, std::uint8_t type, std::uint8_t code) {
+  const IpHeader sent{.from = sender.ip, .to = to.ip, .protocol = kUdp, .ttl = 64, .id = 1};
+  const std::string quote = ip_packet(sent, udp_datagram(sender, to, payload));
+  const IpHeader ip{.from = reporter,
                     .to = sender.ip,
-                    .protocol = v4 ? kIcmp : kIcmp6,
+                    .protocol = reporter.is_v4() ? kIcmp : kIcmp6,
                     .ttl = 64,
-                    .id = ++ids_[closed.ip]};
-  const std::uint8_t type = v4 ? 3 : 1, code = v4 ? 3 : 4;  // port unreachable
-  const std::string error = icmp_error(closed.ip, sender.ip, type, code, 0, quote);
-  write({.link = link, .from = closed.ip, .to = sender.ip, .vlans = {}}, ip_packet(ip, error), {},
+                    .id = ++ids_[reporter]};
+  const std::string error = icmp_error(reporter, sender.ip, type, code, 0, quote);
+  write({.link = link, .from = reporter, .to = sender.ip, .vlans = {}}, ip_packet(ip, error), {},
         now);
 }
 

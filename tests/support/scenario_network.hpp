@@ -46,7 +46,8 @@ class Network {
               std::uint32_t mtu);
   void datagram(const Endpoint& from, const Endpoint& to, const std::string& payload);
   /// `closed` says by ICMP that nobody has the port that this datagram of `sender`'s came to.
-  void refuse(const Endpoint& closed, const Endpoint& sender, const std::string& payload);
+  void refuse(const IpAddress& reporter, const Endpoint& to, const Endpoint& sender,
+              const std::string& payload, std::uint8_t type, std::uint8_t code);
   /// Records an unrelated packet.
   void mark_end();
   /// Lets arrive what is due.

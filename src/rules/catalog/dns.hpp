@@ -26,10 +26,11 @@ inline constexpr std::array kDnsRules{
             "least twice and the capture went on for 3 s. The request was never sent. Where the "
             "host connected within 5 s all the same, it is a warning.",
         .guards =
-            "Several queries of one host for one name are one lookup: IPv4 and IPv6, retries, "
-            "other resolvers, and the suffixes of a search list, of which all but one usually "
-            "fail. It fails only if none of them brings an address. A truncated answer goes on "
-            "over TCP. Other record types, reverse lookups and multicast DNS are not judged.",
+            "All queries of one call of a resolver are one lookup: IPv4 and IPv6, retries, other "
+            "resolvers, and the domains of a search list, of which all but one usually fail. It "
+            "fails only if none of them brings an address. A truncated answer goes on over TCP, "
+            "and one whose end was not recorded proves nothing. Other record types, reverse "
+            "lookups and multicast DNS are not judged.",
         .symptoms =
             "getaddrinfo: EAI_NONAME (Name or service not known), EAI_AGAIN (Temporary failure in "
             "name resolution); Java: java.net.UnknownHostException; Go: dial tcp: lookup host: no "
@@ -59,9 +60,12 @@ inline constexpr std::array kDnsRules{
             "From the first query for a name to the first answer that has an address passed a "
             "second or more (dns.slow_ms), most often because a query or its answer was lost and "
             "the stub resolver asked again after 5 s. The connection could not begin before, and "
-            "the wait counts against the client's connect or total timeout.",
+            "the wait counts against the client's connect or total timeout. Likewise where the "
+            "IPv4 "
+            "address was there at once, the IPv6 query (or the other way round) got no answer, and "
+            "the client connected only after it had asked again.",
         .guards = "The time of an IPv6 query that stays unanswered beside an IPv4 answer is not "
-                  "counted, although some resolvers wait for both. Copies of a packet are no "
+                  "counted where the client did not wait for it. Copies of a packet are no "
                   "retries.",
         .symptoms = "People: some connections begin 5 s or 10 s late, others at once; curl: "
                     "time_namelookup",
