@@ -49,7 +49,10 @@ class Pipeline {
   /// capture, and silence across the hole proves nothing.
   void on_holes(std::uint64_t count);
   /// Nobody may have recorded for a while: what was asked up to `until` waits no longer.
-  void on_pause(Timestamp until) { dns_.settle(until); }
+  void on_pause(Timestamp until) {
+    names_.settle(until);
+    if (recorder_) recorder_->on_pause(until);
+  }
   /// From a name resolution block.
   void on_name(const HostName& host);
   Report finish(const CaptureSummary& input);

@@ -29,6 +29,7 @@ enum class Event : std::uint8_t {
   attempt,    // to connect, soon after the capture began, or after such an error
   connected,  // one of those
   unrelated,  // an ICMP error about no flow of the capture
+  pause,      // nobody may have recorded for a while: no lookup waits across it
 };
 
 /// Both directions of a flow, and it under all numbers of sides, are in the same shard.

@@ -115,7 +115,7 @@ class Row {
     for (CaptureFile& file : input.summary.files) add_file(std::move(file), alone);
     add_devices(input, first_file, place);
     add_not_read(input);
-    add_borders(input);
+    place.paused_since = add_borders(input);
     summary.packets += input.summary.packets;
     summary.reordered += input.summary.reordered;
     httpdiag::add(row_.ledger, input.ledger);
@@ -149,14 +149,18 @@ class Row {
     return row_.captures.empty() ? 0 : row_.captures.back().holes;
   }
 
-  void add_borders(const Input& input) {
+  /// The time since which nobody may have recorded, if so.
+  std::optional<Timestamp> add_borders(const Input& input) {
     CaptureSummary& summary = row_.summary;
     const CaptureSummary& own = input.summary;
-    if (!own.begins) return;
+    if (!own.begins) return std::nullopt;
     const PacketNumber before = row_.ledger.packets;
+    const std::size_t known = summary.borders.size();
     if (summary.newest)
       summary.add_border({before, *summary.newest}, {before + 1, *own.begins},
                          summary.longest_pause);
+    const bool told = summary.borders.size() > known && !summary.borders.back().ordinary;
+    const std::optional<Timestamp> since = told ? summary.newest : std::nullopt;
     for (const CaptureBorder& each : own.borders)
       summary.add_border({before + each.last.number, each.last.time},
                          {before + each.next.number, each.next.time},
@@ -164,6 +168,7 @@ class Row {
     summary.longest_pause = std::max(summary.longest_pause, own.longest_pause);
     if (!summary.begins) summary.begins = own.begins;
     if (!summary.newest || *own.newest > *summary.newest) summary.newest = own.newest;
+    return since;
   }
 
   void add_places(const Input& input, std::uint32_t first_file) {

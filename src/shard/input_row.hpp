@@ -48,6 +48,8 @@ Input read_input(const ShardState& state, Interned& interned, std::string& bytes
 /// What becomes of the numbers of a capture in a row of them.
 struct PlaceInRow {
   std::optional<Timestamp> begin;
+  // Nobody may have recorded between this time and its begin.
+  std::optional<Timestamp> paused_since;
   PacketNumber packets_before = 0;
   std::uint64_t holes = 0;        // up to its end, those within and behind it
   std::vector<DeviceId> devices;  // by its own, from 1

@@ -153,6 +153,7 @@ void Player::play_capture(std::size_t index, const Run& run) {
   playing_.devices = place.devices;
   playing_.flows_before = before.flows;
   if (place.begin) open_.begin(*place.begin, clock_.now());
+  if (place.paused_since) run.stage.settle(*place.paused_since);
   std::vector<Tape> tapes;
   for (const ShardState& state : captures_[index]) tapes.emplace_back(state, interned_, before);
   // By tick; what is of no flow is in front, since the first shard has it.
@@ -292,6 +293,11 @@ void Player::hand_on(Tape& tape, const Run& run) {
       tape.read(error, attempts);
       let_go(error.packet.time, run);
       return hear(error, attempts);
+    }
+    case Event::pause: {
+      Timestamp until;
+      tape.read(until);
+      return run.stage.settle(until);
     }
     case Event::flow: {
       FlowTold told;

@@ -80,6 +80,11 @@ void Recorder::on_all_end(Event why, Timestamp now) {
   if (first()) write(why, now);
 }
 
+void Recorder::on_pause(Timestamp until) {
+  ++tick_;
+  if (first()) write(Event::pause, until);
+}
+
 void Recorder::on_exchange(const FlowRecord& flow, Exchange& exchange, bool settled,
                            Timestamp now) {
   if (!own(flow)) return;

@@ -38,6 +38,8 @@ class Recorder final : public ExchangeSink, public FlowSink, public TlsSink, pub
   /// All flows end now, the last packet having been at `now`: in front of a hole (Event::hole), or
   /// with the capture.
   void on_all_end(Event why, Timestamp now);
+  /// Behind `until` nobody may have recorded for a while.
+  void on_pause(Timestamp until);
 
   void on_exchange(const FlowRecord& flow, Exchange& exchange, bool settled,
                    Timestamp now) override;
