@@ -279,7 +279,9 @@ void Lookups::on_error(const DnsMessage& message) {
   Query* query = quoted(message, client, server);
   if (query == nullptr) return;
   if (message.response) {
-    if (query->answers == 1) query->refused = true;
+    // Others close their port when they have the answer.
+    const bool late = query->answer.time - query->last.time >= kPatience;
+    if (query->answers == 1 && late) query->refused = true;
     return;
   }
   if (query->answer) return;

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+#include <set>
 
 #include "base/text.hpp"
 #include "rules/finding_builder.hpp"
@@ -38,7 +40,17 @@ namespace httpdiag::rules {
 
 namespace {
 
+using namespace std::chrono_literals;
+
 constexpr std::size_t kMostFindings = 256;
+constexpr std::size_t kMostKept = 4096;  // of what becomes findings
+constexpr std::size_t kMostSpells = 256;
+constexpr std::size_t kMostNames = 1024;
+constexpr std::size_t kNamesShown = 6;
+// From here on it is the server that fails, not the names.
+constexpr std::size_t kManyNames = 3;
+// Lookups that fail further apart than this are no longer one outage.
+constexpr Duration kPause = 60s;
 
 std::string queries(const DnsLookup& lookup) {
   return lookup.queries == 1 ? "1 query" : fmt::format("{} queries", lookup.queries);
@@ -50,6 +62,8 @@ std::string not_reached(const DnsLookup& lookup) {
     return fmt::format("nothing listens on {}, its host says (ICMP port unreachable)", server);
   if (lookup.error == DnsError::unreachable)
     return fmt::format("{} says that there is no way to {} (ICMP)", reporter, server);
+  if (lookup.reporter == lookup.server.ip)
+    return fmt::format("{} rejects queries, and says so (ICMP)", server);
   return fmt::format("{} lets no query pass to {}, and says so (ICMP)", reporter, server);
 }
 
@@ -81,6 +95,13 @@ std::string answered(const DnsLookup& lookup) {
   return fmt::format("no answer to {} in {}{}", queries(lookup), base::duration(lookup.took),
                      lookup.servers > 1 ? fmt::format(" to {} servers", lookup.servers)
                                         : fmt::format(" to {}", server));
+}
+
+/// From the first query to the last: " (6 times in 14 s)".
+std::string often(std::uint64_t times, PacketRef first, PacketRef last) {
+  if (times < 2) return {};
+  return fmt::format(" ({} times in {})", times,
+                     base::duration(std::max(last.time - first.time, Duration{0})));
 }
 
 std::string what_followed(const DnsLookup& lookup) {
@@ -124,7 +145,9 @@ Blame blame(const DnsLookup& lookup) {
     case DnsOutcome::unanswered:
       break;
   }
-  return {Party::network, lookup.server_heard ? Confidence::low : Confidence::medium,
+  if (lookup.server_heard_meanwhile)
+    return {Party::network, Confidence::low, "the resolver's own upstream did not answer"};
+  return {Party::network, Confidence::medium,
           lookup.server_heard ? "the resolver's own upstream did not answer"
                               : "the capture does not see the resolver's answers"};
 }
@@ -145,8 +168,7 @@ void add_facts(FindingBuilder& finding, const DnsLookup& lookup, std::uint64_t t
     finding.fact("names_tried", fmt::format("{}", fmt::join(lookup.tried, " ")));
 }
 
-Finding failed(const DnsLookup& lookup, std::uint64_t times) {
-  const std::string again = times > 1 ? fmt::format(" ({} times)", times) : "";
+Finding failed(const DnsLookup& lookup, std::uint64_t times, const std::string& again) {
   FindingBuilder finding{Label::dns_failed,
                          fmt::format("{} could not resolve {}{}: {}. {}", to_string(lookup.client),
                                      lookup.name, again, answered(lookup), what_followed(lookup))};
@@ -208,34 +230,172 @@ Finding slow(const DnsLookup& lookup, std::uint64_t times) {
       .build();
 }
 
+/// It is the server, or the way to it, that fails, rather than the name.
+bool is_servers(DnsOutcome outcome) {
+  switch (outcome) {
+    case DnsOutcome::server_failed:
+    case DnsOutcome::refused:
+    case DnsOutcome::unanswered:
+    case DnsOutcome::unreachable:
+      return true;
+    case DnsOutcome::resolved:
+    case DnsOutcome::no_such_name:
+    case DnsOutcome::no_address:
+    case DnsOutcome::other_error:
+      return false;
+  }
+  return false;
+}
+
+std::string_view what_it_did(DnsOutcome outcome) {
+  switch (outcome) {
+    case DnsOutcome::server_failed:
+      return "could not find out (SERVFAIL)";
+    case DnsOutcome::refused:
+      return "refused to answer (REFUSED)";
+    case DnsOutcome::unreachable:
+      return "was not reached";
+    default:
+      return "did not answer";
+  }
+}
+
 }  // namespace
+
+LookupFindings::Spell* LookupFindings::spell_of(const DnsLookup& lookup) {
+  if (!is_servers(lookup.outcome)) return nullptr;
+  const auto found = spells_.try_emplace({lookup.server, lookup.outcome}).first;
+  std::vector<Spell>& spells = found->second;
+  const bool goes_on = !spells.empty() &&
+                       lookup.first_query.time - spells.back().last.time <= kPause &&
+                       spells.back().first.time - lookup.decided.time <= kPause;
+  if (!goes_on) {
+    if (spell_count_ >= kMostSpells) {
+      if (spells.empty()) spells_.erase(found);
+      return nullptr;
+    }
+    spells.emplace_back().number = ++spell_count_;
+    spells.back().one = lookup;
+  }
+  Spell& spell = spells.back();
+  if (!spell.first || lookup.first_query.number < spell.first.number)
+    spell.first = lookup.first_query;
+  if (lookup.decided.number > spell.last.number) spell.last = lookup.decided;
+  ++spell.lookups;
+  spell.queries += lookup.queries;
+  spell.connected += lookup.flow_first ? 1u : 0u;
+  spell.heard_meanwhile = spell.heard_meanwhile || lookup.server_heard_meanwhile;
+  if (spell.names.size() < kMostNames) {
+    spell.names.insert(lookup.name);
+  } else {
+    spell.more_names = spell.more_names || !spell.names.contains(lookup.name);
+  }
+  if (spell.clients.size() < kMostNames) spell.clients.insert(lookup.client);
+  return &spell;
+}
 
 void LookupFindings::on_lookup(const DnsLookup& lookup) {
   const Label label = lookup.outcome == DnsOutcome::resolved ? Label::dns_slow : Label::dns_failed;
-  const Key key{label, lookup.client, lookup.name, lookup.outcome};
+  const Spell* spell = spell_of(lookup);
+  const Key key{label,         lookup.client,  lookup.name,
+                lookup.server, lookup.outcome, spell == nullptr ? 0 : spell->number};
   auto found = seen_.find(key);
   if (found == seen_.end()) {
-    if (seen_.size() >= kMostFindings) return;
-    found = seen_.emplace(key, Seen{lookup, 0, lookup.first_query}).first;
+    if (seen_.size() >= kMostKept) return;
+    found = seen_.emplace(key, Seen{lookup, 0, lookup.first_query, lookup.decided}).first;
   }
-  Seen& seen = found->second;
-  ++seen.times;
-  if (lookup.first_query.number < seen.first.number) seen.first = lookup.first_query;
+  add(found->second, {lookup, 1, lookup.first_query, lookup.decided});
+}
+
+/// Both are of one client, name, server and outcome.
+void LookupFindings::add(Seen& seen, const Seen& more) {
+  seen.times += more.times;
+  if (more.first.number < seen.first.number) seen.first = more.first;
+  if (more.last.number > seen.last.number) seen.last = more.last;
   // A failure that nothing followed says more than one that did no harm.
   const auto rank = [](const DnsLookup& each) { return std::pair{!each.flow_first, each.took}; };
-  if (rank(lookup) > rank(seen.worst)) seen.worst = lookup;
+  if (rank(more.worst) > rank(seen.worst)) seen.worst = more.worst;
+}
+
+/// A name server that failed for many names.
+Finding LookupFindings::failed(const Server& server, const Spell& spell, bool harmless) {
+  const auto& [endpoint, outcome] = server;
+  std::string names;
+  std::size_t shown = 0;
+  for (const std::string& each : spell.names) {
+    if (shown++ == kNamesShown) break;
+    base::append_item(names, each);
+  }
+  const std::size_t count = spell.names.size();
+  if (count > kNamesShown) names += fmt::format(" and {} more", count - kNamesShown);
+  FindingBuilder finding{
+      Label::dns_failed,
+      fmt::format(
+          "For {} {} {} in {} lookups of {}{} names by {}{}: {}. {}",
+          base::duration(std::max(spell.last.time - spell.first.time, Duration{0})),
+          to_string(endpoint), what_it_did(outcome), spell.lookups,
+          spell.more_names ? "more than " : "", count, base::count(spell.clients.size(), "host"),
+          spell.heard_meanwhile ? ", while it answered others" : "", names,
+          spell.connected == 0
+              ? "No connection followed."
+              : fmt::format("A connection followed all the same {}.", times(spell.connected)))};
+  if (harmless) finding.severity(Severity::warning);
+  if (outcome == DnsOutcome::unreachable)
+    finding.also(fmt::format("Of the first it was said that {}.", not_reached(spell.one)));
+  DnsLookup one = spell.one;
+  one.server_heard_meanwhile = spell.heard_meanwhile;
+  Blame fault = blame(one);
+  finding.fault(fault.party, fault.confidence, std::move(fault.unless))
+      .fact("resolver", to_string(endpoint))
+      .fact("outcome", std::string{name(outcome)})
+      .fact("names", static_cast<std::int64_t>(count))
+      .fact("clients", static_cast<std::int64_t>(spell.clients.size()))
+      .fact("times", static_cast<std::int64_t>(spell.lookups))
+      .fact("queries", static_cast<std::int64_t>(spell.queries))
+      .fact("from", base::rfc3339(spell.first.time))
+      .fact("to", base::rfc3339(spell.last.time));
+  return finding.evidence(spell.first, std::nullopt, "first query that failed")
+      .evidence(spell.last, std::nullopt, "last one")
+      .build();
+}
+
+Finding LookupFindings::finding_of(const Seen& seen) {
+  const DnsLookup& lookup = seen.worst;
+  Finding finding =
+      lookup.outcome == DnsOutcome::resolved
+          ? slow(lookup, seen.times)
+          : rules::failed(lookup, seen.times, often(seen.times, seen.first, seen.last));
+  if (seen.times > 1) {
+    finding.facts.push_back({"from", base::rfc3339(seen.first.time)});
+    finding.facts.push_back({"to", base::rfc3339(seen.last.time)});
+  }
+  return finding;
 }
 
 std::vector<Finding> LookupFindings::finish() const {
-  std::vector<const Seen*> ordered;
-  for (const auto& [key, seen] : seen_) ordered.push_back(&seen);
-  std::sort(ordered.begin(), ordered.end(),
-            [](const Seen* a, const Seen* b) { return a->first.number < b->first.number; });
+  std::vector<std::pair<PacketNumber, Finding>> ordered;
+  std::set<std::size_t> told;  // spells
+  for (const auto& [server, spells] : spells_) {
+    for (const Spell& spell : spells) {
+      if (spell.names.size() < kManyNames) continue;
+      told.insert(spell.number);
+      ordered.emplace_back(spell.first.number,
+                           failed(server, spell, spell.connected == spell.lookups));
+    }
+  }
+  std::map<Key, Seen> others;
+  for (const auto& [key, seen] : seen_) {
+    if (told.contains(key.spell)) continue;
+    Key any = key;
+    any.spell = 0;
+    const auto [found, first] = others.try_emplace(std::move(any), seen);
+    if (!first) add(found->second, seen);
+  }
+  for (const auto& [key, seen] : others) ordered.emplace_back(seen.first.number, finding_of(seen));
+  std::ranges::stable_sort(ordered, {}, &std::pair<PacketNumber, Finding>::first);
+  if (ordered.size() > kMostFindings) ordered.resize(kMostFindings);
   std::vector<Finding> findings;
-  for (const Seen* seen : ordered) {
-    const DnsLookup& lookup = seen->worst;
-    Finding finding = lookup.outcome == DnsOutcome::resolved ? slow(lookup, seen->times)
-                                                             : failed(lookup, seen->times);
+  for (auto& [first, finding] : ordered) {
     const auto change = settings_.changes.find(finding.label);
     if (change != settings_.changes.end()) {
       if (change->second.off) continue;

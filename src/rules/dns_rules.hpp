@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Findings about names: each lookup that failed or took long, once per client, name and outcome.
+// Findings about names: lookups that failed or took long, once per client, name, server and
+// outcome; and name servers that failed for many names.
 #pragma once
 
+#include <cstddef>
 #include <map>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "httpdiag/dns.hpp"
@@ -21,21 +25,41 @@ class LookupFindings {
   std::vector<Finding> finish() const;
 
  private:
+  /// Of one server, when one lookup that failed followed the other.
+  struct Spell {
+    std::size_t number = 0;
+    PacketRef first, last;
+    std::uint64_t lookups = 0, queries = 0, connected = 0;
+    bool heard_meanwhile = false, more_names = false;
+    DnsLookup one;                // of them: the first
+    std::set<std::string> names;  // at most kMostNames
+    std::set<IpAddress> clients;  // likewise
+  };
   struct Key {
     Label label;
     IpAddress client;
     std::string name;
+    Endpoint server;
     DnsOutcome outcome;
+    std::size_t spell;  // its number; 0: none
     friend auto operator<=>(const Key&, const Key&) = default;
   };
   struct Seen {
     DnsLookup worst;  // the slowest
     std::uint64_t times = 0;
-    PacketRef first;
+    PacketRef first, last;
   };
+  using Server = std::pair<Endpoint, DnsOutcome>;
+
+  Spell* spell_of(const DnsLookup& lookup);
+  static void add(Seen& seen, const Seen& more);
+  static Finding failed(const Server& server, const Spell& spell, bool harmless);
+  static Finding finding_of(const Seen& seen);
 
   const Settings& settings_;
-  std::map<Key, Seen> seen_;  // at most kMostFindings
+  std::map<Key, Seen> seen_;                     // at most kMostKept
+  std::map<Server, std::vector<Spell>> spells_;  // at most kMostSpells
+  std::size_t spell_count_ = 0;
 };
 
 }  // namespace httpdiag::rules

@@ -75,11 +75,22 @@ std::string failed(const Report& report, std::uint64_t exchanges, std::uint64_t 
   return text;
 }
 
+/// One, or as many as a name server failed for.
+std::uint64_t names_of(const Finding& finding) {
+  for (const NamedFact& fact : finding.facts) {
+    if (const auto* count = std::get_if<std::int64_t>(&fact.value);
+        count != nullptr && fact.name == "names")
+      return static_cast<std::uint64_t>(*count);
+  }
+  return 1;
+}
+
 /// Where no connection failed, one that never began may be what the capture is about.
 std::string unresolved(const Report& report) {
   std::uint64_t lookups = 0;
   for (const Finding& finding : report.findings) {
-    if (finding.label == Label::dns_failed && finding.severity == Severity::error) ++lookups;
+    if (finding.label == Label::dns_failed && finding.severity == Severity::error)
+      lookups += names_of(finding);
   }
   if (lookups == 0) return {};
   return fmt::format("{} did not resolve; no connection failed{}.", base::count(lookups, "name"),
