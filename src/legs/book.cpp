@@ -327,9 +327,23 @@ bool Book::fits_another(const Record& front, const Record& failed) const {
   return fits;
 }
 
+/// It has answered such requests well without passing any of them on: an application, and what it
+/// does not get a connection to is something of its own. It may have acted before.
+bool Book::answers_by_itself(const Record& front) const {
+  constexpr std::ptrdiff_t kLookedAt = 1024;
+  const auto among = static_cast<std::ptrdiff_t>(records_.size());
+  bool by_itself = false;
+  for (auto at = records_.end() - std::min(among, kLookedAt); at != records_.end(); ++at) {
+    if (at->leg.server != front.leg.server || at->method != front.method) continue;
+    if (at->legs_behind > 0) return false;
+    by_itself = by_itself || (at->leg.status >= 200 && at->leg.status < 300);
+  }
+  return by_itself;
+}
+
 std::vector<const Record*> Book::failed_behind(const Record& front,
                                                const std::vector<const Record*>& legs) const {
-  if (!wants_reason(front.leg)) return {};
+  if (!wants_reason(front.leg) || (legs.empty() && answers_by_itself(front))) return {};
   return failed_.behind(front, legs, waits_,
                         [&](const Record& failed) { return fits_another(front, failed); });
 }

@@ -79,6 +79,7 @@ class Book {
   void link(std::uint64_t front, std::uint64_t behind);
   std::vector<const Record*> failed_behind(const Record& front,
                                            const std::vector<const Record*>& legs) const;
+  bool answers_by_itself(const Record& front) const;
   bool fits_another(const Record& front, const Record& failed) const;
   const Record* at(std::uint64_t number) const;
 
