@@ -488,7 +488,8 @@ bool Lookups::stalls(const Queries& queries, const Query& success, DnsLookup& to
   told.waited_for_v6 = success.type == kTypeA;
   told.decided = again;
   told.took = std::max(again.time, end.time) - told.first_query.time;
-  return true;
+  // Where the clock was set in between, the wait is not known.
+  return success.answer.time >= told.first_query.time && told.took >= settings_.thresholds.dns_slow;
 }
 
 void Lookups::decide(const Queries& queries, Timestamp now) {
