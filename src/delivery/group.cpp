@@ -90,12 +90,20 @@ void mark_auto_retries(std::vector<Attempt>& attempts, const Thresholds& setting
   }
 }
 
-/// More than `window` of silence ends a delivery that is known by its body alone.
-bool too_late(const Delivery& delivery, const Attempt& before, const Attempt& next,
-              const Thresholds& settings) {
-  const bool by_body =
-      delivery.key.kind == KeyKind::body || delivery.key.kind == KeyKind::canonical;
-  return by_body && next.first.time - before.first.time > settings.delivery_window;
+/// Nothing but its words says that two attempts are of one delivery.
+bool known_by_body(const Delivery& delivery) {
+  return delivery.key.kind == KeyKind::body || delivery.key.kind == KeyKind::canonical;
+}
+
+/// So much silence ends a delivery that is known by its body alone.
+bool too_late(const Attempt& before, const Attempt& next, const Thresholds& settings) {
+  return next.first.time - before.first.time > settings.delivery_window;
+}
+
+/// Another host, which cannot have known how the attempt before would end.
+bool by_another_sender(const Attempt& before, const Attempt& next) {
+  return !before.weak && !next.weak && before.client != next.client &&
+         next.first.number < before.last.number;
 }
 
 }  // namespace
@@ -109,9 +117,10 @@ std::vector<Delivery> deliveries_of(Group&& group, const Thresholds& settings) {
   for (const Attempt& attempt : whole.attempts) {
     if (!parts.back().empty()) {
       const Attempt& before = parts.back().back();
-      const bool ends = cut == Cut::everywhere ||
-                        (cut == Cut::after_success && acknowledged(before)) ||
-                        too_late(whole, before, attempt, settings);
+      const bool ends =
+          cut == Cut::everywhere || (cut == Cut::after_success && acknowledged(before)) ||
+          (known_by_body(whole) &&
+           (too_late(before, attempt, settings) || by_another_sender(before, attempt)));
       if (ends) parts.emplace_back();
     }
     parts.back().push_back(attempt);
