@@ -141,10 +141,11 @@ bool Book::sent_before(std::uint64_t front, const Record& behind) const {
 std::vector<std::uint64_t> Book::late_fronts(std::uint64_t number) const {
   const Record& behind = *at(number);
   std::vector<std::uint64_t> fronts;
-  for_each_like(behind.key, [&](std::uint64_t other, const Record& front) {
-    if (other != number && fits_late(front, behind) && !sent_before(other, behind))
-      fronts.push_back(other);
-  });
+  for (const std::uint64_t other : left_) {
+    const Record* front = at(other);
+    if (front == nullptr || other == number) continue;
+    if (fits_late(*front, behind) && !sent_before(other, behind)) fronts.push_back(other);
+  }
   const auto named = [&](std::uint64_t front) {
     return names_client(behind, at(front)->leg.client.ip);
   };
@@ -298,6 +299,10 @@ Book::Joined Book::add(Record record, bool search) {
   last = number;
   records_.push_back(std::move(record));
   waits_.add(number, records_.back());
+  if (left_unanswered(records_.back())) {
+    if (left_.size() == kSteps) left_.pop_front();
+    left_.push_back(number);
+  }
 
   Joined joined;
   joined.number = number;

@@ -50,7 +50,8 @@ class Book {
   static constexpr std::size_t kRecords = 1u << 12;  // some 2 MiB, where a capture has proxies
   static constexpr std::size_t kLonely = 1024;  // the last ones: their legs end about when they do
   static constexpr std::size_t kBuckets = 1u << 10;
-  static constexpr std::size_t kSteps = 256;    // looked at in one bucket
+  static constexpr std::size_t kSteps =
+      256;  // looked at in one bucket, and of those whose client left
   static constexpr std::size_t kToldApart = 8;  // requests alike, by what else their proxy does
 
   struct Kept {
@@ -87,6 +88,7 @@ class Book {
   std::deque<Record> records_;
   std::uint64_t forgotten_ = 0;  // records before the first one
   std::array<std::uint64_t, kBuckets> last_{};
+  std::deque<std::uint64_t> left_;      // the last ones whose client left unanswered
   std::map<std::uint64_t, Kept> kept_;  // by id
   std::deque<std::uint64_t> lonely_;    // of these: kept before any other leg was known
   Connects failed_;

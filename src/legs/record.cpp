@@ -208,14 +208,14 @@ bool can_be(const Record& front, const Record& behind) {
 }
 
 bool fits_late(const Record& front, const Record& behind) {
+  if (!left_unanswered(front)) return false;
+  const Timestamp began = behind.leg.first.time;
+  if (began <= front.until + kReordered || began > front.until + kPatience) return false;
   if (front.key != behind.key || front.method != behind.method) return false;
   if (!same_host(front, behind)) return false;
   // The client itself may have sent it again, to another place.
   if (front.leg.client.ip == behind.leg.client.ip || (front.client_here && behind.client_here))
     return false;
-  if (front.leg.answered || !front.leg.gave_up_after) return false;
-  const Timestamp began = behind.leg.first.time;
-  if (began <= front.until + kReordered || began > front.until + kPatience) return false;
   // Time says little now: the request has to be the very same.
   if (!same_body(front, behind)) return false;
   return same_end(origin_form(front.target), origin_form(behind.target));

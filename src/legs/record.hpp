@@ -63,5 +63,8 @@ int fit(const Record& front, const Record& behind);
 /// `behind` is the same request, and began when the client of `front` had left unanswered: a proxy
 /// with a queue passes on what nobody waits for any more.
 bool fits_late(const Record& front, const Record& behind);
+inline bool left_unanswered(const Record& front) {
+  return !front.leg.answered && front.leg.gave_up_after.has_value();
+}
 
 }  // namespace httpdiag::legs
