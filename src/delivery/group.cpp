@@ -100,9 +100,12 @@ bool too_late(const Attempt& before, const Attempt& next, const Thresholds& sett
   return next.first.time - before.first.time > settings.delivery_window;
 }
 
-/// Another host, which cannot have known how the attempt before would end.
+/// Another host, which cannot have known how the attempt before would end: with an answer for which
+/// its sender waited.
 bool by_another_sender(const Attempt& before, const Attempt& next) {
-  return !before.weak && !next.weak && before.client != next.client &&
+  const bool waited = before.status != 0 && before.label != Label::late_response &&
+                      before.label != Label::response_not_acked;
+  return waited && !next.weak && before.client != next.client &&
          next.first.number < before.last.number;
 }
 

@@ -85,7 +85,7 @@ bool complains(const base::Field& field, std::string_view value) {
 
 /// What a document answers, by the fields that usually say so; a "no" outweighs.
 Ack read_document(const base::Fields& fields) {
-  bool yes = false, complaint = false;
+  bool yes = false, sure = false, complaint = false;
   for (const base::Field& field : fields.list) {
     if (field.depth > 2) continue;
     const std::string value = base::lower(field.value);
@@ -94,9 +94,11 @@ Ack read_document(const base::Fields& fields) {
     const bool flag = base::is_named(field.name, "success");
     if (among(kNoCodes, value) || (flag && value == "false") || refuses(field.name, value))
       return Ack::refused;
-    yes = yes || among(kYesCodes, value) || among(kYes, value);
+    const bool says_yes = among(kYesCodes, value) || among(kYes, value);
+    yes = yes || says_yes;
+    sure = sure || (says_yes && value != "1");  // some number their errors from 1 on
   }
-  if (complaint) return Ack::unrecognized;
+  if (complaint && !sure) return Ack::unrecognized;
   return yes ? Ack::accepted : Ack::unknown;
 }
 

@@ -393,6 +393,14 @@ void doubt_silence(Finding& finding, const FlowRecord& flow) {
       "what seems to be missing was not recorded, like other packets of this connection";
 }
 
+/// What came first may be the rest of an answer that began before the capture.
+void doubt_beginning(Finding& finding, const FlowRecord& flow) {
+  if (finding.label != Label::response_malformed || !flow.has(Oddity::midstream)) return;
+  finding.fault.confidence = Confidence::low;
+  if (finding.fault.unless.empty())
+    finding.fault.unless = "the bytes are the rest of an answer from before the capture";
+}
+
 }  // namespace
 
 void attribute(Finding& finding, const FlowFacts& facts, const Thresholds& limits) {
@@ -400,6 +408,7 @@ void attribute(Finding& finding, const FlowFacts& facts, const Thresholds& limit
   attribute_party(finding, facts, limits);
   name_firewall(finding, facts);
   doubt_silence(finding, facts.flow);
+  doubt_beginning(finding, facts.flow);
 }
 
 }  // namespace httpdiag::rules

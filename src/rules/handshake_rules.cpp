@@ -69,8 +69,8 @@ Finding closed_after_handshake(const FlowFacts& facts) {
       .fact("open_us", facts.unused_for)
       .fact("reason", std::string{"closed-at-once"})
       .fault(Party::server_app, Confidence::low,
-             "an allow-list or a limit of connections does what it is meant to do, or whoever "
-             "connected only looked whether somebody listens")
+             "an allow-list or a limit of connections does what it is meant to do, the server was "
+             "shutting down, or whoever connected only looked whether somebody listens")
       .seen_as(
           "Client: end of file, or connection reset, at its first request. Server: often a "
           "line about a refused address.")
@@ -84,7 +84,13 @@ std::optional<Finding> reset_after_handshake(const FlowFacts& facts, const Thres
   if (!facts.unused || !by_server(closer) || !facts.unused_for) return std::nullopt;
   // Later it is an unused connection that was put away.
   if (*facts.unused_for >= limits.reset_after_handshake) return std::nullopt;
-  if (closer == Closer::server_fin) return closed_after_handshake(facts);
+  if (closer == Closer::server_fin) {
+    // A client that closes at the same moment had nothing to say.
+    const SideRecord& client = facts.flow.c();
+    const bool crossed = client.fin && client.fin_ack <= facts.flow.s().fin_offset;
+    if (crossed) return std::nullopt;
+    return closed_after_handshake(facts);
+  }
   const FlowRecord& flow = facts.flow;
   const SideTrouble& server = flow.s().trouble();
   const bool elsewhere = reset_from_elsewhere(flow, Side::server, limits);

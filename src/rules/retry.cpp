@@ -2,6 +2,7 @@
 #include "rules/retry.hpp"
 
 #include "httpdiag/http2.hpp"
+#include "rules/ack.hpp"
 #include "rules/waiting.hpp"
 
 namespace httpdiag::rules {
@@ -11,20 +12,27 @@ namespace {
 /// The server said, and said all of it, that it is done, whether the client has heard it or not.
 bool said_done(const ExchangeFacts& facts) {
   const auto& response = facts.exchange.response;
-  return facts.response_complete && response && response->status >= 200 && response->status < 300 &&
-         !drawn_by_leaving(facts);
+  return facts.request_complete && facts.response_complete && response && response->status >= 200 &&
+         response->status < 300 && !drawn_by_leaving(facts) &&
+         !refuses_in_body(facts.exchange, facts.limits);
 }
 
-/// RFC 9110 §15.5.9, RFC 8470 §5.2, RFC 6585 §4: not acted on, and may be repeated.
-bool refused_for_now(std::uint16_t status) {
-  return status == 408 || status == 425 || status == 429;
+Retry after_refusal(std::uint16_t status) {
+  switch (status) {
+    case 408:  // RFC 9110 §15.5.9; but a gateway may say it of what it had passed on
+      return Retry::idempotent_only;
+    case 425:  // RFC 8470 §5.2: not acted on
+    case 429:  // RFC 6585 §4: likewise
+      return Retry::safe;
+    default:
+      return Retry::do_not;
+  }
 }
 
 /// As if it had come in time; what has no status may say anything.
 Retry by_late_answer(const ExchangeFacts& facts) {
   const std::uint16_t status = facts.exchange.response->status;
-  if (status == 0 || status >= 500) return Retry::idempotent_only;
-  return refused_for_now(status) ? Retry::safe : Retry::do_not;
+  return status == 0 || status >= 500 ? Retry::idempotent_only : after_refusal(status);
 }
 
 }  // namespace
@@ -63,7 +71,7 @@ Retry retry_for(Label label, const ExchangeFacts& facts) {
       return Retry::do_not;
 
     case http_client_error:
-      return refused_for_now(facts.exchange.response->status) ? Retry::safe : Retry::do_not;
+      return after_refusal(facts.exchange.response->status);
 
     case response_malformed:  // who speaks another protocol has read no request
       return facts.exchange.response->error == kHttp2Settings ? Retry::safe

@@ -49,7 +49,9 @@ TEST(Ack, TokenProfile) {
         R"({"error":"invalid"})"}) {
     EXPECT_EQ(read("token-success", body), Ack::unrecognized) << body;
   }
-  for (const char* body : {R"({"code":1,"msg":"OK, no error"})", R"({"code":0,"error":null})"}) {
+  for (const char* body :
+       {R"({"code":1,"msg":"OK, no error"})", R"({"code":0,"error":null})",
+        R"({"code":0,"error":"No error"})", R"({"status":"ok","message":"Processed, 0 failed"})"}) {
     EXPECT_EQ(read("token-success", body), Ack::accepted) << body;
   }
   for (const char* body : {R"({"received":true})", "<ok/>", R"({"code":20000})", "[]"}) {

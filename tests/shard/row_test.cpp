@@ -91,6 +91,13 @@ class CapturesInARow : public testing::Test {
   fs::path folder_;
 };
 
+/// Attempts that are left without an answer in front of a long pause, and ports that are used for a
+/// third time: docs/scale.md.
+bool may_differ(const Recording& recording) {
+  return recording.name.find("syn-retries-exhausted") != std::string::npos ||
+         recording.name.find("ports-used-again") != std::string::npos;
+}
+
 TEST_F(CapturesInARow, AreWhatAnalyzeSaysOfAllOfThem) {
   std::vector<Recording> usable;
   for (const Recording& each : recordings()) {
@@ -99,7 +106,8 @@ TEST_F(CapturesInARow, AreWhatAnalyzeSaysOfAllOfThem) {
       const auto view = find_tcp(each, packet);
       return view ? view->v4 && !view->quoted : packet.bytes.substr(12, 2) == "\x08\x06";
     });
-    if (all_tcp && in_order(each) && !has_tunnels(each)) usable.push_back(each);
+    if (all_tcp && in_order(each) && !has_tunnels(each) && !may_differ(each))
+      usable.push_back(each);
   }
   ASSERT_GT(usable.size(), 100u);
   const std::array<Duration, 4> pauses{milliseconds{200}, seconds{70}, minutes{10}, hours{3}};
@@ -233,7 +241,8 @@ TEST_F(CapturesInARow, PortsAreUsedAgain) {
   const std::array<Duration, 3> pauses{seconds{20}, minutes{4}, hours{3}};
   for (std::size_t i = 0; i < recordings().size(); i += 4) {
     const Recording& first = recordings()[i];
-    if (!in_order(first) || has_tunnels(first) || !begins_with_syns(first)) continue;
+    if (!in_order(first) || has_tunnels(first) || !begins_with_syns(first) || may_differ(first))
+      continue;
     const Recording second =
         beginning_at(again(first), first.packets.back().at + pauses[rows++ % pauses.size()]);
     expect_same({write(0, first), write(1, second)}, first.name);
