@@ -12,7 +12,7 @@ namespace {
 
 bool refused(const Leg& leg) {
   if (leg.label == Label::ack_negative) return true;
-  return leg.answered && leg.status >= 300 && !gateway_error(leg.status);
+  return leg.answered && leg.status >= 300 && !is_gateway_error(leg.status);
 }
 
 /// Its proxy may still have been waiting for it when `next` began.
@@ -114,7 +114,7 @@ std::string words(const std::vector<const Leg*>& repetitions) {
 }
 
 bool reached_nobody(const std::vector<Leg>& legs) {
-  return gateway_error(legs.front().status) && legs.size() > 1 &&
+  return legs.front().gateway && legs.size() > 1 &&
          std::all_of(legs.begin() + 1, legs.end(), [](const Leg& leg) { return leg.untouched; });
 }
 

@@ -215,6 +215,14 @@ struct Circumstances {
   std::string_view found_in;
 };
 
+/// 2xx (RFC 9110 §15.3).
+inline bool is_success(std::uint16_t status) { return status >= 200 && status <= 299; }
+
+/// 502, 503, 504, and Cloudflare's 520 to 527: a gateway speaks, of what is behind it.
+inline bool is_gateway_error(std::uint16_t status) {
+  return (status >= 502 && status <= 504) || (status >= 520 && status <= 527);
+}
+
 /// POST, PUT and PATCH carry callbacks.
 inline bool is_callback(std::string_view method) {
   return method == "POST" || method == "PUT" || method == "PATCH";

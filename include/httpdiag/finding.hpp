@@ -3,6 +3,7 @@
 // packets that prove them.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -192,6 +193,19 @@ struct Finding {
   std::string remedy;            // the rule's, or a more specific one
   std::optional<Settle> settle;  // none: nothing is left to settle, or no capture can
   std::string seen_as;           // what each side would have seen, for this very case
+
+  /// The value of a named fact; null: it has none of this name and type.
+  template <typename Value>
+  const Value* fact(std::string_view name) const {
+    for (const NamedFact& each : facts) {
+      if (each.name == name) return std::get_if<Value>(&each.value);
+    }
+    return nullptr;
+  }
+  bool has_fact(std::string_view name) const {
+    return std::any_of(facts.begin(), facts.end(),
+                       [&](const NamedFact& each) { return each.name == name; });
+  }
 };
 
 }  // namespace httpdiag

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "httpdiag/exchange.hpp"
 #include "httpdiag/finding.hpp"
 #include "httpdiag/flow.hpp"
 #include "httpdiag/profile.hpp"
@@ -31,7 +32,9 @@ struct Leg {
   PacketRef last;
   std::optional<Duration> gave_up_after;  // as in ExchangeReport
   bool untouched = false;                 // no application had a byte of the request
-  bool done = false;                      // its answer says that the request was done: a whole 2xx
+  bool gateway = false;  // the error it answered is a gateway's, beyond doubt: not of a server that
+                         // lacks what it needs itself
+  bool done = false;     // its answer says that the request was done: a whole 2xx
   std::size_t behind = 0;  // index of the leg in front of it; the first one's is its own
 };
 
@@ -47,11 +50,6 @@ struct Chain {
 
 // Packets of one host, seen on two of its devices, may be recorded in the wrong order.
 inline constexpr Duration kReordered = std::chrono::microseconds{200};
-
-/// A status that a gateway gives of its own.
-inline bool gateway_error(std::uint16_t status) {
-  return status == 502 || status == 503 || status == 504;
-}
 
 /// Its client, a proxy, is done with it.
 inline Timestamp end_of(const Leg& leg) {

@@ -67,6 +67,15 @@ struct ResponseReport {
 enum class Acked : std::uint8_t { none, part, all };
 std::string_view name(Acked acked);
 
+/// What became of the request, in the words of a final answer, whether the client heard them or
+/// not.
+enum class Said : std::uint8_t {
+  nothing,  // no answer, or one that only the client's leaving has drawn
+  done,     // 2xx, and nothing in its body, as far as it was sent, that would take it back
+  refused,  // a status that says no, or the body of a 2xx
+  unheard,  // a gateway's own: it has no answer of the server's behind it
+};
+
 struct ExchangeReport {
   std::uint32_t index = 0;
   RequestReport request;
@@ -76,6 +85,7 @@ struct ExchangeReport {
   PacketRef
       acked_by;  // first segment whose ACK covers the whole request; none: no such segment was seen
   bool answered = false;
+  Said said{};
   std::optional<Duration> idle, send, wait, receive;  // what could not be measured is absent
   std::optional<Duration> gave_up_after;  // end of the request to the client's close, where it did
                                           // not wait for the (whole) response

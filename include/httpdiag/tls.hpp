@@ -74,6 +74,13 @@ struct TlsCutRecord {
   std::uint32_t announced = 0, arrived = 0;  // bytes, header included
 };
 
+/// By the lengths of the client's last handshake records, which are encrypted.
+enum class ClientCertificate : std::uint8_t {
+  unknown,    // it may have sent one
+  not_asked,  // its Finished came alone
+  none,       // it was asked for one, and had none: an empty Certificate (RFC 8446 §4.4.2)
+};
+
 struct TlsSession {
   TlsStage stage = TlsStage::unseen;
   bool in_tunnel = false;   // behind a CONNECT
@@ -103,7 +110,8 @@ struct TlsSession {
   Side last_flight = Side::client;  // who spoke last in it
   PacketRef last_flight_packet;
   Offset last_flight_end = 0;
-  PacketRef finished;        // the packet that ended the client's part of it
+  PacketRef finished;                      // the packet that ended the client's part of it
+  ClientCertificate client_certificate{};  // TLS 1.3; before, alerts tell
   PacketRef client_refusal;  // a record in place of the client's Finished, as long as an alert
   PacketRef server_refusal;  // the server's only record since: as long as an alert
 

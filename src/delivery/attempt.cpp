@@ -34,7 +34,7 @@ bool carries(const ExchangeReport& report, Label label) {
 
 /// A final answer of success that is whole.
 bool succeeded(const ExchangeReport& report) {
-  return report.response && report.response->status >= 200 && report.response->status < 300 &&
+  return report.response && is_success(report.response->status) &&
          report.response->state == MessageState::complete;
 }
 
@@ -47,33 +47,19 @@ AttemptClass as_answered(const ExchangeReport& report) {
                                                                          : AttemptClass::unseen;
 }
 
-/// A named fact of its findings is there and true.
-bool has_fact(const ExchangeReport& report, std::string_view name) {
-  for (const Finding& finding : report.findings) {
-    for (const NamedFact& fact : finding.facts) {
-      const auto* value = std::get_if<bool>(&fact.value);
-      if (fact.name == name && value != nullptr) return *value;
-    }
-  }
-  return false;
-}
-
-/// A gateway speaks for a receiver that it did not hear.
-bool from_gateway(std::uint16_t status) {
-  return (status >= 502 && status <= 504) || (status >= 520 && status <= 526);
-}
-
-/// A status that says no, and it is the receiver's.
-bool says_no(const ExchangeReport& report) {
-  return report.response && report.response->status >= 300 && report.response->status < 600 &&
-         !from_gateway(report.response->status);
+/// The reset that followed the early answer may have thrown it away.
+bool may_be_lost(const ExchangeReport& report) {
+  return std::any_of(report.findings.begin(), report.findings.end(), [](const Finding& finding) {
+    const auto* lost = finding.fact<bool>("response_lost_risk");
+    return lost != nullptr && *lost;
+  });
 }
 
 /// What came back is no word of the receiver's about the request: the client had left it unfinished
 /// before, or a gateway speaks.
 bool says_nothing_of_receiver(const Exchange& exchange) {
   if (!exchange.response) return false;
-  return exchange.client_closed_before_response || from_gateway(exchange.response->status);
+  return exchange.client_closed_before_response || is_gateway_error(exchange.response->status);
 }
 
 /// Something is wrong with the request or its answer; the status says the rest, if there is one.
@@ -81,7 +67,7 @@ AttemptClass by_status(const JudgedExchange& judged) {
   const ExchangeReport& report = *judged.report;
   const Exchange& x = judged.exchange;
   if (!says_nothing_of_receiver(x)) {
-    if (says_no(report)) return AttemptClass::refused;
+    if (report.said == Said::refused) return AttemptClass::refused;
     if (succeeded(report)) return AttemptClass::acknowledged;
   }
   if (x.response_missing || carries(report, Label::capture_one_way)) return AttemptClass::unseen;
@@ -92,13 +78,18 @@ AttemptClass by_status(const JudgedExchange& judged) {
   return carries(report, Label::capture_ended_early) ? AttemptClass::open : AttemptClass::unknown;
 }
 
-/// It came late; what it says counts all the same, unless the sender's leaving has drawn it.
-AttemptClass by_late_answer(const ExchangeReport& report) {
-  if (has_fact(report, "drawn_by_leaving")) return AttemptClass::unknown;
-  const std::uint16_t status = report.response ? report.response->status : 0;
-  if (status == 0 || from_gateway(status)) return AttemptClass::unknown;
-  return says_no(report) || has_fact(report, "refused") ? AttemptClass::refused
-                                                        : AttemptClass::late;
+/// It came late; what it says counts all the same.
+AttemptClass by_late_answer(Said said) {
+  switch (said) {
+    case Said::done:
+      return AttemptClass::late;
+    case Said::refused:
+      return AttemptClass::refused;
+    case Said::nothing:
+    case Said::unheard:
+      break;
+  }
+  return AttemptClass::unknown;
 }
 
 }  // namespace
@@ -124,7 +115,7 @@ AttemptClass classify(const JudgedExchange& judged) {
                                                                : AttemptClass::not_delivered;
 
     case late_response:
-      return by_late_answer(report);
+      return by_late_answer(report.said);
     case http_redirect:
     case http_client_error:
     case http_server_error:
@@ -136,8 +127,7 @@ AttemptClass classify(const JudgedExchange& judged) {
       return AttemptClass::unknown;
     case early_response:  // a server that says yes did not need the rest
       if (!succeeded(report)) return by_status(judged);
-      return has_fact(report, "response_lost_risk") ? AttemptClass::late
-                                                    : AttemptClass::acknowledged;
+      return may_be_lost(report) ? AttemptClass::late : AttemptClass::acknowledged;
     case request_malformed:
     case request_incomplete:
       return by_status(judged);
@@ -145,7 +135,7 @@ AttemptClass classify(const JudgedExchange& judged) {
     default:
       // A RST for bytes that were never acknowledged: the kernel threw them away (taxonomy F3).
       if (report.retry == Retry::safe) return AttemptClass::not_delivered;
-      if (says_no(report) && !judged.exchange.client_closed_before_response)
+      if (report.said == Said::refused && !judged.exchange.client_closed_before_response)
         return AttemptClass::refused;
       return report.retry == Retry::do_not && succeeded(report) ? AttemptClass::late
                                                                 : AttemptClass::unknown;

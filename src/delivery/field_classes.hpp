@@ -17,7 +17,8 @@ struct FieldClass {
       event = 2,                             // names one for most senders
       thing = 4,                             // names what events are about
       telling = 8,    // tells events about one thing apart: "trade_status", "refundFee"
-      changing = 16;  // differs from one attempt to the next
+      changing = 16,  // differs from one attempt to the next
+      part = 32;      // names a part or a party of the thing: "item_id", "sku", "shopId"
   std::uint8_t bits = 0;
   std::uint64_t hash = 0, lower_hash = 0;  // of the name, and of its lower case
   bool is(std::uint8_t bit) const { return (bits & bit) != 0; }

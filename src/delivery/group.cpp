@@ -109,6 +109,14 @@ bool by_another_sender(const Attempt& before, const Attempt& next) {
          next.first.number < before.last.number;
 }
 
+/// Behind it on the same connection, before it was answered: another message, since a retry follows
+/// a failure.
+bool pipelined_behind(const Attempt& before, const Attempt& next) {
+  constexpr Duration kMoment = std::chrono::seconds{1};
+  const bool answered = before.status != 0 && next.first.number > before.last.number;
+  return before.flow == next.flow && !answered && next.first.time - before.first.time < kMoment;
+}
+
 }  // namespace
 
 std::vector<Delivery> deliveries_of(Group&& group, const Thresholds& settings) {
@@ -120,10 +128,11 @@ std::vector<Delivery> deliveries_of(Group&& group, const Thresholds& settings) {
   for (const Attempt& attempt : whole.attempts) {
     if (!parts.back().empty()) {
       const Attempt& before = parts.back().back();
-      const bool ends =
-          cut == Cut::everywhere || (cut == Cut::after_success && acknowledged(before)) ||
-          (known_by_body(whole) &&
-           (too_late(before, attempt, settings) || by_another_sender(before, attempt)));
+      const bool ends = cut == Cut::everywhere ||
+                        (cut == Cut::after_success && acknowledged(before)) ||
+                        (known_by_body(whole) &&
+                         (too_late(before, attempt, settings) ||
+                          by_another_sender(before, attempt) || pipelined_behind(before, attempt)));
       if (ends) parts.emplace_back();
     }
     parts.back().push_back(attempt);

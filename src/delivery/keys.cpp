@@ -76,11 +76,11 @@ KeyReader::FieldKey KeyReader::field_key(const Classified& fields, const AckProf
   if (key.hash == 0) return key;
   bool told = false;  // what happened to it; a mere question about it is no callback
   for (const ClassifiedField& field : fields) {
-    if (!field.found.is(FieldClass::telling) ||
+    if (!field.found.is(FieldClass::telling | FieldClass::part) ||
         field.found.is(FieldClass::changing | FieldClass::thing)) {
       continue;
     }
-    told = true;
+    told = told || field.found.is(FieldClass::telling);
     key.hash = mix(key.hash, field.at->place, field.found.hash, base::hash64(field.at->value));
   }
   return told ? key : FieldKey{};

@@ -307,7 +307,7 @@ bool MessageBuilder::on_request_head(const Head& head) {
 
 bool MessageBuilder::on_response_head(const Head& head) {
   Message& m = *message_;
-  const bool tunnel = expectation_.connect && head.status >= 200 && head.status < 300;
+  const bool tunnel = expectation_.connect && is_success(head.status);
   m.upgrade = head.status == 101 || tunnel;
   const bool no_body = expectation_.head || tunnel || (head.status >= 100 && head.status < 200) ||
                        head.status == 204 || head.status == 304 ||

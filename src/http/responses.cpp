@@ -353,7 +353,7 @@ void Pairer::Impl::response_complete(const FlowRecord& flow, Conversation& c, Ti
   const Role role = open.role;
   const bool switched = open.response().status == 101 && role != Role::unsolicited;
   const bool connect = role == Role::exchange && open.x.request.method() == "CONNECT";
-  const bool tunnel = connect && open.response().status >= 200 && open.response().status < 300;
+  const bool tunnel = connect && is_success(open.response().status);
   const PacketRef last = open.response().last;
   open.response_done = true;
   if (role == Role::exchange) {

@@ -85,7 +85,7 @@ bool Book::passed_on(std::uint64_t front, std::uint64_t behind) const {
   const Record& b = *at(behind);
   const bool loopback = f.client_here && f.server_here && b.client_here && b.server_here;
   if (!loopback || (f.trace != 0 && f.trace == b.trace)) return true;
-  if (!f.leg.answered || !b.leg.answered || gateway_error(f.leg.status)) return true;
+  if (!f.leg.answered || !b.leg.answered || is_gateway_error(f.leg.status)) return true;
   if (f.leg.status == b.leg.status) return true;
   bool beside = false;
   for_each_like(f.key, [&](std::uint64_t number, const Record& other) {
@@ -341,7 +341,7 @@ bool Book::answers_by_itself(const Record& front) const {
   for (auto at = records_.end() - std::min(among, kLookedAt); at != records_.end(); ++at) {
     if (at->leg.server != front.leg.server || at->key != front.key) continue;
     if (at->legs_behind > 0) return false;
-    by_itself = by_itself || (at->leg.status >= 200 && at->leg.status < 300);
+    by_itself = by_itself || is_success(at->leg.status);
   }
   return by_itself;
 }

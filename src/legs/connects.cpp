@@ -71,7 +71,7 @@ bool its_turn(const Record& front, const std::vector<const Record*>& legs, const
 }
 
 bool explains(const Record& front, const std::vector<const Record*>& legs, const Record& failed) {
-  if (gateway_error(front.leg.status) || !front.leg.answered) return true;
+  if (is_gateway_error(front.leg.status) || !front.leg.answered) return true;
   // An answer that came late: the next upstream gave it.
   return std::any_of(legs.begin(), legs.end(), [&](const Record* leg) {
     return leg->leg.first.time >= failed.leg.first.time &&

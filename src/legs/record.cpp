@@ -2,9 +2,11 @@
 #include "legs/record.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/hash.hpp"
+#include "base/text.hpp"
 
 namespace httpdiag::legs {
 
@@ -61,14 +63,25 @@ Timestamp left_at(const ExchangeReport& report, const Exchange& exchange) {
 
 /// A whole 2xx, and nothing that would take it back.
 bool says_done(const Exchange& exchange, const ExchangeReport* report) {
-  if (!exchange.response || exchange.response->status / 100 != 2) return false;
-  if (exchange.response->state != MessageState::complete) return false;
-  if (report == nullptr) return true;
-  const bool taken_back =
-      std::any_of(report->findings.begin(), report->findings.end(), [](const Finding& finding) {
-        return finding.label == Label::ack_negative || finding.label == Label::ack_unrecognized;
-      });
-  return report->retry == Retry::do_not && !taken_back;
+  if (!exchange.response || exchange.response->state != MessageState::complete) return false;
+  if (report == nullptr) return is_success(exchange.response->status);
+  const bool unclear =
+      std::any_of(report->findings.begin(), report->findings.end(),
+                  [](const Finding& finding) { return finding.label == Label::ack_unrecognized; });
+  return report->said == Said::done && report->retry == Retry::do_not && !unclear;
+}
+
+/// 502 and 504 are a gateway's by definition. 503 says an application as well that has no database;
+/// proxies explain theirs (HAProxy, nginx, Envoy, Apache, Varnish, Kong).
+bool is_of_a_gateway(const Message& response) {
+  if (!is_gateway_error(response.status)) return false;
+  constexpr std::uint16_t kServiceUnavailable = 503;
+  if (response.status != kServiceUnavailable) return true;
+  constexpr std::array<std::string_view, 6> kWords = {
+      "no server is available", "upstream", "backend", "unable to service", "proxy", "gateway"};
+  const std::string page = base::lower(response.body_head);
+  return std::any_of(kWords.begin(), kWords.end(),
+                     [&](std::string_view word) { return page.find(word) != std::string::npos; });
 }
 
 /// One may be the other with something put in front: "/v1/notify" and "/notify".
@@ -115,6 +128,7 @@ Record record_of(const FlowEnds& flow, const Exchange& exchange, const ExchangeR
     leg.status = exchange.response->status;
     leg.answered = exchange.response->first;
     leg.last = exchange.response->last;
+    leg.gateway = is_of_a_gateway(*exchange.response);
   }
   leg.done = says_done(exchange, report);
   record.until = exchange.response ? leg.answered.time : leg.sent.time;
@@ -155,7 +169,9 @@ Record record_of(const FlowEnds& flow, const FlowReport& failed) {
   leg.label = failed.label;
   leg.severity = failed.severity;
   if (const Finding* finding = primary(failed.findings, failed.label)) leg.fault = finding->fault;
-  leg.untouched = true;
+  // Where the ACK of the handshake may be missing from the capture, so may what followed it.
+  leg.untouched =
+      failed.label != Label::handshake_not_completed || leg.fault.confidence > Confidence::low;
   leg.first = leg.sent = failed.first;
   leg.last = failed.last;
   record.until = failed.last.time;
@@ -200,7 +216,7 @@ bool can_be(const Record& front, const Record& behind) {
   const bool bodies = front.body_known && behind.body_known;
   if (bodies && behind.leg.sent.time + kReordered < front.leg.sent.time) return false;
   // A gateway may answer while it waits, and any proxy may have left this leg for another one.
-  if (!front.leg.answered || gateway_error(front.leg.status) || behind.leg.gave_up_after)
+  if (!front.leg.answered || is_gateway_error(front.leg.status) || behind.leg.gave_up_after)
     return true;
   const Timestamp answered = front.leg.answered.time + kReordered;
   return behind.leg.sent.time <= answered &&

@@ -279,7 +279,7 @@ void blame_proxy(const Leg& done, ExchangeReport& exchange, const Fault& fault) 
 void tell_done(const Chain& chain, std::size_t place, ExchangeReport& exchange) {
   const Leg& leg = chain.legs[place];
   const Leg* done = done_behind(chain.legs, place);
-  const bool has_answer = leg.answered && leg.status >= 200 && !gateway_error(leg.status);
+  const bool has_answer = leg.answered && leg.status >= 200 && !is_gateway_error(leg.status);
   if (done == nullptr || exchange.retry == Retry::do_not || (has_answer && leg.status >= 300))
     return;
   exchange.retry = Retry::do_not;
@@ -331,6 +331,9 @@ Chain chain_of(const std::vector<Record>& records) {
   }
   chain.decisive = decisive_of(chain.legs);
   chain.fault = seen_from_front(chain.legs[chain.decisive], chain.decisive == 0);
+  // That the capture is over says nothing about a leg whose gateway has given up on it.
+  if (chain.legs.front().gateway && chain.fault.party == Party::capture)
+    chain.fault = {Party::server_app, Confidence::medium, "the gateway's own limit is too short"};
   if (kept_by_proxy(chain.legs, chain.decisive) != nullptr)
     chain.fault = {Party::server_app, Confidence::high, {}};
   for (const std::string& step : steps_of(chain.legs))

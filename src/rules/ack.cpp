@@ -211,14 +211,63 @@ bool acknowledges(const AckProfile& profile, std::uint16_t status) {
                                                status) != profile.statuses.end();
 }
 
+// An acknowledgement is short; what is longer is a result, whose state is its own.
+constexpr std::size_t kLongestDocument = 512;
+
+/// A short document that says no in a field of its own, to a sender of whom nothing is known. What
+/// has a "status" or "state" may be told about something else, unless it says what is wrong.
+bool plainly_refuses(const base::Fields& fields) {
+  bool refused = false, state = false, explained = false;
+  for (const base::Field& field : fields.list) {
+    if (field.depth != 1) continue;
+    explained = explained || named_among(field, kMessageNames) || named_among(field, kErrorNames);
+    if (!named_among(field, kCodeNames)) continue;
+    const std::string value = base::lower(field.value);
+    const bool flag = base::is_named(field.name, "success");
+    if (!among(kNoCodes, value) && !(flag && value == "false") && !refuses(field.name, value))
+      continue;
+    const bool may_be_told =
+        base::is_named(field.name, "status") || base::is_named(field.name, "state");
+    (may_be_told ? state : refused) = true;
+  }
+  return refused || (state && explained);
+}
+
 AckReading read_negative(const Thresholds& settings, std::string_view text) {
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   text = base::trim(text);
   if (is_negative(settings, base::lower(text))) return word(Ack::refused, text);
+  // Who names this profile knows the sender to go by the status.
+  const bool unknown_sender = settings.ack_profile.empty();
+  if (unknown_sender && text.size() <= kLongestDocument &&
+      (text.starts_with('{') || text.starts_with('<')) &&
+      plainly_refuses(base::read_fields(text))) {
+    return {Ack::refused, "a code that says no", {}};
+  }
   return {Ack::accepted, {}, {}};
 }
 
+/// Worth a closer look: a short document with a word or a number as plainly_refuses() asks for.
+bool may_plainly_refuse(const Message& response) {
+  const std::string_view text = response.body_head;
+  if (text.empty() || response.body_bytes > kLongestDocument) return false;
+  if (!response.content_encoding().empty() && !response.body_decoded) return true;
+  if (text.front() != '{' && text.front() != '<' && text.front() > ' ') return false;
+  for (std::size_t i = 0; i + 2 < text.size(); ++i) {
+    const char low = static_cast<char>(text[i] | 0x20);
+    const char next = static_cast<char>(text[i + 1] | 0x20);
+    if ((low == 'f' && next == 'a') || (low == 'e' && next == 'r')) return true;
+    const bool number = text[i + 1] >= '0' && text[i + 1] <= '9';
+    if (number && (text[i] == '4' || text[i] == '5')) return true;
+  }
+  return false;
+}
+
 }  // namespace
+
+bool is_agreed(const AckProfile& profile, const AckReading& reading) {
+  return profile.wants != Wants::any_2xx_but_no || !reading.token.empty();
+}
 
 AckReading read_ack(const AckProfile& profile, const Thresholds& settings,
                     const Message& response) {
@@ -253,9 +302,11 @@ AckReading read_ack(const AckProfile& profile, const Thresholds& settings,
 bool refuses_in_body(const Exchange& x, const Thresholds& settings) {
   if (!x.response || !is_callback(x.request.method())) return false;
   const Message& response = *x.response;
-  if (response.status < 200 || response.status > 299) return false;
+  if (!is_success(response.status)) return false;
   if (response.state != MessageState::complete) return false;
-  return read_ack(ack_profile(x.request, settings), settings, response).ack == Ack::refused;
+  const AckProfile& profile = ack_profile(x.request, settings);
+  const AckReading reading = read_ack(profile, settings, response);
+  return reading.ack == Ack::refused && is_agreed(profile, reading);
 }
 
 bool ack_may_matter(const Exchange& x, const Thresholds& settings) {
@@ -269,6 +320,7 @@ bool ack_may_matter(const Exchange& x, const Thresholds& settings) {
       response.body_bytes <= kShortDocument &&
       std::any_of(response.body_head.begin(), response.body_head.end(),
                   [](char c) { return (c | 0x20) == 'f' || (c | 0x20) == 'e'; });
+  if (x.request.markers == 0 && may_plainly_refuse(response)) return true;
   if (x.request.markers != 0) {
     return (response.status != 200 && response.status != 204) || may_refuse;
   }

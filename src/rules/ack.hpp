@@ -18,7 +18,11 @@ struct AckReading {
 /// `response` is a complete 2xx.
 AckReading read_ack(const AckProfile& profile, const Thresholds& settings, const Message& response);
 
-/// The answer is a 2xx to a callback, and its body says no.
+/// The sender is known to read it so, or it is a word that everybody does: not a document to a
+/// sender of whom nothing is known.
+bool is_agreed(const AckProfile& profile, const AckReading& reading);
+
+/// The answer is a 2xx to a callback, and its body says no, as was agreed.
 bool refuses_in_body(const Exchange& exchange, const Thresholds& settings);
 
 /// The body of this healthy-looking 2xx may mean something else. Cheap: most callbacks say here

@@ -323,12 +323,18 @@ std::optional<Finding> handshake_not_completed(const FlowFacts& facts, const Thr
   if (!answer) return std::nullopt;
   // Either there was time for the ACK, or what came instead of it acknowledges something else.
   const bool wrong_ack = flow.has(Oddity::out_of_window);
-  if (facts.until - answer.time < limits.capture_end_margin && flow.s().syns < 2 &&
-      !facts.first_close.packet && !wrong_ack) {
-    return std::nullopt;
-  }
+  const Duration waited = facts.until - answer.time;
+  const bool too_early = waited < limits.capture_end_margin && flow.s().syns < 2;
+  // The ACK of the second SYN-ACK may be on its way.
+  const bool under_way =
+      facts.capture_over && flow.s().syns == 2 &&
+      facts.watched_after(flow.s().trouble().syn_times[1]) < limits.capture_end_margin;
+  if ((too_early || under_way) && !facts.first_close.packet && !wrong_ack) return std::nullopt;
   const bool repeated = flow.s().syns >= 2 || flow.c().syns >= 2;
   const FlowTrouble& trouble = flow.trouble();
+  // Who missed the ACK would have repeated the SYN-ACK; and no ACK at all was recorded.
+  if (facts.only_flags && !repeated && !no_synack && !wrong_ack && !trouble.icmp)
+    return std::nullopt;
   std::string detail =
       no_synack ? std::string{"The SYN was answered by a packet that does not acknowledge it, and "
                               "no connection came about."}
@@ -479,7 +485,10 @@ std::optional<Finding> connect_abandoned(const FlowFacts& facts, const Threshold
         "shorter than a second");
   }
   if (!gave_up) {
-    finding.severity(Severity::warning)
+    // Three retries in vain take 7 s (RFC 6298 §5.7 and its first timeout of 1 s): whatever
+    // follows, the callback has suffered.
+    constexpr std::uint32_t kFailed = 4;
+    finding.severity(facts.syn_count < kFailed ? Severity::warning : Severity::error)
         .fault(Party::network, Confidence::low, "an answer came after the end of the capture");
   }
   if (facts.server_unheard) finding.severity(Severity::warning);

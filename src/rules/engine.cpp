@@ -370,6 +370,7 @@ FlowVerdict Engine::Impl::judge_ended(Account& own, const FlowRecord& flow, EndC
   facts.client_unheard = facts.client_unheard || client_hidden;
   facts.server_unheard = facts.server_unheard || server_hidden;
   facts.one_way_elsewhere = client_hidden || server_hidden;
+  facts.only_flags = one_way_.only_flags();
   facts.server_heard_elsewhere = facts.server_unheard && !server_hidden &&
                                  !proves_unheard(flow, Side::server) &&
                                  one_way_.hears(flow, Side::server);
@@ -378,6 +379,8 @@ FlowVerdict Engine::Impl::judge_ended(Account& own, const FlowRecord& flow, EndC
   facts.vantage = vantage_.of(flow);
   facts.rst_made_here = vantage_.made_reset(flow);
   const SideRecord& server = flow.s();
+  if (facts.handshake == Handshake::refused || server.packets == server.trouble().rsts)
+    facts.server_ttl = ttls_.of(flow.server.ip);
   const PacketRef server_end = server.fin && !server.fin_unseen ? server.fin : server.trouble().rst;
   facts.closed_by_idle_timer =
       server_end && server.last_payload &&
@@ -392,7 +395,6 @@ FlowVerdict Engine::Impl::judge_ended(Account& own, const FlowRecord& flow, EndC
     older = clocks_.older_of(flow, settings_.thresholds);
     facts.older = older ? &*older : nullptr;
   }
-  if (facts.handshake == Handshake::refused) facts.server_ttl = ttls_.of(flow.server.ip);
   if (asked_why(flow, 0)) why_ = why(facts, settings_);
   return judge(facts, own.worst, own.worst_severity, settings_);
 }

@@ -38,6 +38,11 @@ Closing first_close_after(const FlowRecord& flow, PacketNumber after, Offset kno
   const SideRecord& server = flow.s();
   const bool fin_knows = responded || (server.fin && !server.fin_unseen && server.fin_ack >= knows);
   const bool rst_knows = server.trouble().rst_has_ack && server.trouble().rst_ack >= knows;
+  // Of two FINs the one that acknowledges the other came behind it, however they were recorded.
+  const SideRecord& client = flow.c();
+  const bool both = client.fin && server.fin && !client.fin_unseen && !server.fin_unseen;
+  const bool client_first = both && server.fin_ack > client.fin_offset;
+  const bool server_first = both && client.fin_ack > server.fin_offset;
   Closing first;
   for (const Closing& closing : closings(flow)) {
     if (!closing.packet) continue;
@@ -46,8 +51,10 @@ Closing first_close_after(const FlowRecord& flow, PacketNumber after, Offset kno
                        (closing.closer == Closer::server_rst && rst_knows);
     if (!later) continue;
     // A FIN that the capture lacks came before the packet that acknowledges it.
-    const bool before = closing.packet.number < first.packet.number ||
-                        (closing.unseen && closing.packet.number == first.packet.number);
+    bool before = closing.packet.number < first.packet.number ||
+                  (closing.unseen && closing.packet.number == first.packet.number);
+    if (first.closer == Closer::client_fin && closing.closer == Closer::server_fin)
+      before = server_first || (before && !client_first);
     if (!first.packet || before) first = closing;
   }
   return first;
@@ -98,6 +105,11 @@ void measure_connect(FlowFacts& facts, const Thresholds& limits) {
 
 }  // namespace
 
+bool FlowFacts::knows_server() const {
+  const SideTrouble& trouble = flow.s().trouble();
+  return flow.s().packets > trouble.rsts || (server_ttl && *server_ttl == trouble.rst_ttl);
+}
+
 bool FlowFacts::closed_window(Side side) const {
   const SideTrouble& trouble = flow.side(side).trouble();
   return trouble.zero_window_since && trouble.window_probes > 0;
@@ -108,15 +120,19 @@ bool FlowFacts::ack_unrecorded(Side side) const {
   constexpr std::uint32_t kGoesOn = 2;  // after more some kernels give up without a word
   const SideRecord& own = flow.side(side);
   const SideTrouble& trouble = own.trouble();
-  const bool reset = trouble.rst || flow.side(other(side)).trouble().rst;
   // What was lost on its way to here may have been sent again in vain as well.
-  if (!own.last_payload || own.acked >= own.delivered || reset || closed_window(other(side)))
-    return false;
-  if (trouble.head_retransmits == 0)
-    return watched_after(own.last_payload) >= kRetransmissionOverdue;
+  if (!own.last_payload || own.acked >= own.delivered || closed_window(other(side))) return false;
+  // A kernel probes a connection only where nothing is outstanding (RFC 9293 §3.8.4).
+  if (trouble.first_keepalive.number > own.last_payload.number) return true;
+  Timestamp end = until;  // a reset ends all sending
+  for (const PacketRef rst : {trouble.rst, flow.side(other(side)).trouble().rst}) {
+    if (rst) end = std::min(end, rst.time);
+  }
+  const auto quiet_after = [&](PacketRef packet) { return end - packet.time; };
+  if (trouble.head_retransmits == 0) return quiet_after(own.last_payload) >= kRetransmissionOverdue;
   const Duration tried = trouble.head_retransmit.time - own.head_sent.time;
   return trouble.head_retransmits <= kGoesOn &&
-         watched_after(trouble.head_retransmit) >= 4 * tried + kSlack;
+         quiet_after(trouble.head_retransmit) >= 4 * tried + kSlack;
 }
 
 bool FlowFacts::recording_broke_off(Side side) const {
@@ -235,7 +251,13 @@ void measure_closes(ExchangeFacts& facts) {
   facts.close =
       first_close_after(flow, x.request.last.number == 0 ? 0 : x.request.last.number - 1, facts.q1);
   const PacketRef server_rst = flow.s().trouble().rst;
-  if (!facts.close.packet && server_rst && server_rst.number < x.request.first.number) {
+  // What was acknowledged, or sent long after, met no RST on its way.
+  constexpr Duration kLongestWay = std::chrono::milliseconds{250};
+  const bool may_cross =
+      flow.c().acked < facts.q1 &&
+      x.request.first.time - server_rst.time <= std::max<Duration>(kLongestWay, 3 * flow.rtt);
+  if (!facts.close.packet && server_rst && server_rst.number < x.request.first.number &&
+      may_cross) {
     // Sent when the server knew nothing of the request, recorded before it: they crossed.
     facts.close = {Closer::server_rst, server_rst};
     facts.crossed_rst = true;
@@ -294,6 +316,13 @@ void measure_delivery(ExchangeFacts& facts) {
   if (client.acked < facts.q1) {
     facts.head_retransmits = client.trouble().head_retransmits;
   }
+  const std::uint32_t resends =
+      facts.exchange.retransmits_after - facts.exchange.retransmits_before;
+  // Never its first byte, but what is behind it: the ACK of that was not recorded.
+  facts.head_ack_unrecorded = !facts.request_part_acked && facts.head_retransmits == 0 &&
+                              server_trouble.retransmitted == 0 &&
+                              resends >= facts.limits.unacked_min_retransmits;
+  facts.request_part_acked = facts.request_part_acked || facts.head_ack_unrecorded;
   facts.resent = facts.head_retransmits > 0 ||
                  facts.exchange.retransmits_after > facts.exchange.retransmits_before;
 }

@@ -75,6 +75,7 @@ struct FlowFacts {
   bool client_unheard = false;  // one direction is not in the capture, though it exists
   bool server_unheard = false;
   bool one_way_elsewhere = false;       // filled in by the engine: so it is on other connections
+  bool only_flags = false;              // likewise: the whole capture has only SYN, FIN and RST
   bool server_heard_elsewhere = false;  // likewise: on other connections it is in the capture
   Closing first_close{};
 
@@ -111,6 +112,9 @@ struct FlowFacts {
   const ClosedClock* older = nullptr;     // likewise: why its SYN may have been ignored
   std::optional<ClockStep> clock_step{};  // the largest while it lasted, if it is still known
 
+  /// By a packet other than its RSTs, or by its TTL on other connections: without either nobody can
+  /// tell a RST of its own from one that was sent in its name.
+  bool knows_server() const;
   bool closed_window(Side side) const;  // ends with a window of zero that was probed
   /// Bytes that `side` sent stayed without an ACK, and it did not send them again for longer than
   /// any kernel waits (kRetransmissionOverdue, then twice as long each time): they were
@@ -157,6 +161,7 @@ struct ExchangeFacts {
   bool resent = false;
   bool request_acked = false;  // cumulative ACK, or a RST's or FIN's ACK number, covers it
   bool request_part_acked = false;
+  bool head_ack_unrecorded = false;  // of these, by what the client sent again and what not
   bool acked_by_rst = false;
   // What the client's kernel had of the response when it last said so: the larger of its ACKs and
   // the ACK numbers of its FIN and RST,ACK. Decides what a client that left had read.

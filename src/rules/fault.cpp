@@ -20,11 +20,6 @@ VantagePoint place_of(Side side) {
 }
 Party host_of(Side side) { return side == Side::client ? Party::client_host : Party::server_host; }
 
-bool has_fact(const Finding& finding, std::string_view name) {
-  return std::any_of(finding.facts.begin(), finding.facts.end(),
-                     [&](const NamedFact& fact) { return fact.name == name; });
-}
-
 /// RFC 1918, RFC 6598, RFC 3927; RFC 4193, RFC 4291 §2.5.6.
 bool is_private(const IpAddress& ip) {
   const auto& b = ip.bytes;
@@ -58,38 +53,39 @@ struct Unconfirmed {
 /// What the finding's blame of the network rests on. Nothing where it rests on something else,
 /// such as an ICMP error, a TTL or the time that retransmissions took.
 std::optional<Unconfirmed> unconfirmed(const Finding& finding, const FlowFacts& facts) {
-  if (finding.fault.party != Party::network || has_fact(finding, "icmp_type")) return std::nullopt;
-  if (has_fact(finding, "answer_repeated") || has_fact(finding, "request_delay_us"))
-    return std::nullopt;                                     // they arrived in the end
-  if (has_fact(finding, "lost_bytes")) return std::nullopt;  // lost in front of the capture point
-  if (has_fact(finding, "answer_unseen")) return std::nullopt;  // likewise
-  if (has_fact(finding, "probes_unanswered")) return Unconfirmed{Side::client, "keep-alive probes"};
+  if (finding.fault.party != Party::network || finding.has_fact("icmp_type")) return std::nullopt;
+  if (finding.has_fact("answer_repeated") || finding.has_fact("request_delay_us"))
+    return std::nullopt;                                       // they arrived in the end
+  if (finding.has_fact("lost_bytes")) return std::nullopt;     // lost in front of the capture point
+  if (finding.has_fact("full_segments")) return std::nullopt;  // likewise
+  if (finding.has_fact("answer_unseen")) return std::nullopt;  // likewise
+  if (finding.has_fact("probes_unanswered")) return Unconfirmed{Side::client, "keep-alive probes"};
   switch (finding.label) {
     case Label::syn_retries_exhausted:
     case Label::connect_abandoned:
       return Unconfirmed{Side::client, "SYNs"};
     case Label::connect_slow:
-      if (!has_fact(finding, "unanswered_syns")) return std::nullopt;
+      if (!finding.has_fact("unanswered_syns")) return std::nullopt;
       return Unconfirmed{Side::client, "unanswered SYNs"};
     case Label::handshake_not_completed:
       if (!facts.flow.s().syn) return std::nullopt;  // answered by something else
       return Unconfirmed{Side::server, "SYN-ACKs"};
     case Label::request_incomplete:
-      if (has_fact(finding, "unanswered_keepalives"))
+      if (finding.has_fact("unanswered_keepalives"))
         return Unconfirmed{Side::server, "keep-alive probes"};
       return Unconfirmed{Side::client, "request's packets"};
     case Label::request_not_acked:
     case Label::idle_conn_blackholed:
       return Unconfirmed{Side::client, "request's packets"};
     case Label::client_timeout:
-      if (has_fact(finding, "fins_unanswered")) return Unconfirmed{Side::client, "FINs"};
-      return Unconfirmed{Side::client, has_fact(finding, "unanswered_keepalives")
+      if (finding.has_fact("fins_unanswered")) return Unconfirmed{Side::client, "FINs"};
+      return Unconfirmed{Side::client, finding.has_fact("unanswered_keepalives")
                                            ? "keep-alive probes"
                                            : "request's packets"};
     case Label::response_stalled:
       // The client has what came, and its own FINs find no answer.
-      if (has_fact(finding, "fins_unanswered")) return Unconfirmed{Side::client, "FINs"};
-      if (has_fact(finding, "unanswered_keepalives"))
+      if (finding.has_fact("fins_unanswered")) return Unconfirmed{Side::client, "FINs"};
+      if (finding.has_fact("unanswered_keepalives"))
         return Unconfirmed{Side::client, "keep-alive probes"};
       return Unconfirmed{Side::server, "answer's packets"};
     case Label::response_not_acked:
@@ -183,10 +179,7 @@ void attribute_reset(Finding& finding, const FlowFacts& facts, const Thresholds&
 /// host in whose name a RST came.
 std::optional<Side> other_end(const Finding& finding) {
   const auto side_in = [&](std::string_view name, std::string_view client) {
-    const auto fact = std::find_if(finding.facts.begin(), finding.facts.end(),
-                                   [&](const NamedFact& f) { return f.name == name; });
-    const auto* value =
-        fact == finding.facts.end() ? nullptr : std::get_if<std::string>(&fact->value);
+    const auto* value = finding.fact<std::string>(name);
     return value != nullptr && *value == client ? Side::client : Side::server;
   };
   if (finding.label == Label::pmtu_blackhole) return other(side_in("direction", "c2s"));
@@ -280,7 +273,7 @@ void attribute_to_device(Finding& finding, const FlowFacts& facts, const DeviceR
 /// What got lost did not get lost by chance, where a firewall says that it rejects it.
 void name_firewall(Finding& finding, const FlowFacts& facts) {
   const FlowTrouble& rare = facts.flow.trouble();
-  if (finding.fault.party != Party::network || has_fact(finding, "icmp_type")) return;
+  if (finding.fault.party != Party::network || finding.has_fact("icmp_type")) return;
   if (!rejected_by_rule(rare) || finding.evidence.empty()) return;
   if (rare.icmp.number < finding.evidence.front().packet.number) return;
   const std::string reporter = to_string(rare.icmp_reporter);
@@ -345,7 +338,7 @@ void attribute_party(Finding& finding, const FlowFacts& facts, const Thresholds&
     return attribute_to_gateway(finding);
   if (const auto reset = reset_by_device(finding, facts, limits))
     return attribute_to_device(finding, facts, *reset);
-  if (has_fact(finding, "answer_unseen"))
+  if (finding.has_fact("answer_unseen"))
     finding.settle = capture_at(Side::server, facts.flow, "when does the answer leave that host?");
   if (const auto lost = unconfirmed(finding, facts))
     return attribute_silence(finding, facts, *lost);

@@ -162,20 +162,22 @@ std::optional<Finding> stale_port_reuse(const FlowFacts& facts, const Thresholds
   if (!came_in_the_way(facts, refused)) return std::nullopt;
   const bool established = facts.handshake == Handshake::complete;
   const std::optional<Duration> delay = established ? facts.synack_delay : std::nullopt;
+  // Its next SYN may be answered as it should be.
+  const bool goes_on = !established && facts.capture_over && !facts.next_syn_overdue;
   FindingBuilder finding{
       Label::stale_port_reuse,
       established ? fmt::format("The SYN met {}; it was {} later that a repeated SYN got its "
                                 "SYN-ACK.",
                                 old_connection(flow), base::duration(delay.value_or(Duration{0})))
                   : fmt::format("The SYN met {}: the answer acknowledges something else, and no "
-                                "connection came about.",
-                                old_connection(flow))};
+                                "connection came about{}.",
+                                old_connection(flow), goes_on ? " before the capture ended" : "")};
   finding.evidence(rare.predecessor_last, std::nullopt, "last packet of the older connection")
       .evidence(flow.c().syn, Side::client, "SYN")
       .evidence(answer, Side::server, "does not acknowledge the SYN")
       .evidence(refused, Side::client, "RST: that is not what was asked for")
       .evidence(flow.s().syn, Side::server, "SYN-ACK")
-      .severity(established ? Severity::warning : Severity::error)
+      .severity(established || goes_on ? Severity::warning : Severity::error)
       .fact("syn_count", std::int64_t{flow.c().syns})
       .fact("added_latency_us", delay)
       .fault(Party::server_host, Confidence::medium,

@@ -75,14 +75,17 @@ std::string failed(const Report& report, std::uint64_t exchanges, std::uint64_t 
   return text;
 }
 
+/// "among 3 requests on 2 connections", "on 1 connection".
+std::string among_all(const Report& report) {
+  const std::string connections = "on " + base::count(report.flows, "connection");
+  if (report.exchanges == 0) return connections;
+  return fmt::format("among {} {}", base::count(report.exchanges, "request"), connections);
+}
+
 /// One, or as many as a name server failed for.
 std::uint64_t names_of(const Finding& finding) {
-  for (const NamedFact& fact : finding.facts) {
-    if (const auto* count = std::get_if<std::int64_t>(&fact.value);
-        count != nullptr && fact.name == "names")
-      return static_cast<std::uint64_t>(*count);
-  }
-  return 1;
+  const auto* names = finding.fact<std::int64_t>("names");
+  return names == nullptr ? 1 : static_cast<std::uint64_t>(*names);
 }
 
 /// Where no connection failed, one that never began may be what the capture is about.
@@ -154,26 +157,19 @@ std::string headline(const Report& report) {
   if (!report.causes.empty()) {
     const std::uint64_t warnings =
         sum(report, Severity::warning, true) + sum(report, Severity::warning, false);
-    return fmt::format("No failure among {} on {}, but {}: {}{}{}.",
-                       base::count(report.exchanges, "request"),
-                       base::count(report.flows, "connection"), base::count(warnings, "warning"),
+    return fmt::format("No failure {}, but {}: {}{}{}.", among_all(report),
+                       base::count(warnings, "warning"),
                        report.causes.size() > 1 ? "most often, " : "",
                        most_frequent(report, Severity::warning), one_way_words(report));
   }
   if (mostly_one_way(report)) {
     return fmt::format(
-        "No failure is visible among {} on {}, but only one direction of most of them is in this "
-        "capture.",
-        base::count(report.exchanges, "request"), base::count(report.flows, "connection"));
+        "No failure is visible {}, but only one direction of most of them is in this capture.",
+        among_all(report));
   }
   if (const Finding* warning = warning_over_all(report); warning != nullptr) {
-    const std::string connections = base::count(report.flows, "connection");
-    return fmt::format(
-        "No failure {}, but over all of it a warning: {}.",
-        report.exchanges == 0
-            ? fmt::format("on {}", connections)
-            : fmt::format("among {} on {}", base::count(report.exchanges, "request"), connections),
-        info(warning->label).id);
+    return fmt::format("No failure {}, but over all of it a warning: {}.", among_all(report),
+                       info(warning->label).id);
   }
   const auto cut = report.annotations[static_cast<std::size_t>(Label::capture_snaplen_cut)];
   if (report.exchanges == 0 && cut > 0) {

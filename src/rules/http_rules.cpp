@@ -12,11 +12,6 @@ namespace httpdiag::rules {
 
 namespace {
 
-/// 502, 503, 504, and Cloudflare's 520-527: the gateway speaks of what is behind it.
-bool is_gateway_status(std::uint16_t status) {
-  return (status >= 502 && status <= 504) || (status >= 520 && status <= 527);
-}
-
 /// An answer from which the client's next request went on, and got through: no failure.
 struct Step {
   std::string_view next, told, remedy;
@@ -121,7 +116,7 @@ std::optional<Finding> proxy_tunnel_refused(const ExchangeFacts& facts, const Th
 
 std::optional<Finding> http_gateway_error(const ExchangeFacts& facts, const Thresholds& limits) {
   const std::uint16_t status = status_of(facts);
-  if (!is_gateway_status(status)) return std::nullopt;
+  if (!is_gateway_error(status)) return std::nullopt;
   const auto matched =
       match_timeout(facts.wait.value_or(Duration{0}), limits, limits.known_timeouts);
   FindingBuilder finding = answered_with(Label::http_gateway_error, facts);
@@ -137,7 +132,7 @@ std::optional<Finding> http_gateway_error(const ExchangeFacts& facts, const Thre
 
 std::optional<Finding> http_server_error(const ExchangeFacts& facts, const Thresholds&) {
   const std::uint16_t status = status_of(facts);
-  if (status < 500 || status > 599 || is_gateway_status(status)) return std::nullopt;
+  if (status < 500 || status > 599 || is_gateway_error(status)) return std::nullopt;
   return answered_with(Label::http_server_error, facts)
       .seen_as(
           fmt::format("Client: status {}. Server: an exception in its log at that second.", status))
@@ -209,7 +204,7 @@ struct Receipt {
 
 std::optional<Receipt> receipt(const ExchangeFacts& facts) {
   const std::uint16_t status = status_of(facts);
-  if (status < 200 || status > 299 || !facts.callback) return std::nullopt;
+  if (!is_success(status) || !facts.callback) return std::nullopt;
   const Message& response = *facts.exchange.response;
   if (response.state != MessageState::complete) return std::nullopt;
   const AckProfile& profile = ack_profile(facts.exchange.request, facts.limits);
@@ -249,6 +244,12 @@ std::optional<Finding> ack_negative(const ExchangeFacts& facts, const Thresholds
           "the reason.");
   if (!got->reading.token.empty()) finding.fact("ack_token", got->reading.token);
   const Message& request = facts.exchange.request;
+  // Nobody knows what this sender looks at; that the receiver said no is plain all the same.
+  if (!is_agreed(got->profile, got->reading)) {
+    finding.severity(Severity::warning)
+        .fault(Party::server_app, Confidence::low,
+               "its code means something else, or is about something else");
+  }
   const bool sender_unread = request.snaplen_cut && request.state != MessageState::complete;
   if (sender_unread && got->profile.wants == Wants::any_2xx_but_no) {
     finding.severity(Severity::info)

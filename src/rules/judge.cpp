@@ -30,7 +30,7 @@ bool plainly_ok(const Exchange& x, const Thresholds& limits) {
   if (!x.response || x.response_missing || x.uncertain || x.previous_said_close) return false;
   const Message& request = x.request;
   const Message& response = *x.response;
-  if (response.status < 200 || response.status > 299) return false;
+  if (!is_success(response.status)) return false;
   if (request.state != MessageState::complete || response.state != MessageState::complete)
     return false;
   if (request.has_gap || response.has_gap || !request.error.empty() || !response.error.empty())
@@ -186,7 +186,8 @@ ExchangeReport judge(const Exchange& x, const FlowFacts& flow, const Settings& s
   report.found_in = x.found_in;
   auto [used, primary] = first_of(exchange_primaries(), facts, settings);
   // Whether it may be sent again depends on what was delivered, whoever names the problem.
-  report.retry = retry_for(primary ? primary->label : Label::ok, facts);
+  report.said = said_by_answer(facts);
+  report.retry = retry_for(primary ? primary->label : Label::ok, report.said, facts);
   auto own = own_findings(settings, flow, &facts);
   let_own_rules_name_it(primary, own, settings);
   if (primary) {
@@ -224,19 +225,13 @@ ExchangeReport judge(const Exchange& x, const FlowFacts& flow, const Settings& s
 
 namespace {
 
-using NamedByFlow = std::pair<FlowRule, std::optional<Finding>>;
-
 /// What the flow itself has to say, where its exchanges leave the word to it.
-NamedByFlow flow_primary(const FlowFacts& flow, Severity worst, const Settings& settings) {
-  if (auto connect = first_of(connect_primaries(), flow, settings); connect.second) return connect;
-  if (flow.tls != nullptr) {
-    if (auto tls = first_of(tls_primaries(), flow, settings); tls.second) return tls;
+std::pair<FlowRule, std::optional<Finding>> flow_primary(const FlowFacts& flow, Severity worst,
+                                                         const Settings& settings) {
+  for (const FlowPhase& phase : flow_primaries(flow, worst)) {
+    auto first = first_of(phase.rules, flow, settings);
+    if (first.second && first.second->severity >= phase.least) return first;
   }
-  if (worst < Severity::warning) {
-    auto teardown = first_of(teardown_primaries(), flow, settings);
-    if (teardown.second && teardown.second->severity >= Severity::warning) return teardown;
-  }
-  if (flow.exchanges == 0) return first_of(quiet_primaries(), flow, settings);
   return {nullptr, std::nullopt};
 }
 

@@ -132,8 +132,15 @@ KeepAlivePattern PatternCollector::keep_alive(const Endpoint& endpoint,
       *server.longest_reuse > std::prev(end)->idle + limits.timeout_tolerance) {
     return pattern;
   }
+  const auto by_time = [](const IdleClose& a, const IdleClose& b) {
+    return a.fin.time < b.fin.time;
+  };
+  const auto [earliest, latest] = std::minmax_element(begin, end, by_time);
+  const Duration spread = std::prev(end)->idle - begin->idle;
+  // All at one moment, rather than each after the same rest: a restart.
+  if (latest->fin.time - earliest->fin.time < spread) return pattern;
   pattern.timeout = timeout;
-  pattern.spread = std::prev(end)->idle - begin->idle;
+  pattern.spread = spread;
   pattern.samples = cluster.size;
   for (auto it = begin; it != end; ++it) pattern.closes.push_back(it->fin);
   std::sort(pattern.closes.begin(), pattern.closes.end(),

@@ -39,7 +39,9 @@ bool answer_repeated(FindingBuilder& finding, const ExchangeFacts& facts) {
   const bool told_before = x.response && server.told_of && server.told > x.response->begin &&
                            server.told_of.number > x.request.last.number &&
                            server.told_of.number < x.response->first.number;
-  if (!told_before) return false;
+  // Two packets that were recorded the wrong way round are no repetition.
+  constexpr Duration kReordering = std::chrono::milliseconds{3};
+  if (!told_before || x.response->first.time - server.told_of.time <= kReordering) return false;
   finding
       .also(
           "The number of an earlier packet says that the answer had been sent before: it was lost "
@@ -99,9 +101,11 @@ bool closed_at_once(const ExchangeFacts& facts) {
                  !facts.request_part_acked)) {
     return false;
   }
-  // The close takes as long to get here as the SYN-ACK.
-  const Duration way =
-      facts.flow.syn_count == 1 ? facts.flow.synack_delay.value_or(Duration{0}) : Duration{0};
+  // The close takes as long to get here as the SYN-ACK; a round trip, where the SYN is not
+  // recorded.
+  const Duration way = facts.flow.syn_count == 1
+                           ? facts.flow.synack_delay.value_or(Duration{0})
+                           : (facts.flow.syn_count == 0 ? facts.flow.flow.rtt : Duration{0});
   return facts.close.packet.time - facts.exchange.request.first.time <= way + kAtOnce;
 }
 

@@ -77,6 +77,11 @@ std::optional<Finding> request_malformed(const ExchangeFacts& facts, const Thres
   if (harmless_error(facts.exchange.request)) {
     finding.fault(Party::client_app, Confidence::medium, "the server had another reason");
   }
+  if (facts.exchange.response_missing || facts.flow.server_unheard) {
+    finding.severity(Severity::warning)
+        .fault(Party::client_app, Confidence::low,
+               "the server takes it as it is; its answer is not in the capture");
+  }
   return finding.build();
 }
 
@@ -217,7 +222,7 @@ std::optional<Finding> closed_with_a_part(const ExchangeFacts& facts) {
 bool may_be_whole(const ExchangeFacts& facts) {
   const Message& request = facts.exchange.request;
   if (facts.answered && !facts.exchange.client_closed_before_response &&
-      facts.exchange.response->status >= 200 && facts.exchange.response->status < 300 &&
+      is_success(facts.exchange.response->status) &&
       facts.close_after_response.closer == Closer::none) {
     return true;  // answered early and still sending, or a gap at the end of the capture
   }
@@ -269,9 +274,15 @@ bool lost_for_good(const ExchangeFacts& facts) {
   if (facts.answered || facts.request_acked) return false;
   if (facts.exchange.response_missing || facts.flow.server_unheard) return false;
   const PacketRef rst = facts.flow.flow.s().trouble().rst;
-  if (rst && rst.number > facts.exchange.request.first.number) return false;
+  // It may have been recorded a moment before what it answers.
+  constexpr Duration kReordering = std::chrono::milliseconds{3};
+  const PacketRef begun = facts.exchange.request.first;
+  if (rst && (rst.number > begun.number || begun.time - rst.time <= kReordering)) return false;
   if (facts.flow.closed_window(Side::server)) return false;  // held back, not lost
-  const bool enough = resent_in_vain(facts) || unacked_for(facts) >= facts.limits.unacked_min;
+  const bool long_enough = unacked_for(facts) >= facts.limits.unacked_min;
+  // Three retransmissions may be over in a second: at the end of a capture they prove nothing yet.
+  const bool may_yet_come = facts.flow.capture_over && facts.close.closer == Closer::none;
+  const bool enough = long_enough || (resent_in_vain(facts) && !may_yet_come);
   return enough && !facts.flow.ack_unrecorded(Side::client);
 }
 
@@ -326,7 +337,7 @@ bool server_stopped_reading(FindingBuilder& finding, const ExchangeFacts& facts)
 }
 
 bool rest_was_resent_in_vain(FindingBuilder& finding, const ExchangeFacts& facts) {
-  if (!resent_in_vain(facts)) return false;
+  if (!resent_in_vain(facts) && !facts.head_ack_unrecorded) return false;
   finding.fault(Party::network, Confidence::medium, "the server host stopped receiving");
   return true;
 }
@@ -349,6 +360,27 @@ bool client_left_while_held(FindingBuilder& finding, const ExchangeFacts& facts)
       return true;
   }
   return false;
+}
+
+/// The last segment is as long as one can be: its sender had more to send. Far from the client, a
+/// silence behind it is more likely what the way swallows than a client that has stopped there.
+bool broke_off_between_segments(FindingBuilder& finding, const ExchangeFacts& facts) {
+  const SideRecord& client = facts.flow.flow.c();
+  constexpr std::uint32_t kMostOptions = 40;  // RFC 9293 §3.7.1: the MSS does not count them
+  const std::uint32_t mss = std::min(client.mss, facts.flow.flow.s().mss);
+  if (mss <= kMostOptions || client.longest > mss || client.longest + kMostOptions < mss)
+    return false;
+  if (facts.q1 <= client.longest_begin || (facts.q1 - client.longest_begin) % client.longest != 0)
+    return false;
+  if (by_client(facts.close.closer) || facts.after_request < facts.limits.request_stall)
+    return false;
+  if (!facts.flow.vantage.at(VantagePoint::server)) return false;
+  finding
+      .also("The last segment is a full one, so the client had more to send; none of it came here.")
+      .fact("full_segments", true)
+      .fault(Party::network, Confidence::medium,
+             "the client stopped by itself exactly at the end of a segment");
+  return true;
 }
 
 /// What is missing was sent: what is behind it came past here. That the server asks for it says
@@ -383,14 +415,9 @@ constexpr std::array kWhyRequestStopped = {
     &rest_never_came_here,     // the client says so
     &request_ran_out_of_time,  // the server says so
     &server_waited_in_vain,    // likewise
-    &client_vanished,
-    &server_stopped_reading,
-    &rest_was_resent_in_vain,
-    &client_left_while_held,
-    &lost_in_the_middle,
-    &idle_timer_ran_out,
-    &idle_timer_may_have_run_out,
-    &server_refused_the_rest,
+    &client_vanished,         &server_stopped_reading,      &rest_was_resent_in_vain,
+    &client_left_while_held,  &lost_in_the_middle,          &broke_off_between_segments,
+    &idle_timer_ran_out,      &idle_timer_may_have_run_out, &server_refused_the_rest,
 };
 
 std::string ended_by(const ExchangeFacts& facts) {
@@ -434,8 +461,9 @@ std::string stop_text(const ExchangeFacts& facts) {
   const std::string why =
       has_hole(facts) ? fmt::format(", though bytes behind the {} that are missing were sent",
                                     facts.flow.flow.c().trouble().lost_bytes)
-      : resent_in_vain(facts) ? ", the last bytes were retransmitted in vain"
-                              : hold_text(what_held_it(facts));
+      : resent_in_vain(facts) || facts.head_ack_unrecorded
+          ? ", the last bytes were retransmitted in vain"
+          : hold_text(what_held_it(facts));
   return fmt::format("The request stopped after {}; {}{}.", seen, end, why);
 }
 

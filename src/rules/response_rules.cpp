@@ -487,6 +487,11 @@ std::optional<Finding> response_not_acked(const ExchangeFacts& facts, const Thre
   if (!no_handshake && !undelivered(facts)) return std::nullopt;
   if (facts.flow.closed_window(Side::client)) return std::nullopt;
   const Message& response = *facts.exchange.response;
+  // It was under way when the capture ended.
+  if (facts.flow.capture_over && !facts.close_after_response.packet &&
+      facts.flow.watched_after(response.first) < facts.limits.unacked_min) {
+    return std::nullopt;
+  }
   // One that broke off, or was reset, after a part had arrived has labels of its own.
   if (facts.client_received > response.begin && (cut(facts) || facts.flow.flow.s().trouble().rst)) {
     return std::nullopt;

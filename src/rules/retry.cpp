@@ -9,14 +9,6 @@ namespace httpdiag::rules {
 
 namespace {
 
-/// The server said, and said all of it, that it is done, whether the client has heard it or not.
-bool said_done(const ExchangeFacts& facts) {
-  const auto& response = facts.exchange.response;
-  return facts.request_complete && facts.response_complete && response && response->status >= 200 &&
-         response->status < 300 && !drawn_by_leaving(facts) &&
-         !refuses_in_body(facts.exchange, facts.limits);
-}
-
 Retry after_refusal(std::uint16_t status) {
   switch (status) {
     case 408:  // RFC 9110 §15.5.9; but a gateway may say it of what it had passed on
@@ -37,14 +29,26 @@ Retry by_late_answer(const ExchangeFacts& facts) {
 
 }  // namespace
 
-Retry retry_for(Label label, const ExchangeFacts& facts) {
+Said said_by_answer(const ExchangeFacts& facts) {
+  const auto& response = facts.exchange.response;
+  if (!response || drawn_by_leaving(facts)) return Said::nothing;
+  if (is_gateway_error(response->status)) return Said::unheard;
+  if (is_success(response->status))
+    return refuses_in_body(facts.exchange, facts.limits) ? Said::refused : Said::done;
+  return response->status >= 300 && response->status <= 599 ? Said::refused : Said::nothing;
+}
+
+Retry retry_for(Label label, Said said, const ExchangeFacts& facts) {
+  // All of it was said, of all of the request.
+  const bool done = said == Said::done && facts.request_complete && facts.response_complete;
   const FlowRecord& flow = facts.flow.flow;
   // Only the server's own kernel throws away what it does not acknowledge; a device that resets in
   // its name may have let the request pass. The RST answers one transmission: of an earlier one
   // the acknowledgement may have got lost (taxonomy F3).
-  const bool sent_once = !facts.resent;
+  const bool sent_once = !facts.resent && !facts.flow.ack_unrecorded(Side::client);
+  const bool server_known = facts.flow.handshake == Handshake::refused || facts.flow.knows_server();
   const bool discarded = flow.s().trouble().rst && !facts.request_part_acked && sent_once &&
-                         !facts.rst_from_elsewhere && !facts.answered;
+                         server_known && !facts.rst_from_elsewhere && !facts.answered;
   switch (label) {
     using enum Label;
     case idle_conn_reset:
@@ -58,7 +62,7 @@ Retry retry_for(Label label, const ExchangeFacts& facts) {
     case reset_without_response:
       // A RST for bytes that were never acknowledged: the kernel threw them away (taxonomy F3).
       if (discarded) return Retry::safe;
-      return said_done(facts) ? Retry::do_not : Retry::idempotent_only;
+      return done ? Retry::do_not : Retry::idempotent_only;
 
     case proxy_tunnel_refused:  // the proxy has passed nothing on
       return Retry::safe;
@@ -82,14 +86,16 @@ Retry retry_for(Label label, const ExchangeFacts& facts) {
 
     case ok:
       // Nothing wrong was found, yet only an answer that was seen is a reason not to send again.
-      return facts.response_complete ? Retry::do_not : Retry::idempotent_only;
+      return facts.response_complete && facts.exchange.response->status != 0
+                 ? Retry::do_not
+                 : Retry::idempotent_only;
 
     case early_response:    // it had not read everything
     case ack_unrecognized:  // done, but by the sender's rules not yet
       return Retry::idempotent_only;
 
     default:
-      return said_done(facts) ? Retry::do_not : Retry::idempotent_only;
+      return done ? Retry::do_not : Retry::idempotent_only;
   }
 }
 

@@ -83,8 +83,7 @@ std::string_view retry_advice(Label label) {
     case http_client_error:
       return "Not unchanged: the same request will be refused again. After 425 and 429 safe, but "
              "later: they say that the server has not acted on it; after 408 only if doing it "
-             "twice "
-             "does no harm.";
+             "twice does no harm.";
     case http_server_error:
       return "Only if doing it twice does no harm: part of the work may have been done.";
     case http_gateway_error:

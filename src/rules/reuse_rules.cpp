@@ -66,6 +66,11 @@ FindingBuilder after_close_token(const ExchangeFacts& facts) {
 std::optional<Finding> request_after_close_token(const ExchangeFacts& facts, const Thresholds&) {
   const Exchange& x = facts.exchange;
   if (!unanswered(facts) || !x.previous_said_close || x.close_token_in_flight) return std::nullopt;
+  // It was under way when the capture ended.
+  if (facts.flow.capture_over && facts.close.closer == Closer::none &&
+      facts.flow.watched_after(x.request.last) < facts.limits.capture_end_margin) {
+    return std::nullopt;
+  }
   return after_close_token(facts).seen_as(reuse_seen(facts)).build();
 }
 

@@ -125,10 +125,17 @@ constexpr std::array kFlowAnnotations = {
 
 std::span<const ExchangeRule> exchange_primaries() { return kExchangePrimaries; }
 std::span<const ExchangeRule> exchange_annotations() { return kExchangeAnnotations; }
-std::span<const FlowRule> connect_primaries() { return kConnectPrimaries; }
-std::span<const FlowRule> tls_primaries() { return kTlsPrimaries; }
-std::span<const FlowRule> quiet_primaries() { return kQuietPrimaries; }
-std::span<const FlowRule> teardown_primaries() { return kTeardownPrimaries; }
+std::array<FlowPhase, 4> flow_primaries(const FlowFacts& flow, Severity worst) {
+  const auto only = [](bool asked, std::span<const FlowRule> rules) {
+    return asked ? rules : std::span<const FlowRule>{};
+  };
+  return {
+      {{.rules = kConnectPrimaries},
+       {.rules = only(flow.tls != nullptr, kTlsPrimaries)},
+       // How it was put away, where its exchanges have no problem.
+       {.rules = only(worst < Severity::warning, kTeardownPrimaries), .least = Severity::warning},
+       {.rules = only(flow.exchanges == 0, kQuietPrimaries)}}};
+}
 std::span<const FlowRule> flow_annotations() { return kFlowAnnotations; }
 
 }  // namespace httpdiag::rules

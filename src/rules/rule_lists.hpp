@@ -4,6 +4,7 @@
 // phase, declare it here and list it in rule_lists.cpp.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <span>
 
@@ -20,15 +21,14 @@ using FlowRule = std::optional<Finding> (*)(const FlowFacts&, const Thresholds&)
 std::span<const ExchangeRule> exchange_primaries();
 /// All that match are annotations, except the one that is primary already.
 std::span<const ExchangeRule> exchange_annotations();
-/// The connect phase; first match is the flow's primary label (taxonomy 3.2).
-std::span<const FlowRule> connect_primaries();
-/// TLS, on flows that have it; first match.
-std::span<const FlowRule> tls_primaries();
-/// What a flow without exchanges amounts to; first match.
-std::span<const FlowRule> quiet_primaries();
-/// How the connection was put away; the first match of a warning or worse is the flow's label where
-/// its exchanges have no problem.
-std::span<const FlowRule> teardown_primaries();
+/// Rules of one phase of a flow's life; less than `least` does not name the flow.
+struct FlowPhase {
+  std::span<const FlowRule> rules;
+  Severity least = Severity::ok;
+};
+/// Of this flow; the first match of all is its primary label (taxonomy 3.2). `worst` is what its
+/// exchanges amount to.
+std::array<FlowPhase, 4> flow_primaries(const FlowFacts& flow, Severity worst);
 std::span<const FlowRule> flow_annotations();
 
 // Request (request_rules.cpp)

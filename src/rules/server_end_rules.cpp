@@ -139,6 +139,10 @@ std::string_view received_text(const ExchangeFacts& facts) {
   if (facts.rst_from_elsewhere) return "";
   if (facts.resent)
     return "; it answers the last transmission, and whether an earlier one arrived is not known";
+  if (facts.flow.ack_unrecorded(Side::client))
+    return "; since it was not sent again, it had been acknowledged";
+  if (!facts.flow.knows_server())
+    return "; nothing else of the server's is in the capture that would tell whether it is its own";
   const bool live_socket = facts.flow.flow.s().trouble().rst_has_ack;
   return live_socket ? "; the request was not acknowledged"
                      : "; no socket was there to take the request";
@@ -186,19 +190,47 @@ bool probe_drew_reset(FindingBuilder& finding, const ExchangeFacts& facts) {
   return true;
 }
 
+/// One RST for the ACK of the handshake and one for the request, each as soon as it can be: what
+/// the SYN-ACK had promised was gone when the ACK came.
+bool handshake_was_thrown_away(FindingBuilder& finding, const ExchangeFacts& facts) {
+  const FlowRecord& flow = facts.flow.flow;
+  const SideTrouble& server = flow.s().trouble();
+  const bool fresh = facts.flow.handshake == Handshake::complete && flow.handshake_ack &&
+                     !flow.has(Oddity::midstream) && facts.exchange.requests_before == 0 &&
+                     flow.s().next == 0 && !facts.request_part_acked;
+  if (!fresh || server.rst_has_ack || server.rsts < 2) return false;
+  if (flow.handshake_ack.number == facts.exchange.request.first.number) return false;
+  constexpr Duration kReaction = std::chrono::milliseconds{20};
+  if (server.rst.time - flow.handshake_ack.time > flow.rtt + kReaction) return false;
+  finding
+      .also(
+          "It answers the ACK of the handshake already, and another one answers the request: "
+          "nobody held the connection that the SYN-ACK had promised, as where the accept queue is "
+          "full and tcp_abort_on_overflow is set, or where the listener was closed just then.")
+      .evidence(flow.handshake_ack, Side::client, "ACK of the handshake")
+      .fact("handshake_reset", true)
+      .fault(Party::server_host, Confidence::medium,
+             "a firewall or a load balancer answered in its name")
+      .remedy(
+          "Server: compare the accept queue with its limit (ss -lnt: Recv-Q against Send-Q; nstat: "
+          "TcpExtListenOverflows), raise net.core.somaxconn and the listen backlog (nginx "
+          "backlog=, Tomcat acceptCount) and find what keeps the application from accepting; or "
+          "find the restart at that second. Client: send it again, nothing was taken.");
+  return true;
+}
+
 bool kernel_had_no_socket(FindingBuilder& finding, const ExchangeFacts& facts) {
   const bool live_socket = facts.flow.flow.s().trouble().rst_has_ack;
   if (!facts.crossed_rst && (live_socket || facts.request_acked)) return false;
-  finding.fault(Party::server_host, Confidence::medium,
+  const bool known = facts.flow.knows_server() && !facts.flow.ack_unrecorded(Side::client);
+  finding.fault(Party::server_host, known ? Confidence::medium : Confidence::low,
                 "a firewall answered in its name, or the server was restarted");
   return true;
 }
 
 constexpr std::array kWhoReset = {
-    &syn_was_refused,
-    &reset_by_another_host,
-    &probe_drew_reset,
-    &kernel_had_no_socket,
+    &syn_was_refused,           &reset_by_another_host, &probe_drew_reset,
+    &handshake_was_thrown_away, &kernel_had_no_socket,
 };
 
 /// The request had been sent again before the RST came: the way was interrupted, or its acks were.
@@ -213,6 +245,28 @@ void tell_of_retransmissions(FindingBuilder& finding, const ExchangeFacts& facts
 }
 
 // Why there may have been no socket any more: the server had closed it, unseen or unrecorded.
+
+/// The client's FIN acknowledges one byte more than the server is known to have sent: a FIN, which
+/// came before the RST.
+bool closed_unrecorded(FindingBuilder& finding, const ExchangeFacts& facts) {
+  const SideRecord& client = facts.flow.flow.c();
+  const SideRecord& server = facts.flow.flow.s();
+  const bool unseen = server.fin_unseen || (!server.fin && client.fin_ack > server.next);
+  if (!unseen || !client.fin || client.fin_unseen) return false;
+  if (client.fin.number < server.trouble().rst.number || facts.rst_from_elsewhere) return false;
+  finding
+      .also(
+          "The client's FIN acknowledges a FIN of the server's that is not in the capture: the "
+          "server had closed the connection, and the two crossed or the client sent on it all the "
+          "same.")
+      .evidence(client.fin, Side::client, "client FIN, acknowledges a FIN of the server's")
+      .fact("server_fin_unseen", true)
+      .fault(Party::none, Confidence::medium, "it was a byte of an answer that was not recorded")
+      .remedy(
+          "Keep idle connections on the client for a second or two less than the server does, and "
+          "let it retry what was not acknowledged.");
+  return true;
+}
 
 /// The first request of a connection that is older than the capture, and no socket for it: a FIN of
 /// the server's may have come before.
@@ -264,8 +318,8 @@ bool outlived_announced_time(FindingBuilder& finding, const ExchangeFacts& facts
 }
 
 constexpr std::array kWhyNoSocket = {
-    &closed_before_capture, &idle_timer_ran_out,          &outlived_announced_time,
-    &announced_time_unread, &idle_timer_may_have_run_out,
+    &closed_unrecorded,       &closed_before_capture, &idle_timer_ran_out,
+    &outlived_announced_time, &announced_time_unread, &idle_timer_may_have_run_out,
 };
 
 }  // namespace

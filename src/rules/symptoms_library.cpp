@@ -54,6 +54,9 @@ constexpr std::array kSymptoms{
     Symptom{"OkHttp", "IOException: Canceled|InterruptedIOException: timeout", "client-timeout response-aborted-by-client"},
     Symptom{"Java server", "ClientAbortException|org.eclipse.jetty.io.EofException|EofException", "client-timeout late-response response-aborted-by-client"},
     Symptom{"Java server", "EOFException: Unexpected EOF read on the socket|Unexpected EOF read on the socket", "request-incomplete"},
+    Symptom{"Java", "ConnectionPoolTimeoutException|Timeout waiting for connection from pool|ConnectionRequestTimeoutException",
+            "slow-response no-response client-timeout",
+            "The pool had no connection left: this request made no packets. Look at what keeps the others busy."},
     Symptom{"Java", "Received fatal alert", "tls-alert"},
     Symptom{"Java", "Remote host terminated the handshake|closed connection during handshake", "tls-handshake-aborted"},
     Symptom{"Java", "Unsupported or unrecognized SSL message|plaintext connection?", "tls-plaintext-mismatch"},
@@ -83,6 +86,7 @@ constexpr std::array kSymptoms{
     Symptom{"Go", "proxyconnect tcp", "proxy-tunnel-refused"},
 
     // Python
+    Symptom{"Python", "IncompleteRead", "response-truncated-fin response-truncated-rst"},
     Symptom{"Python", "NewConnectionError*[Errno 111]|ConnectionRefusedError", "connect-refused"},
     Symptom{"Python", "NewConnectionError", "connect-refused connect-unreachable syn-retries-exhausted"},
     Symptom{"Python", "ConnectTimeoutError|ConnectTimeout|timed out. (connect timeout", "connect-abandoned"},

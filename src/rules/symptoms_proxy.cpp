@@ -35,6 +35,8 @@ constexpr std::array kSymptoms{
     Symptom{"HTTP", "502 Bad Gateway|503 Service Unavailable|504 Gateway Timeout|504 Gateway Time-out|Bad Gateway|Gateway Timeout|Gateway Time-out", "http-gateway-error",
             "The failing leg is the one behind the gateway: capture there."},
     Symptom{"HTTP", "502|503|504", "http-gateway-error", "The failing leg is the one behind the gateway: capture there.", kCode, kStatus},
+    Symptom{"Cloudflare", "520|521|522|523|524|525|526|527", "http-gateway-error",
+            "The failing leg is the one from the CDN to the origin: capture at the origin.", kCode, kStatus},
     Symptom{"HTTP", "500 Internal Server Error|Internal Server Error", "http-server-error"},
     Symptom{"HTTP", "500|501|505", "http-server-error", {}, kCode, kStatus},
     Symptom{"HTTP", "400|401|403|404|405|410|413|415|422|429", "http-client-error", {}, kCode, kStatus},

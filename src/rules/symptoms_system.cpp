@@ -74,6 +74,8 @@ constexpr std::array kSymptoms{
 
     Symptom{"netstat, ss", "SYN_RECV|半连接|SYN-RECV|SYN_RCVD|SYN-RECEIVED|possible SYN flooding", "handshake-not-completed"},
     Symptom{"netstat, ss", "SYN_SENT|SYN-SENT", "syn-retries-exhausted connect-abandoned connect-slow"},
+    Symptom{"nstat", "tcp_abort_on_overflow|ListenOverflows|ListenDrops|times the listen queue of a socket overflowed|accept queue|全连接队列",
+            "accept-queue-overflow reset-after-handshake reset-without-response connect-abandoned syn-retries-exhausted"},
     Symptom{"nstat", "PAWSPassive|TcpExtPAWSPassive|passive connections rejected because of time stamp|tcp_tw_recycle", "syn-ignored-suspect"},
     Symptom{"nstat", "DelayedACKs|TcpExtDelayedACKs|Nagle|TCP_NODELAY|delayed ACK|40 ms longer", "delayed-ack-stall"},
     Symptom{"ping, ICMP", "fragmentation needed|Frag needed|packet too big|Message too long|EMSGSIZE|MTU black hole|PMTU|path MTU", "pmtu-blackhole"},
@@ -104,6 +106,21 @@ constexpr std::array kSymptoms{
             "Repeated without acknowledgement. Look at each attempt by itself; they may fail differently."},
     Symptom{"people", "keeps retrying although*200|keeps sending although*200|一直重复通知|重复通知|重复回调",
             "ack-unrecognized http-redirect late-response ack-negative"},
+    Symptom{"people", "delivered twice|received twice|sent twice|processed twice|duplicate callback|duplicate notification|"
+                      "duplicate delivery|duplicate order|重复收到|收到两次|重复入账",
+            "late-response client-timeout response-not-acked closed-without-response",
+            "The report says of each delivery whether the receiver got it more than once, and why it was sent again."},
+    Symptom{"people", "callback failed|webhook failed|notification failed|回调失败|通知失败",
+            "client-timeout no-response connect-refused request-on-half-closed http-server-error ack-negative",
+            "Anything can be meant: look at each attempt by itself."},
+    Symptom{"TLS", "certificate verify failed|unable to verify the first certificate|unable to get local issuer certificate|"
+                   "PKIX path building failed|PKIX path validation failed|x509: certificate|certificate signed by unknown authority|"
+                   "certificate has expired|CERT_HAS_EXPIRED|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|"
+                   "self signed certificate|self-signed certificate|SSL certificate problem|证书",
+            "tls-alert tls-handshake-aborted",
+            "The client refused the server's certificate, so no request was sent. TLS 1.3 hides the alert of some stacks."},
+    Symptom{"TLS", "handshake failure|handshake_failure|SSLHandshakeException|SSL handshake failed|TLS handshake failed|握手失败",
+            "tls-alert tls-handshake-aborted tls-plaintext-mismatch"},
     Symptom{"people", "文件不完整|cut short in the middle of a packet|truncated dump file|truncated pcapng dump file",
             "capture-file-truncated"},
     Symptom{"people", "半断开|半关闭|half-closed|half-open", "request-on-half-closed keepalive-close-race"},

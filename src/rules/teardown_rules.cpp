@@ -168,7 +168,9 @@ std::optional<Finding> flow_keepalive_probe_failed(const FlowFacts& facts,
 std::optional<Finding> keepalive_probe_failed(const ExchangeFacts& facts,
                                               const Thresholds& limits) {
   // The request was taken, and its answer was being waited for.
-  if (facts.answered || !facts.request_complete || !facts.request_acked) return std::nullopt;
+  if (facts.exchange.response_missing) return std::nullopt;
+  const bool taken = facts.request_acked || facts.flow.ack_unrecorded(Side::client);
+  if (facts.answered || !facts.request_complete || !taken) return std::nullopt;
   if (facts.close.closer != Closer::none && facts.close.closer != Closer::client_rst)
     return std::nullopt;
   const PacketRef probe = facts.flow.flow.c().trouble().first_keepalive;

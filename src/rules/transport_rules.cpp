@@ -174,6 +174,8 @@ std::optional<Finding> zero_window_stall(const ExchangeFacts& facts, const Thres
   const Duration closed =
       slow_reader ? facts.server_window_closed : end - trouble.zero_window_since.time;
   if (closed < limits.zero_window_min) return std::nullopt;
+  // Still being read, for all that the capture shows.
+  if (facts.flow.capture_over && !close.packet && closed < limits.unacked_min) return std::nullopt;
   FindingBuilder finding{Label::zero_window_stall, slow_reader ? mostly_closed(facts)
                                                    : both      ? deadlock(facts.flow)
                                                           : still_closed(facts, receiver, closed)};

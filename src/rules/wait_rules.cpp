@@ -188,6 +188,15 @@ bool capture_too_short(FindingBuilder& finding, const ExchangeFacts& facts) {
   return true;
 }
 
+/// A half-close comes with the request or right behind it; somewhat later it may be a good-bye.
+bool client_may_have_left(FindingBuilder& finding, const ExchangeFacts& facts) {
+  if (!waits_half_closed(facts) || facts.after_request <= facts.limits.half_close_behind)
+    return false;
+  finding.fault(Party::unknown, Confidence::low,
+                "the client had left at once, rather than half-closed the connection");
+  return true;
+}
+
 bool server_silent(FindingBuilder& finding, const ExchangeFacts& facts) {
   const bool high = still_waiting(facts) >= facts.limits.no_response_high;
   finding.fault(Party::server_app, high ? Confidence::high : Confidence::medium,
@@ -196,9 +205,8 @@ bool server_silent(FindingBuilder& finding, const ExchangeFacts& facts) {
 }
 
 constexpr std::array kWhyNoAnswerYet = {
-    &answer_lacks_beginning, &answer_unrecorded_like_ack,
-    &capture_too_short,      &request_cut_in_recording,
-    &server_silent,
+    &answer_lacks_beginning,   &answer_unrecorded_like_ack, &capture_too_short,
+    &request_cut_in_recording, &client_may_have_left,       &server_silent,
 };
 
 }  // namespace

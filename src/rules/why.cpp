@@ -167,17 +167,14 @@ Why why(const ExchangeFacts& facts, const Settings& settings) {
 
 namespace {
 
-/// What gives a flow its label where its exchanges do not, in the order of judge().
+/// What gives a flow its label where its exchanges do not.
 std::vector<Finding> flow_matches(const FlowFacts& facts, const Thresholds& limits) {
-  std::vector<Finding> matched = matches(connect_primaries(), facts, limits);
-  const auto add = [&](std::span<const FlowRule> rules, Severity least) {
-    for (Finding& finding : matches(rules, facts, limits)) {
-      if (finding.severity >= least) matched.push_back(std::move(finding));
+  std::vector<Finding> matched;
+  for (const FlowPhase& phase : flow_primaries(facts, Severity::ok)) {
+    for (Finding& finding : matches(phase.rules, facts, limits)) {
+      if (finding.severity >= phase.least) matched.push_back(std::move(finding));
     }
-  };
-  if (facts.tls != nullptr) add(tls_primaries(), Severity::ok);
-  add(teardown_primaries(), Severity::warning);
-  if (facts.exchanges == 0) add(quiet_primaries(), Severity::ok);
+  }
   return matched;
 }
 

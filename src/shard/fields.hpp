@@ -35,6 +35,9 @@ inline constexpr auto kLast<Stray::Kind> =
 template <>
 inline constexpr auto kLast<DnsError> = static_cast<std::uint64_t>(DnsError::forbidden);
 template <>
+inline constexpr auto kLast<ClientCertificate> =
+    static_cast<std::uint64_t>(ClientCertificate::none);
+template <>
 inline constexpr auto kLast<TlsStage> = static_cast<std::uint64_t>(TlsStage::done);
 
 /// What an archive takes a record by.
@@ -194,15 +197,15 @@ void fields(Archive& archive, For<Archive, TlsSession> record) {
   auto& [stage, in_tunnel, hidden, unreadable, client_hello, client_hello_end,
          client_hello_end_offset, sni, offered_alpn, newest_offered, server_hello, version, cipher,
          alpn, certificate, asked_again, server_text, server_text_start, not_tls, alert,
-         last_flight, last_flight_packet, last_flight_end, finished, client_refusal, server_refusal,
-         server_goodbye, server_goodbye_end, bursts, answered_bursts, server_spontaneous,
-         client_repeated, early_data, burst, cut] = record;
+         last_flight, last_flight_packet, last_flight_end, finished, client_certificate,
+         client_refusal, server_refusal, server_goodbye, server_goodbye_end, bursts,
+         answered_bursts, server_spontaneous, client_repeated, early_data, burst, cut] = record;
   archive(stage, in_tunnel, hidden, unreadable, client_hello, client_hello_end,
           client_hello_end_offset, sni, offered_alpn, newest_offered, server_hello, version, cipher,
           alpn, certificate, asked_again, server_text, server_text_start, not_tls, alert,
-          last_flight, last_flight_packet, last_flight_end, finished, client_refusal,
-          server_refusal, server_goodbye, server_goodbye_end, bursts, answered_bursts,
-          server_spontaneous, client_repeated, early_data, burst, cut);
+          last_flight, last_flight_packet, last_flight_end, finished, client_certificate,
+          client_refusal, server_refusal, server_goodbye, server_goodbye_end, bursts,
+          answered_bursts, server_spontaneous, client_repeated, early_data, burst, cut);
 }
 
 template <typename Archive>

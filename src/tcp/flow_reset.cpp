@@ -120,8 +120,11 @@ void Flow::note_after_rst(const Segment& segment, Side from, bool news) {
     // Of one sender all packets go one way: where the RST alone came another, none overtook.
     const bool came_alone = segment.ttl == rare.ttl_before_rst && segment.ttl != rare.first_rst_ttl;
     detour = came_alone ? Duration{0} : kReordering;
-  } else if (record.rtt > Duration{0}) {
-    detour = std::max(record.rtt, kReordering);
+  } else {
+    // Measured as nothing, it is shorter than the clock can tell.
+    const bool measured = record.rtt > Duration{0} ||
+                          (record.handshake_ack && record.c().syns == 1 && record.s().syns == 1);
+    if (measured) detour = std::max(record.rtt, kReordering);
   }
   if (segment.packet.time - rare.first_rst.time > detour) rare.after_rst = segment.packet;
 }

@@ -40,12 +40,21 @@ bool client_left_before(const FlowRecord& flow, const Record& record) {
   return rst && (!trouble.rst_has_ack || trouble.rst_ack <= record.begin);
 }
 
-/// Finished alone: 4 + 32 or 48 bytes, a content type, a tag of 16 or 8, padded by JSSE.
+/// Finished: 4 + 32 or 48 bytes, a content type, a tag of 16 or 8, padded by JSSE.
 bool as_long_as_finished(std::uint32_t length) {
   for (const std::uint32_t finished : {45u, 53u, 61u, 69u, 85u}) {
     if (length == finished) return true;
   }
   return false;
+}
+
+/// 8 bytes, a content type, a tag of 16 or 8; no alert is as long.
+bool is_empty_certificate(std::uint32_t length) { return length == 25 || length == 17; }
+
+/// Nor an empty Certificate, of 8 bytes, in the same record.
+bool is_finished_alone(std::uint32_t length) {
+  constexpr std::uint32_t kWithEmptyCertificate = 61;
+  return as_long_as_finished(length) && length != kWithEmptyCertificate;
 }
 
 }  // namespace
@@ -84,6 +93,10 @@ bool Session::still_handshake(Side from, const Record& record) {
     facts_.last_flight = from;
     facts_.last_flight_packet = record.last;
     facts_.last_flight_end = record.end;
+    if (is_empty_certificate(record.length)) {
+      facts_.client_certificate = ClientCertificate::none;
+      return true;
+    }
     if (record.length <= kLongestAlert) {
       if (!facts_.client_refusal) facts_.client_refusal = record.first;
       return true;
@@ -92,6 +105,10 @@ bool Session::still_handshake(Side from, const Record& record) {
     facts_.finished = record.last;
     // Otherwise the client's certificate comes first, and Finished at the end of the flight.
     flight_open_ = !as_long_as_finished(record.length);
+    if (!facts_.client_refusal && is_finished_alone(record.length) &&
+        facts_.client_certificate == ClientCertificate::unknown) {
+      facts_.client_certificate = ClientCertificate::not_asked;
+    }
     return true;
   }
   if (!as_long_as_finished(record.length)) return false;

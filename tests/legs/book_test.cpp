@@ -380,7 +380,7 @@ TEST(Story, RepetitionsFollowWhatFailed) {
 TEST(Story, NobodyWasReachedOnlyBehindAGateway) {
   for (const bool gateway : {true, false}) {
     Record front = gateway_error(1, 1, 10s, 13s);
-    if (!gateway) front.leg.status = 0;
+    front.leg.gateway = gateway;
     EXPECT_EQ(reached_nobody(chain_of({front, refused(2, 10s + 1ms)}).legs), gateway);
   }
 }
@@ -393,7 +393,8 @@ TEST(Story, ALegThatCarriedTheRequestDecidesOverAConnectionThatFailed) {
 }
 
 TEST(Story, ALegThatHadNothingToTheApplicationReachedNobody) {
-  const Record front = gateway_error(1, 1, 10s, 13s);
+  Record front = gateway_error(1, 1, 10s, 13s);
+  front.leg.gateway = true;
   Record leg = failed(request(5, 2, 3, 10s + 1ms, 11s), Label::request_on_half_closed);
   EXPECT_FALSE(reached_nobody(chain_of({front, leg}).legs));
   leg.leg.untouched = true;

@@ -99,7 +99,7 @@ inline constexpr std::array kHttpRules{
         .party = Party::server_app,
         .confidence = Confidence::medium,
         .what =
-            "The final response is 502, 503 or 504 (or 520 to 526 from Cloudflare): the peer in "
+            "The final response is 502, 503 or 504 (or 520 to 527 from Cloudflare): the peer in "
             "this capture is a gateway, and the leg behind it failed. 502: its upstream refused, "
             "reset, closed or sent nonsense. 503: no healthy upstream, or overload. 504: its "
             "upstream was too slow, so the request may have been executed.",
@@ -130,10 +130,12 @@ inline constexpr std::array kHttpRules{
         .party = Party::server_app,
         .confidence = Confidence::high,
         .what = "The status is 2xx, but the whole body, trimmed and compared without case, is a "
-                "token that means refusal: fail, failure, error, false or 0. Transport and HTTP "
-                "worked. The receiver's business logic said no.",
+                "token that means refusal: fail, failure, error, false or 0; or a document whose "
+                "code says so. Transport and HTTP worked. The receiver's business logic said no.",
         .guards = "A body that merely contains such a word is not judged. An unknown body is not a "
-                  "refusal. If an earlier attempt of the same callback was delivered, \"fail\" may "
+                  "refusal. To a sender of whom nothing is known, a document that says no is a "
+                  "warning: it may go by the status. If an earlier attempt of the same callback "
+                  "was delivered, \"fail\" may "
                   "only mean that it was done before.",
         .symptoms = "Response body: fail; Response body: FAIL; Sender's table: sent_count grows, "
                     "receive_time stays empty; WeChat Pay v2: return_code FAIL",
