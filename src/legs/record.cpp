@@ -66,8 +66,9 @@ bool says_done(const Exchange& exchange, const ExchangeReport* report) {
   if (!exchange.response || exchange.response->state != MessageState::complete) return false;
   if (report == nullptr) return is_success(exchange.response->status);
   const bool unclear =
-      std::any_of(report->findings.begin(), report->findings.end(),
-                  [](const Finding& finding) { return finding.label == Label::ack_unrecognized; });
+      std::any_of(report->findings.begin(), report->findings.end(), [](const Finding& finding) {
+        return finding.label == Label::ack_negative || finding.label == Label::ack_unrecognized;
+      });
   return report->said == Said::done && report->retry == Retry::do_not && !unclear;
 }
 
