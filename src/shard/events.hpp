@@ -10,7 +10,7 @@
 
 namespace httpdiag::shard {
 
-inline constexpr std::uint64_t kVersion = 12;
+inline constexpr std::uint64_t kVersion = 13;
 
 enum class Event : std::uint8_t {
   packet = 1,  // one after which time did not go on as ever, or the one in front of it
