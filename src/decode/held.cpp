@@ -46,7 +46,7 @@ bool begins_within(const HeldPiece& held, const Segment& segment) {
 HeldPieces::HeldPieces(const Limits& limits) : patience_{limits.fragment_timeout / 2} {}
 
 void HeldPieces::add(HeldPiece piece) {
-  if (held_.size() == kMost) held_.erase(held_.begin());
+  if (held_.size() == kMost) held_.pop_front();
   held_.push_back(std::move(piece));
 }
 

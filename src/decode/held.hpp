@@ -4,8 +4,8 @@
 #pragma once
 
 #include <cstddef>
+#include <deque>
 #include <optional>
-#include <vector>
 
 #include "decode/fragments.hpp"
 #include "decode/ip.hpp"
@@ -58,7 +58,7 @@ class HeldPieces {
   void measure(const Segment& next);
 
   const Duration patience_;
-  std::vector<HeldPiece> held_;  // oldest first, and few
+  std::deque<HeldPiece> held_;  // oldest first, and few
 };
 
 }  // namespace httpdiag::decode
