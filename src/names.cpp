@@ -370,6 +370,8 @@ std::string_view name(Skip skip) {
       return "gre-in-udp";
     case Skip::fragment_incomplete:
       return "fragment-incomplete";
+    case Skip::stt:
+      return "stt";
   }
   std::abort();
 }
@@ -404,6 +406,10 @@ std::string_view name(TunnelKind kind) {
       return "l2tp";
     case TunnelKind::ether_ip:
       return "etherip";
+    case TunnelKind::fou:
+      return "fou";
+    case TunnelKind::gue:
+      return "gue";
   }
   std::abort();
 }

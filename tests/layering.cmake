@@ -8,7 +8,7 @@ get_filename_component(SRC "${SRC}" ABSOLUTE BASE_DIR "${CMAKE_SOURCE_DIR}")
 # POSIX headers) and the standard library. Leave no list empty: an empty
 # pattern matches everything.
 set(base    base/ brotli/ fmt/ openssl/ "zlib\\.h" "xxhash\\.h" "stddef\\.h" "stdint\\.h")
-set(capture base/ "zlib\\.h" "zstd\\.h" "lz4frame\\.h" "lzma\\.h")
+set(capture base/ "zlib\\.h" "zstd\\.h" "zstd_errors\\.h" "lz4frame\\.h" "lzma\\.h")
 set(decode  base/)
 set(tcp     base/ "xxhash\\.h")
 set(dns     base/)

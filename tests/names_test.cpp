@@ -56,7 +56,7 @@ TEST(Names, EveryAccountOfTheLedgerHasItsOwn) {
             "malformed-link malformed-ip malformed-tcp unsupported-link unrelated-icmp "
             "protected-frame nested-too-deep esp l2tpv3 mpls-in-udp vn-tag macsec "
             "nsh trill pbb fabricpath cisco-metadata arista-time edsa wccp tzsp "
-            "vxlan-gpe ivxlan capwap lisp gre-in-udp fragment-incomplete");
+            "vxlan-gpe ivxlan capwap lisp gre-in-udp fragment-incomplete stt");
 }
 
 IpAddress v6(const std::vector<unsigned>& groups) {

@@ -151,6 +151,7 @@ struct SideTrouble {
   PacketRef gap_noticed;         // packet that proved the first gap
   bool gap_unacked = false;      // and it is this side's own: nobody acknowledged those bytes
   PacketRef snaplen_cut;         // first packet cut short
+  bool lacks_pieces = false;     // one was, since later pieces of its IP datagram are not there
   // First segment without payload whose number told of bytes that had been sent and were not in
   // the capture by then, and that number: they may come later, when they are sent again.
   PacketRef told_of;

@@ -87,7 +87,8 @@ struct Hints {
       sum_good = 16,                            // checksum right; of SYNs only, as the two below
       sum_unfinished = 32,  // only what a host leaves to its network card: the packet is on its way
                             // out of it
-      no_length = 64;       // IP length 0: recorded before the network card cut it up
+      no_length = 64,       // IP length 0: recorded before the network card cut it up
+      piece = 128;          // of its IP datagram later pieces were not recorded
   std::uint8_t bits = 0;
   constexpr bool has(std::uint8_t hint) const { return (bits & hint) != 0; }
 };
@@ -107,6 +108,8 @@ enum class TunnelKind : std::uint8_t {
   teredo,
   l2tp,
   ether_ip,
+  fou,
+  gue,
 };
 std::string_view name(TunnelKind kind);  // "gtp-u"
 
@@ -198,8 +201,9 @@ enum class Skip : std::uint8_t {
   lisp,                 // RFC 9300
   gre_in_udp,           // RFC 8086
   fragment_incomplete,  // as ip_fragment, of a datagram of which other pieces are not there
+  stt,                  // draft-davie-stt: looks like TCP, and is none
 };
-inline constexpr std::size_t kSkipCount = 33;
+inline constexpr std::size_t kSkipCount = 34;
 
 /// What an ICMP error says of the datagram from or to port 53 that it quotes.
 enum class DnsError : std::uint8_t {

@@ -50,6 +50,8 @@ void Pipeline::on_packets(std::span<const Packet> packets) {
     ++ledger_.packets;
     tell_time(packets[i].ref);
     if (plain_[i]) {
+      if (decoder_.holds_pieces()) [[unlikely]]
+        put_held(arrivals_[i].segment);
       tcp_.on_segment(arrivals_[i]);
     } else {
       on_packet(packets[i]);
@@ -58,6 +60,7 @@ void Pipeline::on_packets(std::span<const Packet> packets) {
 }
 
 void Pipeline::on_holes(std::uint64_t count) {
+  put_held();
   names_.settle(last_);
   if (recorder_) recorder_->on_all_end(shard::Event::hole, last_);
   tcp_.finish();
@@ -81,6 +84,7 @@ void Pipeline::on_name(const HostName& host) {
 Report Pipeline::finish(const CaptureSummary& input) {
   ledger_.bpf_unfit = bpf_.finish();
   if (ledger_.passed_bpf == 0) ledger_.filtered_wrapped += in_tunnels_;
+  put_held();
   // Nothing completes these any more.
   std::uint64_t& pieces = ledger_.skipped[static_cast<std::size_t>(Skip::ip_fragment)];
   const std::uint64_t incomplete = std::min(pieces, decoder_.incomplete_pieces());
@@ -197,7 +201,7 @@ void Pipeline::take_each(const Packet& packet) {
   const std::uint64_t decoded = ledger_.decoded, duplicates = ledger_.duplicates;
   const auto skipped = ledger_.skipped;
   for (const Decoded* frame = &decoder_.last();; frame = &decoder_.next(packet)) {
-    if (matches(*frame)) take(*frame, packet.ref);
+    if (matches(*frame)) put(*frame, packet.ref);
     if (!decoder_.more()) break;
   }
   const bool any_decoded = ledger_.decoded != decoded, any_copy = ledger_.duplicates != duplicates;
@@ -228,12 +232,41 @@ bool Pipeline::matches(const Decoded& decoded) const {
 }
 
 void Pipeline::take(const Decoded& decoded, PacketRef packet) {
+  if (decoder_.holds_pieces()) {
+    if (const auto* segment = std::get_if<Segment>(&decoded)) {
+      put_held(*segment);
+    } else if (const auto* error = std::get_if<IcmpError>(&decoded)) {
+      put_held(*error);
+    } else {
+      put_held(packet.time);
+    }
+  }
+  put(decoded, packet);
+}
+
+template <typename... Next>
+void Pipeline::put_held(const Next&... next) {
+  while (const Segment* segment = decoder_.next_held(next...)) {
+    --ledger_.skipped[static_cast<std::size_t>(Skip::ip_fragment)];
+    if (query_.matches(segment->source, segment->destination)) {
+      put(*segment);
+    } else {
+      ++ledger_.filtered;
+    }
+  }
+}
+
+void Pipeline::put(const Segment& segment) {
+  const std::uint64_t copies = ledger_.duplicates;
+  tcp_.on_segment(segment);
+  if (trail_ == nullptr || copies != ledger_.duplicates) return;
+  const tcp::Home home = tcp_.home_of(segment);
+  trail_->on_segment(segment, home.flow, home.source);
+}
+
+void Pipeline::put(const Decoded& decoded, PacketRef packet) {
   if (const auto* segment = std::get_if<Segment>(&decoded)) {
-    const std::uint64_t copies = ledger_.duplicates;
-    tcp_.on_segment(*segment);
-    if (trail_ == nullptr || copies != ledger_.duplicates) return;
-    const tcp::Home home = tcp_.home_of(*segment);
-    trail_->on_segment(*segment, home.flow, home.source);
+    put(*segment);
   } else if (const auto* error = std::get_if<IcmpError>(&decoded)) {
     tcp_.on_icmp_error(*error);
   } else if (const auto* datagram = std::get_if<DnsDatagram>(&decoded)) {

@@ -94,6 +94,11 @@ class Pipeline {
     decoder_.more() ? take_each(packet) : take(decoder_.last(), packet.ref);
   }
   void take(const Decoded& decoded, PacketRef packet);
+  void put(const Decoded& decoded, PacketRef packet);
+  void put(const Segment& segment);
+  /// Segments of which only the first piece came, as far as `next` shows that.
+  template <typename... Next>
+  void put_held(const Next&... next);
   void take_each(const Packet& packet);
 
   Ledger& ledger_;

@@ -5,6 +5,7 @@
 #ifdef HTTPDIAG_ZSTD
 
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include <new>
 
@@ -28,7 +29,10 @@ class ZstdCodec final : public Codec {
     Step step{.taken = from.pos, .made = to.pos};
     if (ZSTD_isError(result) != 0) {
       step.state = State::damaged;
-      fault_ = ZSTD_getErrorName(result);
+      const bool too_far = ZSTD_getErrorCode(result) == ZSTD_error_frameParameter_windowTooLarge;
+      fault_ = too_far ? "written with a window of more than 128 MiB: decompress it first, zstd -d "
+                         "--long=31"
+                       : ZSTD_getErrorName(result);
     } else if (result == 0 && from.pos > 0) {
       step.state = State::member_over;
     }

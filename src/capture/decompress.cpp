@@ -54,7 +54,7 @@ class Decompressed final : public ByteSource {
       const Codec::Step step = codec_->step(Bytes{in_}.subspan(begin_, end_ - begin_), out);
       begin_ += step.taken;
       if (step.state == Codec::State::damaged) {
-        fail("are damaged at byte " + std::to_string(position()) + " (" +
+        fail("cannot be decompressed at byte " + std::to_string(position()) + " (" +
              std::string{codec_->fault()} + ")");
       }
       if (step.state == Codec::State::member_over) between_members_ = true;

@@ -37,7 +37,7 @@ class OneFile final : public Feed {
   explicit OneFile(std::unique_ptr<Source> source) : source_{std::move(source)} {}
   std::span<const Packet> next() override { return source_->next_packets(); }
   std::uint32_t file_of(std::size_t) const override { return 0; }
-  std::uint64_t holes() const override { return source_->summary().skipped_stretches; }
+  std::uint64_t holes() const override { return source_->holes(); }
   std::uint64_t begun() const override { return source_->begun(); }
   bool has_several_interfaces() const override {
     return source_->summary().files.front().interfaces.size() > 1;
@@ -75,7 +75,7 @@ class Merge final : public Feed {
     std::unique_ptr<Source> source;
     std::span<const Packet> rest;
     std::size_t notes = 0, names = 0, skipped = 0;  // of its summary that were passed on
-    std::uint64_t stretches = 0;
+    std::uint64_t stretches = 0, holes = 0;
     std::uint64_t begun = 0;        // captures in it
     std::vector<DeviceId> devices;  // ours by its own
   };

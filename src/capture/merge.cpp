@@ -113,11 +113,11 @@ void Merge::pass_on(Reading& reading) {
     summary_.notes.push_back(own.notes[reading.notes]);
     summary_.notes.back().file = reading.file;
   }
+  const std::uint64_t holes = reading.source->holes();
+  holes_ += holes - std::exchange(reading.holes, holes);
   if (own.skipped_stretches == reading.stretches) return;
-  const std::uint64_t more =
+  summary_.skipped_stretches +=
       own.skipped_stretches - std::exchange(reading.stretches, own.skipped_stretches);
-  summary_.skipped_stretches += more;
-  holes_ += more;
   for (; reading.skipped < own.skipped.size(); ++reading.skipped) {
     if (summary_.skipped.size() < CaptureSummary::kMostStretches) {
       summary_.skipped.push_back(own.skipped[reading.skipped]);

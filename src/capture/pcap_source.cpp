@@ -271,7 +271,7 @@ std::span<const Packet> PcapReader::read_batch() {
 
 /// As many records as are whole, into packets(). Where there is doubt, or --recover, one at a time.
 std::size_t PcapReader::take_ready(std::span<const std::byte> ready) {
-  const std::size_t most = recovers() ? 1 : packets().size();
+  const std::size_t most = one_by_one() ? 1 : packets().size();
   const bool plain = layout_.plain();
   std::size_t passed = 0, last = 0;  // behind the last one, and where that begins
   std::size_t count = 0;

@@ -197,7 +197,8 @@ std::span<const Packet> PcapngReader::read_batch() {
     const Bytes ready = input().ready();
     std::size_t passed = 0;
     std::size_t count = 0;
-    while (count < packets().size() && large_left_ == 0) {
+    const std::size_t most = one_by_one() ? 1 : packets().size();
+    while (count < most && large_left_ == 0) {
       const Block block = look(ready.subspan(passed));
       if (!block.there || (count > 0 && block.type == BlockType::section_header)) break;
       const Taken taken = take(block, packets()[count]);

@@ -14,6 +14,8 @@ namespace {
 constexpr std::size_t kMostInterfaces = 256;  // that are told of, as in interfaces.cpp
 constexpr std::size_t kMostIndexes = 64;      // of a cooked capture's devices, told apart
 
+constexpr std::size_t kMostSpans = 256;  // of captures in one file that are told apart
+
 // What two captures that follow each other may overlap: so much is sorted (limits.sort_window_ms).
 constexpr Duration kOverlap = std::chrono::milliseconds{100};
 
@@ -44,18 +46,25 @@ std::unique_ptr<Reader> Source::reader_here() {
 
 void Source::refill() {
   given_ = 0;
+  std::uint64_t offset = input_->offset();
   batch_ = finished_ ? std::span<const Packet>{} : reader_->read_batch();
   while (batch_.empty() && next_reader_) {
     reader_->complete_file(false);
     reader_ = std::move(next_reader_);
     ++begun_;
     reader_->begin();
+    offset = input_->offset();
     batch_ = reader_->read_batch();
   }
+  if (before_ && !recovers_ && !batch_.empty() && batch_.back().ref.time > *before_ + kOverlap)
+    end_before_overlap(offset);
   if (batch_.empty()) return;
   if (!file().first) file().first = batch_.front().ref.time;
   if (batch_.front().link == LinkType::linux_sll2) find_devices();
   last_ = batch_.back().ref.time;
+  if (spans_.size() < begun_ && spans_.size() < kMostSpans)
+    spans_.push_back({batch_.front().ref.time, last_});
+  spans_.back().last = last_;  // not the latest: a single wrong time is no reason
   if (next_wanted_) {
     next_wanted_ = false;
     summary_.skipped.back().next = batch_.front().ref.time;
@@ -132,23 +141,55 @@ bool Source::corrupt(std::string reason, std::optional<std::uint64_t> expected) 
   return false;
 }
 
+/// Where a capture that begins then has its place among those in front: empty, or why it has none.
+/// Of two of the same time all would be told twice.
+std::string Source::place_in_time(Timestamp first) {
+  before_.reset();
+  for (const Span& span : spans_) {
+    if (first < span.first) {
+      before_ = before_ ? std::min(*before_, span.first) : span.first;
+    } else if (span.last - first > kOverlap) {
+      return "it is of the same time as one in front of it";
+    }
+  }
+  return {};
+}
+
+/// A capture that is older than one in front has come to where that one begins.
+void Source::end_before_overlap(std::uint64_t offset) {
+  summary_.packets -= batch_.size();
+  record_ -= batch_.size();
+  batch_ = {};
+  CaptureDamage damage = damage_at(
+      offset,
+      "what follows is of the same time as another capture in front of it; give the captures one "
+      "by one");
+  end_with(std::move(damage));
+}
+
 /// Several captures one behind the other, as cat makes of them: nothing is missing between them.
 /// Where they overlap they would have to be merged.
 bool Source::next_capture_here() {
   const std::string format = format_of(input_->ready()) == Format::pcapng ? "pcapng" : "pcap";
   std::string fault;
+  std::optional<Timestamp> first;
   try {
     next_reader_ = reader_here();
-    const std::optional<Timestamp> first = next_reader_->first_time();
-    const bool overlaps = first && anything_read() && last_ - *first > kOverlap;
-    if (overlaps) fault = "its first packet is older than the last one before it";
+    first = next_reader_->first_time();
+    if (first && anything_read()) fault = place_in_time(*first);
   } catch (const Error& refused) {
     fault = std::string{refused.what()}.substr(name_.size() + 2);
   }
   if (fault.empty()) {
+    const bool older = first && anything_read() && last_ - *first > kOverlap;
+    if (older) ++went_back_;
     add_note(0, "Another capture, a " + format + ", begins behind packet " +
                     std::to_string(summary_.packets) + ", at byte " +
-                    std::to_string(input_->offset()) + " of the file.");
+                    std::to_string(input_->offset()) + " of the file." +
+                    (older ? " It is older than one in front of it: what was open there was "
+                             "judged as it was, and a connection that is in both counts as two. "
+                             "Captures that are given one by one are put in order."
+                           : ""));
     return false;
   }
   CaptureDamage damage =
@@ -203,8 +244,21 @@ void Source::pass_over(std::size_t length, std::string reason) {
 /// Looks for the next plausible record, from the byte behind the beginning of ready() on.
 bool Source::resync(CaptureDamage damage) {
   constexpr std::size_t kKept = 1 << 16;  // of what was looked at in vain
+  // No header is zeros for that long, and what was never written is zeros for gigabytes.
+  constexpr std::size_t kZeros = 64;
   std::size_t position = 1;
   while (position < input_->ready().size() || input_->want(position + 1)) {
+    const auto rest = input_->ready().subspan(position);
+    const auto first =
+        std::find_if(rest.begin(), rest.end(), [](std::byte byte) { return byte != std::byte{0}; });
+    const auto zeros = static_cast<std::size_t>(first - rest.begin());
+    if (zeros > kZeros) {
+      position += zeros - kZeros;
+      if (position <= kKept) continue;
+      input_->pass(position);
+      position = 0;
+      continue;
+    }
     if (reader_->chain_at(position)) {
       input_->pass(position);
       note_stretch(std::move(damage));

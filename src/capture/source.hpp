@@ -46,6 +46,8 @@ class Source final : public PacketSource {
   /// How many captures, or sections of a pcapng, were begun in front of the last batch, which holds
   /// packets of one only.
   std::uint64_t begun() const { return begun_; }
+  /// In front of it connections do not go on.
+  std::uint64_t holes() const { return summary_.skipped_stretches + went_back_; }
 
  private:
   friend class Reader;
@@ -69,6 +71,8 @@ class Source final : public PacketSource {
   void end_with(CaptureDamage damage);
   bool resync(CaptureDamage damage);
   void note_stretch(CaptureDamage damage);
+  std::string place_in_time(Timestamp first);
+  void end_before_overlap(std::uint64_t offset);
   std::string cut_reason(std::uint64_t expected, std::uint64_t present) const;
 
   CaptureSummary summary_;
@@ -84,7 +88,13 @@ class Source final : public PacketSource {
   bool recovers_;
   bool finished_ = false;
   std::vector<std::pair<std::uint32_t, DeviceId>> indexes_;  // of devices that have no other name
-  bool next_wanted_ = false;  // the last stretch does not know yet when it ended
+  struct Span {
+    Timestamp first, last;
+  };
+  std::vector<Span> spans_;          // of the captures in front, one behind the other in the file
+  std::optional<Timestamp> before_;  // one of them begins here: nothing may be told twice
+  std::uint64_t went_back_ = 0;      // captures that are older than one in front
+  bool next_wanted_ = false;         // the last stretch does not know yet when it ended
 };
 
 /// Reads one capture, from its header on to where the next one begins in the same file.
@@ -143,6 +153,8 @@ class Reader {
   std::uint64_t& record() { return source_.record_; }
   Timestamp last() const { return source_.last_; }
   bool recovers() const { return source_.recovers_; }
+  /// Records are to be handed on one by one.
+  bool one_by_one() const { return source_.recovers_ || source_.before_.has_value(); }
   bool anything_read() const { return source_.anything_read(); }
 
  private:

@@ -63,6 +63,7 @@ std::optional<Skip> FragmentTable::on_piece(Datagram& datagram, std::uint32_t ne
     partial.state = State::refused;
   }
   if (fit == Fit::added) partial.last = now;
+  last_ = {partial.key, partial.serial};
   held_bytes_ += partial.cost();
   make_room(partial);
   if (held_bytes_ > max_bytes_) {  // it alone is too much
@@ -71,6 +72,7 @@ std::optional<Skip> FragmentTable::on_piece(Datagram& datagram, std::uint32_t ne
   }
   if (fit == Fit::conflict) return Skip::fragment_refused;
   if (fit == Fit::copy || partial.received != partial.total) return Skip::ip_fragment;
+  if (partial.state == State::closed) return Skip::ip_fragment;
 
   partial.state = State::complete;
   datagram.payload_length = partial.total;
@@ -82,9 +84,39 @@ std::optional<Skip> FragmentTable::on_piece(Datagram& datagram, std::uint32_t ne
 std::uint64_t FragmentTable::incomplete() const {
   std::uint64_t pieces = given_up_;
   for (const Partial& partial : order_) {
-    if (partial.state == State::filling) pieces += partial.pieces.size();
+    pieces += partial.useless();
   }
   return pieces;
+}
+
+std::optional<FragmentTable::Part> FragmentTable::part_of(const Ticket& ticket) {
+  const auto found = by_key_.find(ticket.key);
+  if (found == by_key_.end() || found->second->serial != ticket.serial) return std::nullopt;
+  Partial& partial = *found->second;
+  if (partial.state != State::filling) return std::nullopt;
+  const std::size_t known = partial.captured_prefix();
+  // The last piece, if it is not there, has a byte at least.
+  const std::size_t length = partial.total != 0 ? partial.total : partial.pieces.back().end + 1u;
+  return Part{std::span{partial.bytes}.first(known), length, partial.total != 0};
+}
+
+void FragmentTable::close(const Ticket& ticket) {
+  const auto found = by_key_.find(ticket.key);
+  if (found == by_key_.end() || found->second->serial != ticket.serial) return;
+  found->second->state = State::closed;
+}
+
+std::uint64_t FragmentTable::Partial::useless() const {
+  switch (state) {
+    case State::filling:
+      return pieces.size();
+    case State::closed:
+      return pieces.size() - 1;
+    case State::complete:
+    case State::refused:
+      break;
+  }
+  return 0;
 }
 
 FragmentTable::Fit FragmentTable::Partial::add(const Datagram& piece) {
@@ -122,10 +154,13 @@ std::size_t FragmentTable::Partial::cost() const {
 
 std::size_t FragmentTable::Partial::captured_prefix() {
   std::ranges::sort(pieces, {}, &Piece::begin);
+  std::size_t known = 0;
   for (const Piece& piece : pieces) {
+    if (piece.begin != known) break;
     if (piece.captured_end != piece.end) return piece.captured_end;
+    known = piece.end;
   }
-  return total;
+  return known;
 }
 
 FragmentTable::Partial& FragmentTable::find(const Key& key, Timestamp now) {
@@ -141,6 +176,7 @@ FragmentTable::Partial& FragmentTable::find(const Key& key, Timestamp now) {
   }
   Partial& partial = order_.emplace_back();
   partial.key = key;
+  partial.serial = ++serials_;
   partial.first = partial.last = now;
   by_key_.emplace(key, std::prev(order_.end()));
   held_bytes_ += partial.cost();
@@ -148,10 +184,11 @@ FragmentTable::Partial& FragmentTable::find(const Key& key, Timestamp now) {
 }
 
 void FragmentTable::restart(Partial& partial, Timestamp now) {
-  if (partial.state == State::filling) given_up_ += partial.pieces.size();
+  given_up_ += partial.useless();
   const Key key = partial.key;
   partial = Partial{};
   partial.key = key;
+  partial.serial = ++serials_;
   partial.first = partial.last = now;
 }
 
@@ -163,7 +200,7 @@ void FragmentTable::make_room(const Partial& keep) {
 }
 
 void FragmentTable::drop_oldest() {
-  if (order_.front().state == State::filling) given_up_ += order_.front().pieces.size();
+  given_up_ += order_.front().useless();
   held_bytes_ -= order_.front().cost();
   by_key_.erase(order_.front().key);
   order_.pop_front();

@@ -19,21 +19,6 @@
 namespace httpdiag::decode {
 
 class FragmentTable {
- public:
-  explicit FragmentTable(const Limits& limits);
-
-  /// Takes a piece (datagram.is_piece). If that completes the datagram, makes
-  /// `datagram` the whole of it, borrowed until the next call; otherwise says
-  /// what became of the piece. `network` as in Tunnel.
-  [[nodiscard]] std::optional<Skip> on_piece(Datagram& datagram, std::uint32_t network,
-                                             Timestamp now);
-
-  /// How many pieces were taken in whose datagram has not become whole.
-  std::uint64_t incomplete() const;
-
-  /// Memory in use for pieces, for tests of the bound.
-  std::size_t held_bytes() const { return held_bytes_; }
-
  private:
   struct Key {
     IpAddress source, destination;
@@ -44,18 +29,57 @@ class FragmentTable {
     friend auto operator<=>(const Key&, const Key&) = default;
   };
 
+ public:
+  explicit FragmentTable(const Limits& limits);
+
+  /// A datagram that pieces were taken of.
+  struct Ticket {
+    Key key;
+    std::uint64_t serial = 0;  // ids come round
+    friend bool operator==(const Ticket&, const Ticket&) = default;
+  };
+
+  /// Takes a piece (datagram.is_piece). If that completes the datagram, makes
+  /// `datagram` the whole of it, borrowed until the next call; otherwise says
+  /// what became of the piece. `network` as in Tunnel.
+  [[nodiscard]] std::optional<Skip> on_piece(Datagram& datagram, std::uint32_t network,
+                                             Timestamp now);
+
+  /// The one that the last piece belongs to.
+  const Ticket& last() const { return last_; }
+
+  /// What is there of a datagram that is not whole.
+  struct Part {
+    std::span<const std::byte> bytes;  // from its beginning; borrowed until the next call
+    std::size_t length = 0;            // of the whole, or as many as it has at least
+    bool has_end = false;              // it is that of the whole
+  };
+  /// None: it has become whole, or was given up.
+  std::optional<Part> part_of(const Ticket& ticket);
+  /// What is there of it is read as it is: pieces that come now are too late, and the first one
+  /// counts no longer.
+  void close(const Ticket& ticket);
+
+  /// How many pieces were taken in whose datagram has not become whole.
+  std::uint64_t incomplete() const;
+
+  /// Memory in use for pieces, for tests of the bound.
+  std::size_t held_bytes() const { return held_bytes_; }
+
+ private:
   struct Piece {
     std::uint32_t begin = 0, end = 0;
     std::uint32_t captured_end = 0;  // < end if the snaplen cut it
   };
 
-  enum class State : std::uint8_t { filling, complete, refused };
+  enum class State : std::uint8_t { filling, closed, complete, refused };
   enum class Fit : std::uint8_t { added, copy, conflict };
 
   /// A datagram on its way. Kept for a moment when complete or refused, so that
   /// late copies of its pieces are known for what they are.
   struct Partial {
     Key key;
+    std::uint64_t serial = 0;
     Timestamp first, last;  // pieces; copies do not count
     std::vector<std::byte> bytes;
     std::vector<Piece> pieces;
@@ -66,8 +90,10 @@ class FragmentTable {
 
     Fit add(const Datagram& piece);
     std::size_t cost() const;
-    /// Bytes from the start up to the first that was not captured.
+    /// Bytes from the start up to the first that is not there.
     std::size_t captured_prefix();
+    /// How many of its pieces nothing was made of.
+    std::uint64_t useless() const;
   };
   using Order = std::list<Partial>;  // oldest first
 
@@ -83,6 +109,8 @@ class FragmentTable {
   std::map<Key, Order::iterator> by_key_;  // ordered: nothing to flood, unlike a hash
   std::size_t held_bytes_ = 0;
   std::uint64_t given_up_ = 0;  // pieces
+  std::uint64_t serials_ = 0;
+  Ticket last_;
 };
 
 }  // namespace httpdiag::decode

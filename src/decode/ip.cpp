@@ -297,6 +297,16 @@ Sound sound_ip(std::span<const std::byte> bytes, std::size_t wire_length) {
   return total <= wire_length ? Sound::yes : sound_cut_ipv4(bytes, header);
 }
 
+bool is_ipv4_throughout(std::span<const std::byte> bytes, std::size_t wire_length) {
+  constexpr std::byte kPlain{0x45};  // version 4 without options
+  if (bytes.size() < kIpv4Header || bytes[0] != kPlain) return false;
+  ByteReader reader{bytes};
+  reader.skip(2);
+  if (reader.u16() != wire_length) return false;
+  reader.skip(5);
+  return reader.u8() == kProtocolTcp && right_checksum(bytes.first(kIpv4Header));
+}
+
 bool may_carry_tcp(const Datagram& piece) {
   switch (piece.protocol) {
     case kProtocolTcp:

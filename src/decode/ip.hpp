@@ -61,6 +61,10 @@ enum class Lengths : std::uint8_t { from_header, from_quote };
 enum class Sound : std::uint8_t { no, yes, unknown };
 [[nodiscard]] Sound sound_ip(std::span<const std::byte> bytes, std::size_t wire_length);
 
+/// Whether bytes that nothing announces are an IPv4 datagram, for they are one to the last field: a
+/// right checksum, a length that is theirs, and TCP inside.
+[[nodiscard]] bool is_ipv4_throughout(std::span<const std::byte> bytes, std::size_t wire_length);
+
 /// Steps over IPv6 extension headers at the start of `payload`, as far as the
 /// transport protocol or a fragment header; over an authentication header in IPv4 too. For a
 /// datagram put together from pieces; read_ip() has done it for the others.

@@ -37,6 +37,8 @@ bool read_plain(const Packet& packet, Segment& segment) {
   const std::size_t captured = packet.bytes.size() - kEthernet;
   const std::size_t tcp_header = (std::to_integer<unsigned>(tcp[12]) >> 4) * std::size_t{4};
   const std::size_t headers = kIpv4 + tcp_header;
+  if (u16(tcp + 2) == kSttPort) [[unlikely]]
+    return false;
   // Total length 0 (offload), a cut inside the options and contradictions are for the others.
   if (tcp_header < kTcp || headers > length || headers > captured) return false;
 

@@ -51,6 +51,25 @@ std::uint8_t checksum_hint(const Segment& segment, std::span<const std::byte> tc
   return field == 0 || folded(field) == folded(pseudo) ? Hints::sum_unfinished : std::uint8_t{0};
 }
 
+bool may_be_stt(const Segment& segment) {
+  constexpr std::uint8_t kOther = TcpFlags::syn | TcpFlags::fin | TcpFlags::rst | TcpFlags::urg;
+  const std::uint32_t length = segment.seq >> 16, at = segment.seq & 0xffffu;
+  return segment.destination.port == kSttPort && segment.options.empty() &&
+         segment.flags.has(TcpFlags::ack) && !segment.flags.has(kOther) &&
+         segment.payload_length != 0 && at + segment.payload_length <= length;
+}
+
+bool begins_stt(const Segment& segment) {
+  constexpr std::size_t kHeader = 18, kTypeAt = kHeader + 12;
+  const std::span<const std::byte> frame = segment.payload;
+  if (!may_be_stt(segment) || (segment.seq & 0xffffu) != 0 || frame.size() < kTypeAt + 2)
+    return false;
+  const bool version_0 = frame[0] == std::byte{0} && frame[3] == std::byte{0};
+  const std::uint16_t type = ByteReader{frame.subspan(kTypeAt)}.u16();
+  constexpr std::uint16_t kIpv4 = 0x0800, kIpv6 = 0x86dd, kArp = 0x0806, kVlan = 0x8100;
+  return version_0 && (type == kIpv4 || type == kIpv6 || type == kArp || type == kVlan);
+}
+
 void read_each_option(Segment& segment) {
   const bool syn = segment.flags.has(TcpFlags::syn);
   ByteReader reader{segment.options};

@@ -19,6 +19,13 @@ namespace httpdiag::decode {
 /// `segment` is filled in. Other segments are not worth the sum.
 [[nodiscard]] std::uint8_t checksum_hint(const Segment& segment, std::span<const std::byte> tcp);
 
+/// STT (draft-davie-stt-08 §3.1) dresses up as TCP, without a handshake, so that network cards cut
+/// its frames up. Sequence numbers hold the length of the frame and where in it a segment is.
+inline constexpr std::uint16_t kSttPort = 7471;
+/// Whether `segment` begins such a frame. Only the port says it of the others.
+[[nodiscard]] bool begins_stt(const Segment& segment);
+[[nodiscard]] bool may_be_stt(const Segment& segment);
+
 /// Takes MSS, window scale and SACK out of `segment.options`. Stops at the first
 /// option that makes no sense, as receivers do; the segment itself is still good.
 void read_each_option(Segment& segment);

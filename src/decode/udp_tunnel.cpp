@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// VXLAN, GENEVE, GTP-U, Teredo, L2TP.
+// VXLAN, GENEVE, GTP-U, Teredo, L2TP, FOU and GUE.
 #include "decode/framing.hpp"
 #include "decode/tunnel.hpp"
 
@@ -8,7 +8,7 @@ namespace {
 
 // Registered ports; 8472 is what Linux used for VXLAN before there was one.
 constexpr std::uint16_t kVxlan = 4789, kOldVxlan = 8472, kGeneve = 6081, kGtpU = 2152,
-                        kTeredo = 3544, kL2tp = 1701;
+                        kTeredo = 3544, kL2tp = 1701, kGue = 6080;
 
 class UdpTunnel : public Framing {
  public:
@@ -37,6 +37,31 @@ class UdpTunnel : public Framing {
     note_network(frame_, TunnelKind::geneve, reader_.u32() >> 8);
     if (const auto skip = pass((first & 0x3fu) * std::size_t{4})) return skip;
     return type <= 1500 ? Skip::not_tcp : ether_type(type);
+  }
+
+  /// draft-ietf-intarea-gue-09 §3: a header, or with variant 1 an IP datagram without one.
+  std::optional<Skip> gue() {
+    constexpr unsigned kControl = 0x20, kLength = 0x1f;
+    constexpr std::size_t kHeader = 4;
+    if (!has(kHeader)) return missing(kHeader);
+    const unsigned first = std::to_integer<unsigned>(reader_.rest()[0]);
+    note_tunnel(frame_, TunnelKind::gue);
+    if (first >> 6 == 1) return ip(0);
+    if (first >> 6 != 0 || (first & kControl) != 0) return Skip::not_tcp;
+    reader_.skip(1);
+    const std::uint8_t protocol = reader_.u8();
+    reader_.skip(2);  // flags; what they announce is in the length
+    if (const auto skip = pass((first & kLength) * std::size_t{4})) return skip;
+    if (protocol == kProtocolIpv4) return ip(4);
+    return protocol == kProtocolIpv6 ? ip(6) : Skip::not_tcp;
+  }
+
+  /// Linux's "foo over UDP": a datagram and nothing else, on a port that somebody agreed on. So it
+  /// is looked for on all of them.
+  std::optional<Skip> fou() {
+    if (!is_ipv4_throughout(reader_.rest(), wire_length_)) return Skip::not_tcp;
+    note_tunnel(frame_, TunnelKind::fou);
+    return ip(4);
   }
 
   /// 3GPP TS 29.281 §5.1: version 1 of the user plane, user data only.
@@ -131,15 +156,17 @@ std::optional<Skip> read(UdpTunnel reader, std::uint16_t port) {
       return reader.teredo();
     case kL2tp:
       return reader.l2tp();
+    case kGue:
+      return reader.gue();
     default:
-      return Skip::not_tcp;
+      return reader.fou();
   }
 }
 
 /// Teredo and L2TP answer from the port; the others choose their source port to spread the load.
 std::uint16_t port_of_tunnel(std::uint16_t from, std::uint16_t to) {
   const bool answer = from == kTeredo || from == kL2tp;
-  const bool known = to == kVxlan || to == kOldVxlan || to == kGeneve || to == kGtpU;
+  const bool known = to == kVxlan || to == kOldVxlan || to == kGeneve || to == kGtpU || to == kGue;
   return answer && !known ? from : to;
 }
 

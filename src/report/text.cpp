@@ -140,7 +140,7 @@ class TextWriter final : public Writer {
         page_.line(0, Ink::plain, "Nothing in the flow is as asked for.");
       }
     } else if (options_.selection.by_exchange()) {
-      show_exchanges();
+      show_exchanges(report.input);
     } else {
       show_problems(report);
     }
@@ -154,15 +154,15 @@ class TextWriter final : public Writer {
                              : fmt::format("exchange {}.{}", flow, why.exchange);
   }
   void list_exchanges(const FlowReport& flow) {
-    Page lines{options_.colour};
+    std::string lines;
     for (const ExchangeReport* exchange : options_.selection.exchanges(flow)) {
-      list_exchange(lines, flow, *exchange, options_.show_payload);
+      lines += listed(flow, *exchange, options_.show_payload, options_.colour);
       ++exchanges_;
     }
-    lines_.add(flow.id, lines.take());
+    lines_.add(flow.id, lines);
   }
 
-  void show_exchanges() {
+  void show_exchanges(const CaptureSummary* input) {
     if (exchanges_ == 0) {
       page_.line(0, Ink::plain, "No exchange is as asked for.");
       if (options_.selection.found) {
@@ -177,7 +177,7 @@ class TextWriter final : public Writer {
     page_.blank();
     page_.line(0, Ink::bold, "Exchanges asked for", std::to_string(exchanges_));
     out_.write(page_.take());
-    lines_.for_each([&](std::string_view line) { out_.write(line); });
+    lines_.for_each([&](std::string_view line) { out_.write(with_packet_names(line, input)); });
     page_.blank();
     page_.line(0, Ink::dim, "More: analyze with --flow N, --format json");
   }

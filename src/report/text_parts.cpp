@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 
 #include "base/text.hpp"
@@ -356,23 +357,48 @@ void show_exchange(Page& page, const ExchangeReport& exchange, bool show_payload
   }
 }
 
-void list_exchange(Page& page, const FlowReport& flow, const ExchangeReport& exchange,
-                   bool show_payload) {
+std::string listed(const FlowReport& flow, const ExchangeReport& exchange, bool show_payload,
+                   bool colour) {
   const RequestReport& request = exchange.request;
   const std::string target = show_payload ? request.target : redact_target(request.target);
-  const PacketNumber last = std::max(
-      request.last.number, exchange.response ? exchange.response->last.number : PacketNumber{0});
-  const PacketNumber first = request.first.number;
-  const std::string packets = first == last ? fmt::format("packet {}", first)
-                                            : fmt::format("packets {} to {}", first, last);
-  page.line(
+  Page line{colour};
+  line.line(
       0, ink_of(exchange.severity), exchange_name(flow.id, exchange.index),
       fmt::format(
-          "{} {}, {}, {}, {}{}", request.method.empty() ? "(method not seen)" : request.method,
-          target,
+          "{} {}, {}, {}", request.method.empty() ? "(method not seen)" : request.method, target,
           exchange.response ? std::to_string(exchange.response->status) : std::string{"no answer"},
-          info(exchange.label).id, packets,
-          exchange.found_in.empty() ? "" : fmt::format(", found in {}", exchange.found_in)));
+          info(exchange.label).id));
+  const PacketNumber last = std::max(
+      request.last.number, exchange.response ? exchange.response->last.number : PacketNumber{0});
+  std::string text = line.take();
+  text.pop_back();
+  return fmt::format("{} {} {}\n{}\n", request.first.number, last, exchange.found_in, text);
+}
+
+std::string with_packet_names(std::string_view lines, const CaptureSummary* input) {
+  std::string text;
+  const auto until = [&](char end) {
+    const std::size_t length = lines.find(end);
+    const std::string_view part = lines.substr(0, length);
+    lines.remove_prefix(length + 1);
+    return part;
+  };
+  const auto packet = [&] {
+    PacketNumber number = 0;
+    const std::string_view digits = until(' ');
+    std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    return packet_name(input, number);
+  };
+  while (!lines.empty()) {
+    const std::string first = packet(), last = packet();
+    const std::string_view found_in = until('\n');
+    text += until('\n');
+    text += first == last ? fmt::format(", packet {}", first)
+                          : fmt::format(", packets {} to {}", first, last);
+    if (!found_in.empty()) text += fmt::format(", found in {}", found_in);
+    text += '\n';
+  }
+  return text;
 }
 
 void show_flow_in_full(Page& page, const FlowReport& flow, const Options& options,

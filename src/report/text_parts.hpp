@@ -27,9 +27,12 @@ void show_translation(Page& page, const FlowReport& flow);
 void show_tunnel(Page& page, const FlowReport& flow);
 /// Where it is in the capture of the other end; nothing where there is none.
 void show_other_end(Page& page, const FlowReport& flow, const CaptureSummary* input);
-/// One line: which exchange, what it was, what became of it, where a query was found in it.
-void list_exchange(Page& page, const FlowReport& flow, const ExchangeReport& exchange,
-                   bool show_payload);
+/// One line: which exchange, what it was, what became of it, where a query was found in it. As
+/// long as the files of its packets are not known, in a form for with_packet_names() only.
+std::string listed(const FlowReport& flow, const ExchangeReport& exchange, bool show_payload,
+                   bool colour);
+/// Any number of such lines as they are to be read.
+std::string with_packet_names(std::string_view lines, const CaptureSummary* input);
 /// One finding explained: ladder, meaning, fault, delivery, retry, symptoms,
 /// remedy. `exchange` is null for a finding about the flow as a whole; `input` may be null.
 void explain_finding(Page& page, const Finding& finding, const FlowReport& flow,

@@ -148,12 +148,25 @@ UnreadEnd unread_end(const FlowRecord& flow) {
 
 }  // namespace
 
+namespace {
+
+constexpr std::string_view kRecordPieces =
+    "A filter for a port lets only the first piece of a fragmented IP datagram pass: put \"or "
+    "ip[6:2] & 0x1fff != 0\" behind it, for IPv6 \"or ip6 proto 44\". Where no filter was set, "
+    "compare with a capture at the sender: something on the way may drop fragments.";
+
+}  // namespace
+
 std::optional<Finding> flow_snaplen_cut(const FlowFacts& facts, const Thresholds&) {
   const SideTrouble& client = facts.flow.c().trouble();
   const SideTrouble& server = facts.flow.s().trouble();
   if (client.snaplen_bytes + server.snaplen_bytes == 0) return std::nullopt;
-  std::string detail = fmt::format("{} of payload were cut off when the packets were recorded.",
-                                   base::bytes(client.snaplen_bytes + server.snaplen_bytes));
+  const bool pieces = client.lacks_pieces || server.lacks_pieces;
+  std::string detail =
+      fmt::format("{} of payload {}.", base::bytes(client.snaplen_bytes + server.snaplen_bytes),
+                  pieces ? "are not in the capture, as later pieces of their IP datagrams were not "
+                           "recorded or did not come"
+                         : "were cut off when the packets were recorded");
   UnreadEnd end;
   const bool unread = facts.exchanges == 0 && facts.tls == nullptr && !facts.opaque;
   if (unread) {
@@ -167,12 +180,14 @@ std::optional<Finding> flow_snaplen_cut(const FlowFacts& facts, const Thresholds
                       base::bytes(facts.flow.c().payload_bytes), end.words);
     }
   }
-  return FindingBuilder{Label::capture_snaplen_cut, std::move(detail)}
-      .evidence(client.snaplen_cut, Side::client, "cut short")
-      .evidence(server.snaplen_cut, Side::server, "cut short")
+  const std::string_view cut = pieces ? "a first piece without the others" : "cut short";
+  FindingBuilder finding{Label::capture_snaplen_cut, std::move(detail)};
+  finding.evidence(client.snaplen_cut, Side::client, std::string{cut})
+      .evidence(server.snaplen_cut, Side::server, std::string{cut})
       .evidence(end.packet, end.from, std::string{end.words})
-      .fact("cut_bytes", static_cast<std::int64_t>(client.snaplen_bytes + server.snaplen_bytes))
-      .build();
+      .fact("cut_bytes", static_cast<std::int64_t>(client.snaplen_bytes + server.snaplen_bytes));
+  if (pieces) finding.remedy(std::string{kRecordPieces});
+  return finding.build();
 }
 
 namespace {

@@ -112,6 +112,27 @@ std::optional<Unconfirmed> unconfirmed(const Finding& finding, const FlowFacts& 
   }
 }
 
+/// Of the sender's IP datagrams later pieces are not in the capture: that the first ones were seen
+/// to arrive says nothing of the whole.
+void attribute_pieces(Finding& finding, const FlowFacts& facts, const Unconfirmed& lost) {
+  const FlowTrouble& trouble = facts.flow.trouble();
+  const Side receiver = other(lost.sender);
+  const IpAddress& host = receiver == Side::client ? facts.flow.client.ip : facts.flow.server.ip;
+  const bool said_so =
+      trouble.icmp && reassembly_time_exceeded(trouble) && trouble.icmp_reporter == host;
+  Fault& fault = finding.fault;
+  fault.confidence = std::min(fault.confidence, said_so ? Confidence::high : Confidence::low);
+  fault.unless = said_so ? ""
+                         : fmt::format(
+                               "the other pieces did arrive and were only not recorded, as "
+                               "by a filter for ports: then the {} host is at fault",
+                               words(receiver));
+  finding.detail += fmt::format(
+      " Of the IP datagrams of the {} only the first pieces are seen arriving at the {}{}.",
+      lost.what, words(receiver),
+      said_so ? ", which says by ICMP that it waited for the others in vain" : "");
+}
+
 /// Facts F2, F5 and F6: silence accuses the path and the receiver alike, until it is known that
 /// the packets arrived.
 void attribute_silence(Finding& finding, const FlowFacts& facts, const Unconfirmed& lost) {
@@ -119,6 +140,8 @@ void attribute_silence(Finding& finding, const FlowFacts& facts, const Unconfirm
   Fault& fault = finding.fault;
   const bool same_host = facts.vantage.at(VantagePoint::loopback);
   if (same_host || facts.vantage.at(place_of(receiver))) {
+    if (facts.flow.side(lost.sender).trouble().lacks_pieces)
+      return attribute_pieces(finding, facts, lost);
     // A capture beside the host leaves the last stretch to it open.
     const bool on_host = facts.vantage.on_host;
     fault.party = host_of(receiver);

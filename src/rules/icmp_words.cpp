@@ -87,4 +87,8 @@ bool time_exceeded(const FlowTrouble& trouble) {
   return trouble.icmp && trouble.icmp_type == (trouble.icmp_v6 ? 3 : 11) && trouble.icmp_code == 0;
 }
 
+bool reassembly_time_exceeded(const FlowTrouble& trouble) {
+  return trouble.icmp && trouble.icmp_type == (trouble.icmp_v6 ? 3 : 11) && trouble.icmp_code == 1;
+}
+
 }  // namespace httpdiag::rules

@@ -17,4 +17,7 @@ bool rejected_by_rule(const FlowTrouble& trouble);
 /// The packet went in circles, or passed more routers than its sender allowed.
 bool time_exceeded(const FlowTrouble& trouble);
 
+/// Pieces of an IP datagram did not come in time (RFC 792, RFC 4443 §3.3).
+bool reassembly_time_exceeded(const FlowTrouble& trouble);
+
 }  // namespace httpdiag::rules

@@ -227,6 +227,8 @@ bool may_be_whole(const ExchangeFacts& facts) {
     return true;  // answered early and still sending, or a gap at the end of the capture
   }
   if (request.body_omitted) return true;  // refused before it was sent: nothing is missing
+  // Only the last piece of a datagram says how long that is.
+  if (request.snaplen_cut && facts.flow.flow.c().trouble().lacks_pieces) return true;
   // The last byte rather than a FIN: either is one number further, and neither was recorded.
   const bool one_short =
       request.content_length && *request.content_length == request.body_bytes + 1;

@@ -24,7 +24,7 @@ inline constexpr auto kLast<TcpState> = static_cast<std::uint64_t>(TcpState::tim
 template <>
 inline constexpr auto kLast<EndCause> = static_cast<std::uint64_t>(EndCause::evicted);
 template <>
-inline constexpr auto kLast<TunnelKind> = static_cast<std::uint64_t>(TunnelKind::ether_ip);
+inline constexpr auto kLast<TunnelKind> = static_cast<std::uint64_t>(TunnelKind::gue);
 template <>
 inline constexpr auto kLast<MessageState> = static_cast<std::uint64_t>(MessageState::unknown);
 template <>
@@ -54,8 +54,8 @@ void fields(Archive& archive, For<Archive, SideTrouble> record) {
          stall_begin, stall_end, zero_window_since, longest_zero_window, zero_window_begin,
          zero_window_end, zero_window_total, window_probe, window_probes, unanswered_probes,
          peer_retransmitted, keepalives, unanswered_keepalives, first_keepalive, last_keepalive,
-         gap_bytes, snaplen_bytes, lost_bytes, gap_noticed, gap_unacked, snaplen_cut, told_of, told,
-         syn_times, differing] = record;
+         gap_bytes, snaplen_bytes, lost_bytes, gap_noticed, gap_unacked, snaplen_cut, lacks_pieces,
+         told_of, told, syn_times, differing] = record;
   archive(rst, rst_seq, rst_ack, ignored_rst, rsts, rst_ttl, rst_ip_id, rst_window, rst_has_ack,
           rst_from_here, first_rst_ttl, first_rst_ip_id, ttl_before_rst, rst_ip_id_astray,
           first_rst, after_rst, stepped_rst, head_first_retransmit, head_retransmit,
@@ -65,7 +65,7 @@ void fields(Archive& archive, For<Archive, SideTrouble> record) {
           zero_window_begin, zero_window_end, zero_window_total, window_probe, window_probes,
           unanswered_probes, peer_retransmitted, keepalives, unanswered_keepalives, first_keepalive,
           last_keepalive, gap_bytes, snaplen_bytes, lost_bytes, gap_noticed, gap_unacked,
-          snaplen_cut, told_of, told, syn_times, differing);
+          snaplen_cut, lacks_pieces, told_of, told, syn_times, differing);
 }
 
 template <typename Archive>

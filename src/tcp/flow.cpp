@@ -179,7 +179,7 @@ void Flow::on_duplicate(const Segment& segment, PacketRef original, const CopyOr
   if (sender.ttl != 0 && (step == 1 || step == -1)) {
     if (!rare.forwarded) rare.forwarded = segment.packet;
   }
-  record.last = segment.packet;
+  if (record.last.number < segment.packet.number) record.last = segment.packet;
 }
 
 void Flow::note_predecessor(const Segment& answer, const FlowRecord& earlier) {
@@ -205,7 +205,7 @@ void Flow::on_segment(Context& context, const Segment& segment, Side from, std::
   if (!record.first) record.first = segment.packet;
   if (record.last && segment.packet.time < record.last.time) {
     const Duration step = record.last.time - segment.packet.time;
-    if (step > context.settings.thresholds.clock_step_back) {
+    if (step > context.settings.thresholds.clock_step_back && !segment.hints.has(Hints::piece)) {
       trouble().clock_step = std::max(trouble().clock_step, step);
     }
   }
@@ -264,9 +264,11 @@ void Flow::on_segment(Context& context, const Segment& segment, Side from, std::
     on_window(segment, from);
   }
 
-  own.last = segment.packet;
-  record.last = segment.packet;
-  if (active) record.active = segment.packet;
+  // A piece may have waited in vain for the rest of its datagram.
+  const bool late = segment.hints.has(Hints::piece) && segment.packet.number < record.last.number;
+  if (!late || own.last.number < segment.packet.number) own.last = segment.packet;
+  if (!late) record.last = segment.packet;
+  if (active && !late) record.active = segment.packet;
   come_to_rest();
 }
 

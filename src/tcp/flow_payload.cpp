@@ -43,6 +43,8 @@ void Flow::on_payload(Context& context, const Segment& segment, Side from, std::
   SideRecord& own = record.side(from);
   const std::int64_t signed_end = offset + segment.payload_length;
   ++own.payload_packets;
+  if (segment.hints.has(Hints::piece) && segment.payload.size() < segment.payload_length)
+    trouble(from).lacks_pieces = true;
   if (signed_end <= 0) return;  // before the capture began
   const auto end = static_cast<Offset>(signed_end);
   if (own.fin && end > own.fin_offset) {

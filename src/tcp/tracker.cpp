@@ -48,6 +48,15 @@ inline void Tracker::Impl::on_known(const Arrival& arrival, Handle handle, Side 
   }
   if (handle != kNoHandle && !FlowStore::is_attempt(handle)) {
     Slot& s = store_.slot(handle);
+    if (segment.hints.has(Hints::piece) && may_be_in_part(segment, s.flow, from)) [[unlikely]] {
+      ++ledger_.duplicates;
+      s.flow.on_duplicate(segment, {},
+                          {.devices = {segment.device, segment.device},
+                           .vlans = {segment.vlan, segment.vlan},
+                           .tunnels = {},
+                           .ttls = {s.flow.record.side(from).ttl, segment.ttl}});
+      return;
+    }
     // What a flow expects changes nothing that on_unexpected() asks about.
     if (s.previous == kNoHandle && s.flow.expects(segment, from)) {
       ++ledger_.decoded;
@@ -157,6 +166,17 @@ bool Tracker::Impl::on_segmented_copy(const Segment& segment, Flow& flow, Side f
   ++ledger_.duplicates;
   flow.on_duplicate(segment, copy->original, copy->origin);
   return true;
+}
+
+/// The beginning of a datagram whose bytes came before in another packet: a router that cuts
+/// packets up has them whole on one device and in pieces on the other. Only one that came later
+/// than all that its sender had sent before must have been sent again.
+bool Tracker::Impl::may_be_in_part(const Segment& segment, const Flow& flow, Side from) const {
+  Segment known = segment;
+  known.payload_length = static_cast<std::uint32_t>(segment.payload.size());
+  return flow.holds(known, from) &&
+         segment.packet.time - flow.record.side(from).last_payload.time <=
+             settings_.thresholds.dedup_window;
 }
 
 // Without IP id, a SYN-ACK that is sent again at once looks like a copy of the first.

@@ -67,6 +67,7 @@ class Tracker::Impl {
   void on_unexpected(const Arrival& arrival, Handle handle);
   bool on_copy(const Segment& segment, Handle handle, PacketRef original);
   bool on_segmented_copy(const Segment& segment, Flow& flow, Side from);
+  bool may_be_in_part(const Segment& segment, const Flow& flow, Side from) const;
   bool on_stranger(const Segment& segment);
   void on_known(const Arrival& arrival, Handle handle, Side from);
   void note_translation(const Segment& segment, const Tuple& original);

@@ -151,7 +151,7 @@ TEST_F(Compression, DamageIsNamedAndNeverACrash) {
   compressed[compressed.size() - 8] ^= 1;  // the sum
   const auto lines = read_all(write(compressed));
   ASSERT_EQ(lines.size(), 41u);
-  EXPECT_NE(lines.back().find("its gzip data are damaged at byte "), std::string::npos);
+  EXPECT_NE(lines.back().find("its gzip data cannot be decompressed at byte "), std::string::npos);
 }
 
 // 100 MiB of one byte in some hundred kilobytes: never in memory at once, and an unknown block.

@@ -159,6 +159,19 @@ TEST_F(Recover, WhatLooksLikeOneRecordFarAwayIsNone) {
   EXPECT_EQ(recover(bytes).packets, names({0, 1, 2, 3, 4, 5}));
 }
 
+// What was never written is passed over in one step, up to the header behind it.
+TEST_F(Recover, PassesOverZerosOfAnyLength) {
+  const Written written = pcap(6);
+  for (const std::size_t zeros :
+       {32u, 63u, 64u, 65u, 66u, 100u, 65535u, 65536u, 65601u, 200'000u, 2'000'000u}) {
+    const std::string bytes = written.bytes.substr(0, written.begins[3]) +
+                              std::string(zeros, '\0') + written.bytes.substr(written.begins[3]);
+    const Result result = recover(bytes);
+    EXPECT_EQ(result.packets, names({0, 1, 2, 3, 4, 5})) << zeros;
+    ASSERT_EQ(result.skipped.size(), 1u) << zeros;
+  }
+}
+
 class OneBehindTheOther : public Recover {
  protected:
   static std::string second(const PcapShape& shape) {
@@ -194,8 +207,9 @@ TEST_F(OneBehindTheOther, IsReadWithItsOwnHeader) {
   }
 }
 
-// They would have to be merged: a connection in both would be told twice.
-TEST_F(OneBehindTheOther, ThatIsOlderEndsTheReading) {
+// With nothing going on between the two: what is asked in the older one is not answered in the
+// other.
+TEST_F(OneBehindTheOther, ThatIsOlderIsReadWithAHoleInFront) {
   const auto one = [](bool ng, std::uint32_t second) {
     return ng ? section_header() + interface() +
                     enhanced_packet("abc", std::uint64_t{second} * 1'000'000)
@@ -205,21 +219,51 @@ TEST_F(OneBehindTheOther, ThatIsOlderEndsTheReading) {
     for (const bool older_ng : {true, false}) {
       if (first_ng && older_ng) continue;  // two sections
       const std::string first = one(first_ng, 1'700'000'000), older = one(older_ng, 1'600'000'000);
-      const auto lines = read_all(write(first + older));
-      ASSERT_EQ(lines.size(), 2u);
-      EXPECT_EQ(lines[1].find("after 1 at " + std::to_string(first.size()) +
-                              ": another capture begins here, a pcap"),
-                0u)
-          << lines[1];
-      EXPECT_NE(lines[1].find("its first packet is older than the last one before it"),
-                std::string::npos)
-          << lines[1];
-      const Result result = recover(first + older);
-      EXPECT_EQ(result.packets.size(), 2u);
-      EXPECT_FALSE(result.damaged);
-      EXPECT_EQ(result.skipped.size(), 1u);  // of no bytes: connections do not go on
+      for (const bool recovers : {false, true}) {
+        const auto source = open_capture(write(first + older), {.recover = recovers});
+        ASSERT_NE(source->next(), nullptr);
+        EXPECT_EQ(source->summary().holes, 0u);
+        ASSERT_NE(source->next(), nullptr);
+        EXPECT_EQ(source->summary().holes, 1u);
+        EXPECT_EQ(source->next(), nullptr);
+        EXPECT_EQ(source->summary().damage, nullptr);
+        EXPECT_EQ(source->summary().skipped_stretches, 0u);
+        ASSERT_EQ(source->summary().notes.size(), 1u);
+        EXPECT_NE(source->summary().notes[0].text.find("It is older than one in front of it"),
+                  std::string::npos);
+      }
     }
   }
+}
+
+// A packet that is in both would be told twice.
+TEST_F(OneBehindTheOther, OfTheSameTimeEndsTheReading) {
+  const auto pcap_of = [](std::initializer_list<std::uint32_t> seconds) {
+    std::string bytes = pcap_header();
+    for (const std::uint32_t second : seconds) bytes += pcap_record("abc", second);
+    return bytes;
+  };
+  const std::string front = pcap_of({100, 110, 120});
+  struct Case {
+    std::string behind;
+    std::size_t read;
+    std::string_view why;
+  };
+  for (const auto& [behind, read, why] :
+       {Case{pcap_of({100, 110, 120}), 3, "it is of the same time as one in front of it"},
+        {pcap_of({115, 130}), 3, "it is of the same time as one in front of it"},
+        {pcap_of({90, 95, 105, 130}), 5, "what follows is of the same time as another capture"},
+        {pcap_of({90, 95}) + pcap_of({95, 99}), 7, ""},
+        {pcap_of({90, 95}) + pcap_of({130}), 6, ""},
+        {pcap_of({90, 95}) + pcap_of({105}), 5, "it is of the same time as one in front of it"}}) {
+    const auto lines = read_all(write(front + behind));
+    ASSERT_EQ(lines.size(), why.empty() ? read : read + 1) << why;
+    if (why.empty()) continue;
+    EXPECT_NE(lines[read].find(why), std::string::npos) << lines[read];
+    EXPECT_NE(lines[read].find("give the captures one by one"), std::string::npos);
+  }
+  // Where that is asked for, it is read all the same.
+  EXPECT_EQ(recover(front + pcap_of({90, 95, 105, 130})).packets.size(), 7u);
 }
 
 // Some bytes of a packet are not in the file: its length, which was right, reaches into the header

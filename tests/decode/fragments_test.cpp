@@ -25,11 +25,33 @@ class Wire {
     return outcome(*last_);
   }
   std::uint64_t incomplete() const { return decoder_.incomplete_pieces(); }
+  /// The held first piece that is due in front of a segment of its own sender's (`ahead`: that many
+  /// bytes behind its own sequence number) or of its peer's (acknowledging so many).
+  std::string held_before(bool same_way, std::uint32_t ahead, Duration later,
+                          std::uint8_t flags = TcpFlags::ack) {
+    Segment next;
+    const Segment first = std::get<Segment>(Decoder{Limits{}}.on_packet(whole_));
+    next.source = same_way ? first.source : first.destination;
+    next.destination = same_way ? first.destination : first.source;
+    next.seq = same_way ? first.seq + ahead : first.ack;
+    next.ack = same_way ? first.ack : first.seq + ahead;
+    next.flags.bits = flags;
+    next.payload_length = same_way ? 20 : 0;
+    next.packet = {number_ + 1, now_ + later};
+    const Segment* held = decoder_.next_held(next);
+    return held == nullptr ? "none" : outcome(*held) + " of " + std::to_string(held->packet.number);
+  }
+  std::string held() {
+    const Segment* held = decoder_.next_held();
+    return held == nullptr ? "none" : outcome(*held) + " of " + std::to_string(held->packet.number);
+  }
   const Segment& segment() const { return std::get<Segment>(*last_); }
   std::string payload() const { return std::string{as_text(segment().payload)}; }
 
  private:
   Decoder decoder_;
+  Bytes whole_bytes_ = ipv4({}, tcp({}, text("0123456789abcdefghij")));
+  Packet whole_ = packet_of(whole_bytes_, LinkType::raw_ip, {});
   const Decoded* last_ = nullptr;
   Bytes bytes_;
   PacketNumber number_ = 0;
@@ -54,6 +76,78 @@ Bytes piece6(std::size_t begin, std::size_t end, const Bytes& whole, unsigned ne
              std::size_t id = 77) {
   return ipv6({.next_header = 44}, fragment_header(next_header, begin, end < whole.size(), id) +
                                        part(whole, begin, end));
+}
+
+constexpr Duration kSoon = std::chrono::milliseconds{20}, kLater = std::chrono::seconds{1};
+
+TEST(Fragments, WhatIsAcknowledgedWasWholeAndNotRecorded) {
+  Wire wire;
+  wire.send(piece(0, 32));
+  EXPECT_EQ(wire.held_before(false, 0, kSoon), "none") << "nothing of it is acknowledged";
+  EXPECT_EQ(wire.held_before(true, 100, kSoon), "none") << "the sender goes on";
+  EXPECT_EQ(wire.incomplete(), 1u);
+  EXPECT_EQ(wire.held_before(false, 20, kSoon), "segment 12/20 of 1");
+  EXPECT_EQ(wire.incomplete(), 0u);
+  EXPECT_EQ(wire.held_before(false, 20, kSoon), "none") << "once";
+  EXPECT_EQ(wire.send(piece(32, 40)), "ip_fragment") << "too late";
+  EXPECT_EQ(wire.incomplete(), 1u);
+}
+
+TEST(Fragments, TheLastPieceTellsTheLengthOfTheOthers) {
+  Wire wire;
+  wire.send(piece(32, 40));
+  wire.send(piece(0, 24));
+  wire.send(piece(0, 24));  // a copy
+  EXPECT_EQ(wire.held(), "segment 4/20 of 2");
+  EXPECT_EQ(wire.held(), "none");
+}
+
+TEST(Fragments, ItsPiecesInARowAreReadTogether) {
+  Wire wire;
+  for (const std::size_t begin : {0u, 8u, 16u, 24u}) wire.send(piece(begin, begin + 8));
+  EXPECT_EQ(wire.held(), "none") << "the TCP header is not whole in the first piece";
+  Wire other;
+  other.send(piece(0, 24));
+  other.send(piece(24, 32));
+  EXPECT_EQ(other.held(), "segment 12/13 of 1");
+}
+
+TEST(Fragments, WhatIsSentAgainBringsWhatIsMissing) {
+  Wire wire;
+  wire.send(piece(0, 32));
+  EXPECT_EQ(wire.held_before(true, 0, kSoon), "none") << "a copy, whole on another device";
+  EXPECT_EQ(wire.held_before(true, 0, kLater), "segment 12/12 of 1");
+  wire.send(piece(0, 32, kWhole, 8));
+  wire.send(piece(0, 32, kWhole, 9));
+  EXPECT_EQ(wire.held_before(false, 20, kLater), "segment 12/12 of 2");
+  EXPECT_EQ(wire.held_before(false, 20, kLater), "segment 12/20 of 3");
+}
+
+TEST(Fragments, AResetOrALongTimeEndsTheWait) {
+  Wire wire;
+  wire.send(piece(0, 32));
+  EXPECT_EQ(wire.held_before(true, 5000, kSoon, TcpFlags::rst), "segment 12/5000 of 1");
+  wire.send(piece(0, 32, kWhole, 8));
+  EXPECT_EQ(wire.held_before(false, 0, kSoon, TcpFlags::rst), "segment 12/13 of 2");
+  wire.send(piece(0, 32, kWhole, 9));
+  EXPECT_EQ(wire.held_before(false, 0, std::chrono::seconds{10}), "none");
+  EXPECT_EQ(wire.held_before(false, 0, std::chrono::seconds{16}), "segment 12/13 of 3");
+}
+
+TEST(Fragments, OfAWholeDatagramNothingIsHeld) {
+  Wire wire;
+  wire.send(piece(0, 32));
+  EXPECT_EQ(wire.send(piece(32, 40)), "segment 20/20");
+  EXPECT_EQ(wire.held(), "none");
+}
+
+// Within their bounds: a flood of first pieces takes no more than that.
+TEST(Fragments, OfVeryManyFirstPiecesTheLastAreHeld) {
+  Wire wire;
+  for (std::size_t id = 1; id <= 5000; ++id) wire.send(piece(0, 32, kWhole, id), Duration{1});
+  std::size_t held = 0;
+  while (wire.held() != "none") ++held;
+  EXPECT_EQ(held, 256u);
 }
 
 // Whatever becomes of it: given up, or still waiting for the others at the end.

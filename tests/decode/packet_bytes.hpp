@@ -197,6 +197,8 @@ inline std::string outcome(const Decoded& decoded) {
       return "gre_in_udp";
     case Skip::fragment_incomplete:
       return "fragment_incomplete";
+    case Skip::stt:
+      return "stt";
   }
   return "?";
 }

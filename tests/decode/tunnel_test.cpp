@@ -144,6 +144,65 @@ TEST(Tunnel, ThoseThatAreNotReadHaveNames) {
   }
 }
 
+/// With the checksum that packet_bytes.hpp leaves out.
+Bytes with_checksum(Bytes ip) {
+  unsigned sum = 0;
+  for (std::size_t i = 0; i < 20; i += 2)
+    sum += std::to_integer<unsigned>(ip[i]) << 8 | std::to_integer<unsigned>(ip[i + 1]);
+  while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
+  ip[10] = std::byte(~sum >> 8 & 0xff);
+  ip[11] = std::byte(~sum & 0xff);
+  return ip;
+}
+
+// Its port is anybody's: all else has to be right.
+TEST(Tunnel, FooOverUdpIsADatagramToTheLastField) {
+  Bytes ip = ipv4({}, tcp({}, text("hello")));
+  ip[10] = ip[11] = std::byte{0};
+  ip = with_checksum(ip);
+  EXPECT_EQ(outcome_of_udp(5555, ip), "segment 5/5");
+  EXPECT_EQ(outcome_of_udp(40000, ip), "segment 5/5");
+  EXPECT_EQ(tunnel_of(text_of(ipv4({.protocol = 17}, udp(5555, ip)))).kind, TunnelKind::fou);
+  EXPECT_EQ(outcome_of_udp(5555, ip + be16(0)), "not_tcp") << "something behind it";
+  for (const std::size_t at : {0u, 3u, 8u, 10u, 12u}) {
+    Bytes wrong = ip;
+    wrong[at] ^= std::byte{1};
+    EXPECT_EQ(outcome_of_udp(5555, wrong), "not_tcp") << at;
+  }
+}
+
+TEST(Tunnel, GueControlMessagesAndOtherVariantsAreNone) {
+  const Bytes ip = bytes_of(kIpv4);
+  EXPECT_EQ(outcome_of_udp(6080, raw({0x00, 4, 0, 0}) + ip), "segment 5/5");
+  EXPECT_EQ(outcome_of_udp(6080, raw({0x02, 4, 0, 0}) + be32(1) + be32(2) + ip), "segment 5/5");
+  EXPECT_EQ(outcome_of_udp(6080, raw({0x20, 4, 0, 0}) + ip), "not_tcp");
+  EXPECT_EQ(outcome_of_udp(6080, raw({0x80, 4, 0, 0}) + ip), "not_tcp");
+  EXPECT_EQ(outcome_of_udp(6080, raw({0x00, 59, 0, 0}) + ip), "not_tcp");
+}
+
+// STT looks like TCP. A connection to its port is one all the same.
+TEST(Tunnel, SttIsKnownByTheBeginningOfAFrame) {
+  const auto stt = [](std::uint32_t frame, std::uint32_t at, const Bytes& payload) {
+    return ipv4({}, tcp({.destination = 7471, .seq = frame << 16 | at}, payload));
+  };
+  const Bytes header = raw({0, 0, 0, 0}) + filled(14, 0);
+  const Bytes frame = header + filled(12, 2) + be16(0x0800) + bytes_of(kIpv4);
+  const auto size = static_cast<std::uint32_t>(frame.size());
+  Decoder decoder{Limits{}};
+  const auto outcome_of_stt = [&](const Bytes& bytes) {
+    static Bytes kept;
+    kept = bytes;
+    return outcome(decoder.on_packet(packet_of(kept, LinkType::raw_ip)));
+  };
+  const Bytes middle = stt(9000, 1448, filled(100, 7));
+  EXPECT_EQ(outcome_of_stt(middle), "segment 100/100") << "nothing says what it is";
+  EXPECT_EQ(outcome_of_stt(stt(size, 1, frame)),
+            "segment " + std::to_string(size) + "/" + std::to_string(size));
+  EXPECT_EQ(outcome_of_stt(stt(size, 0, frame)), "stt");
+  EXPECT_EQ(outcome_of_stt(middle), "stt");
+  EXPECT_EQ(outcome_of_stt(stt(50, 0, filled(100, 7))), "segment 100/100") << "beyond its frame";
+}
+
 TEST(Tunnel, NumbersOfNetworksTellFlowsApart) {
   for (const std::string_view kind :
        {"vxlan", "vxlan-8472", "geneve", "geneve-ip", "gre-key", "nvgre"}) {

@@ -125,6 +125,8 @@ bool modifier(Cursor& line, Action& action) {
     action.gap = line.duration();
   else if (line.accept("fragment"))
     action.fragment = size(8, 65528);
+  else if (line.accept("pieces"))
+    action.pieces = size(1, 8192);
   else if (line.accept("snap"))
     action.snap = size(14, 262144);
   else if (line.accept("delay"))

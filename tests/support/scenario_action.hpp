@@ -25,7 +25,7 @@ struct Action {
   std::optional<std::int64_t> seq, ack, window, ttl, id, ts_value, ts_echo, sack_from, sack_to,
       wscale, mss, packet_type;
   std::optional<std::vector<std::uint16_t>> vlans;
-  std::size_t split = 0, fragment = 0, snap = 0;
+  std::size_t split = 0, fragment = 0, pieces = 0, snap = 0;
   Nanoseconds gap{0}, delay{0}, arrives{0}, stamp{0};
   std::optional<Side> unseen;  // with two capture points: passed this one, and was not recorded
   bool forged = false;         // sent by something between the two

@@ -294,8 +294,11 @@ void Network::record(const Speaker& speaker, const Action& action, const IpHeade
   if (forwarded) header.packet_type = 0;
   const auto emit = [&](const IpHeader& of, Nanoseconds when) {
     if (action.fragment == 0) return write(header, ip_packet(of, tcp), action, when);
-    for (const std::string& piece : ip_fragments(of, tcp, action.fragment))
+    std::size_t recorded = 0;
+    for (const std::string& piece : ip_fragments(of, tcp, action.fragment)) {
+      if (action.pieces != 0 && recorded++ == action.pieces) return;
       write(header, piece, action, when);
+    }
   };
   emit(ip, at + action.delay);
   if (!action.twice && !forwarded) return;

@@ -195,10 +195,11 @@ std::string pptp(std::uint32_t id, std::string_view ip) {
       .take();
 }
 
-constexpr std::array<std::string_view, 21> kKinds = {
-    "vxlan",    "vxlan-8472", "geneve",   "geneve-ip", "gre",      "gre-checksum", "gre-key",
-    "gretap",   "nvgre",      "erspan-1", "erspan-2",  "erspan-3", "pptp",         "gtp-u",
-    "ip-in-ip", "ip-in-ipv6", "mpls",     "mpls-pw",   "l2tp",     "teredo",       "etherip"};
+constexpr std::array<std::string_view, 23> kKinds = {
+    "vxlan",   "vxlan-8472", "geneve",   "geneve-ip",  "gre",      "gre-checksum",
+    "gre-key", "gretap",     "nvgre",    "erspan-1",   "erspan-2", "erspan-3",
+    "pptp",    "gtp-u",      "ip-in-ip", "ip-in-ipv6", "mpls",     "mpls-pw",
+    "l2tp",    "teredo",     "etherip",  "gue",        "gue-ip"};
 
 std::string gre_of(std::string_view kind, std::uint32_t id, std::string_view ip) {
   const std::uint16_t type = ether_type(ip);
@@ -269,6 +270,9 @@ std::string wrap_in_tunnel(std::string_view kind, std::uint32_t id, std::string_
   if (kind == "ip-in-ipv6") return over_ipv6(is_v6(ip) ? 41 : 4, ip);
   if (kind == "mpls") return over_ip(137, mpls(id, ip));
   if (kind == "mpls-pw") return over_ip(137, mpls(id, Bytes{}.u32(1).text(ethernet(ip)).take()));
+  if (kind == "gue")
+    return over_udp(6080, Bytes{}.u8(1).u8(is_v6(ip) ? 41 : 4).u16(0).u32(id).text(ip).take());
+  if (kind == "gue-ip") return over_udp(6080, ip);
   if (kind == "etherip") return over_ip(97, Bytes{}.u16(0x3000).text(ethernet(ip)).take());
   const std::string gre = gre_of(kind, id, ip);
   return gre.empty() ? gre : over_ip(kGre, gre);
