@@ -255,6 +255,13 @@ constexpr EndCause end_cause(AgeList list) {
   return list == AgeList::lingering ? EndCause::closed : EndCause::idle;
 }
 
+/// How long a flow had waited when the tracker let go of it.
+struct Waited {
+  AgeList list{};
+  Timestamp armed{};  // when it was last looked at, or came into the list
+  Timestamp last_seen{};
+};
+
 /// How the two recordings of a packet differ.
 struct CopyOrigin {
   std::array<DeviceId, 2> devices{};     // of the first recording and of the copy
@@ -309,7 +316,6 @@ struct FlowRecord {
       active;       // last segment with payload, SYN or FIN, of either side, before the current one
   Duration rtt{0};  // 0: not measured; see docs/tcp.md
   std::array<char, 30> history{};  // letters of docs/tcp.md, NUL-terminated
-  bool was_closed = false;  // when the tracker let go, before it gave up the holes (see closed())
 
   /// For the own use of the sinks, one each, so that they need no hash table of
   /// their own. 0 at creation; the tracker never looks at them again.
@@ -333,8 +339,6 @@ EndedBy ended_by(const FlowRecord& flow);
 TcpState tcp_state(const FlowRecord& flow, Side side);
 /// Both sides have closed, or one has reset.
 bool closed(const FlowRecord& flow);
-/// All that is known of it is that the client asked for a connection.
-bool only_asked(const FlowRecord& flow);
 /// The capture began within the connection, and of this side it has bare ACKs only: a FIN of its
 /// may have come before them all.
 bool fin_may_precede(const FlowRecord& flow, Side side);
@@ -346,6 +350,8 @@ void note_icmp_error(FlowRecord& flow, const IcmpError& error);
 class FlowSink {
  public:
   // As they happen, for whoever knows of flows that the tracker does not.
+  /// With this segment; `again`: another one between its ends is still waited for.
+  virtual void on_begin(FlowId, const Segment&, bool /*again*/) {}
   /// A client asks for a connection, not for the first time between the same ends perhaps.
   virtual void on_attempt(FlowId, const Endpoint& /*server*/, Timestamp /*now*/) {}
   /// It has got it.
@@ -355,6 +361,8 @@ class FlowSink {
 
   /// Of every flow that is open when the capture ends, before any of them has ended.
   virtual void on_open(const FlowRecord&) {}
+  /// In front of all that is told of the end of a flow.
+  virtual void on_let_go(const Waited&) {}
   /// `now` is the capture clock when the tracker let go. Flows arrive in no particular order.
   virtual void on_flow(const FlowRecord& flow, EndCause cause, Timestamp now) = 0;
 

@@ -47,6 +47,7 @@ struct ShardState {
   std::string fingerprint;  // of the capture and the settings: equal where shards belong together
   std::vector<std::string> filters;  // of packets, as they were given
   StateBlocks input;                 // what is known of the capture as a whole
+  StateBlocks packets;               // when each was recorded, and what began with it
   StateBlocks events;
 };
 
@@ -55,18 +56,17 @@ Report analyze_shard(PacketSource& source, const Settings& settings, Shard shard
                      FlowReportSink& flows, ProgressSink* progress, const Query& query,
                      ShardState& state);
 
-/// Captures whose packets would have to be put in order, which their states do not tell.
+/// Captures at the same time of whose packets the undivided run may make other flows.
 class CapturesOverlap : public Error {
  public:
   using Error::Error;
 };
 
-/// The states of all shards of a capture; or of several that follow each other in time: they are
-/// one input then, in which what is open at the end of one goes on waiting in the next.
+/// The states of all shards of a capture; or of several: they are one input then, in order of time,
+/// in which what is open at the end of one goes on waiting in the others.
 class ShardSet {
  public:
-  /// Throws Error where one is missing, or they do not belong together, CapturesOverlap where
-  /// captures do not follow each other.
+  /// Throws Error where one is missing, or they do not belong together, and CapturesOverlap.
   ShardSet(std::vector<ShardState> states, const Settings& settings);
   ~ShardSet();
 

@@ -44,6 +44,10 @@ class OpaqueSplitter final : public OpaqueSink {
 class FlowSplitter final : public FlowSink {
  public:
   FlowSplitter(FlowSink& first, FlowSink& second) : first_{first}, second_{second} {}
+  void on_begin(FlowId flow, const Segment& segment, bool again) override {
+    first_.on_begin(flow, segment, again);
+    second_.on_begin(flow, segment, again);
+  }
   void on_attempt(FlowId flow, const Endpoint& server, Timestamp now) override {
     first_.on_attempt(flow, server, now);
     second_.on_attempt(flow, server, now);
@@ -60,6 +64,10 @@ class FlowSplitter final : public FlowSink {
     first_.on_open(flow);
     second_.on_open(flow);
   }
+  void on_let_go(const Waited& waited) override {
+    first_.on_let_go(waited);
+    second_.on_let_go(waited);
+  }
   void on_flow(const FlowRecord& flow, EndCause cause, Timestamp now) override {
     first_.on_flow(flow, cause, now);
     second_.on_flow(flow, cause, now);
@@ -74,12 +82,16 @@ class FlowSplitter final : public FlowSink {
 class FlowTap final : public FlowSink {
  public:
   FlowTap(views::Recorder* recorder, FlowSink& next) : recorder_{recorder}, next_{next} {}
+  void on_begin(FlowId flow, const Segment& segment, bool again) override {
+    next_.on_begin(flow, segment, again);
+  }
   void on_attempt(FlowId flow, const Endpoint& server, Timestamp now) override {
     next_.on_attempt(flow, server, now);
   }
   void on_connected(FlowId flow) override { next_.on_connected(flow); }
   void on_unrelated(const IcmpError& error) override { next_.on_unrelated(error); }
   void on_open(const FlowRecord& flow) override { next_.on_open(flow); }
+  void on_let_go(const Waited& waited) override { next_.on_let_go(waited); }
   void on_flow(const FlowRecord& flow, EndCause cause, Timestamp now) override {
     if (recorder_ != nullptr) recorder_->on_flow(flow, cause, now);
     next_.on_flow(flow, cause, now);

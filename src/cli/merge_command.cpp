@@ -30,10 +30,10 @@ constexpr const char* kExamples =
     "  httpdiag merge monday.json tuesday.json     # captures that follow each other\n\n"
     "Of shards, the bytes are those of httpdiag analyze without --shard, in every\n"
     "format; give merge the same --config, --vantage, --profile and --ack-token.\n"
-    "Shards of several captures, one after the other in time, become one report as if\n"
-    "all had been given to analyze. Of finished reports, and of captures that overlap\n"
-    "in time, it makes a table: which causes, how often, in which of them; the same\n"
-    "packets count once. --fail-on heeds the worst of their findings.";
+    "Shards of several captures, one after the other or at once, become one report as\n"
+    "if all had been given to analyze. Of finished reports, and of captures that have\n"
+    "connections in common, it makes a table: which causes, how often, in which of\n"
+    "them; the same packets count once. --fail-on heeds the worst of their findings.";
 
 struct Options : ReportOptions {
   std::vector<std::string> reports;

@@ -56,6 +56,8 @@ class JsonFormat : public Writer {
     for (const std::string& filter : state.filters) json.value(filter);
     json.end().key("input").array();
     write_blocks(json, state.input);
+    json.end().key("packets").array();
+    write_blocks(json, state.packets);
     json.end().key("events").array();
     write_blocks(json, state.events);
     json.end().end();

@@ -140,19 +140,21 @@ class Interned {
   std::set<std::string> texts_;
 };
 
-/// How many packets and flows the captures in front of one have, in a row of captures.
-struct Before {
-  PacketNumber packets = 0;
-  std::uint32_t flows = 0;
+/// What becomes of the numbers of a capture among others. Throws Damaged for what it has not.
+class Numbering {
+ public:
+  virtual ~Numbering() = default;
+  virtual PacketNumber packet(PacketNumber own) const = 0;
+  virtual FlowId flow(FlowId own) const = 0;
 };
 
 class Decoder {
  public:
   static constexpr bool kWrites = false;
 
-  /// Borrows the first two.
-  Decoder(std::string_view bytes, Interned& interned, Before before = {})
-      : left_{bytes}, interned_{interned}, before_{before} {}
+  /// Borrows all of it; without a numbering, numbers are as they were written.
+  Decoder(std::string_view bytes, Interned& interned, const Numbering* numbering = nullptr)
+      : left_{bytes}, interned_{interned}, numbering_{numbering} {}
 
   bool at_end() const { return left_.empty(); }
   template <typename... Values>
@@ -190,7 +192,8 @@ class Decoder {
     static_assert(kLast<T> != 0, "say what the largest value is");
     const std::uint64_t number = limited(kLast<T>);
     if constexpr (std::same_as<T, FlowId>) {
-      value = number == 0 ? T{} : static_cast<T>(number + before_.flows);
+      value = static_cast<T>(number);
+      if (value != T{} && numbering_ != nullptr) value = numbering_->flow(value);
     } else {
       value = static_cast<T>(number);
     }
@@ -209,7 +212,7 @@ class Decoder {
       packet.time = Timestamp{Duration{static_cast<std::int64_t>(ticks)}};
       last_ = packet;
     }
-    if (packet) packet.number += before_.packets;
+    if (packet && numbering_ != nullptr) packet.number = numbering_->packet(packet.number);
   }
   void code(std::string& text) {
     const std::size_t size = size_left();
@@ -270,7 +273,7 @@ class Decoder {
 
   std::string_view left_;
   Interned& interned_;
-  Before before_;
+  const Numbering* numbering_;
   PacketRef last_;  // as it was written
 };
 

@@ -13,8 +13,7 @@ namespace httpdiag::shard {
 inline constexpr std::uint64_t kVersion = 13;
 
 enum class Event : std::uint8_t {
-  packet = 1,  // one after which time did not go on as ever, or the one in front of it
-  exchange,
+  exchange = 1,
   stray,
   tls_server,
   tls,
@@ -28,8 +27,42 @@ enum class Event : std::uint8_t {
   // What may be about flows of an earlier capture.
   attempt,    // to connect, soon after the capture began, or after such an error
   connected,  // one of those
-  unrelated,  // an ICMP error about no flow of the capture
   pause,      // nobody may have recorded for a while: no lookup waits across it
+};
+
+/// Where an event is in the order of the undivided run: with a packet, and in which step of what
+/// comes of it. All of one step that reaches the rules is of one flow.
+struct Moment {
+  PacketNumber packet = 0;
+  std::uint64_t step = 0;
+  auto operator<=>(const Moment&) const = default;
+};
+
+/// How a flow began.
+struct Begin {
+  FlowId flow{};
+  Endpoint source, destination;
+  std::uint32_t network = 0;
+  std::uint32_t seq = 0;
+  bool syn = false;    // a client asks for a connection
+  bool again = false;  // another one between its ends was still waited for
+};
+
+/// A state may hold any time.
+inline Timestamp after(Timestamp time, Duration wait) {
+  return time > Timestamp::max() - wait ? Timestamp::max() : time + wait;
+}
+
+/// A connection that a client was refused, and may have got over the other IP version.
+struct Refusal {
+  Endpoint server;
+  Timestamp first{}, at{};  // when it was asked for, and refused
+};
+
+/// An ICMP error about no flow of its capture.
+struct Unrelated {
+  IcmpError error;
+  std::uint64_t attempts = 0;  // to connect, in that capture so far
 };
 
 /// Both directions of a flow, and it under all numbers of sides, are in the same shard.

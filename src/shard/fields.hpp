@@ -10,6 +10,7 @@
 #include "httpdiag/report.hpp"
 #include "httpdiag/tls.hpp"
 #include "shard/coding.hpp"
+#include "shard/events.hpp"
 
 namespace httpdiag::shard {
 
@@ -23,6 +24,8 @@ template <>
 inline constexpr auto kLast<TcpState> = static_cast<std::uint64_t>(TcpState::time_wait);
 template <>
 inline constexpr auto kLast<EndCause> = static_cast<std::uint64_t>(EndCause::evicted);
+template <>
+inline constexpr auto kLast<AgeList> = static_cast<std::uint64_t>(AgeList::lingering);
 template <>
 inline constexpr auto kLast<TunnelKind> = static_cast<std::uint64_t>(TunnelKind::gue);
 template <>
@@ -114,6 +117,18 @@ template <typename Archive>
 void fields(Archive& archive, For<Archive, CopyOrigin> record) {
   auto& [devices, vlans, tunnels, ttls] = record;
   archive(devices, vlans, tunnels, ttls);
+}
+
+template <typename Archive>
+void fields(Archive& archive, For<Archive, Waited> record) {
+  auto& [list, armed, last_seen] = record;
+  archive(list, armed, last_seen);
+}
+
+template <typename Archive>
+void fields(Archive& archive, For<Archive, Begin> record) {
+  auto& [flow, source, destination, network, seq, syn, again] = record;
+  archive(flow, source, destination, network, seq, syn, again);
 }
 
 template <typename Archive>
@@ -216,6 +231,18 @@ void fields(Archive& archive, For<Archive, IcmpError> record) {
 }
 
 template <typename Archive>
+void fields(Archive& archive, For<Archive, Refusal> record) {
+  auto& [server, first, at] = record;
+  archive(server, first, at);
+}
+
+template <typename Archive>
+void fields(Archive& archive, For<Archive, Unrelated> record) {
+  auto& [error, attempts] = record;
+  archive(error, attempts);
+}
+
+template <typename Archive>
 void fields(Archive& archive, For<Archive, DnsMessage> record) {
   auto& [packet, source, destination, error, reporter, id, response, truncated, cut, stream, rcode,
          type, name, addresses] = record;
@@ -296,10 +323,9 @@ template <typename Archive>
 void fields(Archive& archive, For<Archive, FlowRecord> record) {
   // The slots are the sinks' own: whoever reads the record has others.
   auto& [id, oddities, client, server, syn_clock, fin_clock, network, sides, first, last,
-         handshake_ack, active, rtt, history, was_closed, sink_slot, rules_slot, trouble_ptr] =
-      record;
+         handshake_ack, active, rtt, history, sink_slot, rules_slot, trouble_ptr] = record;
   archive(id, oddities, client, server, syn_clock, fin_clock, network, sides, first, last,
-          handshake_ack, active, rtt, history, was_closed, trouble_ptr);
+          handshake_ack, active, rtt, history, trouble_ptr);
   std::ignore = sink_slot;
   std::ignore = rules_slot;
   if constexpr (!Archive::kWrites) history.back() = '\0';

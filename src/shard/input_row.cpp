@@ -7,6 +7,7 @@
 
 #include "shard/events.hpp"
 #include "shard/fields.hpp"
+#include "shard/lineup.hpp"
 
 namespace httpdiag::shard {
 
@@ -16,6 +17,15 @@ void ReadPlaces::add(std::uint32_t file, PacketNumber number, std::uint64_t leng
   runs_.push_back({packets_ + 1, number, length, file});
   packets_ += length;
   last_[file] = packets_;
+}
+
+std::pair<PacketPlace, std::uint64_t> ReadPlaces::run_from(PacketNumber number) const {
+  const auto after = std::ranges::upper_bound(runs_, number, {}, &Run::first);
+  if (after == runs_.begin()) Decoder::damaged();
+  const Run& run = *std::prev(after);
+  const PacketNumber before = number - run.first;
+  if (before >= run.length) Decoder::damaged();
+  return {{run.file, run.number + before}, run.length - before};
 }
 
 PacketPlace ReadPlaces::place(PacketNumber number) const {
@@ -96,6 +106,28 @@ Input read_input(const ShardState& state, Interned& interned, std::string& bytes
 
 namespace {
 
+/// The place of a note's packet among all packets of its capture.
+PacketNumber order_of(const PacketNote& note, const Input& input) {
+  if (note.order != 0 || !input.places) return note.order != 0 ? note.order : note.packet;
+  for (const ReadPlaces::Run& run : input.places->runs()) {
+    const bool inside =
+        run.file == note.file && note.packet >= run.number && note.packet - run.number < run.length;
+    if (inside) return run.first + (note.packet - run.number);
+  }
+  return note.packet;
+}
+
+void add_not_read(CaptureSummary& summary, Input& input) {
+  summary.omitted_not_read += input.summary.omitted_not_read;
+  for (NotRead& each : input.summary.not_read) {
+    if (summary.not_read.size() == CaptureSummary::kMostNotRead) {
+      ++summary.omitted_not_read;
+    } else {
+      summary.not_read.push_back(std::move(each));
+    }
+  }
+}
+
 /// Puts captures into one row, as capture::Merge and capture::Timeline do with files.
 class Row {
  public:
@@ -114,7 +146,7 @@ class Row {
     summary.holes += input.summary.holes;
     for (CaptureFile& file : input.summary.files) add_file(std::move(file), alone);
     add_devices(input, first_file, place);
-    add_not_read(input);
+    add_not_read(row_.summary, input);
     place.paused_since = add_borders(input);
     summary.packets += input.summary.packets;
     summary.reordered += input.summary.reordered;
@@ -193,17 +225,6 @@ class Row {
       summary.notes.push_back(std::move(note));
     }
   }
-  /// Its packet's place among all packets of its capture.
-  static PacketNumber order_of(const PacketNote& note, const Input& input) {
-    if (note.order != 0 || !input.places) return note.order != 0 ? note.order : note.packet;
-    for (const ReadPlaces::Run& run : input.places->runs()) {
-      const bool inside = run.file == note.file && note.packet >= run.number &&
-                          note.packet - run.number < run.length;
-      if (inside) return run.first + (note.packet - run.number);
-    }
-    return note.packet;
-  }
-
   void add_stretches(Input& input) {
     CaptureSummary& summary = row_.summary;
     summary.skipped_stretches += input.summary.skipped_stretches;
@@ -227,18 +248,79 @@ class Row {
     }
   }
 
-  void add_not_read(Input& input) {
+  InputRow row_;
+  std::unique_ptr<ReadPlaces> places_;
+};
+
+/// Puts captures that overlap in time side by side, as capture::Merge does with files.
+class Sheaf {
+ public:
+  Sheaf(const Lineup& lineup, std::size_t files)
+      : lineup_{lineup}, places_{std::make_unique<ReadPlaces>(files)} {
     CaptureSummary& summary = row_.summary;
-    summary.omitted_not_read += input.summary.omitted_not_read;
-    for (NotRead& each : input.summary.not_read) {
-      if (summary.not_read.size() == CaptureSummary::kMostNotRead) {
-        ++summary.omitted_not_read;
-      } else {
-        summary.not_read.push_back(std::move(each));
-      }
+    summary.files.resize(files);
+    summary.borders = lineup.summary().borders;
+    summary.longest_pause = lineup.summary().longest_pause;
+    summary.begins = lineup.summary().begins;
+    summary.newest = lineup.summary().newest;
+  }
+
+  void add(Input& input) {
+    const std::size_t capture = row_.captures.size();
+    CaptureSummary& summary = row_.summary;
+    for (std::uint32_t i = 0; i < input.summary.files.size(); ++i)
+      summary.files[lineup_.file(capture, i)] = std::move(input.summary.files[i]);
+    summary.omitted_notes += input.summary.omitted_notes;
+    for (PacketNote& note : input.summary.notes) {
+      if (note.packet != 0) note.order = lineup_.packet(capture, order_of(note, input));
+      note.file = lineup_.file(capture, note.file);
+      summary.notes.push_back(std::move(note));
+    }
+    add_devices(input, row_.captures.emplace_back());
+    add_not_read(summary, input);
+    summary.packets += input.summary.packets;
+    summary.reordered += input.summary.reordered;
+    httpdiag::add(row_.ledger, input.ledger);
+  }
+
+  InputRow finish(const std::vector<Input>& inputs) {
+    CaptureSummary& summary = row_.summary;
+    give_short_names(summary.files);
+    std::ranges::stable_sort(summary.not_read, {}, &NotRead::name);
+    std::ranges::stable_sort(summary.notes, {}, &PacketNote::order);
+    if (summary.notes.size() > CaptureSummary::kMostNotes) {
+      summary.omitted_notes += summary.notes.size() - CaptureSummary::kMostNotes;
+      summary.notes.resize(CaptureSummary::kMostNotes);
+    }
+    for (const Lineup::Run& run : lineup_.runs()) add_places(run, inputs[run.capture]);
+    summary.places = std::move(places_);
+    return std::move(row_);
+  }
+
+ private:
+  /// A file without interfaces is a place of its own beside others.
+  void add_devices(const Input& input, PlaceInRow& place) {
+    const std::size_t capture = row_.captures.size() - 1;
+    std::vector<CaptureDevice>& devices = row_.summary.devices;
+    for (CaptureDevice device : input.summary.devices) {
+      device.file = lineup_.file(capture, device.file);
+      devices.push_back(device);
+      place.devices.push_back(static_cast<DeviceId>(devices.size()));
     }
   }
 
+  void add_places(const Lineup::Run& run, const Input& input) {
+    for (std::uint64_t done = 0; done < run.length;) {
+      const PacketNumber own = run.number + done;
+      const auto [at, length] =
+          input.places ? input.places->run_from(own) : std::pair{PacketPlace{0, own}, run.length};
+      const std::uint64_t taken = std::min(length, run.length - done);
+      places_->add(lineup_.file(run.capture, at.file), at.number, taken);
+      done += taken;
+    }
+  }
+
+  const Lineup& lineup_;
   InputRow row_;
   std::unique_ptr<ReadPlaces> places_;
 };
@@ -263,6 +345,14 @@ InputRow row_of(std::vector<Input> inputs) {
   Row row{files};
   for (Input& input : inputs) row.add(std::move(input));
   return row.finish();
+}
+
+InputRow lined_up(std::vector<Input> inputs, const Lineup& lineup) {
+  std::size_t files = 0;
+  for (const Input& input : inputs) files += input.summary.files.size();
+  Sheaf sheaf{lineup, files};
+  for (Input& input : inputs) sheaf.add(input);
+  return sheaf.finish(inputs);
 }
 
 }  // namespace httpdiag::shard

@@ -24,6 +24,8 @@ class ReadPlaces final : public PacketPlaces {
   /// The next `length` packets. Throws Damaged.
   void add(std::uint32_t file, PacketNumber number, std::uint64_t length);
   const std::vector<Run>& runs() const { return runs_; }
+  /// Where it lies, and how many packets, itself included, follow each other there.
+  std::pair<PacketPlace, std::uint64_t> run_from(PacketNumber number) const;
   PacketPlace place(PacketNumber number) const override;
   PacketNumber last_of(std::uint32_t file) const override { return last_.at(file); }
 
@@ -62,5 +64,8 @@ struct InputRow {
 };
 /// In the order given. One capture is left as it is.
 InputRow row_of(std::vector<Input> inputs);
+class Lineup;
+/// Captures that overlap in time, in the order in which they were lined up.
+InputRow lined_up(std::vector<Input> inputs, const Lineup& lineup);
 
 }  // namespace httpdiag::shard

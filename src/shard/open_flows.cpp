@@ -16,23 +16,6 @@ bool replaces(const Endpoint& server, const Endpoint& refused) {
   return server.port == refused.port && server.ip.is_v4() != refused.ip.is_v4();
 }
 
-// A state may hold any time.
-
-Timestamp after(Timestamp time, Duration wait) {
-  return time > Timestamp::max() - wait ? Timestamp::max() : time + wait;
-}
-
-/// The last of `first`, `first + wait`, ... that is not behind `now`.
-Timestamp last_before(Timestamp now, Timestamp first, Duration wait) {
-  if (first >= now || wait <= Duration{0}) return first;
-  const auto ticks = [](Timestamp time) {
-    return static_cast<std::uint64_t>(time.time_since_epoch().count());
-  };
-  const auto step = static_cast<std::uint64_t>(wait.count());
-  const std::uint64_t reached = ticks(first) + (ticks(now) - ticks(first)) / step * step;
-  return Timestamp{Duration{static_cast<std::int64_t>(reached)}};
-}
-
 template <typename Each>
 void keep_last(std::vector<Each>& list) {
   if (list.size() <= base::kLastAttempts) return;
@@ -52,19 +35,13 @@ std::optional<std::uint32_t> isn_of(const FlowRecord& flow) {
   return flow.c().isn_known ? std::optional{flow.c().isn} : std::nullopt;
 }
 
-/// When it was refused, or rejected by ICMP.
+}  // namespace
+
 std::optional<Timestamp> refused_at(const FlowRecord& flow) {
   const Handshake outcome = handshake(flow);
   if (outcome == Handshake::refused) return flow.s().trouble().rst.time;
   if (outcome == Handshake::unreachable) return flow.trouble().icmp.time;
   return std::nullopt;
-}
-
-}  // namespace
-
-AgeList OpenFlows::list_of(const FlowRecord& flow) {
-  if (flow.was_closed) return AgeList::lingering;
-  return only_asked(flow) ? AgeList::opening : AgeList::open;
 }
 
 OpenFlows::Ends OpenFlows::ends_of(const Endpoint& one, const Endpoint& other,
@@ -73,23 +50,19 @@ OpenFlows::Ends OpenFlows::ends_of(const Endpoint& one, const Endpoint& other,
 }
 
 const OpenFlows::Held* OpenFlows::newest(const Ends& ends, std::uint32_t flows_before) const {
-  const auto after = by_ends_.upper_bound({ends, FlowId{flows_before}});
+  const auto after = behind(ends, flows_before);
   if (after == by_ends_.begin() || std::prev(after)->first != ends) return nullptr;
   return &by_id_.at(std::prev(after)->second);
 }
 
-void OpenFlows::hold(Ending ending, Timestamp now) {
+void OpenFlows::hold(Ending ending) {
+  const Waited waited = std::get<FlowTold>(ending.back()).waited;
   const FlowRecord& flow = flow_of(ending);
   const FlowId id = flow.id;
-  Held held;
-  held.list = list_of(flow);
-  held.last_seen = flow.last.time;
-  const Timestamp since = held.list == AgeList::lingering ? flow.last.time : flow.first.time;
-  const Duration wait = patience(held.list, limits_);
   by_ends_.emplace(ends_of(flow), id);
-  held.ending = std::move(ending);
+  Held held{waited.list, {}, waited.last_seen, std::move(ending)};
   const auto [at, fresh] = by_id_.insert_or_assign(id, std::move(held));
-  wait_until(id, at->second, after(last_before(now, since, wait), wait));
+  wait_until(id, at->second, after(waited.armed, patience(waited.list, limits_)));
 }
 
 void OpenFlows::wait_until(FlowId id, Held& held, Timestamp due) {
@@ -108,8 +81,10 @@ Ending OpenFlows::take(FlowId id, EndCause cause, std::optional<Timestamp> now) 
   const Ends ends = ends_of(flow_of(ending));
   by_ends_.erase({ends, id});
   const Timestamp until = last_due(held);
-  gone_[ends] = {cause == EndCause::evicted ? std::min(*now, until) : until,
-                 isn_of(flow_of(ending))};
+  if (cause != EndCause::tuple_reused) {
+    gone_[ends] = {cause == EndCause::evicted ? std::min(*now, until) : until,
+                   isn_of(flow_of(ending))};
+  }
   by_due_[static_cast<std::size_t>(held.list)].erase(held.due);
   by_id_.erase(found);
   for (Told& told : ending) {
@@ -138,26 +113,39 @@ std::optional<Ending> OpenFlows::take_due(Timestamp now) {
   return take(by_id_.begin()->first, EndCause::evicted, now);
 }
 
-OpenFlows::Tie OpenFlows::tie_to(const FlowRecord& flow, std::uint32_t flows_before) const {
-  const Ends ends = ends_of(flow);
+OpenFlows::Tie OpenFlows::tie_to(const Begin& begin, Timestamp first,
+                                 std::uint32_t flows_before) const {
+  // One that its own capture knows better.
+  if (begin.again) return Tie::none;
+  const Ends ends = ends_of(begin);
   std::optional<std::uint32_t> isn;
   if (const Held* held = newest(ends, flows_before)) {
     isn = isn_of(flow_of(held->ending));
   } else if (const auto gone = gone_.find(ends);
-             gone != gone_.end() &&
-             (flow.first.time <= gone->second.until || flow.first.time == leap_)) {
+             gone != gone_.end() && (first <= gone->second.until || first == leap_)) {
     isn = gone->second.isn;
   } else {
     return Tie::none;
   }
-  return !flow.c().syn || isn_of(flow) == isn ? Tie::same_connection : Tie::same_ends;
+  return !begin.syn || begin.seq == isn ? Tie::same_connection : Tie::same_ends;
 }
 
-std::optional<Ending> OpenFlows::take_begin_of(const FlowRecord& flow, std::uint32_t flows_before) {
-  const Held* held = newest(ends_of(flow), flows_before);
+std::optional<Ending> OpenFlows::take_begin_of(const Begin& begin, std::uint32_t flows_before) {
+  const Held* held = newest(ends_of(begin), flows_before);
   if (held == nullptr || held->list == AgeList::lingering) return std::nullopt;
   // It has not been watched longer than in its own capture.
   return take(held->due.second, EndCause::capture_over, std::nullopt);
+}
+
+// In its own capture another one may be below it: then none of these is.
+std::optional<Ending> OpenFlows::take_displaced(const Begin& begin, std::uint32_t flows_before,
+                                                Timestamp now) {
+  const Ends ends = ends_of(begin);
+  auto place = behind(ends, flows_before);
+  for (int left = begin.again ? 1 : 2; left > 0; --left) {
+    if (place == by_ends_.begin() || (--place)->first != ends) return std::nullopt;
+  }
+  return take(place->second, EndCause::tuple_reused, now);
 }
 
 std::vector<Ending> OpenFlows::take_all(Timestamp now) {

@@ -17,6 +17,7 @@
 #include "httpdiag/exchange.hpp"
 #include "httpdiag/settings.hpp"
 #include "httpdiag/tls.hpp"
+#include "shard/events.hpp"
 
 namespace httpdiag::shard {
 
@@ -45,11 +46,15 @@ struct FlowTold {
   FlowRecord flow;
   EndCause cause{};
   Timestamp now{};
+  Waited waited;
 };
 using Told = std::variant<ExchangeTold, StrayTold, TlsServerTold, TlsTold, MessageTold, FlowTold>;
 
 /// All that is told when a flow ends; the flow itself comes last.
 using Ending = std::vector<Told>;
+
+/// When it was refused, or rejected by ICMP.
+std::optional<Timestamp> refused_at(const FlowRecord& flow);
 
 /// As the tracker keeps them, by capture time and within Limits::max_flows.
 class OpenFlows {
@@ -57,8 +62,8 @@ class OpenFlows {
   explicit OpenFlows(const Settings& settings)
       : limits_{settings.limits}, happy_eyeballs_{settings.thresholds.happy_eyeballs} {}
 
-  /// `ending` is that of the capture's end, at `now`.
-  void hold(Ending ending, Timestamp now);
+  /// `ending` is that of the capture's end.
+  void hold(Ending ending);
   bool empty() const { return by_id_.empty(); }
   /// In order of their first packets.
   template <typename Visit>
@@ -76,17 +81,20 @@ class OpenFlows {
   /// Somebody connects, perhaps instead of one that was refused over the other IP version.
   void on_attempt(FlowId flow, const Endpoint& server, Timestamp now, std::uint64_t attempts);
   void on_connected(FlowId flow);
-  /// What one of these, that was waited for when `flow` began, is to it. `flow` is of a capture
-  /// behind `flows_before` flows.
+  /// What one of these, that is waited for, is to a flow that begins in a capture behind
+  /// `flows_before` flows.
   enum class Tie : std::uint8_t { none, same_connection, same_ends };
-  Tie tie_to(const FlowRecord& flow, std::uint32_t flows_before) const;
+  Tie tie_to(const Begin& begin, Timestamp first, std::uint32_t flows_before) const;
 
   // Each gives back an ending as it would have been then, and forgets it.
 
   /// One that the tracker would have let go of by now, in its order.
   std::optional<Ending> take_due(Timestamp now);
   /// The one that `flow` goes on from, if it was not closed.
-  std::optional<Ending> take_begin_of(const FlowRecord& flow, std::uint32_t flows_before);
+  std::optional<Ending> take_begin_of(const Begin& begin, std::uint32_t flows_before);
+  /// One that the tracker lets go of because it keeps no more than two between the same ends.
+  std::optional<Ending> take_displaced(const Begin& begin, std::uint32_t flows_before,
+                                       Timestamp now);
   /// All that are left, in order of their first packets: nothing comes any more.
   std::vector<Ending> take_all(Timestamp now);
 
@@ -124,10 +132,17 @@ class OpenFlows {
     return std::get<FlowTold>(ending.back()).flow;
   }
   static FlowRecord& flow_of(Ending& ending) { return std::get<FlowTold>(ending.back()).flow; }
-  static AgeList list_of(const FlowRecord& flow);
   static Ends ends_of(const Endpoint& one, const Endpoint& other, std::uint32_t network);
+  static Ends ends_of(const Begin& begin) {
+    return ends_of(begin.source, begin.destination, begin.network);
+  }
   static Ends ends_of(const FlowRecord& flow) {
     return ends_of(flow.client, flow.server, flow.network);
+  }
+  using Places = std::set<std::pair<Ends, FlowId>>;
+  /// Those between these ends: the newest of a capture in front of the present one comes first.
+  Places::const_iterator behind(const Ends& ends, std::uint32_t flows_before) const {
+    return by_ends_.upper_bound({ends, FlowId{flows_before}});
   }
   const Held* newest(const Ends& ends, std::uint32_t flows_before) const;
   void on_unreachable(FlowId id, const FlowRecord& flow, Timestamp now, std::uint64_t attempts);
@@ -140,7 +155,7 @@ class OpenFlows {
   Duration happy_eyeballs_;
   std::map<FlowId, Held> by_id_;
   std::array<std::set<Due>, kAgeLists.size()> by_due_;  // by AgeList
-  std::set<std::pair<Ends, FlowId>> by_ends_;
+  Places by_ends_;
   std::map<Ends, Gone> gone_;
   std::optional<Timestamp> leap_;  // to the first packet, which nothing has confirmed yet
   std::vector<Attempt> attempts_;  // of the capture that is being told of

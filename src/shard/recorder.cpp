@@ -4,13 +4,14 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <utility>
 
-#include "base/capture_clock.hpp"
 #include "base/happy_eyeballs.hpp"
 #include "base/hash.hpp"
 #include "shard/blocks.hpp"
 #include "shard/fields.hpp"
 #include "shard/fingerprint.hpp"
+#include "shard/open_flows.hpp"
 
 namespace httpdiag::shard {
 namespace {
@@ -37,8 +38,9 @@ bool is_everybodys(const FlowRecord& flow) {
 
 template <typename... Values>
 void Recorder::write(Event event, const Values&... values) {
-  encoder_.number(tick_ - written_tick_);
-  written_tick_ = tick_;
+  encoder_.number(moment_.packet - written_.packet);
+  encoder_.number(moment_.step - (moment_.packet == written_.packet ? written_.step : 0));
+  written_ = moment_;
   encoder_.number(static_cast<std::uint64_t>(event));
   encoder_(values...);
   if (encoder_.size() >= kBlockBytes) flush();
@@ -48,40 +50,34 @@ void Recorder::flush() {
   if (encoder_.size() == 0) return;
   out_.events.add(deflated(encoder_.take()));
   encoder_.restart();
-  written_tick_ = 0;
+  written_ = {};
 }
 
-// Of packets that follow each other as ever, the last one says all.
 void Recorder::on_packet(PacketRef packet) {
-  ++tick_;
+  write_packet();
+  moment_ = {packet.number, 0};
   if (!begin_) begin_ = packet.time;
-  if (!first()) return;
-  const Duration most = settings_.thresholds.clock_gap;
-  const bool ordinary = previous_ && packet.time > previous_.time &&
-                        packet.time - previous_.time <= most / 2 &&
-                        packet.time - written_.time <= most / 2;
-  if (!ordinary || confirms_) {
-    if (previous_ && previous_ != written_) write(Event::packet, previous_);
-    write(Event::packet, packet);
-    written_ = packet;
-  }
-  // Whether a jump of the clock counts, the packet behind it says.
-  confirms_ = !previous_ || packet.time - previous_.time > base::CaptureClock::kJump;
-  previous_ = packet;
+  packet_ = packet;
+}
+
+/// With what it began, once that is known.
+void Recorder::write_packet() {
+  if (!packet_ || !first()) return;
+  packets_.add(packet_, std::exchange(occasions_, {}));
 }
 
 void Recorder::forget_open() {
-  ++tick_;
+  ++moment_.step;
   if (first()) write(Event::forget_open);
 }
 
 void Recorder::on_all_end(Event why, Timestamp now) {
-  ++tick_;  // what the last packet brought about is not of the ends
+  ++moment_.step;  // what the last packet brought about is not of the ends
   if (first()) write(why, now);
 }
 
 void Recorder::on_pause(Timestamp until) {
-  ++tick_;
+  ++moment_.step;
   if (first()) write(Event::pause, until);
 }
 
@@ -119,6 +115,14 @@ void Recorder::on_name(const IpAddress& address, const std::string& name) {
   next_.messages.on_name(address, name);
 }
 
+void Recorder::on_begin(FlowId flow, const Segment& segment, bool again) {
+  if (!first()) return;
+  const bool syn =
+      segment.flags.has(TcpFlags::syn) && !segment.flags.has(TcpFlags::ack | TcpFlags::rst);
+  occasions_.begins.push_back(
+      {flow, segment.source, segment.destination, segment.tunnel.network, segment.seq, syn, again});
+}
+
 // It may take the place of one of the capture before that was refused there (RFC 8305), or is here.
 void Recorder::on_attempt(FlowId flow, const Endpoint& server, Timestamp now) {
   ++attempts_;
@@ -138,7 +142,12 @@ void Recorder::on_connected(FlowId flow) {
 
 void Recorder::on_unrelated(const IcmpError& error) {
   unrelated_ = error.packet.time;
-  if (first()) write(Event::unrelated, error, attempts_);
+  if (first()) occasions_.unrelated.push_back({error, attempts_});
+}
+
+void Recorder::on_let_go(const Waited& waited) {
+  ++moment_.step;
+  waited_ = waited;
 }
 
 void Recorder::on_open(const FlowRecord& flow) {
@@ -146,15 +155,17 @@ void Recorder::on_open(const FlowRecord& flow) {
     write(Event::open, flow);
     next_.flows.on_open(flow);
   }
-  ++tick_;
+  ++moment_.step;
 }
 
 void Recorder::on_flow(const FlowRecord& flow, EndCause cause, Timestamp now) {
+  if (const auto at = first() ? refused_at(flow) : std::nullopt)
+    occasions_.refusals.push_back({flow.server, flow.first.time, *at});
   if (own(flow)) {
-    write(Event::flow, flow, cause, now);
+    write(Event::flow, flow, cause, now, waited_);
     next_.flows.on_flow(flow, cause, now);
   }
-  ++tick_;
+  ++moment_.step;
 }
 
 void Recorder::write_places(const PacketPlaces& places, PacketNumber packets) {
@@ -184,7 +195,8 @@ void Recorder::write_places(const PacketPlaces& places, PacketNumber packets) {
 }
 
 void Recorder::finish(const CaptureSummary& input, const Ledger& ledger) {
-  if (first() && previous_ && previous_ != written_) write(Event::packet, previous_);
+  write_packet();
+  packets_.flush();
   flush();
   Encoder whole;
   whole(kVersion, input, ledger, input.places != nullptr);

@@ -14,6 +14,7 @@
 #include "httpdiag/tls.hpp"
 #include "shard/coding.hpp"
 #include "shard/events.hpp"
+#include "shard/packets.hpp"
 
 namespace httpdiag::shard {
 
@@ -50,10 +51,12 @@ class Recorder final : public ExchangeSink, public FlowSink, public TlsSink, pub
   void on_message(const DnsMessage& message) override;
   void on_name(const IpAddress& address, const std::string& name) override;
   // To be called for the flows of all shards.
+  void on_begin(FlowId flow, const Segment& segment, bool again) override;
   void on_attempt(FlowId flow, const Endpoint& server, Timestamp now) override;
   void on_connected(FlowId flow) override;
   void on_unrelated(const IcmpError& error) override;
   void on_open(const FlowRecord& flow) override;
+  void on_let_go(const Waited& waited) override;
   void on_flow(const FlowRecord& flow, EndCause cause, Timestamp now) override;
 
   /// After the last flow and packet.
@@ -66,6 +69,7 @@ class Recorder final : public ExchangeSink, public FlowSink, public TlsSink, pub
   template <typename... Values>
   void write(Event event, const Values&... values);
   void flush();
+  void write_packet();
   void write_places(const PacketPlaces& places, PacketNumber packets);
 
   Shard shard_;
@@ -73,15 +77,15 @@ class Recorder final : public ExchangeSink, public FlowSink, public TlsSink, pub
   Sinks next_;
   ShardState& out_;
   Encoder encoder_;
-  // Counts packets and ends of flows, alike in all shards. Of all that happens at one tick, what
-  // reaches the rules is of one flow.
-  std::uint64_t tick_ = 0, written_tick_ = 0;
-  PacketRef previous_, written_;
+  Moment moment_, written_;
+  PacketWriter packets_{out_.packets};
+  PacketRef packet_;                    // the last one, which is not written yet
+  Occasions occasions_;                 // of it
   std::optional<Timestamp> begin_;      // of the first packet
   std::optional<Timestamp> unrelated_;  // when the last ICMP error came that quotes no flow
+  Waited waited_;                       // the flow that is ending
   std::uint64_t attempts_ = 0;
   std::set<FlowId> told_attempts_;  // not connected
-  bool confirms_ = false;           // the next packet does, or denies, a jump of the clock
 };
 
 /// Stands in front of HTTP: the streams of other shards' flows go no further.

@@ -24,7 +24,8 @@ class Handler final : public Json::json_sax_t {
   /// False: there is no "shard".
   bool finish() const {
     if (!found_) return false;
-    for (const std::string_view each : {"index", "count", "fingerprint", "filters", "input"}) {
+    for (const std::string_view each :
+         {"index", "count", "fingerprint", "filters", "input", "packets", "events"}) {
       if (!seen_.contains(std::string{each})) refuse(fmt::format("\"shard.{}\" is missing", each));
     }
     if (state_.shard.index >= state_.shard.count)
@@ -65,6 +66,8 @@ class Handler final : public Json::json_sax_t {
       state_.filters.push_back(text);
     } else if (depth_ == 3 && member_ == "input") {
       state_.input.add(bytes_of(text));
+    } else if (depth_ == 3 && member_ == "packets") {
+      state_.packets.add(bytes_of(text));
     } else if (depth_ == 3 && member_ == "events") {
       state_.events.add(bytes_of(text));
     } else {
@@ -95,7 +98,10 @@ class Handler final : public Json::json_sax_t {
 
  private:
   bool in_shard() const { return depth_ >= 1 && part_ == "shard"; }
-  bool is_list() const { return member_ == "filters" || member_ == "input" || member_ == "events"; }
+  bool is_list() const {
+    return member_ == "filters" || member_ == "input" || member_ == "packets" ||
+           member_ == "events";
+  }
   std::string member() const { return base::escape_for_terminal(base::shorten(member_, 40)); }
   [[noreturn]] void refuse(const std::string& what) const {
     throw Error{fmt::format("{}: is no report of a shard: {}", state_.name, what)};

@@ -491,7 +491,6 @@ void Flow::note_stall(Side side, PacketRef begin, PacketRef end) {
 }
 
 void Flow::end(Context& context, EndCause cause, Timestamp now) {
-  record.was_closed = closed();
   for (const Side side : {Side::client, Side::server}) {
     accept_last_rst(context, side);
     end_holes(context, side);

@@ -76,10 +76,6 @@ bool closed(const FlowRecord& flow) {
          server.acked > server.fin_offset;
 }
 
-bool only_asked(const FlowRecord& flow) {
-  return flow.s().packets == 0 && flow.c().packets == flow.c().syns && !flow.trouble_ptr;
-}
-
 Duration patience(AgeList list, const Limits& limits) {
   switch (list) {
     case AgeList::opening:

@@ -110,6 +110,10 @@ class FlowStore {
   // A packet touches no list: a flow that proves to be younger than its place says is moved to
   // the end when its turn comes. It may live up to twice the stated time.
   void set_lingering(Handle handle, bool lingering, Timestamp now);
+  Waited waited(Handle handle) {
+    const AgeList list = static_cast<AgeList>(&list_of(handle) - lists_.data());
+    return {list, age(handle).armed, last_seen(handle)};
+  }
   /// The next of the list that has been silent for more than `idle`, or kNoHandle.
   Handle overdue(AgeList list, Duration idle, Timestamp now);
   /// No member of the list is overdue up to then.

@@ -13,6 +13,7 @@ Handle Tracker::Impl::home_of(const Segment& segment, std::uint32_t hash, Handle
   if (newest == kNoHandle) {
     const Handle fresh = open(segment, hash);
     store_.insert(fresh);
+    flow_sink_.on_begin(store_.id(fresh), segment, false);
     return fresh;
   }
   if (FlowStore::is_attempt(newest)) {
@@ -123,6 +124,7 @@ Handle Tracker::Impl::open_again(const Segment& segment, std::uint32_t hash, Han
   } else {
     store_.slot(fresh).flow.record.oddities |= kReused;
   }
+  flow_sink_.on_begin(store_.id(fresh), segment, true);
   const Handle displaced = store_.stack(fresh, below);
   if (displaced != kNoHandle) release(displaced, EndCause::tuple_reused);
   return fresh;

@@ -297,6 +297,7 @@ void Tracker::Impl::tell_open(Handle handle) {
 }
 
 void Tracker::Impl::release(Handle handle, EndCause cause) {
+  flow_sink_.on_let_go(store_.waited(handle));
   store_.take_out(handle);
   if (FlowStore::is_attempt(handle)) {
     Flow flow;

@@ -235,7 +235,7 @@ TEST_F(Merge, NamesWhatIsWrongInAForeignReport) {
   EXPECT_EQ(complaint("{\"shard\":{\"input\":[\"%\"]}}"),
             "is no report of a shard: \"shard.input\" is damaged");
   const std::string rest =
-      ",\"fingerprint\":\"\",\"filters\":[],\"input\":[\"\"]},"
+      ",\"fingerprint\":\"\",\"filters\":[],\"input\":[\"\"],\"packets\":[],\"events\":[]},"
       "\"tool\":{\"version\":\"";
   EXPECT_EQ(complaint("{\"shard\":{\"index\":1,\"count\":1" + rest + "1\"}}"),
             "is no report of a shard: there is no shard 1 of 1");
@@ -316,6 +316,8 @@ TEST_F(Merge, ReadsForgedStatesWithoutHarm) {
     states[0].input.add(original.input.at(0));
     for (std::size_t block = 1; block < original.input.size(); ++block)
       states[0].input.add(original.input.at(block));
+    for (std::size_t block = 0; block < original.packets.size(); ++block)
+      states[0].packets.add(original.packets.at(block));
     states[0].events.add(shard::deflated(forged));
     try {
       shard::Player player{std::move(states), {}};
@@ -328,12 +330,55 @@ TEST_F(Merge, ReadsForgedStatesWithoutHarm) {
   EXPECT_GT(deaf.heard, 0u);
 }
 
+/// A state with these bytes for its packets.
+ShardState with_packets(const ShardState& original, const std::string& packets) {
+  ShardState state;
+  state.shard = original.shard;
+  state.fingerprint = original.fingerprint;
+  for (std::size_t block = 0; block < original.input.size(); ++block)
+    state.input.add(original.input.at(block));
+  for (std::size_t block = 0; block < original.events.size(); ++block)
+    state.events.add(original.events.at(block));
+  state.packets.add(shard::deflated(packets));
+  return state;
+}
+
+// The same of times and of what began with packets, which put captures in order.
+TEST_F(Merge, ReadsForgedTimesWithoutHarm) {
+  parts({"pcaps/proxy-gave-up.pcap"}, 1);
+  const ShardState original = load_shard(part(0)).value();
+  parts({"pcaps/tls-alert.pcap"}, 1);
+  const ShardState other = load_shard(part(0)).value();
+  const std::string packets = shard::inflated(original.packets.at(0));
+  const std::string others = shard::inflated(other.packets.at(0));
+  unsigned refused = 0;
+  Deaf deaf;
+  for (std::size_t i = 0; i < packets.size() * 8; ++i) {
+    std::string forged = packets;
+    forged[i / 8] = static_cast<char>(forged[i / 8] ^ (1 << i % 8));
+    for (const bool together : {false, true}) {
+      std::vector<ShardState> states;
+      states.push_back(with_packets(original, forged));
+      if (together) states.push_back(with_packets(other, others));
+      try {
+        shard::Player player{std::move(states), {}};
+        player.play({deaf, deaf, deaf, deaf}, {[](PacketRef) {}, [] {}, [](Timestamp) {}});
+      } catch (const Error&) {
+        ++refused;
+      }
+    }
+  }
+  EXPECT_GT(refused, packets.size());
+  EXPECT_GT(deaf.heard, 0u);
+}
+
 /// As one shard that was told of `flow` alone.
 std::string complaint_about(const ShardState& original, const FlowRecord& flow) {
   shard::Encoder encoder;
+  encoder.number(0);  // of no packet
   encoder.number(1);
   encoder.number(static_cast<std::uint64_t>(shard::Event::flow));
-  encoder(flow, EndCause::capture_over, Timestamp{});
+  encoder(flow, EndCause::capture_over, Timestamp{}, Waited{});
   std::vector<ShardState> states(1);
   states[0].name = "forged.json";
   states[0].shard = original.shard;

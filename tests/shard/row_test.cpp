@@ -91,24 +91,21 @@ class CapturesInARow : public testing::Test {
   fs::path folder_;
 };
 
-/// Attempts that are left without an answer in front of a long pause, and ports that are used for a
-/// third time: docs/scale.md.
-bool may_differ(const Recording& recording) {
-  return recording.name.find("syn-retries-exhausted") != std::string::npos ||
-         recording.name.find("ports-used-again") != std::string::npos;
-}
-
-TEST_F(CapturesInARow, AreWhatAnalyzeSaysOfAllOfThem) {
+/// Those whose addresses can be changed, and all of what is told about them.
+std::vector<Recording> movable() {
   std::vector<Recording> usable;
   for (const Recording& each : recordings()) {
-    // Those whose addresses can be changed, and all of what is told about them.
     const bool all_tcp = std::ranges::all_of(each.packets, [&](const RecordedPacket& packet) {
       const auto view = find_tcp(each, packet);
       return view ? view->v4 && !view->quoted : packet.bytes.substr(12, 2) == "\x08\x06";
     });
-    if (all_tcp && in_order(each) && !has_tunnels(each) && !may_differ(each))
-      usable.push_back(each);
+    if (all_tcp && in_order(each) && !has_tunnels(each)) usable.push_back(each);
   }
+  return usable;
+}
+
+TEST_F(CapturesInARow, AreWhatAnalyzeSaysOfAllOfThem) {
+  const std::vector<Recording> usable = movable();
   ASSERT_GT(usable.size(), 100u);
   const std::array<Duration, 4> pauses{milliseconds{200}, seconds{70}, minutes{10}, hours{3}};
   for (std::size_t i = 0; i + 2 < usable.size(); i += 3) {
@@ -241,8 +238,7 @@ TEST_F(CapturesInARow, PortsAreUsedAgain) {
   const std::array<Duration, 3> pauses{seconds{20}, minutes{4}, hours{3}};
   for (std::size_t i = 0; i < recordings().size(); i += 4) {
     const Recording& first = recordings()[i];
-    if (!in_order(first) || has_tunnels(first) || !begins_with_syns(first) || may_differ(first))
-      continue;
+    if (!in_order(first) || has_tunnels(first) || !begins_with_syns(first)) continue;
     const Recording second =
         beginning_at(again(first), first.packets.back().at + pauses[rows++ % pauses.size()]);
     expect_same({write(0, first), write(1, second)}, first.name);
@@ -298,6 +294,84 @@ TEST_F(CapturesInARow, WhatWasNotReadIsInOrder) {
   expect_same({other, one}, "in order of names");
 }
 
+/// Between no others' ends, and by other sequence numbers, from within the first one on.
+TEST_F(CapturesInARow, OrAtTheSameTime) {
+  const std::vector<Recording> usable = movable();
+  std::size_t overlaps = 0, tables = 0;
+  for (std::size_t i = 0; i + 2 < usable.size(); i += 5) {
+    const Recording& first = usable[i];
+    const Duration length = first.packets.back().at - first.packets.front().at;
+    const Timestamp within = first.packets.front().at + length / 3;
+    const Recording second = beginning_at(again(elsewhere(usable[i + 1], 1)), within);
+    // A third one goes on behind them, or begins after a pause.
+    const Timestamp end = std::max(first.packets.back().at, second.packets.back().at);
+    const Recording third = beginning_at(again(again(elsewhere(usable[i + 2], 2))),
+                                         i % 2 == 0 ? end - length / 5 : end + minutes{10});
+    overlaps += within <= first.packets.back().at;
+    const Arguments captures{write(0, first), write(1, second), write(2, third)};
+    if (run(Arguments{"merge"} + reports_of(captures))
+            .err.find("overlap in time, and one has no "
+                      "packet") != std::string::npos) {
+      ++tables;
+      continue;
+    }
+    expect_same(captures,
+                fmt::format("{}, {}, {}", first.name, usable[i + 1].name, usable[i + 2].name));
+  }
+  EXPECT_GT(overlaps, 50u);
+  EXPECT_LT(tables, 5u);
+}
+
+// What one of them was given to find goes for all.
+TEST_F(CapturesInARow, OrAtTheSameTimeInAllFormats) {
+  const Recording& first = recording("delivery-rejected--after-six-attempts");
+  const Recording second = beginning_at(again(elsewhere(recording("close-wait-lingering"), 1)),
+                                        first.packets.front().at + seconds{2});
+  const Arguments captures{write(0, first), write(1, second)};
+  expect_same(captures, "text", {});
+  expect_same(captures, "text of all", {"--flows", "all"});
+  expect_same(captures, "ndjson", {"--format", "ndjson", "--show-payload"});
+  expect_same(captures, "why", {"--why", "2"});
+}
+
+// Where the undivided run may make other flows of the packets, it is asked to.
+TEST_F(CapturesInARow, WhyNotIsSaid) {
+  const Recording& first = recording("no-response");
+  const auto why = [&](const Recording& second, const Arguments& filter = {},
+                       const Recording& beside = recording("no-response")) {
+    const Arguments captures{write(0, beside), write(1, second)};
+    Arguments reports;
+    for (std::size_t i = 0; i < captures.size(); ++i) {
+      reports.push_back(path(i, "json"));
+      EXPECT_EQ(run(Arguments{"analyze", captures[i], "--format", "json", "-q", "--shard", "0/1",
+                              "-o", reports.back()} +
+                    filter)
+                    .status,
+                0);
+    }
+    const CommandOutcome table = run(Arguments{"merge"} + reports);
+    EXPECT_EQ(table.status, 0) << table.err;
+    const std::string overlap = "overlap in time, and ";
+    const std::size_t begin = table.out.find(overlap);
+    if (begin == std::string::npos) return table.out;
+    return table.out.substr(begin + overlap.size(),
+                            table.out.find(": for one report", begin) - begin - overlap.size());
+  };
+  const Timestamp begin = first.packets.front().at;
+  EXPECT_EQ(why(again(first)), "have connections in common");
+  EXPECT_EQ(why(elsewhere(first, 1)), "a connection of one may be in the other by other addresses");
+  const Recording apart = again(elsewhere(first, 1));
+  EXPECT_EQ(why(apart, {"--port", "8080"}), "were made with a filter of packets");
+  Recording back = apart;
+  back.packets.back().at = begin - seconds{10};
+  EXPECT_EQ(why(back), "the clock of one goes back");
+  Recording jump = apart;
+  jump.packets.back().at += hours{2};
+  Recording on = first;
+  on.packets.back().at += hours{1};
+  EXPECT_EQ(why(jump, {}, on), "one has no packet for more than an hour");
+}
+
 TEST_F(CapturesInARow, CapturesThatOverlapAreATable) {
   const Arguments captures{"pcaps/no-response.pcap", "pcaps/connect-refused.pcap"};
   const auto whole = [&](std::size_t i, const char* shard) {
@@ -311,8 +385,8 @@ TEST_F(CapturesInARow, CapturesThatOverlapAreATable) {
   const CommandOutcome table = run({"merge", path(0, "json"), path(1, "json")});
   EXPECT_EQ(table.status, 0) << table.err;
   EXPECT_TRUE(table.out.starts_with("2 captures: ")) << table.out;
-  EXPECT_NE(table.out.find("are of captures that overlap in time: for one report of them give the "
-                           "captures to analyze."),
+  EXPECT_NE(table.out.find("are of captures that overlap in time, and have connections in common: "
+                           "for one report of them give the captures to analyze."),
             std::string::npos)
       << table.out;
   EXPECT_NE(run({"merge", path(0, "json"), path(1, "json"), "--flow", "1"})
@@ -326,7 +400,7 @@ TEST_F(CapturesInARow, CapturesThatOverlapAreATable) {
             0);
   const CommandOutcome parts = run({"merge", path(0, "json"), path(1, "json"), path(2, "json")});
   EXPECT_EQ(parts.status, 2);
-  EXPECT_NE(parts.err.find("overlap in time: give all captures to each shard"), std::string::npos)
+  EXPECT_NE(parts.err.find("in common: give all captures to each shard"), std::string::npos)
       << parts.err;
 }
 
