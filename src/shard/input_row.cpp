@@ -44,7 +44,8 @@ std::optional<Timestamp> Input::first() const {
 }
 
 std::optional<Timestamp> Input::last() const {
-  std::optional<Timestamp> latest;
+  // Where a clock went back, that is no file's last one.
+  std::optional<Timestamp> latest = summary.newest;
   for (const CaptureFile& file : summary.files) {
     if (file.last && (!latest || *file.last > *latest)) latest = file.last;
   }

@@ -42,7 +42,7 @@ struct Input {
   std::unique_ptr<ReadPlaces> places;  // null: one file, as it was recorded
 
   std::optional<Timestamp> first() const;  // of its records
-  std::optional<Timestamp> last() const;
+  std::optional<Timestamp> last() const;   // the latest
 };
 /// `bytes` get what the fingerprint is made of. Throws Damaged, and Error for another version's.
 Input read_input(const ShardState& state, Interned& interned, std::string& bytes);

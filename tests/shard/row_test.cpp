@@ -365,6 +365,9 @@ TEST_F(CapturesInARow, WhyNotIsSaid) {
   Recording back = apart;
   back.packets.back().at = begin - seconds{10};
   EXPECT_EQ(why(back), "the clock of one goes back");
+  // Its last packet is in front of all of the other's.
+  EXPECT_EQ(why(beginning_at(apart, begin + milliseconds{10}), {}, elsewhere(back, 2)),
+            "the clock of one goes back");
   Recording jump = apart;
   jump.packets.back().at += hours{2};
   Recording on = first;
