@@ -247,18 +247,65 @@ AckReading read_negative(const Thresholds& settings, std::string_view text) {
   return {Ack::accepted, {}, {}};
 }
 
-/// Worth a closer look: a short document with a word or a number as plainly_refuses() asks for.
-bool may_plainly_refuse(const Message& response) {
+/// Where the value begins whose name ends at `mark`.
+std::size_t value_behind(std::string_view text, std::size_t mark) {
+  constexpr std::string_view kCdata = "<![CDATA[";
+  std::size_t at = mark + 1;
+  while (at < text.size() && (text[at] == ' ' || text[at] == '"' || text[at] == '\n')) ++at;
+  return at < text.size() && text[at] == '<' && text.substr(at).starts_with(kCdata)
+             ? at + kCdata.size()
+             : at;
+}
+
+/// "errcode", "err_code", "errorCode" in front of `end`, with or without a quote behind it.
+bool ends_with_error_code(std::string_view text, std::size_t end) {
+  std::string_view name = base::trim(text.substr(0, end));
+  if (name.ends_with('"')) name.remove_suffix(1);
+  constexpr std::string_view kCode = "code";
+  if (name.size() <= kCode.size() + 1) return false;
+  const std::string_view last = name.substr(name.size() - kCode.size());
+  if (!std::equal(last.begin(), last.end(), kCode.begin(),
+                  [](char a, char b) { return (a | 0x20) == b; }))
+    return false;
+  name.remove_suffix(kCode.size());
+  if (name.ends_with('_')) name.remove_suffix(1);
+  return (name.back() | 0x20) == 'r';
+}
+
+/// The value at `at`, whose name ends at `mark`, may be one that plainly_refuses().
+bool may_say_no(std::string_view text, std::size_t mark, std::size_t at) {
+  const auto low = [&](std::size_t i) {
+    return i < text.size() ? static_cast<char>(text[i] | 0x20) : ' ';
+  };
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  switch (low(at)) {
+    case 'f':
+      return low(at + 1) == 'a';
+    case 'e':
+      return low(at + 1) == 'r';
+    case '4':
+    case '5':
+      if (is_digit(low(at + 1)) && is_digit(low(at + 2)) && !is_digit(low(at + 3))) return true;
+      break;
+    default:
+      if (low(at) < '1' || low(at) > '9') return false;
+  }
+  return ends_with_error_code(text, mark);
+}
+
+/// plainly_refuses(), for answers of which nearly none does: the document is read only where such a
+/// value stands in it.
+bool is_plain_refusal(const Message& response) {
+  if (response.body_bytes > kLongestDocument) return false;
+  if (!response.content_encoding().empty() && !response.body_decoded) return false;
   const std::string_view text = response.body_head;
-  if (text.empty() || response.body_bytes > kLongestDocument) return false;
-  if (!response.content_encoding().empty() && !response.body_decoded) return true;
-  if (text.front() != '{' && text.front() != '<' && text.front() > ' ') return false;
-  for (std::size_t i = 0; i + 2 < text.size(); ++i) {
-    const char low = static_cast<char>(text[i] | 0x20);
-    const char next = static_cast<char>(text[i + 1] | 0x20);
-    if ((low == 'f' && next == 'a') || (low == 'e' && next == 'r')) return true;
-    const bool number = text[i + 1] >= '0' && text[i + 1] <= '9';
-    if (number && (text[i] == '4' || text[i] == '5')) return true;
+  const std::size_t begin = text.find_first_not_of(" \t\r\n");
+  if (begin == std::string_view::npos || (text[begin] != '{' && text[begin] != '<')) return false;
+  const char mark = text[begin] == '<' ? '>' : ':';
+  for (std::size_t at = text.find(mark, begin); at != std::string_view::npos;
+       at = text.find(mark, at + 1)) {
+    if (may_say_no(text, at, value_behind(text, at)))
+      return plainly_refuses(base::read_fields(base::trim(text)));
   }
   return false;
 }
@@ -320,7 +367,7 @@ bool ack_may_matter(const Exchange& x, const Thresholds& settings) {
       response.body_bytes <= kShortDocument &&
       std::any_of(response.body_head.begin(), response.body_head.end(),
                   [](char c) { return (c | 0x20) == 'f' || (c | 0x20) == 'e'; });
-  if (x.request.markers == 0 && may_plainly_refuse(response)) return true;
+  if (x.request.markers == 0 && is_plain_refusal(response)) return true;
   if (x.request.markers != 0) {
     return (response.status != 200 && response.status != 204) || may_refuse;
   }
