@@ -27,13 +27,13 @@ constexpr std::array<std::string_view, 13> kThingFields = {
 constexpr std::array<std::string_view, 12> kTellingParts = {"status", "state",  "event",  "type",
                                                             "action", "topic",  "amount", "fee",
                                                             "refund", "method", "result", "code"};
-// So do these, but a mere question has them, too.
-constexpr std::array<std::string_view, 5> kPartNames = {"sku", "version", "sequence", "lineno",
-                                                        "itemno"};
-// An id of one of these is of the attempt, or may be.
-constexpr std::array<std::string_view, 15> kOfAttempts = {
-    "call",  "push", "notif", "req",  "trace",    "span",    "log",   "session",
-    "nonce", "try",  "uuid",  "corr", "delivery", "attempt", "random"};
+// So do these, but a mere question has them, too: a part of the thing, or a party to it.
+constexpr std::array<std::string_view, 33> kPartNames = {
+    "sku",       "version",   "sequence", "lineno",   "itemno",        "itemid",     "lineid",
+    "skuid",     "shopid",    "storeid",  "sellerid", "mchid",         "merchantid", "submchid",
+    "tenantid",  "userid",    "openid",   "memberid", "buyerid",       "customerid", "accountid",
+    "companyid", "orgid",     "siteid",   "appid",    "deviceid",      "productid",  "goodsid",
+    "partnerid", "invoiceid", "billid",   "planid",   "subscriptionid"};
 // These change from one attempt to the next.
 constexpr std::array<std::string_view, 22> kVolatile = {
     "timestamp", "time",       "ts",          "notifytime", "nonce",     "noncestr",
@@ -59,15 +59,6 @@ bool named_like(std::string_view name, Names names, std::uint32_t letters = ~0u)
   });
 }
 
-/// "item_id", "shopId", but not "paid" or "requestid".
-bool names_a_part(std::string_view name, std::string_view low) {
-  if (named_like(name, kPartNames)) return true;
-  const bool id = low.size() > 3 && (low.ends_with("_id") || low.ends_with("-id") ||
-                                     (name.ends_with("Id") || name.ends_with("ID")));
-  return id && std::none_of(kOfAttempts.begin(), kOfAttempts.end(),
-                            [&](std::string_view of) { return low.find(of) != std::string::npos; });
-}
-
 FieldClass find_out(std::string_view name, const AckProfile& profile) {
   FieldClass found;
   const std::string low = base::lower(name);
@@ -84,7 +75,7 @@ FieldClass find_out(std::string_view name, const AckProfile& profile) {
   set(FieldClass::telling,
       std::any_of(kTellingParts.begin(), kTellingParts.end(),
                   [&](std::string_view part) { return low.find(part) != std::string::npos; }));
-  set(FieldClass::part, names_a_part(name, low));
+  set(FieldClass::part, named_like(name, kPartNames));
   return found;
 }
 

@@ -217,20 +217,22 @@ constexpr std::size_t kLongestDocument = 512;
 /// A short document that says no in a field of its own, to a sender of whom nothing is known. What
 /// has a "status" or "state" may be told about something else, unless it says what is wrong.
 bool plainly_refuses(const base::Fields& fields) {
-  bool refused = false, state = false, explained = false;
+  bool refused = false, accepted = false, state = false, explained = false;
   for (const base::Field& field : fields.list) {
     if (field.depth != 1) continue;
     explained = explained || named_among(field, kMessageNames) || named_among(field, kErrorNames);
     if (!named_among(field, kCodeNames)) continue;
     const std::string value = base::lower(field.value);
     const bool flag = base::is_named(field.name, "success");
-    if (!among(kNoCodes, value) && !(flag && value == "false") && !refuses(field.name, value))
-      continue;
     const bool may_be_told =
         base::is_named(field.name, "status") || base::is_named(field.name, "state");
-    (may_be_told ? state : refused) = true;
+    if (among(kNoCodes, value) || (flag && value == "false") || refuses(field.name, value)) {
+      (may_be_told ? state : refused) = true;
+    } else if (!may_be_told) {
+      accepted = accepted || among(kYesCodes, value) || among(kYes, value);
+    }
   }
-  return refused || (state && explained);
+  return refused || (state && explained && !accepted);
 }
 
 AckReading read_negative(const Thresholds& settings, std::string_view text) {

@@ -485,10 +485,10 @@ std::optional<Finding> connect_abandoned(const FlowFacts& facts, const Threshold
         "shorter than a second");
   }
   if (!gave_up) {
-    // Three retries in vain take 7 s (RFC 6298 §5.7 and its first timeout of 1 s): whatever
-    // follows, the callback has suffered.
-    constexpr std::uint32_t kFailed = 4;
-    finding.severity(facts.syn_count < kFailed ? Severity::warning : Severity::error)
+    // Three retries, each after twice the time of the one before (RFC 6298 §5.5): whatever follows,
+    // the callback has suffered.
+    constexpr Duration kFailed = 7 * kInitialRto;
+    finding.severity(lower < kFailed ? Severity::warning : Severity::error)
         .fault(Party::network, Confidence::low, "an answer came after the end of the capture");
   }
   if (facts.server_unheard) finding.severity(Severity::warning);

@@ -251,11 +251,8 @@ void measure_closes(ExchangeFacts& facts) {
   facts.close =
       first_close_after(flow, x.request.last.number == 0 ? 0 : x.request.last.number - 1, facts.q1);
   const PacketRef server_rst = flow.s().trouble().rst;
-  // What was acknowledged, or sent long after, met no RST on its way.
-  constexpr Duration kLongestWay = std::chrono::milliseconds{250};
-  const bool may_cross =
-      flow.c().acked < facts.q1 &&
-      x.request.first.time - server_rst.time <= std::max<Duration>(kLongestWay, 3 * flow.rtt);
+  // What was acknowledged met no RST on its way; nor did one that refused a SYN before this one.
+  const bool may_cross = flow.c().acked < facts.q1 && flow.s().syn.number < server_rst.number;
   if (!facts.close.packet && server_rst && server_rst.number < x.request.first.number &&
       may_cross) {
     // Sent when the server knew nothing of the request, recorded before it: they crossed.

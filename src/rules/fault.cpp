@@ -57,7 +57,6 @@ std::optional<Unconfirmed> unconfirmed(const Finding& finding, const FlowFacts& 
   if (finding.has_fact("answer_repeated") || finding.has_fact("request_delay_us"))
     return std::nullopt;                                       // they arrived in the end
   if (finding.has_fact("lost_bytes")) return std::nullopt;     // lost in front of the capture point
-  if (finding.has_fact("full_segments")) return std::nullopt;  // likewise
   if (finding.has_fact("answer_unseen")) return std::nullopt;  // likewise
   if (finding.has_fact("probes_unanswered")) return Unconfirmed{Side::client, "keep-alive probes"};
   switch (finding.label) {

@@ -364,8 +364,8 @@ bool client_left_while_held(FindingBuilder& finding, const ExchangeFacts& facts)
   return false;
 }
 
-/// The last segment is as long as one can be: its sender had more to send. Far from the client, a
-/// silence behind it is more likely what the way swallows than a client that has stopped there.
+/// The last segment is as long as one can be: its sender may have had more to send. Far from the
+/// client, what the way swallows and a client that stopped there look the same.
 bool broke_off_between_segments(FindingBuilder& finding, const ExchangeFacts& facts) {
   const SideRecord& client = facts.flow.flow.c();
   constexpr std::uint32_t kMostOptions = 40;  // RFC 9293 §3.7.1: the MSS does not count them
@@ -378,10 +378,10 @@ bool broke_off_between_segments(FindingBuilder& finding, const ExchangeFacts& fa
     return false;
   if (!facts.flow.vantage.at(VantagePoint::server)) return false;
   finding
-      .also("The last segment is a full one, so the client had more to send; none of it came here.")
-      .fact("full_segments", true)
-      .fault(Party::network, Confidence::medium,
-             "the client stopped by itself exactly at the end of a segment");
+      .also(
+          "The last segment is a full one: what followed it may have been lost on its way to here, "
+          "or the client stopped just there.")
+      .fault(Party::unknown, Confidence::low, "");
   return true;
 }
 
