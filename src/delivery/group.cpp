@@ -114,7 +114,8 @@ bool by_another_sender(const Attempt& before, const Attempt& next) {
 bool pipelined_behind(const Attempt& before, const Attempt& next) {
   constexpr Duration kMoment = std::chrono::seconds{1};
   const bool answered = before.status != 0 && next.first.number > before.last.number;
-  return before.flow == next.flow && !answered && next.first.time - before.first.time < kMoment;
+  return before.flow == next.flow && !answered && before.outcome != AttemptClass::unseen &&
+         next.first.time - before.first.time < kMoment;
 }
 
 }  // namespace

@@ -78,9 +78,9 @@ bool is_of_a_gateway(const Message& response) {
   if (!is_gateway_error(response.status)) return false;
   constexpr std::uint16_t kServiceUnavailable = 503;
   if (response.status != kServiceUnavailable) return true;
-  constexpr std::array<std::string_view, 7> kWords = {
-      "no server is available", "upstream", "backend", "unable to service", "proxy", "gateway",
-      "could not be retrieved"};
+  constexpr std::array<std::string_view, 6> kWords = {
+      "no server is available", "upstream", "backend",
+      "unable to service",      "proxy",    "could not be retrieved"};
   const std::string page = base::lower(response.body_head);
   return std::any_of(kWords.begin(), kWords.end(),
                      [&](std::string_view word) { return page.find(word) != std::string::npos; });

@@ -198,7 +198,9 @@ bool handshake_was_thrown_away(FindingBuilder& finding, const ExchangeFacts& fac
   const bool fresh = facts.flow.handshake == Handshake::complete && flow.handshake_ack &&
                      !flow.has(Oddity::midstream) && facts.exchange.requests_before == 0 &&
                      flow.s().next == 0 && !facts.request_part_acked;
-  if (!fresh || server.rst_has_ack || server.rsts < 2) return false;
+  // Two segments of the request would draw as many.
+  const bool one_each = flow.c().payload_packets == 1 && server.rsts >= 2;
+  if (!fresh || server.rst_has_ack || !one_each) return false;
   if (flow.handshake_ack.number == facts.exchange.request.first.number) return false;
   constexpr Duration kReaction = std::chrono::milliseconds{20};
   if (server.rst.time - flow.handshake_ack.time > flow.rtt + kReaction) return false;
