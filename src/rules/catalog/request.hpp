@@ -62,8 +62,12 @@ inline constexpr std::array kRequestRules{
             "because the server closed its window is zero-window-stall. If one direction only "
             "was captured, the acknowledgements may exist. A request larger than the first window, "
             "of which nothing was acknowledged, is this rather than request-incomplete: the client "
-            "did not stop. A capture that ends before three "
-            "transmissions proves little. The client's own give-up is invisible here: its FIN "
+            "did not stop. A capture that ends within 3 s of it proves little: three "
+            "retransmissions may "
+            "be over in one. What the client did not send again for 10 s, or followed by "
+            "keep-alive "
+            "probes, was acknowledged: the ACK is missing from the capture. The client's own "
+            "give-up is invisible here: its FIN "
             "waits behind the unacknowledged bytes.",
         .symptoms =
             "Java: java.net.SocketTimeoutException: Read timed out; Python: Read timed out. (read "

@@ -56,7 +56,8 @@ inline constexpr std::array kTransportRules{
             "A window that is merely small is no zero window. A SYN, FIN or RST with window 0 "
             "does not count. Window probes look like keep-alive probes, and Wireshark may name "
             "them so: the peer's last window decides. If the window scale was not captured, a "
-            "window of 0 is still 0.",
+            "window of 0 is still 0. Closed for less than 3 s when the capture ends, it is an "
+            "annotation only.",
         .symptoms =
             "Wireshark: [TCP ZeroWindow], [TCP Window Full], [TCP ZeroWindowProbe]; errno: EAGAIN "
             "or "
