@@ -73,14 +73,15 @@ bool says_done(const Exchange& exchange, const ExchangeReport* report) {
 }
 
 /// 502 and 504 are a gateway's by definition. 503 says an application as well that has no database;
-/// proxies explain theirs (HAProxy, nginx, Envoy, Apache, Varnish, Kong, Squid).
+/// proxies explain theirs (HAProxy, Traefik, Envoy, Varnish, Apache, Squid, Kong).
 bool is_of_a_gateway(const Message& response) {
   if (!is_gateway_error(response.status)) return false;
   constexpr std::uint16_t kServiceUnavailable = 503;
   if (response.status != kServiceUnavailable) return true;
-  constexpr std::array<std::string_view, 6> kWords = {
-      "no server is available", "upstream", "backend",
-      "unable to service",      "proxy",    "could not be retrieved"};
+  constexpr std::array<std::string_view, 9> kWords = {
+      "no server is available", "no available server",    "no healthy upstream",
+      "upstream connect error", "upstream request",       "backend fetch failed",
+      "unable to service your", "could not be retrieved", "ring-balancer"};
   const std::string page = base::lower(response.body_head);
   return std::any_of(kWords.begin(), kWords.end(),
                      [&](std::string_view word) { return page.find(word) != std::string::npos; });

@@ -214,25 +214,32 @@ bool acknowledges(const AckProfile& profile, std::uint16_t status) {
 // An acknowledgement is short; what is longer is a result, whose state is its own.
 constexpr std::size_t kLongestDocument = 512;
 
-/// A short document that says no in a field of its own, to a sender of whom nothing is known. What
-/// has a "status" or "state" may be told about something else, unless it says what is wrong.
+/// A short document that says no in a field of its own, to a sender of whom nothing is known. A
+/// "status", a "state" or a number may be told about something else, unless it says what is wrong,
+/// or says nothing else; and a yes beside it outweighs.
 bool plainly_refuses(const base::Fields& fields) {
-  bool refused = false, accepted = false, state = false, explained = false;
+  bool refused = false, accepted = false, told = false, explained = false;
+  std::size_t members = 0;
   for (const base::Field& field : fields.list) {
     if (field.depth != 1) continue;
-    explained = explained || named_among(field, kMessageNames) || named_among(field, kErrorNames);
+    ++members;
+    const bool says_what = named_among(field, kMessageNames) || named_among(field, kErrorNames);
+    explained = explained || (says_what && !field.value.empty() && field.value != "null");
     if (!named_among(field, kCodeNames)) continue;
     const std::string value = base::lower(field.value);
-    const bool flag = base::is_named(field.name, "success");
+    const bool no =
+        among(kNoCodes, value) || (base::is_named(field.name, "success") && value == "false");
     const bool may_be_told =
         base::is_named(field.name, "status") || base::is_named(field.name, "state");
-    if (among(kNoCodes, value) || (flag && value == "false") || refuses(field.name, value)) {
-      (may_be_told ? state : refused) = true;
+    if (no && !may_be_told) {
+      refused = true;
+    } else if (no || refuses(field.name, value)) {
+      told = true;
     } else if (!may_be_told) {
       accepted = accepted || among(kYesCodes, value) || among(kYes, value);
     }
   }
-  return refused || (state && explained && !accepted);
+  return refused || (told && !accepted && (explained || members == 1));
 }
 
 AckReading read_negative(const Thresholds& settings, std::string_view text) {

@@ -332,9 +332,6 @@ std::optional<Finding> handshake_not_completed(const FlowFacts& facts, const Thr
   if ((too_early || under_way) && !facts.first_close.packet && !wrong_ack) return std::nullopt;
   const bool repeated = flow.s().syns >= 2 || flow.c().syns >= 2;
   const FlowTrouble& trouble = flow.trouble();
-  // Who missed the ACK would have repeated the SYN-ACK; and no ACK at all was recorded.
-  if (facts.only_flags && !repeated && !no_synack && !wrong_ack && !trouble.icmp)
-    return std::nullopt;
   std::string detail =
       no_synack ? std::string{"The SYN was answered by a packet that does not acknowledge it, and "
                               "no connection came about."}

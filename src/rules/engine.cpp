@@ -370,7 +370,6 @@ FlowVerdict Engine::Impl::judge_ended(Account& own, const FlowRecord& flow, EndC
   facts.client_unheard = facts.client_unheard || client_hidden;
   facts.server_unheard = facts.server_unheard || server_hidden;
   facts.one_way_elsewhere = client_hidden || server_hidden;
-  facts.only_flags = one_way_.only_flags();
   facts.server_heard_elsewhere = facts.server_unheard && !server_hidden &&
                                  !proves_unheard(flow, Side::server) &&
                                  one_way_.hears(flow, Side::server);

@@ -253,8 +253,11 @@ void measure_closes(ExchangeFacts& facts) {
   const PacketRef server_rst = flow.s().trouble().rst;
   // What was acknowledged met no RST on its way; nor did one that refused a SYN before this one.
   const bool may_cross = flow.c().acked < facts.q1 && flow.s().syn.number < server_rst.number;
-  if (!facts.close.packet && server_rst && server_rst.number < x.request.first.number &&
-      may_cross) {
+  // One recorded a moment before the request may as well have been drawn by it.
+  constexpr Duration kReordering = std::chrono::milliseconds{3};
+  const bool first_of_all =
+      !facts.close.packet || x.request.first.time - server_rst.time <= kReordering;
+  if (server_rst && server_rst.number < x.request.first.number && first_of_all && may_cross) {
     // Sent when the server knew nothing of the request, recorded before it: they crossed.
     facts.close = {Closer::server_rst, server_rst};
     facts.crossed_rst = true;
@@ -303,6 +306,12 @@ void measure_delivery(ExchangeFacts& facts) {
       server_trouble.rst && server_trouble.rst_has_ack ? server_trouble.rst_ack : 0;
   const Offset best = std::max({plain, by_fin, by_rst});
   facts.rst_from_elsewhere = reset_from_elsewhere(flow, Side::server, facts.limits);
+  const PacketRef last_sent =
+      std::max(facts.exchange.request.last, client.trouble().head_retransmit,
+               [](const PacketRef& a, const PacketRef& b) { return a.number < b.number; });
+  constexpr Duration kLeastRto = std::chrono::seconds{1};
+  facts.rst_in_answer =
+      server_trouble.rst && server_trouble.rst.time - last_sent.time <= kLeastRto + 3 * flow.rtt;
   // A request inside the SYN (RFC 7413) is counted by the RST that refuses it; nobody took it.
   if (facts.flow.handshake == Handshake::refused) return;
   facts.request_acked = best >= facts.q1 || static_cast<bool>(facts.exchange.acked_by);

@@ -75,7 +75,6 @@ struct FlowFacts {
   bool client_unheard = false;  // one direction is not in the capture, though it exists
   bool server_unheard = false;
   bool one_way_elsewhere = false;       // filled in by the engine: so it is on other connections
-  bool only_flags = false;              // likewise: the whole capture has only SYN, FIN and RST
   bool server_heard_elsewhere = false;  // likewise: on other connections it is in the capture
   Closing first_close{};
 
@@ -161,6 +160,9 @@ struct ExchangeFacts {
   bool resent = false;
   bool request_acked = false;  // cumulative ACK, or a RST's or FIN's ACK number, covers it
   bool request_part_acked = false;
+  // The server's RST comes while the client could still be waiting for its first ACK: later than a
+  // retransmission is due (RFC 6298 §2.4) it answers something else.
+  bool rst_in_answer = false;
   bool head_ack_unrecorded = false;  // of these, by what the client sent again and what not
   bool acked_by_rst = false;
   // What the client's kernel had of the response when it last said so: the larger of its ACKs and

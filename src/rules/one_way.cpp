@@ -54,9 +54,6 @@ void OneWayHosts::note_silence(const Way& way, const FlowRecord& flow, Side side
 
 void OneWayHosts::note(const FlowRecord& flow) {
   for (const Side side : {Side::client, Side::server}) {
-    const SideRecord& own = flow.side(side);
-    closed_seen_ = closed_seen_ || own.fins > 0;
-    plain_seen_ = plain_seen_ || own.packets > own.syns + own.fins + own.trouble().rsts;
     const Way way = OneWayHosts::way(flow, side);
     const bool outside = way.from != way.to;
     const SideRecord& seen = flow.side(other(side));

@@ -32,9 +32,6 @@ class OneWayHosts {
   bool hides(const FlowRecord& flow, Side side) const;
   /// Other flows prove that what `side` sends does come past here.
   bool hears(const FlowRecord& flow, Side side) const;
-  /// Connections that were closed in order, and nothing but SYN, FIN and RST in any so far: no more
-  /// than that was recorded (tcp[tcpflags] & (tcp-syn|tcp-fin|tcp-rst) != 0).
-  bool only_flags() const { return closed_seen_ && !plain_seen_; }
 
  private:
   /// Of a host that talks to itself, what the client sends and what the server sends.
@@ -56,8 +53,6 @@ class OneWayHosts {
   static Way into(const Way& way) { return {{}, way.to}; }
   static Way out_of(const Way& way) { return {way.from, {}}; }
 
-  bool plain_seen_ = false;   // a segment without SYN, FIN and RST
-  bool closed_seen_ = false;  // a FIN
   void note_heard(const Way& way);
   void note_silence(const Way& way, const FlowRecord& flow, Side side);
   /// Flows in which something came this way; none: nobody kept count.

@@ -276,10 +276,7 @@ bool lost_for_good(const ExchangeFacts& facts) {
   if (facts.answered || facts.request_acked) return false;
   if (facts.exchange.response_missing || facts.flow.server_unheard) return false;
   const PacketRef rst = facts.flow.flow.s().trouble().rst;
-  // It may have been recorded a moment before what it answers.
-  constexpr Duration kReordering = std::chrono::milliseconds{3};
-  const PacketRef begun = facts.exchange.request.first;
-  if (rst && (rst.number > begun.number || begun.time - rst.time <= kReordering)) return false;
+  if (facts.crossed_rst || rst.number > facts.exchange.request.first.number) return false;
   if (facts.flow.closed_window(Side::server)) return false;  // held back, not lost
   const bool long_enough = unacked_for(facts) >= facts.limits.unacked_min;
   // Three retransmissions may be over in a second: at the end of a capture they prove nothing yet.

@@ -45,7 +45,7 @@ Retry retry_for(Label label, Said said, const ExchangeFacts& facts) {
   // Only the server's own kernel throws away what it does not acknowledge; a device that resets in
   // its name may have let the request pass. The RST answers one transmission: of an earlier one
   // the acknowledgement may have got lost (taxonomy F3).
-  const bool sent_once = !facts.resent && !facts.flow.ack_unrecorded(Side::client);
+  const bool sent_once = !facts.resent && facts.rst_in_answer;
   const bool server_known = facts.flow.handshake == Handshake::refused || facts.flow.knows_server();
   const bool discarded = flow.s().trouble().rst && !facts.request_part_acked && sent_once &&
                          server_known && !facts.rst_from_elsewhere && !facts.answered;

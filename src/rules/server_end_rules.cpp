@@ -139,8 +139,7 @@ std::string_view received_text(const ExchangeFacts& facts) {
   if (facts.rst_from_elsewhere) return "";
   if (facts.resent)
     return "; it answers the last transmission, and whether an earlier one arrived is not known";
-  if (facts.flow.ack_unrecorded(Side::client))
-    return "; since it was not sent again, it had been acknowledged";
+  if (!facts.rst_in_answer) return "; since it was not sent again, it had been acknowledged";
   if (!facts.flow.knows_server())
     return "; nothing else of the server's is in the capture that would tell whether it is its own";
   const bool live_socket = facts.flow.flow.s().trouble().rst_has_ack;
@@ -224,7 +223,7 @@ bool handshake_was_thrown_away(FindingBuilder& finding, const ExchangeFacts& fac
 bool kernel_had_no_socket(FindingBuilder& finding, const ExchangeFacts& facts) {
   const bool live_socket = facts.flow.flow.s().trouble().rst_has_ack;
   if (!facts.crossed_rst && (live_socket || facts.request_acked)) return false;
-  const bool known = facts.flow.knows_server() && !facts.flow.ack_unrecorded(Side::client);
+  const bool known = facts.flow.knows_server() && facts.rst_in_answer;
   finding.fault(Party::server_host, known ? Confidence::medium : Confidence::low,
                 "a firewall answered in its name, or the server was restarted");
   return true;

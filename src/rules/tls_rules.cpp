@@ -307,11 +307,34 @@ bool refused_after_finished(const FlowFacts& facts, const Thresholds& limits) {
     return false;
   if (tls.burst.answered || tls.burst.maybe_answered || !by_server(facts.first_close.closer))
     return false;
-  // Who was not asked for a certificate is not refused for it.
-  if (tls.client_certificate == ClientCertificate::not_asked) return false;
+  // Who was not asked for a certificate is not refused for it: what it sent went unanswered.
+  if (tls.client_certificate == ClientCertificate::not_asked && tls.burst.first) return false;
   return tls.finished && tls.server_refusal.time - tls.finished.time < limits.tls_alert_close &&
          facts.first_close.packet.time - tls.server_refusal.time < limits.tls_alert_close;
 }
+
+/// Whom a refusal behind the client's Finished speaks of, by ClientCertificate.
+struct Refused {
+  std::string_view sentence;
+  Party party;
+  Confidence confidence;
+  std::string_view unless;
+};
+constexpr std::array kRefused{
+    Refused{
+        "The client had finished the handshake; the server answered with a single record as long "
+        "as an alert and closed. It may have refused the client's certificate, or the lack of "
+        "one; TLS 1.3 hides which.",
+        Party::client_app, Confidence::low, "the server refuses everybody at that time"},
+    Refused{"The client had finished the handshake, and nobody had asked it for a certificate; the "
+            "server answered with a single record as long as an alert and closed.",
+            Party::server_app, Confidence::low,
+            "an allow-list or a limit of connections does what it is meant to do"},
+    Refused{"The server asked for the client's certificate, and the client has sent an empty one; "
+            "the server answered with a single record as long as an alert and closed.",
+            Party::client_app, Confidence::medium,
+            "the server can do without one, and refuses everybody at that time"},
+};
 
 FindingBuilder aborted(const FlowFacts& facts, std::string detail) {
   const TlsSession& tls = *facts.tls;
@@ -371,17 +394,9 @@ std::optional<Finding> tls_handshake_aborted(const FlowFacts& facts, const Thres
       "Client: remote host terminated the handshake, EOF, SSL_ERROR_SYSCALL, curl 35. Server: peer "
       "closed connection in SSL handshake.";
   if (refused_after_finished(facts, limits)) {
-    const bool none = tls.client_certificate == ClientCertificate::none;
-    return aborted(facts, none ? "The server asked for the client's certificate, and the client "
-                                 "has sent an empty one; the server answered with a single record "
-                                 "as long as an alert and closed."
-                               : "The client had finished the handshake; the server answered with "
-                                 "a single record as long as an alert and closed. It may have "
-                                 "refused the client's certificate, or the lack of one; TLS 1.3 "
-                                 "hides which.")
-        .fault(Party::client_app, none ? Confidence::medium : Confidence::low,
-               none ? "the server can do without one, and refuses everybody at that time"
-                    : "the server refuses everybody at that time")
+    const Refused& refused = kRefused[static_cast<std::size_t>(tls.client_certificate)];
+    return aborted(facts, std::string{refused.sentence})
+        .fault(refused.party, refused.confidence, std::string{refused.unless})
         .seen_as(std::string{kSeen})
         .build();
   }
