@@ -254,7 +254,6 @@ void measure_closes(ExchangeFacts& facts) {
   // What was acknowledged met no RST on its way; nor did one that refused a SYN before this one.
   const bool may_cross = flow.c().acked < facts.q1 && flow.s().syn.number < server_rst.number;
   // One recorded a moment before the request may as well have been drawn by it.
-  constexpr Duration kReordering = std::chrono::milliseconds{3};
   const bool first_of_all =
       !facts.close.packet || x.request.first.time - server_rst.time <= kReordering;
   if (server_rst && server_rst.number < x.request.first.number && first_of_all && may_cross) {

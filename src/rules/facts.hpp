@@ -51,6 +51,10 @@ struct ClosedClock {
   std::uint32_t fin_clock = 0;
 };
 
+/// Packets so close to each other may have been recorded the wrong way round (as Wireshark's
+/// tcp.analysis.out_of_order has it).
+inline constexpr Duration kReordering = std::chrono::milliseconds{3};
+
 /// A kernel sends again what is not acknowledged, first after 3 s at most (RFC 6298 §5.7): after so
 /// long without that, the ACK came, and was not recorded.
 inline constexpr Duration kRetransmissionOverdue = std::chrono::seconds{10};

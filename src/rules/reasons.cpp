@@ -40,7 +40,6 @@ bool answer_repeated(FindingBuilder& finding, const ExchangeFacts& facts) {
                            server.told_of.number > x.request.last.number &&
                            server.told_of.number < x.response->first.number;
   // Two packets that were recorded the wrong way round are no repetition.
-  constexpr Duration kReordering = std::chrono::milliseconds{3};
   if (!told_before || x.response->first.time - server.told_of.time <= kReordering) return false;
   finding
       .also(
