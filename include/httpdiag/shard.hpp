@@ -46,12 +46,14 @@ struct ShardState {
   std::string tool;         // version that made it
   std::string fingerprint;  // of the capture and the settings: equal where shards belong together
   std::vector<std::string> filters;  // of packets, as they were given
+  bool recover = false;              // CaptureOptions::recover, with which it was read
   StateBlocks input;                 // what is known of the capture as a whole
   StateBlocks packets;               // when each was recorded, and what began with it
   StateBlocks events;
 };
 
-/// As analyze(), of the flows of one shard. Fills in all of `state` but its name.
+/// As analyze(), of the flows of one shard. Fills in all of `state` but its name, and with what
+/// options the capture was opened.
 Report analyze_shard(PacketSource& source, const Settings& settings, Shard shard,
                      FlowReportSink& flows, ProgressSink* progress, const Query& query,
                      ShardState& state);
@@ -60,6 +62,8 @@ Report analyze_shard(PacketSource& source, const Settings& settings, Shard shard
 class CapturesOverlap : public Error {
  public:
   using Error::Error;
+  /// Of all captures: the files, and what was passed over.
+  std::shared_ptr<const CaptureSummary> input;
 };
 
 /// The states of all shards of a capture; or of several: they are one input then, in order of time,
@@ -71,11 +75,13 @@ class ShardSet {
   ~ShardSet();
 
   const CaptureSummary& summary() const;
+  /// Whether a connection of one capture may go on in a later one, where it is another: the
+  /// undivided run would follow it.
+  bool may_cut_flows() const;
   /// What analyze() says of the capture. The result borrows the summary. Of `query` only what it
   /// says of exchanges counts.
   Report analyze(const Settings& settings, FlowReportSink& flows, const Query& query);
-  /// Connections that go on from one capture to a later one: in each they are another. The
-  /// undivided run would have followed them. To be asked after analyze().
+  /// How many were. To be asked after analyze().
   std::uint64_t cut_flows() const;
 
  private:

@@ -74,6 +74,7 @@ ShardSet::ShardSet(std::vector<ShardState> states, const Settings& settings)
     : impl_{std::make_unique<Impl>(std::move(states), settings)} {}
 ShardSet::~ShardSet() = default;
 const CaptureSummary& ShardSet::summary() const { return impl_->player.summary(); }
+bool ShardSet::may_cut_flows() const { return impl_->player.may_cut_flows(); }
 std::uint64_t ShardSet::cut_flows() const { return impl_->player.cut_flows(); }
 
 /// The end of the pipeline alone: what is in front of the rules has been done in the shards.

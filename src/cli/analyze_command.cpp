@@ -130,6 +130,7 @@ Exit analyze_capture(const Options& options, Console console) {
     shard = shard_of(options.shard);
     if (plan.format == report::Format::json) {
       state.filters = filters_for_state(plan);
+      state.recover = options.recover;
       plan.wanted.shard = &state;
     }
     // It says so of itself: a part cannot pass for the whole.

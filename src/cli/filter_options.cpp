@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/text.hpp"
 #include "httpdiag/error.hpp"
 
 namespace httpdiag::cli {
@@ -109,6 +110,28 @@ Query query_of(const FilterOptions& options) {
   query.text = options.find;
   query.header_id = options.header_id;
   return query;
+}
+
+void add_packet_filters(const std::vector<std::string>& noted, FilterOptions& options) {
+  for (const std::string& filter : noted) {
+    const std::size_t space = filter.find(' ');
+    const std::string option = filter.substr(0, space);
+    const std::string value = space == std::string::npos ? "" : filter.substr(space + 1);
+    if (option == "--host") {
+      options.hosts.push_back(value);
+    } else if (option == "--net") {
+      options.networks.push_back(value);
+    } else if (option == "--port") {
+      options.ports.push_back(value);
+    } else if (option == "--time") {
+      options.time = value;
+    } else if (option == "--bpf") {
+      options.bpf = value;
+    } else {
+      throw Error{fmt::format("there is no filter of packets \"{}\"",
+                              base::escape_for_terminal(base::shorten(filter, 80)))};
+    }
+  }
 }
 
 void add_filters(const FilterOptions& options, report::Selection& selection) {

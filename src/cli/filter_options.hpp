@@ -21,6 +21,8 @@ void add_filter_options(CLI::App& command, FilterOptions& options);
 
 /// What of them concerns packets, and the texts to be found. Throws Error.
 Query query_of(const FilterOptions& options);
+/// Adds those that a state says its packets were chosen with. Throws Error.
+void add_packet_filters(const std::vector<std::string>& noted, FilterOptions& options);
 /// What of them concerns exchanges. Throws Error.
 void add_filters(const FilterOptions& options, report::Selection& selection);
 

@@ -12,6 +12,7 @@
 #include "base/text.hpp"
 #include "cli/commands.hpp"
 #include "cli/output.hpp"
+#include "cli/read_again.hpp"
 #include "cli/report_run.hpp"
 #include "compare/overview.hpp"
 #include "httpdiag/error.hpp"
@@ -31,9 +32,10 @@ constexpr const char* kExamples =
     "Of shards, the bytes are those of httpdiag analyze without --shard, in every\n"
     "format; give merge the same --config, --vantage, --profile and --ack-token.\n"
     "Shards of several captures, one after the other or at once, become one report as\n"
-    "if all had been given to analyze. Of finished reports, and of captures that have\n"
-    "connections in common, it makes a table: which causes, how often, in which of\n"
-    "them; the same packets count once. --fail-on heeds the worst of their findings.";
+    "if all had been given to analyze. Where they have connections in common, merge reads\n"
+    "the captures again, if they are where they were. Of finished reports, and where such\n"
+    "captures are gone, it makes a table: which causes, how often, in which of them; the\n"
+    "same packets count once. --fail-on heeds the worst of their findings.";
 
 struct Options : ReportOptions {
   std::vector<std::string> reports;
@@ -92,6 +94,41 @@ Exit show_overview(const Options& options, Console console, const std::string& w
   return fails(options, overview.worst) ? Exit::findings : Exit::clean;
 }
 
+/// How the captures were opened and filtered.
+struct MadeWith {
+  std::vector<std::string> filters;
+  bool recover = false;
+  bool alike = true;  // all of them
+};
+
+MadeWith made_with(const std::vector<ShardState>& states) {
+  const ShardState& first = states.front();
+  return {first.filters, first.recover, std::ranges::all_of(states, [&](const ShardState& state) {
+            return state.recover == first.recover;
+          })};
+}
+
+/// What the states do not tell is in the packets.
+FilesAgain files_of(const CaptureSummary& made_of, const MadeWith& made) {
+  if (!made.alike) return {{}, "one was read with --recover, another without"};
+  return files_again(made_of);
+}
+
+Exit read_again(const Options& options, ReportPlan& plan, const MadeWith& made,
+                const std::vector<std::string>& paths, const std::string& why, Console console) {
+  FilterOptions filters = options.filters;
+  add_packet_filters(made.filters, filters);
+  const Query query = query_of(filters);
+  const auto source = open_captures(
+      paths, {.digest = plan.format != report::Format::text, .recover = made.recover});
+  const auto analysis = [&](const ReportPlan& how, FlowReportSink& flows, ProgressSink* progress) {
+    return httpdiag::analyze(*source, how.settings, flows, progress, query);
+  };
+  const Exit exit = write_report(options, plan, source->summary(), analysis, console);
+  warn(options, console, why + ": the captures were read again");
+  return exit;
+}
+
 Exit merge(const CLI::App& command, const Options& options, Console console) {
   refuse_packet_filters(options.filters);
   ReportPlan plan = plan_of(options, console);
@@ -114,18 +151,27 @@ Exit merge(const CLI::App& command, const Options& options, Console console) {
         fmt::format("{}: is no JSON report of a shard, {} is one", of_none, states.front().name)};
   std::vector<std::string>& filters = plan.wanted.selection.filters;
   filters.insert(filters.begin(), states.front().filters.begin(), states.front().filters.end());
+  const MadeWith made = made_with(states);
   const bool divided =
       std::ranges::any_of(states, [](const ShardState& state) { return state.shard.count > 1; });
   std::optional<ShardSet> shards;
   try {
     shards.emplace(std::move(states), plan.settings);
   } catch (const CapturesOverlap& overlap) {
-    if (divided)
-      throw Error{fmt::format("{}: give all captures to each shard of analyze", overlap.what())};
+    const FilesAgain files = files_of(*overlap.input, made);
+    if (files.why_not.empty())
+      return read_again(options, plan, made, files.paths, overlap.what(), console);
+    const std::string why = fmt::format("{}; {}", overlap.what(), files.why_not);
+    if (divided) throw Error{why + ": give all captures to each shard of analyze"};
     refuse_for_overview(command);
-    return show_overview(
-        options, console,
-        fmt::format("{}: for one report of them give the captures to analyze.", overlap.what()));
+    return show_overview(options, console,
+                         why + ": for one report of them give the captures to analyze.");
+  }
+  // What was divided is more than one run is meant to hold.
+  if (!divided && shards->may_cut_flows()) {
+    const FilesAgain files = files_of(shards->summary(), made);
+    const std::string why = "connections may go on from one capture to the next";
+    if (files.why_not.empty()) return read_again(options, plan, made, files.paths, why, console);
   }
   const Query query = query_of(options.filters);
   const auto analysis = [&](const ReportPlan& how, FlowReportSink& flows, ProgressSink*) {

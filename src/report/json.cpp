@@ -54,7 +54,7 @@ class JsonFormat : public Writer {
     json.field("confidential", true).field("fingerprint", state.fingerprint);
     json.key("filters").array();
     for (const std::string& filter : state.filters) json.value(filter);
-    json.end().key("input").array();
+    json.end().field("recover", state.recover).key("input").array();
     write_blocks(json, state.input);
     json.end().key("packets").array();
     write_blocks(json, state.packets);

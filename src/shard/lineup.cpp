@@ -11,7 +11,6 @@
 
 #include "base/capture_clock.hpp"
 #include "base/happy_eyeballs.hpp"
-#include "base/hash.hpp"
 #include "shard/capture_states.hpp"
 
 namespace httpdiag::shard {
@@ -165,14 +164,6 @@ class Lineup::Ends {
     std::uint32_t capture = 0;
     auto operator<=>(const Number&) const = default;
   };
-  /// Alike from either side.
-  static std::uint64_t hash_of(const Endpoint& one, const Endpoint& other) {
-    return hash_of(one) + hash_of(other);
-  }
-  static std::uint64_t hash_of(const Endpoint& end) {
-    const std::uint64_t ip = base::hash64(std::as_bytes(std::span{end.ip.bytes}));
-    return (ip ^ end.port) * 0x9e3779b97f4a7c15;
-  }
   void differ(std::uint32_t one, std::uint32_t other, std::string_view why) const {
     if (one != other) overlap(members_[one], members_[other], why);
   }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shard/packets.hpp"
 
+#include <span>
+
+#include "base/hash.hpp"
 #include "shard/fields.hpp"
 
 namespace httpdiag::shard {
@@ -11,7 +14,16 @@ std::uint64_t ticks(Timestamp time) {
   return static_cast<std::uint64_t>(time.time_since_epoch().count());
 }
 
+std::uint64_t hash_of(const Endpoint& end) {
+  const std::uint64_t ip = base::hash64(std::as_bytes(std::span{end.ip.bytes}));
+  return (ip ^ end.port) * 0x9e3779b97f4a7c15;
+}
+
 }  // namespace
+
+std::uint64_t hash_of(const Endpoint& one, const Endpoint& other) {
+  return hash_of(one) + hash_of(other);
+}
 
 void PacketWriter::add(PacketRef packet, const Occasions& occasions) {
   const std::uint64_t passed_over = packet.number - last_.number - 1;

@@ -22,6 +22,9 @@ struct Occasions {
   bool none() const { return begins.empty() && unrelated.empty() && refusals.empty(); }
 };
 
+/// Of two ends, alike from either side.
+std::uint64_t hash_of(const Endpoint& one, const Endpoint& other);
+
 class PacketWriter {
  public:
   /// Borrows it.

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <queue>
 #include <utility>
@@ -51,12 +52,58 @@ bool comes_before(const Capture& a, const Capture& b) {
   return a.input.summary.files.front().name < b.input.summary.files.front().name;
 }
 
+/// What they were read from, and what was passed over.
+std::shared_ptr<const CaptureSummary> names_of(std::vector<Capture>& captures) {
+  const auto all = std::make_shared<CaptureSummary>();
+  for (Capture& each : captures) {
+    CaptureSummary& own = each.input.summary;
+    std::ranges::move(own.files, std::back_inserter(all->files));
+    std::ranges::move(own.not_read, std::back_inserter(all->not_read));
+  }
+  return all;
+}
+
 bool overlap(const std::vector<Capture>& captures) {
   const Capture* latest = nullptr;
   for (const Capture& each : captures) {
     if (latest != nullptr && each.input.first() && *each.input.first() < *latest->input.last())
       return true;
     if (each.input.last()) latest = &each;
+  }
+  return false;
+}
+
+/// Of a flow. By the hash of its ends: two that look alike by chance do no harm.
+struct Beginning {
+  std::uint64_t ends = 0;
+  std::size_t at = 0;  // among all of a row
+  const ShardState* capture = nullptr;
+  std::uint32_t seq = 0;
+  bool syn = false, again = false;
+};
+
+void add_beginnings(const ShardState& capture, std::vector<Beginning>& all) {
+  Interned interned;
+  PacketReader packets{capture.packets, interned};
+  try {
+    while (packets.next()) {
+      for (const Begin& begin : packets.occasions().begins)
+        all.push_back({hash_of(begin.source, begin.destination), all.size(), &capture, begin.seq,
+                       begin.syn, begin.again});
+    }
+  } catch (const Damaged&) {
+    refuse(capture, kDamaged);
+  }
+}
+
+/// Whether one begins as if in the middle of another that began between its ends in a capture in
+/// front of its own. As OpenFlows::tie_to, whether that is still waited for or not.
+bool any_goes_on(std::vector<Beginning> all) {
+  std::ranges::sort(all, {}, [](const Beginning& each) { return std::pair{each.ends, each.at}; });
+  for (std::size_t i = 1; i < all.size(); ++i) {
+    const Beginning &before = all[i - 1], &each = all[i];
+    if (before.ends != each.ends || before.capture == each.capture || each.again) continue;
+    if (!each.syn || !before.syn || each.seq == before.seq) return true;
   }
   return false;
 }
@@ -235,7 +282,12 @@ Player::Player(std::vector<ShardState> states, const Settings& settings)
   if (overlap(captures)) {
     std::vector<Member> members;
     for (const Capture& each : captures) members.push_back({each.input, each.shards.front()});
-    lineup_.emplace(members, settings.thresholds.happy_eyeballs);
+    try {
+      lineup_.emplace(members, settings.thresholds.happy_eyeballs);
+    } catch (CapturesOverlap& overlap) {
+      overlap.input = names_of(captures);
+      throw;
+    }
   }
   std::vector<Input> inputs;
   for (Capture& each : captures) {
@@ -246,6 +298,13 @@ Player::Player(std::vector<ShardState> states, const Settings& settings)
 }
 
 Player::~Player() = default;
+
+bool Player::may_cut_flows() const {
+  if (lineup_) return false;
+  std::vector<Beginning> all;
+  for (const std::vector<ShardState>& capture : captures_) add_beginnings(capture.front(), all);
+  return any_goes_on(std::move(all));
+}
 
 void Player::play(Sinks sinks, const Stage& stage) {
   const Run run{sinks, stage};

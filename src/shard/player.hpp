@@ -37,7 +37,9 @@ class Player {
   const Ledger& ledger() const { return input_.ledger; }
   /// Once. Throws Error where a state is damaged.
   void play(Sinks sinks, const Stage& stage);
-  /// Connections that go on from one capture to a later one, where they are others.
+  /// Whether connections may go on from one capture to a later one, where they are others.
+  bool may_cut_flows() const;
+  /// How many did, once it was played.
   std::uint64_t cut_flows() const { return cut_.size(); }
 
  private:

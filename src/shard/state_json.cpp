@@ -25,7 +25,7 @@ class Handler final : public Json::json_sax_t {
   bool finish() const {
     if (!found_) return false;
     for (const std::string_view each :
-         {"index", "count", "fingerprint", "filters", "input", "packets", "events"}) {
+         {"index", "count", "fingerprint", "filters", "recover", "input", "packets", "events"}) {
       if (!seen_.contains(std::string{each})) refuse(fmt::format("\"shard.{}\" is missing", each));
     }
     if (state_.shard.index >= state_.shard.count)
@@ -86,8 +86,12 @@ class Handler final : public Json::json_sax_t {
   }
   bool number_integer(number_integer_t) override { return expect_no_value(), true; }
   bool number_float(number_float_t, const string_t&) override { return expect_no_value(), true; }
-  bool boolean(bool) override {
-    if (depth_ != 2 || member_ != "confidential") expect_no_value();
+  bool boolean(bool value) override {
+    if (in_shard() && depth_ == 2 && member_ == "recover") {
+      state_.recover = value;
+    } else if (depth_ != 2 || member_ != "confidential") {
+      expect_no_value();
+    }
     return true;
   }
   bool null() override { return expect_no_value(), true; }

@@ -235,7 +235,8 @@ TEST_F(Merge, NamesWhatIsWrongInAForeignReport) {
   EXPECT_EQ(complaint("{\"shard\":{\"input\":[\"%\"]}}"),
             "is no report of a shard: \"shard.input\" is damaged");
   const std::string rest =
-      ",\"fingerprint\":\"\",\"filters\":[],\"input\":[\"\"],\"packets\":[],\"events\":[]},"
+      ",\"fingerprint\":\"\",\"filters\":[],\"recover\":false,\"input\":[\"\"],\"packets\":[],"
+      "\"events\":[]},"
       "\"tool\":{\"version\":\"";
   EXPECT_EQ(complaint("{\"shard\":{\"index\":1,\"count\":1" + rest + "1\"}}"),
             "is no report of a shard: there is no shard 1 of 1");

@@ -73,6 +73,29 @@ class CapturesInARow : public testing::Test {
     std::reverse(reports.begin(), reports.end());
     return reports;
   }
+  /// A report of each, of all of it.
+  Arguments whole_reports_of(const Arguments& captures, const Arguments& options = {}) const {
+    Arguments reports;
+    for (std::size_t i = 0; i < captures.size(); ++i) {
+      reports.push_back(path(i, "whole.json"));
+      const CommandOutcome outcome = run(Arguments{"analyze", captures[i], "--format", "json", "-q",
+                                                   "--shard", "0/1", "-o", reports.back()} +
+                                         options);
+      EXPECT_EQ(outcome.status, 0) << outcome.err;
+    }
+    return reports;
+  }
+  /// `options` are those that the reports were made with.
+  void expect_read_again(const Arguments& captures, const Arguments& reports,
+                         const std::string& why, const Arguments& shown = {"--format", "json"},
+                         const Arguments& options = {}) const {
+    const CommandOutcome whole = run(Arguments{"analyze"} + captures + options + shown);
+    const CommandOutcome merged = run(Arguments{"merge"} + reports + shown);
+    EXPECT_EQ(merged.status, whole.status) << merged.err;
+    EXPECT_TRUE(merged.out == whole.out) << why;
+    EXPECT_NE(merged.err.find(why), std::string::npos) << merged.err;
+    EXPECT_TRUE(merged.err.ends_with(": the captures were read again\n")) << merged.err;
+  }
   void expect_same(const Arguments& captures, const std::string& what,
                    const Arguments& shown = {"--format", "json", "--flows", "all"}) const {
     const CommandOutcome whole = run(Arguments{"analyze"} + captures + shown);
@@ -263,19 +286,90 @@ TEST_F(CapturesInARow, LookupsWithoutAnAnswerFail) {
   EXPECT_EQ(labels(hours{3}).find(failed), std::string::npos);
 }
 
-// A state does not hold packets: both halves are flows of their own, and merge says so.
+// A state does not hold packets: both halves are flows of their own, and merge says so, where the
+// packets are gone.
 TEST_F(CapturesInARow, ConnectionsThatGoOnAreTold) {
   const Recording& whole = recording("slow-response");
   const std::vector<std::size_t> all = all_of(whole);
   const auto half = all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2);
   std::ofstream{path(0, "pcap"), std::ios::binary} << to_pcap(whole, {all.begin(), half});
   std::ofstream{path(1, "pcap"), std::ios::binary} << to_pcap(whole, {half, all.end()});
-  const CommandOutcome outcome =
-      run(Arguments{"merge"} + reports_of({path(0, "pcap"), path(1, "pcap")}));
-  EXPECT_EQ(outcome.status, 0);
-  EXPECT_NE(outcome.err.find("1 connection goes on from one capture to the next"),
-            std::string::npos)
-      << outcome.err;
+  const Arguments captures{path(0, "pcap"), path(1, "pcap")};
+  const std::string told = "1 connection goes on from one capture to the next";
+  const auto said = [&](const Arguments& reports) {
+    const CommandOutcome outcome = run(Arguments{"merge"} + reports);
+    EXPECT_EQ(outcome.status, 0);
+    return outcome.err;
+  };
+  // One in two shards is more than one run is meant to hold.
+  EXPECT_NE(said(reports_of(captures)).find(told), std::string::npos);
+  const Arguments reports = whole_reports_of(captures);
+  expect_read_again(captures, reports, "connections may go on from one capture to the next");
+  fs::rename(captures[1], path(2, "pcap"));
+  EXPECT_NE(said(reports).find(told), std::string::npos);
+}
+
+// A SYN with a number of its own begins another connection.
+TEST_F(CapturesInARow, PortsThatAreUsedAgainAreNoReasonToReadAgain) {
+  const Recording& first = recording("slow-response");
+  const Recording second = beginning_at(again(first), first.packets.back().at + seconds{20});
+  const Arguments captures{write(0, first), write(1, second)};
+  const CommandOutcome whole = run(Arguments{"analyze"} + captures);
+  const CommandOutcome merged = run(Arguments{"merge"} + whole_reports_of(captures));
+  EXPECT_TRUE(merged.out == whole.out);
+  EXPECT_EQ(merged.err, whole.err);
+}
+
+// Connections in common, filters of packets, breaks: the packets know what the states do not.
+TEST_F(CapturesInARow, CapturesThatAreThereAreReadAgain) {
+  const Recording& first = recording("no-response");
+  Arguments captures{write(0, first), write(1, again(first))};
+  const Arguments json{"--format", "json"};
+  const std::string why = "overlap in time, and ";
+  expect_read_again(captures, whole_reports_of(captures), why + "have connections in common");
+  expect_read_again(captures, whole_reports_of(captures), why, {"--why", "1"});
+  expect_read_again(captures, whole_reports_of(captures), why, {"--format", "ndjson"});
+  const Arguments filters{"--port", "8080", "--time", "..+1h", "--bpf", "ip and tcp"};
+  expect_read_again(captures, whole_reports_of(captures, filters), why + "were made with a filter",
+                    json, filters);
+  // Behind the damage --recover finds more.
+  std::string bytes = read_file(captures[1]);
+  bytes.replace(24 + 8, 4, "\xff\xff\xff\xff");
+  std::ofstream{captures[1], std::ios::binary} << bytes;
+  expect_read_again(captures, whole_reports_of(captures, {"--recover"}), why + "of one packets",
+                    json, {"--recover"});
+  // All shards of both, though one is divided.
+  write(1, again(first));
+  expect_read_again(captures, reports_of(captures), why);
+}
+
+TEST_F(CapturesInARow, WhyTheyAreNotReadAgainIsSaid) {
+  const Recording& first = recording("no-response");
+  const Arguments captures{write(0, first), write(1, again(first))};
+  const auto why = [&](const Arguments& reports) {
+    const CommandOutcome table = run(Arguments{"merge"} + reports);
+    EXPECT_EQ(table.status, 0) << table.err;
+    const std::string common = "have connections in common; ", end = ": for one report";
+    const std::size_t begin = table.out.find(common) + common.size();
+    return table.out.substr(begin, table.out.find(end) - begin);
+  };
+  Arguments reports = whole_reports_of(captures);
+  std::ofstream{captures[1], std::ios::binary | std::ios::app} << 'x';
+  EXPECT_EQ(why(reports), captures[1] + " is not what it was");
+  fs::remove(captures[1]);
+  EXPECT_EQ(why(reports), captures[1] + " is not there");
+  write(1, again(first));
+  EXPECT_EQ(run({"analyze", captures[1], "--recover", "--shard", "0/1", "--format", "json", "-o",
+                 reports[1]})
+                .status,
+            0);
+  EXPECT_EQ(why(reports), "one was read with --recover, another without");
+  reports.front() = path(3, "json");
+  EXPECT_EQ(run({"analyze", captures[0], captures[1], "--recover", "--shard", "0/1", "--format",
+                 "json", "-o", reports.front()})
+                .status,
+            0);
+  EXPECT_EQ(why(reports), captures[1] + " is in two reports");
 }
 
 // Folders, given in another order than that of their times.
@@ -297,7 +391,7 @@ TEST_F(CapturesInARow, WhatWasNotReadIsInOrder) {
 /// Between no others' ends, and by other sequence numbers, from within the first one on.
 TEST_F(CapturesInARow, OrAtTheSameTime) {
   const std::vector<Recording> usable = movable();
-  std::size_t overlaps = 0, tables = 0;
+  std::size_t overlaps = 0, others = 0;
   for (std::size_t i = 0; i + 2 < usable.size(); i += 5) {
     const Recording& first = usable[i];
     const Duration length = first.packets.back().at - first.packets.front().at;
@@ -309,17 +403,16 @@ TEST_F(CapturesInARow, OrAtTheSameTime) {
                                          i % 2 == 0 ? end - length / 5 : end + minutes{10});
     overlaps += within <= first.packets.back().at;
     const Arguments captures{write(0, first), write(1, second), write(2, third)};
-    if (run(Arguments{"merge"} + reports_of(captures))
-            .err.find("overlap in time, and one has no "
-                      "packet") != std::string::npos) {
-      ++tables;
+    const std::string said = run(Arguments{"merge"} + reports_of(captures)).err;
+    if (said.find("overlap in time, and one has no packet") != std::string::npos) {
+      ++others;
       continue;
     }
     expect_same(captures,
                 fmt::format("{}, {}, {}", first.name, usable[i + 1].name, usable[i + 2].name));
   }
   EXPECT_GT(overlaps, 50u);
-  EXPECT_LT(tables, 5u);
+  EXPECT_LT(others, 5u);
 }
 
 // What one of them was given to find goes for all.
@@ -334,7 +427,7 @@ TEST_F(CapturesInARow, OrAtTheSameTimeInAllFormats) {
   expect_same(captures, "why", {"--why", "2"});
 }
 
-// Where the undivided run may make other flows of the packets, it is asked to.
+// Where the undivided run may make other flows of the packets than the states tell of.
 TEST_F(CapturesInARow, WhyNotIsSaid) {
   const Recording& first = recording("no-response");
   const auto why = [&](const Recording& second, const Arguments& filter = {},
@@ -349,13 +442,12 @@ TEST_F(CapturesInARow, WhyNotIsSaid) {
                     .status,
                 0);
     }
-    const CommandOutcome table = run(Arguments{"merge"} + reports);
-    EXPECT_EQ(table.status, 0) << table.err;
+    const std::string said = run(Arguments{"merge"} + reports).err;
     const std::string overlap = "overlap in time, and ";
-    const std::size_t begin = table.out.find(overlap);
-    if (begin == std::string::npos) return table.out;
-    return table.out.substr(begin + overlap.size(),
-                            table.out.find(": for one report", begin) - begin - overlap.size());
+    const std::size_t begin = said.find(overlap);
+    if (begin == std::string::npos) return said;
+    return said.substr(begin + overlap.size(),
+                       said.find(": the captures", begin) - begin - overlap.size());
   };
   const Timestamp begin = first.packets.front().at;
   EXPECT_EQ(why(again(first)), "have connections in common");
@@ -375,8 +467,16 @@ TEST_F(CapturesInARow, WhyNotIsSaid) {
   EXPECT_EQ(why(jump, {}, on), "one has no packet for more than an hour");
 }
 
-TEST_F(CapturesInARow, CapturesThatOverlapAreATable) {
-  const Arguments captures{"pcaps/no-response.pcap", "pcaps/connect-refused.pcap"};
+TEST_F(CapturesInARow, CapturesThatOverlapAndAreGoneAreATable) {
+  const Arguments captures{path(0, "pcap"), path(1, "pcap")};
+  const auto bring = [&] {
+    fs::copy_file("pcaps/no-response.pcap", captures[0]);
+    fs::copy_file("pcaps/connect-refused.pcap", captures[1]);
+  };
+  const auto take_away = [&] {
+    for (const std::string& each : captures) fs::remove(each);
+  };
+  bring();
   const auto whole = [&](std::size_t i, const char* shard) {
     EXPECT_EQ(run({"analyze", captures[i], "--format", "json", "-q", "--shard", shard, "-o",
                    path(i, "json")})
@@ -385,25 +485,30 @@ TEST_F(CapturesInARow, CapturesThatOverlapAreATable) {
   };
   whole(0, "0/1");
   whole(1, "0/1");
+  take_away();
   const CommandOutcome table = run({"merge", path(0, "json"), path(1, "json")});
   EXPECT_EQ(table.status, 0) << table.err;
   EXPECT_TRUE(table.out.starts_with("2 captures: ")) << table.out;
-  EXPECT_NE(table.out.find("are of captures that overlap in time, and have connections in common: "
-                           "for one report of them give the captures to analyze."),
-            std::string::npos)
+  EXPECT_NE(
+      table.out.find("are of captures that overlap in time, and have connections in common; " +
+                     captures[0] +
+                     " is not there: for one report of them give the captures to analyze."),
+      std::string::npos)
       << table.out;
   EXPECT_NE(run({"merge", path(0, "json"), path(1, "json"), "--flow", "1"})
                 .err.find("--flow is for shards"),
             std::string::npos);
   // The table counts reports, of which shards are parts.
+  bring();
   whole(1, "0/2");
   EXPECT_EQ(run({"analyze", captures[1], "--format", "json", "-q", "--shard", "1/2", "-o",
                  path(2, "json")})
                 .status,
             0);
+  take_away();
   const CommandOutcome parts = run({"merge", path(0, "json"), path(1, "json"), path(2, "json")});
   EXPECT_EQ(parts.status, 2);
-  EXPECT_NE(parts.err.find("in common: give all captures to each shard"), std::string::npos)
+  EXPECT_NE(parts.err.find("is not there: give all captures to each shard"), std::string::npos)
       << parts.err;
 }
 
