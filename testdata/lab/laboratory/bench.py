@@ -16,6 +16,12 @@ from laboratory.truth import Truth
 SERVER = ADDRESSES["server"][0]
 PROXY = ADDRESSES["proxy"][0]
 BODY = "trade_no=20170104T1001&status=success&amount=1200"
+ANOTHER = object()  # a notification of its own
+
+
+def notification(number):
+    """The body of the first one, the second one, …"""
+    return BODY.replace("1001", f"{1000 + number}")
 
 
 interrupted = threading.Event()  # nothing is begun any more, and nobody waits
@@ -33,6 +39,7 @@ class Bench:
         self.logs = self.folder / "logs"
         self.logs.mkdir()
         self.programs, self.captures = [], []
+        self.notifications = 0
         self.truth_of = None
         try:
             self.network = Network(name, hosts, ipv6)
@@ -64,8 +71,11 @@ class Bench:
             program.wait(wait)
         return program
 
-    def curl(self, url, *options, host="client", log="curl", wait=180, body=BODY):
+    def curl(self, url, *options, host="client", log="curl", wait=180, body=ANOTHER):
         """One request by curl. What it said and its exit status go to its log."""
+        if body is ANOTHER:
+            self.notifications += 1
+            body = notification(self.notifications)
         post = ["-d", body] if body is not None else []
         argv = ["curl", "-sS", "-q", "-o", "-", "-w", "\\n[status %{http_code}, exit %{exitcode}, "
                 "%{time_total} s]\\n", *post, *options, url]

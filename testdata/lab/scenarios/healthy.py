@@ -2,7 +2,7 @@
 """Traffic without a fault, much of which looks like one."""
 import json
 
-from laboratory.bench import BODY, SERVER
+from laboratory.bench import BODY, SERVER, notification
 from scenarios import scenario
 
 URL = f"http://{SERVER}:8080/notify"
@@ -151,8 +151,9 @@ def ok_timewait_reuse(bench):
     bench.server({"end": "close"})
     capture = bench.capture("server")
     for n in (1, 2, 3):
-        bench.client(["connect", SERVER, 8080, {"source_port": 40002}], ["send", POST], ["response"],
-                     ["receive", {}], ["close"], log=f"client-{n}")
+        bench.client(["connect", SERVER, 8080, {"source_port": 40002}],
+                     ["send", POST.replace(BODY, notification(n))], ["response"], ["receive", {}],
+                     ["close"], log=f"client-{n}")
         bench.rest(1.2)
     truth = bench.truth(capture, "server")
     for flow in truth.expect_flows(3):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What TCP itself tells: loss, closed windows, path MTU, delayed ACKs, keep-alive, teardown."""
-from laboratory.bench import BODY, SERVER
+from laboratory.bench import BODY, SERVER, notification
 from scenarios import scenario
 
 URL = f"http://{SERVER}:8080/notify"
@@ -130,9 +130,10 @@ def delayed_ack_stall(bench):
                          "quickack", "0")
     bench.server()
     capture = bench.capture("client")
-    head, body = POST.split("\r\n\r\n")
+    head = POST.split("\r\n\r\n")[0]
     steps = [["connect", SERVER, 8080, {"nagle": True}]]
-    for _ in range(6):
+    for number in range(1, 7):
+        body = notification(number)
         steps += [["send", head + "\r\n\r\n"], ["send", body], ["response"], ["sleep", 0.1]]
     bench.client(*steps, ["close"])
     truth = bench.truth(capture, "client")
