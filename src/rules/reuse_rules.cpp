@@ -93,8 +93,11 @@ std::string_view outcome_text(const ExchangeFacts& facts) {
       return "The server's kernel took it and answered with RST: whether the application had read "
              "it is not known.";
     }
-    if (facts.resent)
+    if (facts.head_retransmits > 0)
       return "It was sent again and again, until the server's kernel answered with RST.";
+    // Of the client's FIN, say.
+    if (facts.resent)
+      return "The server's kernel answered with RST; which transmission that answers is not known.";
     return "The server's kernel answered with RST and discarded it.";
   }
   return facts.request_acked && !facts.acked_by_rst
