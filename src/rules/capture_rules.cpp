@@ -146,10 +146,6 @@ UnreadEnd unread_end(const FlowRecord& flow) {
   return {client.last_payload, Side::client, "nobody closed the connection"};
 }
 
-}  // namespace
-
-namespace {
-
 constexpr std::string_view kRecordPieces =
     "A filter for a port lets only the first piece of a fragmented IP datagram pass: put \"or "
     "ip[6:2] & 0x1fff != 0\" behind it, for IPv6 \"or ip6 proto 44\". Where no filter was set, "

@@ -111,9 +111,8 @@ inline constexpr std::array kConnectRules{
             "If the capture ends before the second SYN was due, nothing is proven: "
             "capture-ended-early. If it ends before a later one was due, whether the client gave "
             "up is open, and the confidence is low; it is an error after 7 s. A late SYN-ACK that "
-            "draws a RST is "
-            "handshake-client-reset. A "
-            "client that tries two addresses at once drops the slower one on purpose.",
+            "draws a RST is handshake-client-reset. A client that tries two addresses at once "
+            "drops the slower one on purpose.",
         .symptoms =
             "Java: java.net.SocketTimeoutException: connect timed out; Java: "
             "java.net.http.HttpConnectTimeoutException: HTTP connect timed out; Apache HttpClient: "

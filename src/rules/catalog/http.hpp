@@ -135,8 +135,7 @@ inline constexpr std::array kHttpRules{
         .guards = "A body that merely contains such a word is not judged. An unknown body is not a "
                   "refusal. To a sender of whom nothing is known, a document that says no is a "
                   "warning: it may go by the status. If an earlier attempt of the same callback "
-                  "was delivered, \"fail\" may "
-                  "only mean that it was done before.",
+                  "was delivered, \"fail\" may only mean that it was done before.",
         .symptoms = "Response body: fail; Response body: FAIL; Sender's table: sent_count grows, "
                     "receive_time stays empty; WeChat Pay v2: return_code FAIL",
         .remedy =

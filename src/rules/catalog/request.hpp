@@ -63,12 +63,10 @@ inline constexpr std::array kRequestRules{
             "was captured, the acknowledgements may exist. A request larger than the first window, "
             "of which nothing was acknowledged, is this rather than request-incomplete: the client "
             "did not stop. A capture that ends within 3 s of it proves little: three "
-            "retransmissions may "
-            "be over in one. What the client did not send again for 10 s, or followed by "
-            "keep-alive "
-            "probes, was acknowledged: the ACK is missing from the capture. The client's own "
-            "give-up is invisible here: its FIN "
-            "waits behind the unacknowledged bytes.",
+            "retransmissions may be over in one. What the client did not send again for 10 s, or "
+            "followed by keep-alive probes, was acknowledged: the ACK is missing from the "
+            "capture. The client's own give-up is invisible here: its FIN waits behind the "
+            "unacknowledged bytes.",
         .symptoms =
             "Java: java.net.SocketTimeoutException: Read timed out; Python: Read timed out. (read "
             "timeout=30); curl: (28) Operation timed out after 10001 milliseconds with 0 bytes "

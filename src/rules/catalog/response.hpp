@@ -125,9 +125,8 @@ inline constexpr std::array kResponseRules{
             "An answer that broke off although everything sent was acknowledged is "
             "response-stalled. Behind a window of 0 it is zero-window-stall. A client that left "
             "before the answer began makes it late-response. Within 3 s of the capture's end it "
-            "may be "
-            "on its way. In a capture that lacks the client's "
-            "packets its ACKs cannot be missed.",
+            "may be on its way. In a capture that lacks the client's packets its ACKs cannot be "
+            "missed.",
         .symptoms =
             "Client: Read timed out, as if there had been no answer; Server: its log says that it "
             "answered; ss: unacknowledged bytes in Send-Q; Wireshark: [TCP Retransmission] of the "

@@ -57,8 +57,8 @@ inline constexpr std::array kTlsRules{
             "as an alert in place of the client's Finished means that the client has probably "
             "refused the certificate; one from the server right after the client's Finished, "
             "followed by the close, that it may want another client certificate (a Finished that "
-            "came "
-            "alone shows that none was asked for; an empty Certificate that the client had none).",
+            "came alone shows that none was asked for; an empty Certificate that the client had "
+            "none).",
         .guards =
             "A readable alert is tls-alert. After 5 s of silence it is tls-handshake-stalled, "
             "whoever closes. Scanners, health checks and browsers leave in the middle as well: a "
