@@ -225,6 +225,10 @@ enum class Handshake : std::uint8_t {
 };
 std::string_view name(Handshake handshake);  // "not-captured"
 
+/// Packets so close to each other may have been delivered or recorded the wrong way round (as
+/// Wireshark's tcp.analysis.out_of_order has it).
+inline constexpr Duration kReordering = std::chrono::milliseconds{3};
+
 enum class EndedBy : std::uint8_t { none, client_fin, server_fin, client_rst, server_rst };
 std::string_view name(EndedBy ended_by);  // "client-fin"
 
@@ -232,7 +236,7 @@ std::string_view name(EndedBy ended_by);  // "client-fin"
 enum class EndCause : std::uint8_t {
   capture_over,  // still in the table when the capture ended
   closed,        // both sides closed or reset, and the linger time passed
-  idle,          // nothing for Limits::idle_* of capture time
+  idle,          // nothing for Limits::idle_* or ::unanswered of capture time
   tuple_reused,  // a new SYN took the 4-tuple and the old flow was at rest
   evicted,       // Limits::max_flows
 };

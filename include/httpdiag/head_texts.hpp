@@ -67,6 +67,11 @@ class HeadTexts {
     used_ = 0;
     spans_ = {};
   }
+  /// Gives back the memory that the texts do not need.
+  void shrink() {
+    buffer_.resize(used_);
+    buffer_.shrink_to_fit();
+  }
 
  private:
   static constexpr std::size_t kUsual = 256, kKept = 1024;

@@ -22,16 +22,21 @@ namespace httpdiag {
 
 using namespace std::chrono_literals;
 
-/// Bounds on memory and work. When one bites, the report says so.
 struct AckProfile;
 
+/// Bounds on memory and work. When one bites, the report says so.
 struct Limits {
   // Full flows and half-open attempts in the table at once. 2^20 full flows are about 1 GiB.
   std::uint32_t max_flows = 1u << 20;
   std::uint32_t max_attempts = 1u << 22;
   // A flow at rest may be reused after the longest device timer people meet (2 h
-  // keep-alive); one with an open request waits as long.
+  // keep-alive); one with an open request waits as long ...
   Duration idle_flow = 2h + 10min;
+  // ... unless more than this many have waited for longer than the usual limits of clients and
+  // proxies (300 s) since the client spoke: they keep their requests, some 3.5 KiB each. The
+  // longest silent go first.
+  std::uint32_t max_unanswered = 512;
+  Duration unanswered = 330s;
   // Past the longest gap in any known SYN schedule (64 s) plus slack.
   Duration idle_attempt = 180s;
   // Closed flows wait for their trailing packets for Linux's TIME_WAIT (60 s,

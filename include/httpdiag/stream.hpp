@@ -46,6 +46,9 @@ class StreamSink {
   virtual void on_fin(const FlowRecord& flow, Side side) = 0;
   virtual void on_rst(const FlowRecord& flow, Side side) = 0;
   virtual void on_end(const FlowRecord& flow, EndCause cause, Timestamp now) = 0;
+  /// The client spoke last, has been silent for long, and is one of many: time to give back memory
+  /// that only speed is for.
+  virtual void on_waiting(const FlowRecord&) {}
 
  protected:
   ~StreamSink() = default;  // sinks are borrowed, never owned through this

@@ -40,6 +40,13 @@ void recycle(Open& open) {
   open.tail_bytes = 0;
 }
 
+void shrink(Open& open) {
+  for (Message* message : {&open.x.request, &open.response()}) {
+    message->texts.shrink();
+    message->body_head.shrink_to_fit();
+  }
+}
+
 void recycle(Work& work) {
   work.queue.clear();
   work.early.clear();

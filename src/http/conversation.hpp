@@ -136,5 +136,7 @@ void recycle(Message& message);
 void recycle(Exchange& x);
 void recycle(Open& open);
 void recycle(Work& work);
+/// Gives back what its strings have room for and do not need.
+void shrink(Open& open);
 
 }  // namespace httpdiag::http

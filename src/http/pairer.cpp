@@ -179,6 +179,12 @@ void Pairer::Impl::on_end(const FlowRecord& flow, EndCause, Timestamp now) {
   flow.sink_slot = 0;
 }
 
+void Pairer::Impl::on_waiting(const FlowRecord& flow) {
+  const Conversation* c = find(flow);
+  if (c == nullptr || c->work == nullptr) return;
+  for (std::size_t i = 0; i < c->work->size(); ++i) shrink(c->work->at(i));
+}
+
 Pairer::Pairer(const Limits& limits, ExchangeSink& exchanges, bool digest_bodies,
                OpaqueSink* opaque)
     : impl_{std::make_unique<Impl>(limits, exchanges, digest_bodies, opaque)} {}
@@ -195,5 +201,6 @@ void Pairer::on_rst(const FlowRecord&, Side) {}
 void Pairer::on_end(const FlowRecord& flow, EndCause cause, Timestamp now) {
   impl_->on_end(flow, cause, now);
 }
+void Pairer::on_waiting(const FlowRecord& flow) { impl_->on_waiting(flow); }
 
 }  // namespace httpdiag::http

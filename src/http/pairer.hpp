@@ -26,6 +26,7 @@ class Pairer final : public StreamSink {
   void on_fin(const FlowRecord& flow, Side side) override;
   void on_rst(const FlowRecord& flow, Side side) override;
   void on_end(const FlowRecord& flow, EndCause cause, Timestamp now) override;
+  void on_waiting(const FlowRecord& flow) override;
 
  private:
   class Impl;

@@ -28,6 +28,7 @@ class Pairer::Impl {
   void on_ack(const FlowRecord& flow, Side side);
   void on_fin(const FlowRecord& flow, Side side);
   void on_end(const FlowRecord& flow, EndCause cause, Timestamp now);
+  void on_waiting(const FlowRecord& flow);
 
  private:
   /// The part of a chunk that is not yet dealt with.

@@ -51,10 +51,6 @@ struct ClosedClock {
   std::uint32_t fin_clock = 0;
 };
 
-/// Packets so close to each other may have been recorded the wrong way round (as Wireshark's
-/// tcp.analysis.out_of_order has it).
-inline constexpr Duration kReordering = std::chrono::milliseconds{3};
-
 /// A kernel sends again what is not acknowledged, first after 3 s at most (RFC 6298 §5.7): after so
 /// long without that, the ACK came, and was not recorded.
 inline constexpr Duration kRetransmissionOverdue = std::chrono::seconds{10};
@@ -147,7 +143,9 @@ struct ExchangeFacts {
   const Thresholds& limits;
 
   bool request_complete = false;  // by its framing, or as far as can be known
-  bool answered = false;          // a byte of a final response was seen
+  // It asks whether to send its body, and nothing was said to that: all that it will be for now.
+  bool awaits_continue = false;
+  bool answered = false;  // a byte of a final response was seen
   bool response_complete = false;
   bool callback = false;  // POST, PUT or PATCH
   Offset q0 = 0, q1 = 0;

@@ -111,6 +111,9 @@ class StreamGate final : public StreamSink {
   void on_end(const FlowRecord& flow, EndCause cause, Timestamp now) override {
     if (open(flow)) next_.on_end(flow, cause, now);
   }
+  void on_waiting(const FlowRecord& flow) override {
+    if (open(flow)) next_.on_waiting(flow);
+  }
 
  private:
   bool open(const FlowRecord& flow) const {

@@ -11,8 +11,6 @@ namespace {
 // A hole that stays open longer than the smallest RTO (Linux TCP_RTO_MIN, 200 ms) was
 // filled by a retransmission whose original was lost before the capture point.
 constexpr Duration kRecoveredHole = std::chrono::milliseconds{200};
-// A late copy of unseen bytes within this time is reordering, not recovery.
-constexpr Duration kReordering = std::chrono::milliseconds{3};
 
 }  // namespace
 

@@ -112,7 +112,6 @@ void Flow::note_after_rst(const Segment& segment, Side from, bool news) {
   if (!own.trouble_ptr) return;
   SideTrouble& rare = *own.trouble_ptr;
   if (!rare.first_rst || rare.after_rst) return;
-  constexpr Duration kReordering = std::chrono::milliseconds{3};
   // What is no news may have been overtaken on its way; by more than a round trip hardly.
   constexpr Duration kUnknownRoundTrip = std::chrono::milliseconds{200};
   Duration detour = kUnknownRoundTrip;

@@ -116,6 +116,15 @@ class FlowStore {
   }
   /// The next of the list that has been silent for more than `idle`, or kNoHandle.
   Handle overdue(AgeList list, Duration idle, Timestamp now);
+  /// Calls `found` with each of the list that has been silent for more than `idle`. Visits all that
+  /// came into the list before that.
+  template <typename Found>
+  void for_silent(AgeList which, Duration idle, Timestamp now, const Found& found) {
+    Handle handle = oldest(which);
+    for (; handle != kNoHandle && now - age(handle).armed > idle; handle = age(handle).newer) {
+      if (now - last_seen(handle) > idle) found(handle);
+    }
+  }
   /// No member of the list is overdue up to then.
   Timestamp due(AgeList list, Duration idle);
   Handle oldest(AgeList list) const { return lists_[static_cast<std::size_t>(list)].oldest; }

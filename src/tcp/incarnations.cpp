@@ -107,8 +107,7 @@ Handle Tracker::Impl::nearer(const Segment& segment, Handle newest, Handle older
 Handle Tracker::Impl::open(const Segment& segment, std::uint32_t hash) {
   const bool attempt = plain_syn(segment) && segment.payload_length == 0;
   const Handle handle = attempt ? open_attempt(segment, hash) : open_flow(segment, hash);
-  due_ = std::min(
-      due_, clock_.now() + patience(attempt ? AgeList::opening : AgeList::open, settings_.limits));
+  expect_expiry(attempt ? AgeList::opening : AgeList::open);
   if (plain_syn(segment)) {
     fallbacks_.on_attempt(segment.destination, store_.id(handle), clock_.now());
     flow_sink_.on_attempt(store_.id(handle), segment.destination, clock_.now());
@@ -205,7 +204,7 @@ Handle Tracker::Impl::promote(Handle attempt_handle) {
   s.last_seen = clock_.latest();
   fill_from(a, s.flow);
   store_.supersede(attempt_handle, handle);
-  due_ = std::min(due_, clock_.now() + patience(AgeList::open, settings_.limits));
+  expect_expiry(AgeList::open);
   return handle;
 }
 

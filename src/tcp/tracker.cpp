@@ -223,8 +223,7 @@ void Tracker::Impl::hand_over(Handle handle, std::uint64_t content, const Segmen
   if (closed == s.lingering) return;
   // No longer closed: its RST proved to be without effect.
   store_.set_lingering(handle, closed, clock_.now());
-  due_ = std::min(
-      due_, clock_.now() + patience(closed ? AgeList::lingering : AgeList::open, settings_.limits));
+  expect_expiry(closed ? AgeList::lingering : AgeList::open);
   if (closed && was_open && handshake(flow.record) == Handshake::refused) {
     note_refused(handle);
   }
@@ -269,6 +268,36 @@ void Tracker::Impl::expire() {
     }
     due_ = std::min(due_, store_.due(list, wait));
   }
+  let_go_of_unanswered();
+}
+
+void Tracker::Impl::let_go_of_unanswered() {
+  const Limits& limits = settings_.limits;
+  if (store_.size(AgeList::open) <= limits.max_unanswered) return;
+  if (clock_.now() >= unanswered_due_) {
+    const Duration pause = limits.unanswered / 8;
+    unanswered_due_ = clock_.now() + pause;
+    struct Waiting {
+      Timestamp since;
+      FlowId id;
+      Handle handle;
+      auto operator<=>(const Waiting&) const = default;
+    };
+    std::vector<Waiting> overdue;
+    store_.for_silent(AgeList::open, pause, clock_.now(), [&](Handle handle) {
+      const Slot& s = store_.slot(handle);
+      const FlowRecord& flow = s.flow.record;
+      if (flow.s().packets == 0) return;  // its answers may not be in the capture
+      if (flow.c().last_payload.number <= flow.s().last_payload.number) return;
+      context_.streams.on_waiting(flow);
+      if (clock_.now() - s.last_seen <= limits.unanswered) return;
+      overdue.push_back({s.last_seen, flow.id, handle});
+    });
+    std::sort(overdue.begin(), overdue.end());
+    overdue.resize(overdue.size() - std::min<std::size_t>(overdue.size(), limits.max_unanswered));
+    for (const Waiting& waiting : overdue) release(waiting.handle, end_cause(AgeList::open));
+  }
+  due_ = std::min(due_, unanswered_due_);
 }
 
 void Tracker::Impl::enforce_limits() {

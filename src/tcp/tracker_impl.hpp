@@ -81,7 +81,16 @@ class Tracker::Impl {
   void hand_over(Attempt& attempt, const Segment& segment);
   void hand_over(Handle handle, std::uint64_t content, const Segment& segment);
 
+  /// A flow came into `list`.
+  void expect_expiry(AgeList list) {
+    Duration wait = patience(list, settings_.limits);
+    if (list == AgeList::open) wait = std::min(wait, settings_.limits.unanswered);
+    due_ = std::min(due_, clock_.now() + wait);
+  }
   void expire();
+  /// Of the clients that wait in silence, those above Limits::max_unanswered. One look takes time
+  /// linear in the open flows, and there are few of them.
+  void let_go_of_unanswered();
   void enforce_limits();
   void release(Handle handle, EndCause cause);
   void note_refused(Handle handle);
@@ -98,10 +107,11 @@ class Tracker::Impl {
   Context context_;
   FlowStore store_;
   base::CaptureClock clock_;
-  Timestamp due_ = Timestamp::max();  // no flow expires up to then
-  FlowId home_{};                     // of the last segment
-  PacketRef renamed_;                 // the last packet that was recorded under another name
-  Endpoint renamed_source_;           // its sender as its flow knows it
+  Timestamp due_ = Timestamp::max();             // no flow expires up to then
+  Timestamp unanswered_due_ = Timestamp::min();  // when to look for those next
+  FlowId home_{};                                // of the last segment
+  PacketRef renamed_;        // the last packet that was recorded under another name
+  Endpoint renamed_source_;  // its sender as its flow knows it
   std::uint64_t seed_;
   std::uint32_t last_id_ = 0;
 };

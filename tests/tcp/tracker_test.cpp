@@ -310,6 +310,32 @@ TEST(Tracker, AHandshakeNeedsTheRightAck) {
   EXPECT_EQ(t.recorder.flows.at(0).substr(0, 16), "1 Sh incomplete ");
 }
 
+// Five clients wait for an answer, one has had it; all are silent. Of those who wait only the two
+// youngest may do so for longer than a minute.
+TEST(Tracker, LetsGoOfClientsThatWaitInSilenceAboveALimit) {
+  Settings settings;
+  settings.limits.max_unanswered = 2;
+  settings.limits.unanswered = std::chrono::seconds{60};
+  Script t{settings};
+  for (std::uint16_t i = 0; i < 6; ++i) {
+    t.client_port = static_cast<std::uint16_t>(40000 + i);
+    const std::int64_t begin = i * 1000;
+    t.c(begin, kSyn, 1000, 0).s(begin + 1, kSyn | kAck, 5000, 1001);
+    t.c(begin + 2, kAck, 1001, 5001, "ask").s(begin + 3, kAck, 5001, 1004);
+    if (i == 0) t.s(begin + 4, kAck, 5001, 1004, "answer");
+  }
+  t.client_port = 41000;
+  t.c(50'000, kSyn, 1000, 0);
+  EXPECT_EQ(t.recorder.flows.size(), 0u);
+  t.c(90'000, kSyn, 1000, 0).c(110'000, kSyn, 1000, 0);
+  ASSERT_EQ(t.recorder.flows.size(), 3u);
+  EXPECT_TRUE(t.recorder.flows[0].starts_with("2 "));
+  EXPECT_TRUE(t.recorder.flows[1].starts_with("3 "));
+  EXPECT_TRUE(t.recorder.flows[2].starts_with("4 "));
+  t.finish();
+  EXPECT_EQ(t.recorder.flows.size(), 7u);
+}
+
 TEST(Tracker, FlowsAreFreedByCaptureTimeAndLimits) {
   Settings settings;
   settings.limits.idle_attempt = std::chrono::seconds{10};
