@@ -111,7 +111,7 @@ struct TlsSession {
   PacketRef last_flight_packet;
   Offset last_flight_end = 0;
   PacketRef finished;                      // the packet that ended the client's part of it
-  ClientCertificate client_certificate{};  // TLS 1.3; before, alerts tell
+  ClientCertificate client_certificate{};  // before TLS 1.3 only `none`
   PacketRef client_refusal;  // a record in place of the client's Finished, as long as an alert
   PacketRef server_refusal;  // the server's only record since: as long as an alert
 

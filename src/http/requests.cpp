@@ -81,6 +81,7 @@ void Pairer::Impl::client_skipping(Conversation& c, Input& in) {
     extend_unknown(c, open->x.request, in);
   } else if (c.requests == 0 && !c.server_spoke && looks_like_tls_record(in.bytes)) {
     go_opaque(in.flow, c, Side::client, in.chunk.carried_by, "tls");
+    if (begins_tls(in.bytes)) return;  // all of it can be read
   } else {
     // There may be a request in it, unless it is the one byte of a keep-alive probe.
     c.client_gap = c.client_gap || in.rest().size() > 1;

@@ -152,6 +152,12 @@ bool looks_like_tls_record(string_view bytes) {
          length <= 16384 + 2048;
 }
 
+bool begins_tls(string_view bytes) {
+  constexpr char kHandshake = 22, kClientHello = 1;
+  return looks_like_tls_record(bytes) && bytes.size() > 5 && bytes[0] == kHandshake &&
+         bytes[5] == kClientHello;
+}
+
 string_view opaque_protocol(string_view bytes) {
   if (looks_like_tls_record(bytes)) return "tls";
   if (bytes.size() >= 5) {  // ClientHello in an SSLv2 record (RFC 5246 appendix E.2)

@@ -24,6 +24,8 @@ bool may_be_response(std::string_view bytes);
 std::string_view opaque_protocol(std::string_view bytes);
 /// A TLS record of any type, as met in the middle of a connection (RFC 8446 §5.1).
 bool looks_like_tls_record(std::string_view bytes);
+/// A ClientHello (RFC 8446 §4): no TLS was spoken before.
+bool begins_tls(std::string_view bytes);
 
 /// A full, plausible start line at the beginning of `bytes`, or as much of one
 /// as `bytes` have where they end inside it. For finding the way back after a gap.

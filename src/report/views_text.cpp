@@ -118,11 +118,10 @@ void show_views(Page& page, const Views& views) {
                                way.not_recorded == 1 ? "is" : "are", whose[i]));
     }
     if (way.unknown > 0) {
-      beware(page, fmt::format("{} sent when the {} capture did not run, as far as can be seen: "
-                               "whether {} arrived is not known.",
-                               way.unknown == 1 ? "1 packet was"
-                                                : fmt::format("{} packets were", way.unknown),
-                               whose[i], way.unknown == 1 ? "it" : "they"));
+      beware(page, fmt::format("Of {} it is not known whether {} arrived: the {} capture did not "
+                               "run then, as far as can be seen, or shows nothing of that way.",
+                               base::count(way.unknown, "packet"), way.unknown == 1 ? "it" : "they",
+                               whose[i]));
     }
     if (way.altered > 0) {
       beware(page, fmt::format("{} arrived at the {} end with other payload than {} left with.",

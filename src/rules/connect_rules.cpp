@@ -159,10 +159,28 @@ std::optional<Finding> connect_refused(const FlowFacts& facts, const Thresholds&
   return finding.build();
 }
 
+namespace {
+
+/// The SYN-ACK came behind the ICMP error, to a client that had been told to give up.
+bool unreachable_until_late(const FlowFacts& facts) {
+  const FlowRecord& flow = facts.flow;
+  const FlowTrouble& trouble = flow.trouble();
+  return facts.handshake == Handshake::incomplete && flow.c().syn && flow.s().syn && trouble.icmp &&
+         !flow.has(Oddity::icmp_soft_error) && !too_big(trouble) && !time_exceeded(trouble) &&
+         trouble.icmp.number < flow.s().syn.number &&
+         flow.c().trouble().rst.number > flow.s().syn.number;
+}
+
+}  // namespace
+
 std::optional<Finding> connect_unreachable(const FlowFacts& facts, const Thresholds&) {
   const FlowTrouble& trouble = facts.flow.trouble();
-  if (facts.handshake != Handshake::unreachable) return std::nullopt;
+  const bool answered_late = unreachable_until_late(facts);
+  if (facts.handshake != Handshake::unreachable && !answered_late) return std::nullopt;
   const bool from_target = trouble.icmp_reporter == facts.flow.server.ip;
+  // Nobody has no way to himself: it hands the port on (DNAT, a container), to whom it cannot
+  // reach.
+  const bool forwards = from_target && has_no_way_on(trouble);
   const std::string replaced = fallback_words(facts.flow);
   FindingBuilder finding{
       Label::connect_unreachable,
@@ -171,10 +189,25 @@ std::optional<Finding> connect_unreachable(const FlowFacts& facts, const Thresho
   transmissions(finding, facts.flow.c(), Side::client, "SYN");
   finding.evidence(trouble.icmp, std::nullopt, icmp_evidence(trouble))
       .severity(replaced.empty() ? Severity::error : Severity::info)
-      .fault(from_target ? Party::server_host : Party::network, Confidence::high, "")
+      .fault(from_target && !forwards ? Party::server_host : Party::network,
+             forwards ? Confidence::medium : Confidence::high,
+             forwards ? "that host means itself" : "")
       .seen_as(
           "Client: no route to host (EHOSTUNREACH), network unreachable, or connection refused for "
           "\"port unreachable\". Server: nothing.");
+  if (forwards) {
+    finding.also(
+        "It says so of its own address: it passes this port on (address translation, a container) "
+        "to a host that it cannot reach.");
+  }
+  if (answered_late) {
+    finding
+        .also(fmt::format(
+            "A SYN-ACK came {} later: the client had given up by then.",
+            base::duration(std::max(facts.flow.s().syn.time - trouble.icmp.time, Duration{0}))))
+        .evidence(facts.flow.s().syn, Side::server, "SYN-ACK, too late")
+        .evidence(facts.flow.c().trouble().rst, Side::client, "client RST");
+  }
   icmp_facts(finding, trouble);
   return finding.build();
 }

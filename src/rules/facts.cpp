@@ -392,6 +392,14 @@ void measure_window(ExchangeFacts& facts) {
   facts.server_window_closed = std::min(facts.server_window_closed, std::max(whole, Duration{0}));
 }
 
+/// RFC 9110 §10.1.1: a client keeps its body back until the server has said 100.
+bool awaits_continue(const Exchange& x, const FlowRecord& flow) {
+  const Message& request = x.request;
+  const bool asks = request.expect_continue && request.head_complete && !request.has_gap &&
+                    !request.snaplen_cut && request.state == MessageState::incomplete;
+  return asks && flow.c().next <= request.end && x.interim_status != 100 && !x.response;
+}
+
 }  // namespace
 
 bool has_whole_response(const Exchange& x) {
@@ -404,8 +412,9 @@ ExchangeFacts measure(const Exchange& x, const FlowFacts& flow, const Thresholds
   ExchangeFacts facts{.exchange = x, .flow = flow, .limits = limits};
   const Message& request = x.request;
   // Where the end is hidden by a gap, what was seen has to stand for the whole.
-  facts.request_complete = request.state != MessageState::incomplete;
   facts.answered = x.response.has_value();
+  facts.awaits_continue = awaits_continue(x, flow.flow);
+  facts.request_complete = request.state != MessageState::incomplete || facts.awaits_continue;
   facts.response_complete = has_whole_response(x);
   facts.callback = is_callback(request.method());
   facts.q0 = request.begin;

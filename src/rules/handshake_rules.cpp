@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
+#include <vector>
 
 #include "base/text.hpp"
 #include "rules/finding_builder.hpp"
@@ -10,6 +12,61 @@
 #include "rules/rule_lists.hpp"
 
 namespace httpdiag::rules {
+
+namespace {
+
+constexpr PacketRef kNever{.number = ~PacketNumber{0}, .time = {}};
+
+/// Repetitions of the SYN-ACK that came behind `data`, up to `until`.
+std::vector<PacketRef> synacks_behind(const SideRecord& server, PacketRef data, PacketRef until) {
+  const std::size_t kept = std::min<std::size_t>(server.syns, kMaxSynTimes);
+  std::vector<PacketRef> behind;
+  for (const PacketRef packet : std::span{server.trouble().syn_times}.first(kept)) {
+    if (packet.number > data.number && packet.number < until.number) behind.push_back(packet);
+  }
+  return behind;
+}
+
+}  // namespace
+
+bool accepted_late(const FlowFacts& facts) {
+  const SideTrouble& client = facts.flow.c().trouble();
+  constexpr std::uint32_t kInVain = 2;
+  // One lost ACK draws a SYN-ACK as well; nothing that follows it is lost then.
+  return facts.handshake == Handshake::complete && facts.flow.s().syns >= 2 &&
+         facts.flow.c().acked > 0 && client.most_head_retransmits >= kInVain &&
+         client.stall_begin && client.stall_end &&
+         !synacks_behind(facts.flow.s(), client.stall_begin, client.stall_end).empty();
+}
+
+std::optional<Finding> accept_queue_was_full(const FlowFacts& facts, const Thresholds&) {
+  if (!accepted_late(facts)) return std::nullopt;
+  const SideRecord& server = facts.flow.s();
+  const SideTrouble& client = facts.flow.c().trouble();
+  const auto behind = synacks_behind(server, client.stall_begin, client.stall_end);
+  FindingBuilder finding{
+      Label::accept_queue_overflow,
+      fmt::format("The client acknowledged the SYN-ACK and sent data, but the server repeated its "
+                  "SYN-ACK and took the data only {} later, when it came again: its accept queue "
+                  "was full.",
+                  base::duration(client.longest_stall))};
+  finding.severity(Severity::warning)
+      .evidence(server.syn, Side::server, "SYN-ACK")
+      .evidence(facts.flow.handshake_ack, Side::client, "handshake complete for the client")
+      .evidence(client.stall_begin, Side::client, "first data, not acknowledged");
+  for (const PacketRef packet : behind)
+    finding.evidence(packet, Side::server, "SYN-ACK again, behind the data");
+  finding.evidence(client.stall_end, Side::server, "data acknowledged")
+      .fact("synack_count", std::int64_t{server.syns})
+      .fact("synacks_behind_data", static_cast<std::int64_t>(behind.size()))
+      .fact("longest_stall_us", std::optional{client.longest_stall})
+      .fault(Party::server_app, Confidence::medium,
+             "what the client sent behind its SYN was lost on the way")
+      .seen_as(
+          "Client: connects, then waits seconds more than usual, or gives up. Server: "
+          "ListenOverflows grows; the application sees the connection late.");
+  return finding.build();
+}
 
 std::optional<Finding> accept_queue_overflow(const FlowFacts& facts, const Thresholds&) {
   const FlowRecord& flow = facts.flow;
@@ -21,29 +78,21 @@ std::optional<Finding> accept_queue_overflow(const FlowFacts& facts, const Thres
   // would have acknowledged the data at once.
   if (client.next == 0 || client.acked > 0 || server.next > 0 || !client.head_sent)
     return std::nullopt;
-  const std::size_t kept = std::min<std::size_t>(server.syns, kMaxSynTimes);
-  const std::span<const PacketRef> times{server.trouble().syn_times.data(), kept};
-  const auto behind_data = std::count_if(times.begin(), times.end(), [&](PacketRef packet) {
-    return packet.number > client.head_sent.number;
-  });
-  if (behind_data == 0) return std::nullopt;
+  const auto behind = synacks_behind(server, client.head_sent, kNever);
+  if (behind.empty()) return std::nullopt;
   FindingBuilder finding{
       Label::accept_queue_overflow,
       fmt::format("The client acknowledged the SYN-ACK and sent {}, but the server repeated its "
                   "SYN-ACK {} after that and took nothing: its accept queue is full.",
-                  base::bytes(client.next),
-                  base::count(static_cast<std::uint64_t>(behind_data), "time"))};
+                  base::bytes(client.next), base::count(behind.size(), "time"))};
   finding.evidence(server.syn, Side::server, "SYN-ACK")
       .evidence(flow.handshake_ack, Side::client, "handshake complete for the client")
       .evidence(client.head_sent, Side::client, "first data, never acknowledged");
-  for (const PacketRef packet : times) {
-    if (packet.number > client.head_sent.number) {
-      finding.evidence(packet, Side::server, "SYN-ACK again, behind the data");
-    }
-  }
+  for (const PacketRef packet : behind)
+    finding.evidence(packet, Side::server, "SYN-ACK again, behind the data");
   finding.evidence(facts.first_close)
       .fact("synack_count", std::int64_t{server.syns})
-      .fact("synacks_behind_data", std::int64_t{behind_data})
+      .fact("synacks_behind_data", static_cast<std::int64_t>(behind.size()))
       .fault(Party::server_app, Confidence::medium,
              "everything that the client sends after its SYN is lost on the way")
       .seen_as(

@@ -123,6 +123,22 @@ const Finding* warning_over_all(const Report& report) {
   return found == report.findings.end() ? nullptr : &*found;
 }
 
+/// "once response-malformed": the most frequent of the warnings that stand beside a primary label.
+std::string warnings_beside(const Report& report) {
+  std::uint64_t most = 0;
+  std::size_t most_of = 0;
+  for (std::size_t i = 0; i < label_count(); ++i) {
+    if (info(static_cast<Label>(i)).phase == Phase::capture) continue;
+    for (const LabelProblems& each : {report.flow_problems[i], report.exchange_problems[i]}) {
+      if (each.annotation.severity < Severity::warning || each.annotation.count <= most) continue;
+      most = each.annotation.count;
+      most_of = i;
+    }
+  }
+  if (most == 0) return {};
+  return fmt::format("{} {}", times(most), info(static_cast<Label>(most_of)).id);
+}
+
 /// What of the exchanges is not in the capture, though nothing went wrong with what is.
 std::string left_unseen(const Report& report) {
   const auto exchanges = [&](Label label) {
@@ -153,7 +169,13 @@ std::string headline(const Report& report) {
                        most_frequent(report, Severity::error), one_way_words(report));
   }
   if (const std::string names = unresolved(report); !names.empty()) return names;
-  if (report.flows == 0) return "No TCP connection is in this capture.";
+  if (report.flows == 0) {
+    const Finding* warning = warning_over_all(report);
+    return warning == nullptr
+               ? "No TCP connection is in this capture."
+               : fmt::format("No TCP connection is in this capture, but a warning: {}.",
+                             info(warning->label).id);
+  }
   if (!report.causes.empty()) {
     const std::uint64_t warnings =
         sum(report, Severity::warning, true) + sum(report, Severity::warning, false);
@@ -171,6 +193,8 @@ std::string headline(const Report& report) {
     return fmt::format("No failure {}, but over all of it a warning: {}.", among_all(report),
                        info(warning->label).id);
   }
+  if (const std::string beside = warnings_beside(report); !beside.empty())
+    return fmt::format("No failure {}, but a warning: {}.", among_all(report), beside);
   const auto cut = report.annotations[static_cast<std::size_t>(Label::capture_snaplen_cut)];
   if (report.exchanges == 0 && cut > 0) {
     return fmt::format(

@@ -87,6 +87,19 @@ bool time_exceeded(const FlowTrouble& trouble) {
   return trouble.icmp && trouble.icmp_type == (trouble.icmp_v6 ? 3 : 11) && trouble.icmp_code == 0;
 }
 
+bool has_no_way_on(const FlowTrouble& trouble) {
+  if (!trouble.icmp) return false;
+  const std::uint8_t code = trouble.icmp_code;
+  return trouble.icmp_v6 ? trouble.icmp_type == 1 && (code == 0 || code == 3)
+                         : trouble.icmp_type == 3 && code <= 1;
+}
+
+bool too_big(const FlowTrouble& trouble) {
+  if (!trouble.icmp) return false;
+  return trouble.icmp_v6 ? trouble.icmp_type == 2
+                         : trouble.icmp_type == 3 && trouble.icmp_code == 4;
+}
+
 bool reassembly_time_exceeded(const FlowTrouble& trouble) {
   return trouble.icmp && trouble.icmp_type == (trouble.icmp_v6 ? 3 : 11) && trouble.icmp_code == 1;
 }

@@ -17,6 +17,12 @@ bool rejected_by_rule(const FlowTrouble& trouble);
 /// The packet went in circles, or passed more routers than its sender allowed.
 bool time_exceeded(const FlowTrouble& trouble);
 
+/// The reporter passes packets on and has no way to whom they are for.
+bool has_no_way_on(const FlowTrouble& trouble);
+
+/// A packet was too long for the path, and its sender is told so (RFC 1191, RFC 8201).
+bool too_big(const FlowTrouble& trouble);
+
 /// Pieces of an IP datagram did not come in time (RFC 792, RFC 4443 §3.3).
 bool reassembly_time_exceeded(const FlowTrouble& trouble);
 

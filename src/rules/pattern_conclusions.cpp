@@ -154,7 +154,8 @@ std::optional<Finding> PatternCollector::mismatch(const KeepAlivePattern& patter
   const Thresholds& limits = settings_.thresholds;
   const Duration timeout = *pattern.timeout;
   const bool close =
-      pattern.longest_reuse && *pattern.longest_reuse >= timeout - limits.keepalive_margin;
+      pattern.longest_reuse &&
+      *pattern.longest_reuse >= timeout - std::min(limits.keepalive_margin, timeout / 4);
   if (!close && pattern.failures == 0) return std::nullopt;
   const Duration advised =
       timeout > 2 * limits.keepalive_advice ? timeout - limits.keepalive_advice : timeout / 2;

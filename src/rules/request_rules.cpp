@@ -121,28 +121,46 @@ std::optional<Finding> early_response(const ExchangeFacts& facts, const Threshol
     return std::nullopt;
 
   const bool closed = by_server(close.closer);
+  // Behind its FIN as well, which the rest of the request draws from a socket that is closed.
+  const PacketRef rst = facts.flow.flow.s().trouble().rst;
+  const bool reset = closed && rst.number > response.first.number;
   const bool answer_unread = facts.flow.flow.s().acked < response.end;
-  const bool at_risk = close.closer == Closer::server_rst && answer_unread;
+  // Who is still writing then may fail at that, and never read.
+  const bool at_risk = reset && (answer_unread || !facts.request_complete);
   FindingBuilder finding{
       Label::early_response,
       fmt::format("The server answered {} before the request was complete ({} in all){}{}.",
                   response.status, progress(request), closed ? ", then " : "",
-                  closed
-                      ? (close.closer == Closer::server_rst ? "reset the connection" : "closed it")
-                      : "")};
-  finding
-      .severity(response.status >= 400 || close.closer == Closer::server_rst ? Severity::error
-                                                                             : Severity::warning)
+                  !closed                              ? ""
+                  : close.closer == Closer::server_rst ? "reset the connection"
+                  : reset                              ? "closed it and reset what came behind"
+                                                       : "closed it")};
+  finding.severity(response.status >= 400 || reset ? Severity::error : Severity::warning)
       .evidence(request.first, Side::client, words(request))
       .evidence(response.first, Side::server,
                 fmt::format("{} before the request was complete", response.status))
       .evidence(request.last, Side::client, "last request byte seen")
       .evidence(close)
+      .evidence(reset && close.closer != Closer::server_rst ? rst : PacketRef{}, Side::server,
+                "RST for what the client still sent")
       .fact("status", std::int64_t{response.status})
       .fact("request_complete", facts.request_complete)
       .fact("response_lost_risk", at_risk)
       .seen_as(at_risk ? "The client may see a broken pipe or a reset instead of the answer."
                        : "The client sees the status, or a broken pipe while it still sends.");
+  if (request.body_omitted) {
+    finding
+        .also(
+            "The client had asked (Expect: 100-continue) and kept the body back: as it should be.")
+        .seen_as("The client sees the status.")
+        .fault(Party::client_app, Confidence::medium,
+               "the server's limit is lower than it should be")
+        .remedy(
+            "Client: do what the status asks for; a body that is too large (413) has to be "
+            "smaller. "
+            "Server: raise the limit (nginx client_max_body_size), if the body is as it should "
+            "be.");
+  }
   return finding.build();
 }
 
@@ -248,6 +266,12 @@ bool resent_in_vain(const ExchangeFacts& facts) {
   return facts.head_retransmits >= facts.limits.unacked_min_retransmits;
 }
 
+/// Its kernel still sends again what was not acknowledged: the client has not stopped.
+bool still_resending(const ExchangeFacts& facts) {
+  return facts.close.closer == Closer::none && !facts.request_part_acked &&
+         facts.head_retransmits > 0;
+}
+
 /// Bytes in front of others that came are missing.
 bool has_hole(const ExchangeFacts& facts) { return facts.flow.flow.c().trouble().lost_bytes > 0; }
 
@@ -267,7 +291,8 @@ Duration unacked_for(const ExchangeFacts& facts) {
 /// It does not fit the first window, and nothing of that was ever acknowledged: what is missing of
 /// it on the wire could not be sent.
 bool stuck_at_its_beginning(const ExchangeFacts& facts) {
-  return !facts.request_complete && !facts.request_part_acked && resent_in_vain(facts);
+  return !facts.request_complete && !facts.request_part_acked &&
+         (resent_in_vain(facts) || still_resending(facts));
 }
 
 /// Sent in vain often, or long, enough; and no other label says why.
@@ -470,7 +495,7 @@ std::string stop_text(const ExchangeFacts& facts) {
 
 std::optional<Finding> request_incomplete(const ExchangeFacts& facts, const Thresholds&) {
   if (facts.request_complete) return closed_with_a_part(facts);
-  if (may_be_whole(facts) || lost_for_good(facts)) return std::nullopt;
+  if (may_be_whole(facts) || lost_for_good(facts) || still_resending(facts)) return std::nullopt;
   const Message& request = facts.exchange.request;
   FindingBuilder finding{Label::request_incomplete, stop_text(facts)};
   const Hold hold = what_held_it(facts);

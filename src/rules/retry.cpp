@@ -21,7 +21,7 @@ Retry after_refusal(std::uint16_t status) {
   }
 }
 
-/// As if it had come in time; what has no status may say anything.
+/// As if it had come at its time; what has no status may say anything.
 Retry by_late_answer(const ExchangeFacts& facts) {
   const std::uint16_t status = facts.exchange.response->status;
   return status == 0 || status >= 500 ? Retry::idempotent_only : after_refusal(status);
@@ -49,8 +49,17 @@ Retry retry_for(Label label, Said said, const ExchangeFacts& facts) {
   const bool server_known = facts.flow.handshake == Handshake::refused || facts.flow.knows_server();
   const bool discarded = flow.s().trouble().rst && !facts.request_part_acked && sent_once &&
                          server_known && !facts.rst_from_elsewhere && !facts.answered;
+  // Nothing passes through a tunnel of which the client was not told (RFC 9110 §9.3.6).
+  const bool no_tunnel = facts.exchange.request.method() == "CONNECT" &&
+                         (!facts.answered || facts.exchange.client_closed_before_response);
   switch (label) {
     using enum Label;
+    case client_timeout:
+    case closed_without_response:
+    case no_response:
+      if (no_tunnel) return Retry::safe;
+      return done ? Retry::do_not : Retry::idempotent_only;
+
     case idle_conn_reset:
       // Whoever forgot the connection, device or host, had nowhere to pass the request on to.
       return flow.s().trouble().rst && !facts.request_part_acked && sent_once
@@ -61,7 +70,7 @@ Retry retry_for(Label label, Said said, const ExchangeFacts& facts) {
     case request_after_close_token:
     case reset_without_response:
       // A RST for bytes that were never acknowledged: the kernel threw them away (taxonomy F3).
-      if (discarded) return Retry::safe;
+      if (discarded || no_tunnel) return Retry::safe;
       return done ? Retry::do_not : Retry::idempotent_only;
 
     case proxy_tunnel_refused:  // the proxy has passed nothing on
@@ -82,6 +91,7 @@ Retry retry_for(Label label, Said said, const ExchangeFacts& facts) {
                                                               : Retry::idempotent_only;
 
     case late_response:
+      if (no_tunnel) return Retry::safe;
       return drawn_by_leaving(facts) ? Retry::idempotent_only : by_late_answer(facts);
 
     case ok:
@@ -90,7 +100,9 @@ Retry retry_for(Label label, Said said, const ExchangeFacts& facts) {
                  ? Retry::do_not
                  : Retry::idempotent_only;
 
-    case early_response:    // it had not read everything
+    case early_response:  // it had not read everything; a refusal stands all the same
+      return facts.exchange.response->status < 400 ? Retry::idempotent_only : by_late_answer(facts);
+
     case ack_unrecognized:  // done, but by the sender's rules not yet
       return Retry::idempotent_only;
 

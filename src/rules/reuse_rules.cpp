@@ -6,6 +6,7 @@
 #include "base/text.hpp"
 #include "rules/device_timers.hpp"
 #include "rules/finding_builder.hpp"
+#include "rules/rst_origin.hpp"
 #include "rules/rule_lists.hpp"
 #include "rules/waiting.hpp"
 
@@ -228,6 +229,7 @@ std::optional<Finding> idle_conn_reset(const ExchangeFacts& facts, const Thresho
   const PacketRef rst = server_rst_after_request(facts);
   if (!rst || flow.s().fin || facts.request_part_acked) return std::nullopt;
   const auto timer = match_timeout(*facts.idle, limits, limits.device_timers);
+  const bool odd_ttl = !facts.rst_from_elsewhere && rst_has_ttl_of_its_own(flow, Side::server);
   FindingBuilder finding{
       Label::idle_conn_reset,
       fmt::format(
@@ -241,7 +243,9 @@ std::optional<Finding> idle_conn_reset(const ExchangeFacts& facts, const Thresho
   finding
       .fault(
           facts.rst_from_elsewhere ? Party::network : Party::server_host,
-          facts.rst_from_elsewhere ? Confidence::high : Confidence::medium,
+          facts.rst_from_elsewhere ? Confidence::high
+          : odd_ttl                ? Confidence::low
+                                   : Confidence::medium,
           facts.rst_from_elsewhere ? "" : "a firewall, NAT or load balancer forgot the connection")
       .evidence(facts.exchange.active_before, std::nullopt, "last activity before the pause")
       .evidence(facts.exchange.request.first, Side::client,
@@ -254,6 +258,12 @@ std::optional<Finding> idle_conn_reset(const ExchangeFacts& facts, const Thresho
       .seen_as(
           "Client: connection reset on the first request after a pause. Server: no request in any "
           "log.");
+  if (odd_ttl) {
+    finding.also(fmt::format(
+        "The TTL of the RST is {}, that of the server's other packets {}: a device in between "
+        "may have sent it.",
+        flow.s().trouble().rst_ttl, flow.s().last_ttl));
+  }
   return finding.build();
 }
 

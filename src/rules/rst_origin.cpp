@@ -74,6 +74,12 @@ std::string reasons(const RstSigns& signs, const SideRecord& own, Side side) {
   return text;
 }
 
+bool rst_has_ttl_of_its_own(const FlowRecord& flow, Side side) {
+  const SideRecord& own = flow.side(side);
+  const std::uint8_t ttl = own.trouble().rst_ttl;
+  return ttl != 0 && own.ttl != 0 && ttl != own.ttl && ttl != own.last_ttl;
+}
+
 bool reset_from_elsewhere(const FlowRecord& flow, Side side, const Thresholds& limits) {
   const SideTrouble& trouble = flow.side(side).trouble();
   if (!trouble.rst) return false;

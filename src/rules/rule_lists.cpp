@@ -106,6 +106,7 @@ constexpr std::array kFlowAnnotations = {
     &flow_clock_anomaly,
     &stale_port_reuse,
     &connect_slow,
+    &accept_queue_was_full,
     &syn_ignored_suspect,
     &payload_opaque,
     &response_unsolicited,

@@ -82,6 +82,9 @@ std::optional<Finding> connect_slow(const FlowFacts&, const Thresholds&);
 std::optional<Finding> syn_ignored_suspect(const FlowFacts&, const Thresholds&);
 // A handshake that was taken back (handshake_rules.cpp)
 std::optional<Finding> accept_queue_overflow(const FlowFacts&, const Thresholds&);
+std::optional<Finding> accept_queue_was_full(const FlowFacts&, const Thresholds&);
+/// The server's accept queue was full for a while: what that cost is no loss.
+bool accepted_late(const FlowFacts& facts);
 std::optional<Finding> reset_after_handshake(const FlowFacts&, const Thresholds&);
 std::optional<Finding> stale_port_reuse(const FlowFacts&, const Thresholds&);
 std::optional<Finding> connection_unused(const FlowFacts&, const Thresholds&);

@@ -9,6 +9,7 @@
 #include "rules/finding_builder.hpp"
 #include "rules/idle_timers.hpp"
 #include "rules/reasons.hpp"
+#include "rules/rst_origin.hpp"
 #include "rules/rule_lists.hpp"
 #include "rules/waiting.hpp"
 
@@ -96,12 +97,14 @@ std::optional<Finding> closed_without_response(const ExchangeFacts& facts,
   const std::uint64_t lost = bytes_lost_before_fin(facts);
   FindingBuilder finding{
       Label::closed_without_response,
-      lost > 0 ? fmt::format("The server closed {} after the request; the {} of an answer that its "
-                             "FIN counts were lost on the way and never acknowledged.",
-                             base::duration(think), base::bytes(lost))
-               : fmt::format("The server received the whole request and closed {} later without a "
-                             "byte of response{}.",
-                             base::duration(think), limit_text(matched))};
+      lost > 0
+          ? fmt::format("The server closed {} after the request; the {} of an answer that its "
+                        "FIN counts were lost on the way and never acknowledged.",
+                        base::duration(think), base::bytes(lost))
+          : fmt::format("The server received the {} request and closed {} later without {} of "
+                        "response{}.",
+                        facts.awaits_continue ? "head of the" : "whole", base::duration(think),
+                        facts.exchange.interim ? "a final byte" : "a byte", limit_text(matched))};
   request_and_ack(finding, facts);
   if (server.fin_unseen) {
     finding.evidence(Closing{Closer::server_fin, server.fin, true});
@@ -123,6 +126,7 @@ std::optional<Finding> closed_without_response(const ExchangeFacts& facts,
   interim(finding, facts);
   if (lost > 0) finding.fact("lost_response_bytes", static_cast<std::int64_t>(lost));
   tell_first(kWhyServerClosed, finding, facts);
+  kept_body_back(finding, facts);
   return finding.build();
 }
 
@@ -143,8 +147,9 @@ std::string_view received_text(const ExchangeFacts& facts) {
   if (!facts.flow.knows_server())
     return "; nothing else of the server's is in the capture that would tell whether it is its own";
   const bool live_socket = facts.flow.flow.s().trouble().rst_has_ack;
-  return live_socket ? "; the request was not acknowledged"
-                     : "; no socket was there to take the request";
+  return live_socket || rst_has_ttl_of_its_own(facts.flow.flow, Side::server)
+             ? "; the request was not acknowledged"
+             : "; no socket was there to take the request";
 }
 
 /// The client's keep-alive probe behind the request that the RST answers.
@@ -223,6 +228,16 @@ bool handshake_was_thrown_away(FindingBuilder& finding, const ExchangeFacts& fac
 bool kernel_had_no_socket(FindingBuilder& finding, const ExchangeFacts& facts) {
   const bool live_socket = facts.flow.flow.s().trouble().rst_has_ack;
   if (!facts.crossed_rst && (live_socket || facts.request_acked)) return false;
+  const FlowRecord& flow = facts.flow.flow;
+  if (rst_has_ttl_of_its_own(flow, Side::server)) {
+    finding
+        .also(fmt::format("Its TTL is {}, that of the server's other packets {}.",
+                          flow.s().trouble().rst_ttl, flow.s().last_ttl))
+        .fault(Party::server_host, Confidence::low,
+               "a device in between answered in its name, as the TTL suggests: a firewall that "
+               "rejects, or one that forgot the connection");
+    return true;
+  }
   const bool known = facts.flow.knows_server() && facts.rst_in_answer;
   finding.fault(Party::server_host, known ? Confidence::medium : Confidence::low,
                 "a firewall answered in its name, or the server was restarted");

@@ -50,8 +50,20 @@ Fault fault_of(const TlsAlert& alert) {
   return {peer, Confidence::low, "the sender is wrong"};
 }
 
-std::string remedy_of(const TlsAlert& alert) {
+/// The server asked for the client's certificate, got an empty one, and ends the handshake.
+bool lacks_client_certificate(const TlsSession& tls) {
+  const std::uint8_t code = tls.alert.code;
+  return tls.client_certificate == ClientCertificate::none && tls.alert.from == Side::server &&
+         (about_certificate(code) || about_agreement(code));
+}
+
+std::string remedy_of(const TlsSession& tls) {
+  const TlsAlert& alert = tls.alert;
   const bool by_client = alert.from == Side::client;
+  if (lacks_client_certificate(tls)) {
+    return "Client: present a certificate that the server's CA has issued (mutual TLS). Server: "
+           "ask for none, or let clients in without one, if that was not meant.";
+  }
   if (about_certificate(alert.code) && by_client) {
     return "Server: install the whole chain, intermediate certificates included, for this name, "
            "and renew it in time. Client: update the trust store, or add the private CA.";
@@ -106,7 +118,14 @@ std::optional<Finding> tls_alert(const FlowFacts& facts, const Thresholds& limit
                    : fmt::format("Client: received fatal alert {}, curl 35. Server: a handshake "
                                  "error in its log.",
                                  alert_name));
-  if (const std::string remedy = remedy_of(alert); !remedy.empty()) finding.remedy(remedy);
+  if (const std::string remedy = remedy_of(tls); !remedy.empty()) finding.remedy(remedy);
+  if (lacks_client_certificate(tls)) {
+    finding
+        .also(
+            "The server had asked for the client's certificate, and the client sent an empty one.")
+        .fault(Party::client_app, Confidence::medium,
+               "the server was not meant to ask for certificates");
+  }
   if (alert.code == kUserCanceled) finding.severity(Severity::warning);
   add_tls_facts(finding, tls, alert.packet.time);
   return finding.build();
@@ -140,8 +159,9 @@ bool unfinished(const FlowFacts& facts) {
   const TlsSession& tls = *facts.tls;
   if (tls.stage == TlsStage::unseen || tls.stage == TlsStage::done) return false;
   if (tls.hidden || tls.unreadable || tls.early_data || tls.not_tls) return false;
-  return !facts.server_unheard && !facts.client_unheard && !facts.flow.has(Oddity::midstream) &&
-         !tls.alert.matters();
+  // Whoever hears the ClientHello has heard all, also of a connection that is older.
+  const bool from_start = !facts.flow.has(Oddity::midstream) || tls.client_hello;
+  return !facts.server_unheard && !facts.client_unheard && from_start && !tls.alert.matters();
 }
 
 /// Who has to go on with the handshake, and since when.

@@ -8,6 +8,7 @@
 
 #include "base/text.hpp"
 #include "rules/finding_builder.hpp"
+#include "rules/icmp_words.hpp"
 #include "rules/rule_lists.hpp"
 
 namespace httpdiag::rules {
@@ -29,16 +30,18 @@ Duration longest_stall(const FlowFacts& facts, Side side) {
 
 std::optional<Finding> flow_loss_recovery_delay(const FlowFacts& facts, const Thresholds& limits) {
   std::optional<Side> worst;
+  const bool late = accepted_late(facts);
   for (const Side side : {Side::client, Side::server}) {
     const SideRecord& record = facts.flow.side(side);
-    if (!record.trouble_ptr) continue;
+    if (!record.trouble_ptr || (late && side == Side::client)) continue;
     const SideTrouble& trouble = record.trouble();
     // Retransmissions into a closed window are probes by another name. FINs that are sent again
     // hold up nothing (fin-not-acked).
     const std::uint32_t beside =
         trouble.spurious + (record.fins > 1 ? std::uint32_t{record.fins} - 1 : 0);
     const std::uint32_t real = trouble.retransmitted - std::min(trouble.retransmitted, beside);
-    const bool many = real >= limits.loss_min_packets &&
+    // What was too long for the path is sent again at once, in smaller pieces (RFC 1191 §6.4).
+    const bool many = real >= limits.loss_min_packets && !too_big(facts.flow.trouble()) &&
                       static_cast<double>(real) >=
                           limits.loss_ratio * static_cast<double>(record.payload_packets);
     const bool stalled = longest_stall(facts, side) >= limits.loss_stall;
@@ -72,6 +75,7 @@ std::optional<Finding> exchange_loss_recovery_delay(const ExchangeFacts& facts,
                                                     const Thresholds& limits) {
   const Exchange& x = facts.exchange;
   if (x.longest_stall < limits.loss_stall || !x.stall_begin || !x.stall_end) return std::nullopt;
+  if (x.stalled == Side::client && x.index == 1 && accepted_late(facts.flow)) return std::nullopt;
   const PacketRef end = x.response ? x.response->last : facts.flow.flow.last;
   const Duration total = end.time - x.request.first.time;
   FindingBuilder finding{

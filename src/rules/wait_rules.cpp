@@ -118,11 +118,38 @@ bool server_too_slow_for_client(FindingBuilder& finding, const ExchangeFacts& fa
   return true;
 }
 
+/// A kernel that has the connection acknowledges its FIN, whatever the application does.
+bool socket_was_gone(FindingBuilder& finding, const ExchangeFacts& facts) {
+  constexpr Duration kReaction = std::chrono::milliseconds{20};
+  const SideRecord& client = facts.flow.flow.c();
+  const SideTrouble& server = facts.flow.flow.s().trouble();
+  const bool by_fin = facts.close.closer == Closer::client_fin && !client.fin_unseen;
+  if (!by_fin || !server.rst || server.rst_has_ack || facts.flow.flow.s().fin) return false;
+  const bool in_answer = server.rst.number > client.fin.number &&
+                         server.rst.time - client.fin.time <= facts.flow.flow.rtt + kReaction;
+  if (!in_answer || client.acked > client.fin_offset) return false;
+  finding
+      .also(
+          "The RST that answers its FIN has no ACK: the connection was not known there any more. "
+          "It had ended before, and what the server said then (its answer, its FIN or its RST) "
+          "did not come here.")
+      .evidence(server.rst, Side::server, "RST without ACK, in answer to the FIN")
+      .fact("socket_gone", true)
+      .fault(Party::unknown, Confidence::low,
+             "the answer was rejected or lost on the way, or the host or a device in between lost "
+             "the connection")
+      .remedy(
+          "Capture at the server as well: is there an answer, or a RST to it, that did not come "
+          "here? Was the host restarted or replaced, or a firewall reloaded, while the request "
+          "was under way?");
+  return true;
+}
+
 constexpr std::array kWhyClientGaveUp = {
     &clients_probes_unanswered,  // nobody is there to answer
-    &fin_not_acked_either,       &answer_never_came, &answer_lacks_beginning,
-    &server_ended_half_open,     &arrival_unknown,   &answer_missing_like_ack,
-    &server_too_slow_for_client,
+    &fin_not_acked_either,      &answer_never_came,          &answer_lacks_beginning,
+    &socket_was_gone,           &server_ended_half_open,     &arrival_unknown,
+    &answer_missing_like_ack,   &server_too_slow_for_client,
 };
 
 }  // namespace
@@ -152,6 +179,7 @@ std::optional<Finding> client_timeout(const ExchangeFacts& facts, const Threshol
   tell_first(kWhyClientGaveUp, finding, facts);
   request_cut_in_recording(finding, facts);
   interim(finding, facts);
+  kept_body_back(finding, facts);
   return finding.build();
 }
 
@@ -248,6 +276,7 @@ std::optional<Finding> no_response(const ExchangeFacts& facts, const Thresholds&
         "The capture has packets of the server on other connections, and none on this one.");
   }
   tell_first(kWhyNoAnswerYet, finding, facts);
+  kept_body_back(finding, facts);
   return finding.build();
 }
 

@@ -56,6 +56,21 @@ FindingBuilder& retransmissions(FindingBuilder& finding, const ExchangeFacts& fa
                 fmt::format("retransmission {}", facts.head_retransmits));
 }
 
+void kept_body_back(FindingBuilder& finding, const ExchangeFacts& facts) {
+  if (!facts.awaits_continue) return;
+  const auto& length = facts.exchange.request.content_length;
+  finding
+      .also(fmt::format(
+          "The request asks with Expect: 100-continue whether to send its body{}; the server said "
+          "neither 100 nor a final status, and no byte of the body was sent.",
+          length ? " of " + base::count(*length, "byte") : ""))
+      .fact("awaits_continue", true)
+      .remedy(
+          "Server or proxy: answer Expect: 100-continue at once, with 100 or a final status (RFC "
+          "9110 §10.1.1). Client: send the body after a second without an answer, or leave the "
+          "header out.");
+}
+
 FindingBuilder& interim(FindingBuilder& finding, const ExchangeFacts& facts) {
   return finding.evidence(facts.exchange.interim, Side::server,
                           fmt::format("interim {}", facts.exchange.interim_status));

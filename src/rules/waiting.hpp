@@ -29,6 +29,8 @@ FindingBuilder& request_and_ack(FindingBuilder& finding, const ExchangeFacts& fa
 FindingBuilder& retransmissions(FindingBuilder& finding, const ExchangeFacts& facts);
 /// Those of the interim response (1xx), if there was one.
 FindingBuilder& interim(FindingBuilder& finding, const ExchangeFacts& facts);
+/// That the client kept the body back, because nobody told it to send it.
+void kept_body_back(FindingBuilder& finding, const ExchangeFacts& facts);
 
 /// The request was sent again until it arrived, and its ACK came that much later: the server could
 /// not have begun before. 0: it arrived at once, or is not known to have arrived.

@@ -15,6 +15,8 @@ namespace {
 // and others may. The shortest Finished has 45. Up to 1.2 alerts have a type of their own.
 constexpr std::uint32_t kLongestAlert = 40;
 constexpr std::array<std::uint32_t, 3> kAlerts = {11, 19, 35};
+// An alert, its content type and the tag (RFC 8446 §5.2). A frame of HTTP/2 is longer.
+constexpr std::uint32_t kAlert13 = 19;
 
 // "GET / HTTP/1.1", "Host: a" and an empty line, encrypted, are 44 bytes.
 constexpr std::uint32_t kShortestRequest = 44;
@@ -203,6 +205,7 @@ bool Session::knows_of_burst(const Record& record) const {
 
 Session::Answer Session::answer_in(const Record& record) {
   if (record.length > kLongestAlert) return ticket_or_answer(record);
+  if (facts_.version == kTls13 && record.length == kAlert13) return Answer::no;
   // The end of a chunked body, housekeeping of HTTP/2, or all of its answer.
   if (facts_.may_be_multiplexed()) return Answer::perhaps;
   if (!may_be_alert(record)) return Answer::certain;

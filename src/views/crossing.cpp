@@ -126,6 +126,7 @@ class Comparison {
     return a.length == b.length && a.ack == b.ack && a.ip_id == b.ip_id && a.options == b.options;
   }
   bool recorded_elsewhere(std::size_t sent_one, const Indices& got_ones, std::int64_t end) const;
+  Span receiver_heard() const;
   void judge();
 
   Way& way_;
@@ -260,6 +261,20 @@ bool Comparison::recorded_elsewhere(std::size_t sent_one, const Indices& got_one
          due(sent_one) <= *there;
 }
 
+/// For where nothing of this direction arrived, so that how long the way takes is not known: what
+/// the receiver sent came to the sender's end before, and well behind, every time in it. The
+/// receiver's capture ran meanwhile.
+Span Comparison::receiver_heard() const {
+  constexpr Duration kLongestWay = std::chrono::milliseconds{500};
+  Span heard{Timestamp::max(), Timestamp::min()};
+  for (const Pair& pair : pairs_of(receiver_, sender_, other(way_.from))) {
+    const Timestamp came = sender_.seen[pair.got].packet.time;
+    heard.begin = std::min(heard.begin, came);
+    heard.end = std::max(heard.end, shifted(came, -kLongestWay));
+  }
+  return heard;
+}
+
 void Comparison::judge() {
   Crossing& count = way_.count;
   count.sent = way_.sent.size();
@@ -268,11 +283,12 @@ void Comparison::judge() {
     count.unknown = count.sent;
     return;
   }
+  const Span ran_then = way_.transit ? ran_ : receiver_heard();
   for (std::size_t i = 0; i < way_.sent.size(); ++i) {
     if (lost_[i] == 0 && unseen_[i] == 0) continue;
     Fate& fate = way_.fates[i];
     const std::int64_t size = std::max<std::int64_t>(way_.sent[i].end - way_.sent[i].begin, 1);
-    const bool ran = way_.transit && ran_.has(due(i)) && receiver_.whole;
+    const bool ran = ran_then.has(way_.transit ? due(i) : sent(i).packet.time) && receiver_.whole;
     if (lost_[i] == 0) {
       fate = Fate::not_recorded;
       ++count.not_recorded;

@@ -16,6 +16,7 @@ bool Verdicts::about_connect(Finding& finding) {
     case Label::connect_slow:
     case Label::syn_ignored_suspect:
     case Label::accept_queue_overflow:
+    case Label::handshake_client_reset:
       break;
     default:
       return false;
@@ -69,6 +70,16 @@ bool Verdicts::about_connect(Finding& finding) {
                              there, first, base::count(answers.lost.size(), "SYN-ACK"),
                              names(answers.lost), answers.lost.size() == 1 ? "was" : "were"));
     blame(finding, Party::network, Confidence::high);
+    return true;
+  }
+  if (finding.label == Label::handshake_client_reset) {
+    if (answers.lost.empty() || answers.lost.size() < answers.arrived) return false;
+    say(finding, fmt::format("{} {} and it answered: {} left it before that ({}) and {} lost on "
+                             "the way back.",
+                             there, first, base::count(answers.lost.size(), "SYN-ACK"),
+                             names(answers.lost), answers.lost.size() == 1 ? "was" : "were"));
+    blame(finding, Party::network, Confidence::high);
+    finding.remedy = std::string{info(Label::connect_abandoned).remedy};
     return true;
   }
   if (finding.label != Label::connect_slow) return false;
@@ -130,6 +141,12 @@ void Verdicts::about_loss(Finding& finding) {
   if (!flow_.there || flow_.ways[0].count.unknown + flow_.ways[1].count.unknown > 0) return;
   if (forth + back == 0) {
     say(finding, "No packet of the connection was lost between the two points.");
+    if (finding.fault.party == Party::network) {
+      const auto* direction = finding.fact<std::string>("direction");
+      const bool to_client = direction != nullptr && *direction == "s2c";
+      blame(finding, to_client ? Party::client_host : Party::server_host, Confidence::medium,
+            "the link behind that capture point drops them");
+    }
     return;
   }
   say(finding, fmt::format("Between the two points {} towards the server and {} towards the client "

@@ -255,6 +255,22 @@ void Joiner::Impl::state_delays(Crossing& count, Duration by) const {
   }
 }
 
+namespace {
+
+/// Whoever has got a packet of the other side's says so in all that it sends then (RFC 9293 §3.4).
+/// Here the receiver spoke and never did, whether or not its capture would show what came.
+bool heard_nothing(const Trail& receiver, Side from) {
+  bool spoke = false;
+  for (const Seen& seen : receiver.seen) {
+    if (seen.from == from) continue;
+    if (seen.flags.has(TcpFlags::ack)) return false;
+    spoke = true;
+  }
+  return spoke;
+}
+
+}  // namespace
+
 std::shared_ptr<FlowViews> Joiner::Impl::lay_beside(FlowReport& report, const Trail& client,
                                                     const Trail& server, const Transit& own,
                                                     bool there, const CaptureSummary& input) {
@@ -271,8 +287,9 @@ std::shared_ptr<FlowViews> Joiner::Impl::lay_beside(FlowReport& report, const Tr
                 .mute_server = blind_.mute_server};
   for (const Side side : {Side::client, Side::server}) {
     Way& way = joined.ways[index(side)];
+    const Trail& receiver = side == Side::client ? server : client;
     if (blind_.sender[index(side)]) blind_sender(way);
-    if (blind_.receiver[index(side)]) blind_receiver(way);
+    if (blind_.receiver[index(side)] && !heard_nothing(receiver, side)) blind_receiver(way);
     forgive_renamed(joined, side);
   }
   if (const auto renamed = renamed_.find(index_of(client)); renamed != renamed_.end())

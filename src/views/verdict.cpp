@@ -173,7 +173,8 @@ std::optional<Revision> Verdicts::revise(ExchangeReport& exchange) const {
   // What a kernel without a socket threw away was there and yet was not delivered. Silence proves
   // nothing: answers may leave where that capture does not look.
   if (!facts->acknowledged && !waits_for_answer(exchange.label)) return std::nullopt;
-  if (!facts->answer.all.empty()) {
+  // What arrived and is no response was an interim one (1xx).
+  if (facts->answer.all.size() > facts->answer.arrived) {
     exchange.retry = Retry::do_not;
   } else if (exchange.retry == Retry::safe) {
     exchange.retry = Retry::idempotent_only;
@@ -377,6 +378,18 @@ bool Verdicts::about_answer(Finding& finding, const RequestFacts& facts) {
   if (silent) {
     say(finding, there + ", whose TCP never acknowledged it.");
     blame(finding, party, Confidence::high,
+          "its answers leave by an interface that its capture does not see");
+    return true;
+  }
+  // A kernel that has the connection acknowledges its FIN, however slow the application is.
+  const Fates fins = fates_of(flow_, Side::client, [](const Seen& seen, const Stretch&) {
+    return seen.flags.has(TcpFlags::fin);
+  });
+  if (finding.has_fact("fins_unanswered") && fins.arrived > 1) {
+    say(finding, there +
+                     " and was acknowledged there; no answer left it, nor an acknowledgement "
+                     "of the client's FINs, which arrived.");
+    blame(finding, Party::server_host, Confidence::high,
           "its answers leave by an interface that its capture does not see");
     return true;
   }

@@ -14,7 +14,7 @@ inline constexpr std::array kHandshakeRules{
         .id = "accept-queue-overflow",
         .title = "Accept queue full: handshake dropped",
         .scope = Scope::flow,
-        .role = Role::primary,
+        .role = Role::either,
         .phase = Phase::connect,
         .severity = Severity::error,
         .party = Party::server_app,
@@ -22,8 +22,9 @@ inline constexpr std::array kHandshakeRules{
         .what =
             "The client acknowledged the SYN-ACK and sent data, yet the server repeats its SYN-ACK "
             "and never acknowledges that data. The server's kernel throws away the last step of "
-            "the "
-            "handshake because the application does not accept connections fast enough.",
+            "the handshake because the application does not accept connections fast enough. As an "
+            "annotation (warning): it took the data in the end, after the client had sent it again "
+            "in vain at least twice.",
         .guards =
             "With TCP_DEFER_ACCEPT a server repeats its SYN-ACK as well, but takes the first data "
             "at once. One SYN-ACK that crosses the client's ACK means nothing. On current Linux a "
