@@ -32,11 +32,11 @@ struct Limits {
   // A flow at rest may be reused after the longest device timer people meet (2 h
   // keep-alive); one with an open request waits as long ...
   Duration idle_flow = 2h + 10min;
-  // ... unless more than this many have waited for longer than the usual limits of clients and
-  // proxies (300 s) since the client spoke: they keep their requests, some 3.5 KiB each. The
-  // longest silent go first.
-  std::uint32_t max_unanswered = 512;
-  Duration unanswered = 330s;
+  // ... unless more than this many clients wait in silence for an answer: of them, those go first
+  // that have done so for longest, and for longer than clients and proxies do as a rule (60 s,
+  // 120 s). They keep their requests, some 3.5 KiB each.
+  std::uint32_t max_unanswered = 2560;
+  Duration unanswered = 125s;
   // Past the longest gap in any known SYN schedule (64 s) plus slack.
   Duration idle_attempt = 180s;
   // Closed flows wait for their trailing packets for Linux's TIME_WAIT (60 s,

@@ -168,7 +168,7 @@ bool unreachable_until_late(const FlowFacts& facts) {
   return facts.handshake == Handshake::incomplete && flow.c().syn && flow.s().syn && trouble.icmp &&
          !flow.has(Oddity::icmp_soft_error) && !too_big(trouble) && !time_exceeded(trouble) &&
          trouble.icmp.number < flow.s().syn.number &&
-         flow.c().trouble().rst.number > flow.s().syn.number;
+         flow.c().trouble().rst.number > trouble.icmp.number;
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
+#include <vector>
 
 #include "base/hash.hpp"
 #include "tcp/hashing.hpp"
@@ -273,29 +275,34 @@ void Tracker::Impl::expire() {
 
 void Tracker::Impl::let_go_of_unanswered() {
   const Limits& limits = settings_.limits;
-  if (store_.size(AgeList::open) <= limits.max_unanswered) return;
+  const std::uint32_t open = store_.size(AgeList::open);
+  if (open <= limits.max_unanswered) return;
   if (clock_.now() >= unanswered_due_) {
-    const Duration pause = limits.unanswered / 8;
-    unanswered_due_ = clock_.now() + pause;
+    const Duration pause = limits.unanswered / 4;
+    // A look costs a visit to each open flow: the more there are, the seldomer.
+    unanswered_due_ = clock_.now() + pause * (1 + open / (16 * (limits.max_unanswered + 1)));
     struct Waiting {
       Timestamp since;
       FlowId id;
       Handle handle;
       auto operator<=>(const Waiting&) const = default;
     };
-    std::vector<Waiting> overdue;
+    std::vector<Waiting> all;
     store_.for_silent(AgeList::open, pause, clock_.now(), [&](Handle handle) {
       const Slot& s = store_.slot(handle);
       const FlowRecord& flow = s.flow.record;
       if (flow.s().packets == 0) return;  // its answers may not be in the capture
       if (flow.c().last_payload.number <= flow.s().last_payload.number) return;
       context_.streams.on_waiting(flow);
-      if (clock_.now() - s.last_seen <= limits.unanswered) return;
-      overdue.push_back({s.last_seen, flow.id, handle});
+      all.push_back({s.last_seen, flow.id, handle});
     });
-    std::sort(overdue.begin(), overdue.end());
-    overdue.resize(overdue.size() - std::min<std::size_t>(overdue.size(), limits.max_unanswered));
-    for (const Waiting& waiting : overdue) release(waiting.handle, end_cause(AgeList::open));
+    std::sort(all.begin(), all.end());
+    const std::size_t too_many =
+        all.size() - std::min<std::size_t>(all.size(), limits.max_unanswered);
+    for (const Waiting& waiting : std::span{all}.first(too_many)) {
+      if (clock_.now() - waiting.since <= limits.unanswered) break;
+      release(waiting.handle, end_cause(AgeList::open));
+    }
   }
   due_ = std::min(due_, unanswered_due_);
 }

@@ -88,8 +88,7 @@ class Tracker::Impl {
     due_ = std::min(due_, clock_.now() + wait);
   }
   void expire();
-  /// Of the clients that wait in silence, those above Limits::max_unanswered. One look takes time
-  /// linear in the open flows, and there are few of them.
+  /// Of the clients that wait in silence, those above Limits::max_unanswered.
   void let_go_of_unanswered();
   void enforce_limits();
   void release(Handle handle, EndCause cause);

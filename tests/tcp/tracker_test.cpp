@@ -327,7 +327,7 @@ TEST(Tracker, LetsGoOfClientsThatWaitInSilenceAboveALimit) {
   t.client_port = 41000;
   t.c(50'000, kSyn, 1000, 0);
   EXPECT_EQ(t.recorder.flows.size(), 0u);
-  t.c(90'000, kSyn, 1000, 0).c(110'000, kSyn, 1000, 0);
+  t.c(90'000, kSyn, 1000, 0).c(130'000, kSyn, 1000, 0);
   ASSERT_EQ(t.recorder.flows.size(), 3u);
   EXPECT_TRUE(t.recorder.flows[0].starts_with("2 "));
   EXPECT_TRUE(t.recorder.flows[1].starts_with("3 "));
