@@ -236,9 +236,9 @@ std::string_view name(EndedBy ended_by);  // "client-fin"
 enum class EndCause : std::uint8_t {
   capture_over,  // still in the table when the capture ended
   closed,        // both sides closed or reset, and the linger time passed
-  idle,          // nothing for Limits::idle_* or ::unanswered of capture time
+  idle,          // nothing for Limits::idle_* of capture time
   tuple_reused,  // a new SYN took the 4-tuple and the old flow was at rest
-  evicted,       // Limits::max_flows
+  evicted,       // Limits::max_flows, max_attempts or max_unanswered
 };
 
 struct Limits;

@@ -33,17 +33,17 @@ struct Limits {
   // keep-alive); one with an open request waits as long ...
   Duration idle_flow = 2h + 10min;
   // ... unless more than this many clients wait in silence for an answer: of them, those go first
-  // that have done so for longest, and for longer than clients and proxies do as a rule (60 s,
-  // 120 s). They keep their requests, some 3.5 KiB each.
-  std::uint32_t max_unanswered = 2560;
-  Duration unanswered = 125s;
+  // that have done so for longest, and for longer than clients, proxies and long polls do as a rule
+  // (300 s). They keep their requests, some 3.5 KiB each.
+  std::uint32_t max_unanswered = 1024;
+  Duration unanswered = 305s;
   // Past the longest gap in any known SYN schedule (64 s) plus slack.
   Duration idle_attempt = 180s;
   // Closed flows wait for their trailing packets for Linux's TIME_WAIT (60 s,
   // include/net/tcp.h TCP_TIMEWAIT_LEN) ...
   Duration linger_closed = 60s;
   // ... but no more than this many of them, oldest first.
-  std::uint32_t max_lingering = 8192;
+  std::uint32_t max_lingering = 4096;
 
   // Out-of-order bytes held back: per side, and in all.
   std::uint32_t reassembly_side_bytes = 4u << 20;

@@ -86,14 +86,22 @@ class Finder {
 
   std::vector<Case> cases() {
     add_captures_of_other_names();
-    std::map<std::string, int> sharing;  // captures by the short name of their expectation
-    for (const std::string& capture : captures_) ++sharing[short_name(capture)];
+    // By the short name of their expectation: how many captures, and whose it is if it is there.
+    std::map<std::string, int> sharing;
+    std::map<std::string, std::string> owner;
+    for (const std::string& capture : captures_) {
+      const std::string brief = short_name(capture);
+      ++sharing[brief];
+      const std::string plain = brief.substr(0, brief.size() - kExpectation.size()) + ".pcap";
+      if (!owner.contains(brief) || capture == plain) owner[brief] = capture;
+    }
     std::vector<Case> cases;
     for (const std::string& capture : captures_) {
       const std::string full = expectation_of(capture), brief = short_name(capture);
       const bool has_full = is_there(full), has_brief = is_there(brief);
-      const bool use_full = has_full || (!has_brief && sharing[brief] > 1);
-      cases.push_back({capture, use_full ? full : brief, has_full || has_brief});
+      const bool of_another = sharing[brief] > 1 && (!has_brief || owner[brief] != capture);
+      const bool use_full = has_full || of_another;
+      cases.push_back({capture, use_full ? full : brief, use_full ? has_full : has_brief});
       expectations_.erase(cases.back().expectation);
     }
     for (const std::string& alone : expectations_) cases.push_back({{}, alone, true});

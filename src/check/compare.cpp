@@ -223,12 +223,12 @@ Expectation updated(const std::optional<Expectation>& before, const Outcome& out
   };
   set_count(result.flows, outcome.flows);
   set_count(result.exchanges, outcome.exchanges);
-  if (before ? before->deliveries.has_value() : !outcome.deliveries.empty()) {
+  // A new one demands all that is so, and so that nothing else is.
+  if (!before || before->deliveries) {
     if (!result.deliveries) result.deliveries.emplace();
     update_deliveries(result, outcome);
   }
-  if (before ? before->capture && differing(*before, outcome).contains("capture")
-             : !outcome.capture.empty()) {
+  if (!before || (before->capture && differing(*before, outcome).contains("capture"))) {
     std::set<std::string> found;
     for (const auto& [label, detail] : outcome.capture) found.insert(label);
     result.capture = renewed(result.capture.value_or(found), found, result.tolerate);

@@ -33,7 +33,10 @@ namespace fs = std::filesystem;
 void update(Result& result, const std::optional<Expectation>& before, const Outcome& outcome) {
   const Expectation now = updated(before, outcome);
   const std::string text = write(now);
-  result.differences = differences_of_update(before.value_or(Expectation{}), now, outcome);
+  Expectation nothing;
+  nothing.capture.emplace();
+  nothing.deliveries.emplace();
+  result.differences = differences_of_update(before.value_or(nothing), now, outcome);
   const bool changed = !before || text != write(*before);
   if (changed) write_file(result.subject.expectation, text);
   result.written = changed;

@@ -167,8 +167,7 @@ Exit merge(const CLI::App& command, const Options& options, Console console) {
     return show_overview(options, console,
                          why + ": for one report of them give the captures to analyze.");
   }
-  // What was divided is more than one run is meant to hold.
-  if (!divided && shards->may_cut_flows()) {
+  if (shards->may_cut_flows()) {
     const FilesAgain files = files_of(shards->summary(), made);
     const std::string why = "connections may go on from one capture to the next";
     if (files.why_not.empty()) return read_again(options, plan, made, files.paths, why, console);

@@ -82,6 +82,7 @@ bool answer_forbids(Label label) {
     case request_malformed:
     case http_redirect:
     case http_client_error:
+    case early_response:
     case ack_negative:
     case late_response:
       return true;

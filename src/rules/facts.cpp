@@ -169,6 +169,7 @@ FlowFacts measure(const FlowRecord& flow, EndCause cause, Timestamp until,
   const Duration step = flow.trouble().clock_step;
   FlowFacts facts{.flow = flow, .until = std::max(until - step, flow.last.time)};
   facts.capture_over = cause == EndCause::capture_over;
+  facts.let_go = cause == EndCause::evicted;
   facts.handshake = handshake(flow);
   facts.client_unheard = unheard(flow, Side::client);
   facts.server_unheard = unheard(flow, Side::server);
@@ -395,8 +396,10 @@ void measure_window(ExchangeFacts& facts) {
 /// RFC 9110 §10.1.1: a client keeps its body back until the server has said 100.
 bool awaits_continue(const Exchange& x, const FlowRecord& flow) {
   const Message& request = x.request;
-  const bool asks = request.expect_continue && request.head_complete && !request.has_gap &&
-                    !request.snaplen_cut && request.state == MessageState::incomplete;
+  // Of a body in chunks a part may be there without a byte of its content.
+  const bool asks = request.expect_continue && request.head_complete && request.content_length &&
+                    request.body_bytes == 0 && !request.has_gap && !request.snaplen_cut &&
+                    request.state == MessageState::incomplete;
   return asks && flow.c().next <= request.end && x.interim_status != 100 && !x.response;
 }
 

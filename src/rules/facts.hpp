@@ -71,6 +71,7 @@ struct FlowFacts {
   const CaptureSummary* input = nullptr;  // files and devices; null: the flow has not ended
   Timestamp until;                        // the capture clock then
   bool capture_over = false;              // it was still being watched when the capture ended
+  bool let_go = false;                    // it was watched no longer, for a limit of ours
   Handshake handshake{};
   bool client_unheard = false;  // one direction is not in the capture, though it exists
   bool server_unheard = false;

@@ -13,11 +13,6 @@
 
 namespace httpdiag::rules {
 
-namespace {
-
-constexpr PacketRef kNever{.number = ~PacketNumber{0}, .time = {}};
-
-/// Repetitions of the SYN-ACK that came behind `data`, up to `until`.
 std::vector<PacketRef> synacks_behind(const SideRecord& server, PacketRef data, PacketRef until) {
   const std::size_t kept = std::min<std::size_t>(server.syns, kMaxSynTimes);
   std::vector<PacketRef> behind;
@@ -26,8 +21,6 @@ std::vector<PacketRef> synacks_behind(const SideRecord& server, PacketRef data, 
   }
   return behind;
 }
-
-}  // namespace
 
 bool accepted_late(const FlowFacts& facts) {
   const SideTrouble& client = facts.flow.c().trouble();
@@ -46,10 +39,11 @@ std::optional<Finding> accept_queue_was_full(const FlowFacts& facts, const Thres
   const auto behind = synacks_behind(server, client.stall_begin, client.stall_end);
   FindingBuilder finding{
       Label::accept_queue_overflow,
-      fmt::format("The client acknowledged the SYN-ACK and sent data, but the server repeated its "
-                  "SYN-ACK and took the data only {} later, when it came again: its accept queue "
-                  "was full.",
-                  base::duration(client.longest_stall))};
+      fmt::format(
+          "The client acknowledged the SYN-ACK and sent data, but the server repeated its "
+          "SYN-ACK and took the data only {} later, when it came again, as where its accept "
+          "queue is full.",
+          base::duration(client.longest_stall))};
   finding.severity(Severity::warning)
       .evidence(server.syn, Side::server, "SYN-ACK")
       .evidence(facts.flow.handshake_ack, Side::client, "handshake complete for the client")
@@ -60,7 +54,8 @@ std::optional<Finding> accept_queue_was_full(const FlowFacts& facts, const Thres
       .fact("synack_count", std::int64_t{server.syns})
       .fact("synacks_behind_data", static_cast<std::int64_t>(behind.size()))
       .fact("longest_stall_us", std::optional{client.longest_stall})
-      .fault(Party::server_app, Confidence::medium,
+      .fault(Party::server_app,
+             facts.vantage.at(VantagePoint::server) ? Confidence::medium : Confidence::low,
              "what the client sent behind its SYN was lost on the way")
       .seen_as(
           "Client: connects, then waits seconds more than usual, or gives up. Server: "
@@ -78,6 +73,7 @@ std::optional<Finding> accept_queue_overflow(const FlowFacts& facts, const Thres
   // would have acknowledged the data at once.
   if (client.next == 0 || client.acked > 0 || server.next > 0 || !client.head_sent)
     return std::nullopt;
+  constexpr PacketRef kNever{.number = ~PacketNumber{0}, .time = {}};
   const auto behind = synacks_behind(server, client.head_sent, kNever);
   if (behind.empty()) return std::nullopt;
   FindingBuilder finding{

@@ -123,8 +123,8 @@ const Finding* warning_over_all(const Report& report) {
   return found == report.findings.end() ? nullptr : &*found;
 }
 
-/// "once response-malformed": the most frequent of the warnings that stand beside a primary label.
-std::string warnings_beside(const Report& report) {
+/// The most frequent of the warnings that stand beside a primary label; empty: there is none.
+std::string_view warning_beside(const Report& report) {
   std::uint64_t most = 0;
   std::size_t most_of = 0;
   for (std::size_t i = 0; i < label_count(); ++i) {
@@ -135,8 +135,7 @@ std::string warnings_beside(const Report& report) {
       most_of = i;
     }
   }
-  if (most == 0) return {};
-  return fmt::format("{} {}", times(most), info(static_cast<Label>(most_of)).id);
+  return most == 0 ? std::string_view{} : info(static_cast<Label>(most_of)).id;
 }
 
 /// What of the exchanges is not in the capture, though nothing went wrong with what is.
@@ -193,7 +192,9 @@ std::string headline(const Report& report) {
     return fmt::format("No failure {}, but over all of it a warning: {}.", among_all(report),
                        info(warning->label).id);
   }
-  if (const std::string beside = warnings_beside(report); !beside.empty())
+  const std::string unseen = left_unseen(report);
+  const std::string_view beside = warning_beside(report);
+  if (unseen.empty() && !beside.empty())
     return fmt::format("No failure {}, but a warning: {}.", among_all(report), beside);
   const auto cut = report.annotations[static_cast<std::size_t>(Label::capture_snaplen_cut)];
   if (report.exchanges == 0 && cut > 0) {
@@ -208,7 +209,6 @@ std::string headline(const Report& report) {
   }
   const std::string all = fmt::format("{} on {}", base::count(report.exchanges, "request"),
                                       base::count(report.flows, "connection"));
-  const std::string unseen = left_unseen(report);
   return unseen.empty() ? fmt::format("Nothing is wrong with {}.", all)
                         : fmt::format("No failure is visible among {}; {}.", all, unseen);
 }

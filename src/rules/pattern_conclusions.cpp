@@ -153,6 +153,7 @@ std::optional<Finding> PatternCollector::mismatch(const KeepAlivePattern& patter
   if (!pattern.timeout) return std::nullopt;
   const Thresholds& limits = settings_.thresholds;
   const Duration timeout = *pattern.timeout;
+  // Of a short timer the margin is a part: every reuse would be within it.
   const bool close =
       pattern.longest_reuse &&
       *pattern.longest_reuse >= timeout - std::min(limits.keepalive_margin, timeout / 4);

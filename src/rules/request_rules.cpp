@@ -106,7 +106,8 @@ std::optional<Finding> early_response(const ExchangeFacts& facts, const Threshol
   const Message& request = facts.exchange.request;
   // What Expect: 100-continue is for; a limit (413) is worth its own words all the same.
   const bool asks_for_more = response.status == 401 || response.status == 407;
-  if (request.body_omitted && (asks_for_more || response.status == 417)) return std::nullopt;
+  const bool says_all = asks_for_more || response.status == 417 || response.status >= 500;
+  if (request.body_omitted && says_all) return std::nullopt;
   // A client that had closed was answered for what it left: the request is the story then.
   if (facts.exchange.client_closed_before_response) return std::nullopt;
   if (waited_in_vain(facts)) return std::nullopt;  // the request is the story
@@ -122,9 +123,12 @@ std::optional<Finding> early_response(const ExchangeFacts& facts, const Threshol
 
   const bool closed = by_server(close.closer);
   // Behind its FIN as well, which the rest of the request draws from a socket that is closed.
-  const PacketRef rst = facts.flow.flow.s().trouble().rst;
-  const bool reset = closed && rst.number > response.first.number;
-  const bool answer_unread = facts.flow.flow.s().acked < response.end;
+  const FlowRecord& flow = facts.flow.flow;
+  const PacketRef rst = flow.s().trouble().rst;
+  const bool wrote_on = flow.c().last_payload.number > close.packet.number &&
+                        rst.number > flow.c().last_payload.number;
+  const bool reset = close.closer == Closer::server_rst || (closed && wrote_on);
+  const bool answer_unread = flow.s().acked < response.end;
   // Who is still writing then may fail at that, and never read.
   const bool at_risk = reset && (answer_unread || !facts.request_complete);
   FindingBuilder finding{
@@ -157,9 +161,8 @@ std::optional<Finding> early_response(const ExchangeFacts& facts, const Threshol
                "the server's limit is lower than it should be")
         .remedy(
             "Client: do what the status asks for; a body that is too large (413) has to be "
-            "smaller. "
-            "Server: raise the limit (nginx client_max_body_size), if the body is as it should "
-            "be.");
+            "smaller. Server: raise the limit (nginx client_max_body_size), if the body is as it "
+            "should be.");
   }
   return finding.build();
 }
@@ -269,7 +272,7 @@ bool resent_in_vain(const ExchangeFacts& facts) {
 /// Its kernel still sends again what was not acknowledged: the client has not stopped.
 bool still_resending(const ExchangeFacts& facts) {
   return facts.close.closer == Closer::none && !facts.request_part_acked &&
-         facts.head_retransmits > 0;
+         facts.head_retransmits > 0 && !facts.flow.ack_unrecorded(Side::client);
 }
 
 /// Bytes in front of others that came are missing.

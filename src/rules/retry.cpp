@@ -3,6 +3,7 @@
 
 #include "httpdiag/http2.hpp"
 #include "rules/ack.hpp"
+#include "rules/rst_origin.hpp"
 #include "rules/waiting.hpp"
 
 namespace httpdiag::rules {
@@ -48,7 +49,8 @@ Retry retry_for(Label label, Said said, const ExchangeFacts& facts) {
   const bool sent_once = !facts.resent && facts.rst_in_answer;
   const bool server_known = facts.flow.handshake == Handshake::refused || facts.flow.knows_server();
   const bool discarded = flow.s().trouble().rst && !facts.request_part_acked && sent_once &&
-                         server_known && !facts.rst_from_elsewhere && !facts.answered;
+                         server_known && !facts.rst_from_elsewhere && !facts.answered &&
+                         !rst_has_ttl_of_its_own(flow, Side::server);
   // Nothing passes through a tunnel of which the client was not told (RFC 9110 §9.3.6).
   const bool no_tunnel = facts.exchange.request.method() == "CONNECT" &&
                          (!facts.answered || facts.exchange.client_closed_before_response);

@@ -32,10 +32,10 @@ std::string reasons(const RstSigns& signs, const SideRecord& own, Side side);
 
 /// The RST in the name of `side` came from a device, as far as medium confidence goes. A load
 /// balancer may send one by right.
+bool reset_from_elsewhere(const FlowRecord& flow, Side side, const Thresholds& limits);
+
 /// However little it differs from that of all else which `side` has sent: a device nearer by than
 /// its host may have sent the RST. Alone this proves nothing.
 bool rst_has_ttl_of_its_own(const FlowRecord& flow, Side side);
-
-bool reset_from_elsewhere(const FlowRecord& flow, Side side, const Thresholds& limits);
 
 }  // namespace httpdiag::rules

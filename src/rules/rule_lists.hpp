@@ -7,6 +7,7 @@
 #include <array>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "httpdiag/finding.hpp"
 #include "httpdiag/settings.hpp"
@@ -85,6 +86,8 @@ std::optional<Finding> accept_queue_overflow(const FlowFacts&, const Thresholds&
 std::optional<Finding> accept_queue_was_full(const FlowFacts&, const Thresholds&);
 /// The server's accept queue was full for a while: what that cost is no loss.
 bool accepted_late(const FlowFacts& facts);
+/// Repetitions of the server's SYN-ACK behind `data`, up to `until`.
+std::vector<PacketRef> synacks_behind(const SideRecord& server, PacketRef data, PacketRef until);
 std::optional<Finding> reset_after_handshake(const FlowFacts&, const Thresholds&);
 std::optional<Finding> stale_port_reuse(const FlowFacts&, const Thresholds&);
 std::optional<Finding> connection_unused(const FlowFacts&, const Thresholds&);

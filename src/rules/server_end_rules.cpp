@@ -383,6 +383,7 @@ std::optional<Finding> reset_without_response(const ExchangeFacts& facts, const 
   tell_first(kWhoReset, finding, facts);
   if (facts.head_retransmits > 0) tell_of_retransmissions(finding, facts);
   tell_first(kWhyNoSocket, finding, facts);
+  kept_body_back(finding, facts);
   return finding.build();
 }
 

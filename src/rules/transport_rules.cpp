@@ -33,15 +33,21 @@ std::optional<Finding> flow_loss_recovery_delay(const FlowFacts& facts, const Th
   const bool late = accepted_late(facts);
   for (const Side side : {Side::client, Side::server}) {
     const SideRecord& record = facts.flow.side(side);
-    if (!record.trouble_ptr || (late && side == Side::client)) continue;
+    if (!record.trouble_ptr) continue;
     const SideTrouble& trouble = record.trouble();
+    // All of it was what the full accept queue threw away.
+    if (late && side == Side::client && trouble.retransmitted <= trouble.most_head_retransmits)
+      continue;
     // Retransmissions into a closed window are probes by another name. FINs that are sent again
     // hold up nothing (fin-not-acked).
     const std::uint32_t beside =
         trouble.spurious + (record.fins > 1 ? std::uint32_t{record.fins} - 1 : 0);
     const std::uint32_t real = trouble.retransmitted - std::min(trouble.retransmitted, beside);
-    // What was too long for the path is sent again at once, in smaller pieces (RFC 1191 §6.4).
-    const bool many = real >= limits.loss_min_packets && !too_big(facts.flow.trouble()) &&
+    // What was too long for the path is sent again at once, in smaller pieces (RFC 1191 §6.4): all
+    // that was under way, as a rule an initial window (RFC 6928) and what the card made of it.
+    constexpr std::uint32_t kUnderWay = 12;
+    const bool shortened = too_big(facts.flow.trouble()) && real <= kUnderWay;
+    const bool many = real >= limits.loss_min_packets && !shortened &&
                       static_cast<double>(real) >=
                           limits.loss_ratio * static_cast<double>(record.payload_packets);
     const bool stalled = longest_stall(facts, side) >= limits.loss_stall;
@@ -71,11 +77,31 @@ std::optional<Finding> flow_loss_recovery_delay(const FlowFacts& facts, const Th
   return finding.build();
 }
 
+namespace {
+
+/// The server repeated its SYN-ACK meanwhile: its kernel had thrown away the ACK of the handshake,
+/// and all that came with it.
+void blame_full_accept_queue(FindingBuilder& finding, const ExchangeFacts& facts) {
+  const Exchange& x = facts.exchange;
+  const auto again = synacks_behind(facts.flow.flow.s(), x.stall_begin, x.stall_end);
+  if (again.empty()) return;
+  finding
+      .also(
+          "Meanwhile the server repeated its SYN-ACK: it took nothing of what the client sent, as "
+          "where its accept queue is full.")
+      .evidence(again.back(), Side::server, "SYN-ACK again")
+      .fault(Party::server_app,
+             facts.flow.vantage.at(VantagePoint::server) ? Confidence::medium : Confidence::low,
+             "what the client sent was lost on the way")
+      .remedy(std::string{info(Label::accept_queue_overflow).remedy});
+}
+
+}  // namespace
+
 std::optional<Finding> exchange_loss_recovery_delay(const ExchangeFacts& facts,
                                                     const Thresholds& limits) {
   const Exchange& x = facts.exchange;
   if (x.longest_stall < limits.loss_stall || !x.stall_begin || !x.stall_end) return std::nullopt;
-  if (x.stalled == Side::client && x.index == 1 && accepted_late(facts.flow)) return std::nullopt;
   const PacketRef end = x.response ? x.response->last : facts.flow.flow.last;
   const Duration total = end.time - x.request.first.time;
   FindingBuilder finding{
@@ -87,6 +113,7 @@ std::optional<Finding> exchange_loss_recovery_delay(const ExchangeFacts& facts,
       .evidence(x.stall_end, std::nullopt, "progress again")
       .fact("direction", std::string{x.stalled == Side::client ? "c2s" : "s2c"})
       .fact("longest_stall_us", std::optional{x.longest_stall});
+  if (x.stalled == Side::client && x.index == 1) blame_full_accept_queue(finding, facts);
   return finding.build();
 }
 

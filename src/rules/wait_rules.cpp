@@ -216,6 +216,19 @@ bool capture_too_short(FindingBuilder& finding, const ExchangeFacts& facts) {
   return true;
 }
 
+bool let_go_while_waiting(FindingBuilder& finding, const ExchangeFacts& facts) {
+  if (!facts.flow.let_go) return false;
+  finding
+      .also(
+          "So many clients waited at once that the analysis did not follow this one any longer: an "
+          "answer that came later is told of as of a connection of its own "
+          "(limits.max_unanswered).")
+      .severity(Severity::warning)
+      .fact("let_go", true)
+      .fault(Party::server_app, Confidence::low, "the answer came later");
+  return true;
+}
+
 /// A half-close comes with the request or right behind it; somewhat later it may be a good-bye.
 bool client_may_have_left(FindingBuilder& finding, const ExchangeFacts& facts) {
   if (!waits_half_closed(facts) || facts.after_request <= facts.limits.half_close_behind)
@@ -233,8 +246,9 @@ bool server_silent(FindingBuilder& finding, const ExchangeFacts& facts) {
 }
 
 constexpr std::array kWhyNoAnswerYet = {
-    &answer_lacks_beginning,   &answer_unrecorded_like_ack, &capture_too_short,
-    &request_cut_in_recording, &client_may_have_left,       &server_silent,
+    &let_go_while_waiting, &answer_lacks_beginning,   &answer_unrecorded_like_ack,
+    &capture_too_short,    &request_cut_in_recording, &client_may_have_left,
+    &server_silent,
 };
 
 }  // namespace

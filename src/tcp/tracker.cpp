@@ -278,7 +278,7 @@ void Tracker::Impl::let_go_of_unanswered() {
   const std::uint32_t open = store_.size(AgeList::open);
   if (open <= limits.max_unanswered) return;
   if (clock_.now() >= unanswered_due_) {
-    const Duration pause = limits.unanswered / 4;
+    const Duration pause = limits.unanswered / 16;
     // A look costs a visit to each open flow: the more there are, the seldomer.
     unanswered_due_ = clock_.now() + pause * (1 + open / (16 * (limits.max_unanswered + 1)));
     struct Waiting {
@@ -301,7 +301,7 @@ void Tracker::Impl::let_go_of_unanswered() {
         all.size() - std::min<std::size_t>(all.size(), limits.max_unanswered);
     for (const Waiting& waiting : std::span{all}.first(too_many)) {
       if (clock_.now() - waiting.since <= limits.unanswered) break;
-      release(waiting.handle, end_cause(AgeList::open));
+      release(waiting.handle, EndCause::evicted);
     }
   }
   due_ = std::min(due_, unanswered_due_);
@@ -335,6 +335,12 @@ void Tracker::Impl::tell_open(Handle handle) {
 void Tracker::Impl::release(Handle handle, EndCause cause) {
   flow_sink_.on_let_go(store_.waited(handle));
   store_.take_out(handle);
+  // Also where a sink throws, such as one that writes to a full disk.
+  const struct Freed {
+    FlowStore& store;
+    Handle handle;
+    ~Freed() { store.free(handle); }
+  } freed{store_, handle};
   if (FlowStore::is_attempt(handle)) {
     Flow flow;
     fill_from(store_.attempt(handle), flow);
@@ -343,7 +349,6 @@ void Tracker::Impl::release(Handle handle, EndCause cause) {
     fallbacks_.forget(handle);
     end_flow(store_.slot(handle).flow, cause);
   }
-  store_.free(handle);
 }
 
 void Tracker::Impl::finish() {

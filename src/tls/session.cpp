@@ -3,6 +3,7 @@
 #include "tls/session.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "httpdiag/http2.hpp"
@@ -236,9 +237,9 @@ void Session::on_message(Side from, const Record& record) {
   if (from == Side::client) {
     if (type == kClientHello) on_client_hello(record, body);
     // Its list of certificates has the length 0 (RFC 5246 §7.4.6).
-    const bool empty =
-        std::all_of(body.begin(), body.end(), [](std::byte b) { return b == std::byte{0}; });
-    if (type == kCertificate && empty) facts_.client_certificate = ClientCertificate::none;
+    constexpr std::array kEmptyList{std::byte{0}, std::byte{0}, std::byte{0}};
+    if (type == kCertificate && std::ranges::equal(body, kEmptyList))
+      facts_.client_certificate = ClientCertificate::none;
     return;
   }
   if (type == kServerHello) on_server_hello(record, body);

@@ -140,8 +140,21 @@ void Verdicts::about_loss(Finding& finding) {
   const std::uint64_t forth = flow_.ways[0].count.lost, back = flow_.ways[1].count.lost;
   if (!flow_.there || flow_.ways[0].count.unknown + flow_.ways[1].count.unknown > 0) return;
   if (forth + back == 0) {
+    const auto nothing = [](const Way& way) {
+      return std::ranges::all_of(way.fates, [](Fate fate) { return fate == Fate::arrived; });
+    };
+    // ACKs without payload are not counted; their loss, or that of time, holds a sender up as well.
+    constexpr Duration kHeldUp = std::chrono::milliseconds{100};
+    const auto swift = [&](const Way& way) {
+      const auto& [least, most] = std::pair{way.count.least_delay, way.count.most_delay};
+      return nothing(way) && (!least || *most - *least < kHeldUp);
+    };
+    if (!nothing(flow_.ways[0]) || !nothing(flow_.ways[1])) {
+      say(finding, "Only packets without payload were lost between the two points.");
+      return;
+    }
     say(finding, "No packet of the connection was lost between the two points.");
-    if (finding.fault.party == Party::network) {
+    if (finding.fault.party == Party::network && swift(flow_.ways[0]) && swift(flow_.ways[1])) {
       const auto* direction = finding.fact<std::string>("direction");
       const bool to_client = direction != nullptr && *direction == "s2c";
       blame(finding, to_client ? Party::client_host : Party::server_host, Confidence::medium,

@@ -257,13 +257,14 @@ void Joiner::Impl::state_delays(Crossing& count, Duration by) const {
 
 namespace {
 
-/// Whoever has got a packet of the other side's says so in all that it sends then (RFC 9293 §3.4).
+/// Whoever has got a packet of the other side's says so in all that it sends then (RFC 9293 §3.4),
+/// or resets.
 /// Here the receiver spoke and never did, whether or not its capture would show what came.
 bool heard_nothing(const Trail& receiver, Side from) {
   bool spoke = false;
   for (const Seen& seen : receiver.seen) {
     if (seen.from == from) continue;
-    if (seen.flags.has(TcpFlags::ack)) return false;
+    if (seen.flags.has(TcpFlags::ack) || seen.is_rst()) return false;
     spoke = true;
   }
   return spoke;

@@ -365,6 +365,10 @@ bool Verdicts::about_answer(Finding& finding, const RequestFacts& facts) {
     blame(finding, Party::network, Confidence::high);
     return true;
   }
+  if (finding.has_fact("answer_unseen")) {
+    say(finding, there + "; the answer that left it is not in its capture either.");
+    return true;
+  }
   const bool silent = !facts.acknowledged;
   const Party party = silent                                  ? Party::server_host
                       : finding.fault.party == Party::network ? Party::server_app
@@ -385,7 +389,10 @@ bool Verdicts::about_answer(Finding& finding, const RequestFacts& facts) {
   const Fates fins = fates_of(flow_, Side::client, [](const Seen& seen, const Stretch&) {
     return seen.flags.has(TcpFlags::fin);
   });
-  if (finding.has_fact("fins_unanswered") && fins.arrived > 1) {
+  const Fates replies = fates_of(flow_, Side::server, [&](const Seen& seen, const Stretch&) {
+    return seen.packet.number > fins.first_there.number;
+  });
+  if (finding.has_fact("fins_unanswered") && fins.arrived > 1 && replies.all.empty()) {
     say(finding, there +
                      " and was acknowledged there; no answer left it, nor an acknowledgement "
                      "of the client's FINs, which arrived.");

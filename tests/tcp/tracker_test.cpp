@@ -2,6 +2,8 @@
 // What the tracker says of flows: opening, closing, resets, probes, incarnations.
 #include <gtest/gtest.h>
 
+#include <stdexcept>
+
 #include "tcp/script.hpp"
 
 namespace httpdiag::tcp {
@@ -334,6 +336,34 @@ TEST(Tracker, LetsGoOfClientsThatWaitInSilenceAboveALimit) {
   EXPECT_TRUE(t.recorder.flows[2].starts_with("4 "));
   t.finish();
   EXPECT_EQ(t.recorder.flows.size(), 7u);
+}
+
+/// A report that cannot be written.
+class FullDisk final : public StreamSink, public FlowSink {
+ public:
+  void on_chunk(const FlowRecord&, const StreamChunk&) override {}
+  void on_gap(const FlowRecord&, const StreamGap&) override {}
+  void on_ack(const FlowRecord&, Side) override {}
+  void on_fin(const FlowRecord&, Side) override {}
+  void on_rst(const FlowRecord&, Side) override {}
+  void on_end(const FlowRecord&, EndCause, Timestamp) override {}
+  void on_flow(const FlowRecord&, EndCause, Timestamp) override {
+    throw std::runtime_error{"no space left"};
+  }
+};
+
+TEST(Tracker, OutlivesASinkThatThrows) {
+  const Settings settings;
+  Ledger ledger;
+  FullDisk disk;
+  Tracker tracker{settings, ledger, disk, disk};
+  Segment syn;
+  syn.packet = {1, Timestamp{std::chrono::seconds{1000}}};
+  syn.source = {IpAddress::v4(0x0a000001), 40000};
+  syn.destination = {IpAddress::v4(0x0a000002), 80};
+  syn.flags.bits = kSyn;
+  tracker.on_segment(syn);
+  EXPECT_THROW(tracker.finish(), std::runtime_error);
 }
 
 TEST(Tracker, FlowsAreFreedByCaptureTimeAndLimits) {

@@ -95,20 +95,22 @@ inline constexpr std::array kRequestRules{
             "The request stops before the end that Content-Length or its chunks promise, and the "
             "connection ends or stands still for 5 s. Who ended it is stated: the client closed "
             "or reset, the server closed, reset or answered 408, or the bytes just stopped.",
-        .guards = "A body that the capture cut or missed is capture-snaplen-cut or capture-gap. A "
-                  "client that sent Expect: 100-continue may pause for a second before the body. A "
-                  "FIN behind a complete request is a legal half-close. If a final response came "
-                  "first, it is early-response. Where bytes behind the missing ones came past and "
-                  "the server asks for those by selective ACK, the client had sent them: they were "
-                  "lost on the way. A close within 5 ms of its first byte, after a rest as long as "
-                  "the server gives its other connections, is the server's idle timer.",
+        .guards =
+            "A body that the capture cut or missed is capture-snaplen-cut or capture-gap. A "
+            "client that sent Expect: 100-continue may pause for a second before the body; if "
+            "neither 100 nor an answer comes, it waits for the server: client-timeout, "
+            "closed-without-response, no-response. While its kernel still sends again what "
+            "was not acknowledged, it has not stopped: request-not-acked. A FIN behind a complete "
+            "request is a legal half-close. If a final response came "
+            "first, it is early-response. Where bytes behind the missing ones came past and "
+            "the server asks for those by selective ACK, the client had sent them: they were "
+            "lost on the way. A close within 5 ms of its first byte, after a rest as long as "
+            "the server gives its other connections, is the server's idle timer.",
         .symptoms =
             "nginx: client prematurely closed connection, 400 or 499; nginx: client timed out "
-            "(110: "
-            "Connection timed out) while reading client request body, 408; HAProxy: CR, cR or cH; "
-            "Tomcat: java.io.EOFException: Unexpected EOF read on the socket; Go server: "
-            "unexpected "
-            "EOF; Go client: http: ContentLength=100 with Body length 80; undici: "
+            "(110: Connection timed out) while reading client request body, 408; HAProxy: CR, cR "
+            "or cH; Tomcat: java.io.EOFException: Unexpected EOF read on the socket; Go server: "
+            "unexpected EOF; Go client: http: ContentLength=100 with Body length 80; undici: "
             "UND_ERR_REQ_CONTENT_LENGTH_MISMATCH",
         .remedy = "Client closed or stalled: make Content-Length match the body, and find why the "
                   "source of the body stopped. Server closed after its body timeout (nginx "
