@@ -43,6 +43,14 @@ std::string_view stem_of(std::string_view name) {
   return name;
 }
 
+/// "a.pcap" of "a.pcap.gz": compressed or not, it is one capture.
+std::string_view unpacked(std::string_view name) {
+  for (const std::string_view end : kPacked) {
+    if (!end.empty() && drop_end(name, end)) break;
+  }
+  return name;
+}
+
 std::string expectation_of(std::string_view name) {
   return std::string{name} + std::string{kExpectation};
 }
@@ -99,7 +107,8 @@ class Finder {
     for (const std::string& capture : captures_) {
       const std::string full = expectation_of(capture), brief = short_name(capture);
       const bool has_full = is_there(full), has_brief = is_there(brief);
-      const bool of_another = sharing[brief] > 1 && (!has_brief || owner[brief] != capture);
+      const bool of_another =
+          sharing[brief] > 1 && (!has_brief || unpacked(owner[brief]) != unpacked(capture));
       const bool use_full = has_full || of_another;
       cases.push_back({capture, use_full ? full : brief, use_full ? has_full : has_brief});
       expectations_.erase(cases.back().expectation);

@@ -84,7 +84,7 @@ std::optional<Finding> syn_ignored_suspect(const FlowFacts&, const Thresholds&);
 // A handshake that was taken back (handshake_rules.cpp)
 std::optional<Finding> accept_queue_overflow(const FlowFacts&, const Thresholds&);
 std::optional<Finding> accept_queue_was_full(const FlowFacts&, const Thresholds&);
-/// The server's accept queue was full for a while: what that cost is no loss.
+/// The server's accept queue was full for a while: what that cost is no loss on the way.
 bool accepted_late(const FlowFacts& facts);
 /// Repetitions of the server's SYN-ACK behind `data`, up to `until`.
 std::vector<PacketRef> synacks_behind(const SideRecord& server, PacketRef data, PacketRef until);

@@ -26,18 +26,31 @@ Duration longest_stall(const FlowFacts& facts, Side side) {
   return longest;
 }
 
+/// The server repeated its SYN-ACK meanwhile: its kernel had thrown away the ACK of the handshake,
+/// and all that came with it.
+void blame_full_accept_queue(FindingBuilder& finding, const FlowFacts& facts, PacketRef begin,
+                             PacketRef end) {
+  const auto again = synacks_behind(facts.flow.s(), begin, end);
+  if (again.empty()) return;
+  finding
+      .also(
+          "Meanwhile the server repeated its SYN-ACK: it took nothing of what the client sent, as "
+          "where its accept queue is full.")
+      .evidence(again.back(), Side::server, "SYN-ACK again")
+      .fault(Party::server_app,
+             facts.vantage.at(VantagePoint::server) ? Confidence::medium : Confidence::low,
+             "what the client sent was lost on the way")
+      .remedy(std::string{info(Label::accept_queue_overflow).remedy});
+}
+
 }  // namespace
 
 std::optional<Finding> flow_loss_recovery_delay(const FlowFacts& facts, const Thresholds& limits) {
   std::optional<Side> worst;
-  const bool late = accepted_late(facts);
   for (const Side side : {Side::client, Side::server}) {
     const SideRecord& record = facts.flow.side(side);
     if (!record.trouble_ptr) continue;
     const SideTrouble& trouble = record.trouble();
-    // All of it was what the full accept queue threw away.
-    if (late && side == Side::client && trouble.retransmitted <= trouble.most_head_retransmits)
-      continue;
     // Retransmissions into a closed window are probes by another name. FINs that are sent again
     // hold up nothing (fin-not-acked).
     const std::uint32_t beside =
@@ -74,29 +87,10 @@ std::optional<Finding> flow_loss_recovery_delay(const FlowFacts& facts, const Th
       .fact("spurious", std::int64_t{trouble.spurious})
       .fact("longest_stall_us", std::optional{stall})
       .fact("consecutive_timeouts", std::int64_t{trouble.most_head_retransmits});
+  if (*worst == Side::client && accepted_late(facts))
+    blame_full_accept_queue(finding, facts, trouble.stall_begin, trouble.stall_end);
   return finding.build();
 }
-
-namespace {
-
-/// The server repeated its SYN-ACK meanwhile: its kernel had thrown away the ACK of the handshake,
-/// and all that came with it.
-void blame_full_accept_queue(FindingBuilder& finding, const ExchangeFacts& facts) {
-  const Exchange& x = facts.exchange;
-  const auto again = synacks_behind(facts.flow.flow.s(), x.stall_begin, x.stall_end);
-  if (again.empty()) return;
-  finding
-      .also(
-          "Meanwhile the server repeated its SYN-ACK: it took nothing of what the client sent, as "
-          "where its accept queue is full.")
-      .evidence(again.back(), Side::server, "SYN-ACK again")
-      .fault(Party::server_app,
-             facts.flow.vantage.at(VantagePoint::server) ? Confidence::medium : Confidence::low,
-             "what the client sent was lost on the way")
-      .remedy(std::string{info(Label::accept_queue_overflow).remedy});
-}
-
-}  // namespace
 
 std::optional<Finding> exchange_loss_recovery_delay(const ExchangeFacts& facts,
                                                     const Thresholds& limits) {
@@ -113,7 +107,8 @@ std::optional<Finding> exchange_loss_recovery_delay(const ExchangeFacts& facts,
       .evidence(x.stall_end, std::nullopt, "progress again")
       .fact("direction", std::string{x.stalled == Side::client ? "c2s" : "s2c"})
       .fact("longest_stall_us", std::optional{x.longest_stall});
-  if (x.stalled == Side::client && x.index == 1) blame_full_accept_queue(finding, facts);
+  if (x.stalled == Side::client && x.index == 1)
+    blame_full_accept_queue(finding, facts.flow, x.stall_begin, x.stall_end);
   return finding.build();
 }
 

@@ -323,7 +323,7 @@ TEST_F(CheckFolder, OneUnreadableFileDoesNotStopTheOthers) {
   EXPECT_EQ(statuses(run_all()), "a.pcap unreadable\nb.pcap unreadable\nc.pcap holds\n");
 }
 
-TEST_F(CheckFolder, AnExpectationThatIsSharedIsWrittenForTheFirstAlone) {
+TEST_F(CheckFolder, AnExpectationThatIsSharedIsOfTheFirstAlone) {
   copy("no-response.pcap", "ring.pcap");
   copy("ack-negative.pcap", "ring.pcap1");
   run_all(true);
@@ -331,8 +331,8 @@ TEST_F(CheckFolder, AnExpectationThatIsSharedIsWrittenForTheFirstAlone) {
   fs::remove(folder_ / "ring.pcap.expect.json");
   fs::remove(folder_ / "ring.pcap1.expect.json");
   const std::string rest = "a.pcap holds\nb.pcap holds\nc.pcap holds\n";
-  EXPECT_EQ(statuses(run_all(true, 4)), rest + "ring.pcap updated\nring.pcap1 differs\n");
-  EXPECT_EQ(statuses(run_all(true, 4)), rest + "ring.pcap holds\nring.pcap1 differs\n");
+  EXPECT_EQ(statuses(run_all(true, 4)), rest + "ring.pcap updated\nring.pcap1 created\n");
+  EXPECT_EQ(statuses(run_all(true, 4)), rest + "ring.pcap holds\nring.pcap1 holds\n");
 }
 
 TEST_F(CheckFolder, ACaptureOfAnotherNameLeavesItsNeighboursExpectationAlone) {
