@@ -130,9 +130,10 @@ bool FlowFacts::ack_unrecorded(Side side) const {
   }
   const auto quiet_after = [&](PacketRef packet) { return end - packet.time; };
   if (trouble.head_retransmits == 0) return quiet_after(own.last_payload) >= kRetransmissionOverdue;
-  const Duration tried = trouble.head_retransmit.time - own.head_sent.time;
+  // Where the clock was set back meanwhile, nobody knows for how long.
+  const Duration tried = std::max(trouble.head_retransmit.time - own.head_sent.time, Duration{0});
   return trouble.head_retransmits <= kGoesOn &&
-         quiet_after(trouble.head_retransmit) >= 4 * tried + kSlack;
+         (quiet_after(trouble.head_retransmit) - kSlack) / 4 >= tried;
 }
 
 bool FlowFacts::recording_broke_off(Side side) const {
