@@ -30,23 +30,20 @@ bool drop_end(std::string_view& name, std::string_view end) {
   return true;
 }
 
-/// "a" of "a.pcap", "a.pcapng.gz", "a.pcap3"; the name itself where it is none of a capture.
-std::string_view stem_of(std::string_view name) {
-  std::string_view stem = name;
-  for (const std::string_view end : kPacked) {
-    if (!end.empty() && drop_end(stem, end)) break;
-  }
-  while (!stem.empty() && stem.back() >= '0' && stem.back() <= '9') stem.remove_suffix(1);
-  for (const std::string_view end : kKinds) {
-    if (drop_end(stem, end)) return stem;
-  }
-  return name;
-}
-
 /// "a.pcap" of "a.pcap.gz": compressed or not, it is one capture.
 std::string_view unpacked(std::string_view name) {
   for (const std::string_view end : kPacked) {
     if (!end.empty() && drop_end(name, end)) break;
+  }
+  return name;
+}
+
+/// "a" of "a.pcap", "a.pcapng.gz", "a.pcap3"; the name itself where it is none of a capture.
+std::string_view stem_of(std::string_view name) {
+  std::string_view stem = unpacked(name);
+  while (!stem.empty() && stem.back() >= '0' && stem.back() <= '9') stem.remove_suffix(1);
+  for (const std::string_view end : kKinds) {
+    if (drop_end(stem, end)) return stem;
   }
   return name;
 }

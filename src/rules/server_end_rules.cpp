@@ -206,8 +206,7 @@ bool handshake_was_thrown_away(FindingBuilder& finding, const ExchangeFacts& fac
   const bool one_each = flow.c().payload_packets == 1 && server.rsts >= 2;
   if (!fresh || server.rst_has_ack || !one_each) return false;
   if (flow.handshake_ack.number == facts.exchange.request.first.number) return false;
-  constexpr Duration kReaction = std::chrono::milliseconds{20};
-  if (server.rst.time - flow.handshake_ack.time > flow.rtt + kReaction) return false;
+  if (!as_soon_as_can_be(flow, server.rst, flow.handshake_ack)) return false;
   finding
       .also(
           "It answers the ACK of the handshake already, and another one answers the request: "

@@ -120,13 +120,13 @@ bool server_too_slow_for_client(FindingBuilder& finding, const ExchangeFacts& fa
 
 /// A kernel that has the connection acknowledges its FIN, whatever the application does.
 bool socket_was_gone(FindingBuilder& finding, const ExchangeFacts& facts) {
-  constexpr Duration kReaction = std::chrono::milliseconds{20};
-  const SideRecord& client = facts.flow.flow.c();
-  const SideTrouble& server = facts.flow.flow.s().trouble();
+  const FlowRecord& flow = facts.flow.flow;
+  const SideRecord& client = flow.c();
+  const SideTrouble& server = flow.s().trouble();
   const bool by_fin = facts.close.closer == Closer::client_fin && !client.fin_unseen;
-  if (!by_fin || !server.rst || server.rst_has_ack || facts.flow.flow.s().fin) return false;
-  const bool in_answer = server.rst.number > client.fin.number &&
-                         server.rst.time - client.fin.time <= facts.flow.flow.rtt + kReaction;
+  if (!by_fin || !server.rst || server.rst_has_ack || flow.s().fin) return false;
+  const bool in_answer =
+      server.rst.number > client.fin.number && as_soon_as_can_be(flow, server.rst, client.fin);
   if (!in_answer || client.acked > client.fin_offset) return false;
   finding
       .also(

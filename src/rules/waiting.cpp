@@ -91,6 +91,11 @@ PacketRef answer_without_beginning(const ExchangeFacts& facts) {
   return behind && server.trouble().lost_bytes > 0 ? server.last_payload : PacketRef{};
 }
 
+bool as_soon_as_can_be(const FlowRecord& flow, PacketRef packet, PacketRef cause) {
+  constexpr Duration kReaction = std::chrono::milliseconds{20};
+  return packet.time - cause.time <= flow.rtt + kReaction;
+}
+
 bool drawn_by_leaving(const ExchangeFacts& facts) {
   const Exchange& x = facts.exchange;
   const FlowRecord& flow = facts.flow.flow;
@@ -98,11 +103,11 @@ bool drawn_by_leaving(const ExchangeFacts& facts) {
   if (!x.response || !client.fin || client.fin_unseen) return false;
   if (x.response->peer_acked <= client.fin_offset) return false;  // sent without knowing of it
   if (x.response->body_bytes > 0 && x.response->status < 400) return false;  // a result
-  constexpr Duration kReaction = std::chrono::milliseconds{20};
   constexpr int kSilence = 10;
   const Duration late_by = x.response->first.time - client.fin.time;
   const Duration waited = client.fin.time - x.request.last.time - delivery_delay(facts);
-  return late_by >= Duration{0} && late_by <= flow.rtt + kReaction && waited >= late_by * kSilence;
+  return late_by >= Duration{0} && as_soon_as_can_be(flow, x.response->first, client.fin) &&
+         waited >= late_by * kSilence;
 }
 
 namespace {

@@ -44,6 +44,9 @@ PacketRef answer_without_beginning(const ExchangeFacts& facts);
 /// request with an empty 200), rather than the result that it had waited for.
 bool drawn_by_leaving(const ExchangeFacts& facts);
 
+/// `packet` came no later behind `cause` than a kernel takes to answer, and the way there and back.
+bool as_soon_as_can_be(const FlowRecord& flow, PacketRef packet, PacketRef cause);
+
 /// ", which matches a limit of 10 s"; empty: it matches none.
 std::string limit_text(const std::optional<Duration>& matched);
 /// ", which matches a limit of 10 s from the start of connecting"

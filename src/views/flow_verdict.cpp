@@ -140,21 +140,20 @@ void Verdicts::about_loss(Finding& finding) {
   const std::uint64_t forth = flow_.ways[0].count.lost, back = flow_.ways[1].count.lost;
   if (!flow_.there || flow_.ways[0].count.unknown + flow_.ways[1].count.unknown > 0) return;
   if (forth + back == 0) {
-    const auto nothing = [](const Way& way) {
+    // ACKs without payload are not counted; their loss, or that of time, holds a sender up as well.
+    const auto all_arrived = [](const Way& way) {
       return std::ranges::all_of(way.fates, [](Fate fate) { return fate == Fate::arrived; });
     };
-    // ACKs without payload are not counted; their loss, or that of time, holds a sender up as well.
     constexpr Duration kHeldUp = std::chrono::milliseconds{100};
-    const auto swift = [&](const Way& way) {
-      const auto& [least, most] = std::pair{way.count.least_delay, way.count.most_delay};
-      return nothing(way) && (!least || *most - *least < kHeldUp);
+    const auto steady = [&](const Way& way) {
+      return !way.count.least_delay || *way.count.most_delay - *way.count.least_delay < kHeldUp;
     };
-    if (!nothing(flow_.ways[0]) || !nothing(flow_.ways[1])) {
+    if (!std::ranges::all_of(flow_.ways, all_arrived)) {
       say(finding, "Only packets without payload were lost between the two points.");
       return;
     }
     say(finding, "No packet of the connection was lost between the two points.");
-    if (finding.fault.party == Party::network && swift(flow_.ways[0]) && swift(flow_.ways[1])) {
+    if (finding.fault.party == Party::network && std::ranges::all_of(flow_.ways, steady)) {
       const auto* direction = finding.fact<std::string>("direction");
       const bool to_client = direction != nullptr && *direction == "s2c";
       blame(finding, to_client ? Party::client_host : Party::server_host, Confidence::medium,

@@ -307,6 +307,18 @@ bool Verdicts::about_late_fin(Finding& finding) {
   return true;
 }
 
+/// The client's FINs arrived, and nothing left the server behind them. A kernel that has the
+/// connection acknowledges its FIN, however slow the application is.
+bool Verdicts::ignored_fins() const {
+  const Fates fins = fates_of(flow_, Side::client, [](const Seen& seen, const Stretch&) {
+    return seen.flags.has(TcpFlags::fin);
+  });
+  const Fates replies = fates_of(flow_, Side::server, [&](const Seen& seen, const Stretch&) {
+    return seen.packet.number > fins.first_there.number;
+  });
+  return fins.arrived > 1 && replies.all.empty();
+}
+
 /// The request was there; where is its answer?
 bool Verdicts::about_answer(Finding& finding, const RequestFacts& facts) {
   const Fates& answer = facts.answer;
@@ -385,14 +397,7 @@ bool Verdicts::about_answer(Finding& finding, const RequestFacts& facts) {
           "its answers leave by an interface that its capture does not see");
     return true;
   }
-  // A kernel that has the connection acknowledges its FIN, however slow the application is.
-  const Fates fins = fates_of(flow_, Side::client, [](const Seen& seen, const Stretch&) {
-    return seen.flags.has(TcpFlags::fin);
-  });
-  const Fates replies = fates_of(flow_, Side::server, [&](const Seen& seen, const Stretch&) {
-    return seen.packet.number > fins.first_there.number;
-  });
-  if (finding.has_fact("fins_unanswered") && fins.arrived > 1 && replies.all.empty()) {
+  if (finding.has_fact("fins_unanswered") && ignored_fins()) {
     say(finding, there +
                      " and was acknowledged there; no answer left it, nor an acknowledgement "
                      "of the client's FINs, which arrived.");

@@ -38,6 +38,7 @@ class Verdicts {
   Fates sent_before(Timestamp left, const PacketRef& behind, bool (*wanted)(const Seen&)) const;
   bool about_leaving(Finding& finding, const RequestFacts& facts);
   bool about_late_fin(Finding& finding);
+  bool ignored_fins() const;
   bool about_answer(Finding& finding, const RequestFacts& facts);
   void about_time(Finding& finding, const ExchangeReport& exchange, const RequestFacts& facts);
   void raise(Finding& finding, ExchangeReport& exchange);
