@@ -89,6 +89,8 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "make_callbacks: %s: cannot be written: %s\n", path, std::strerror(errno));
     return 2;
   }
-  std::fputs(to_json(truth).c_str(), stdout);
+  // A capture on standard output has that for itself.
+  const bool piped = std::string_view{path} == "/dev/stdout";
+  std::fputs(to_json(truth).c_str(), piped ? stderr : stdout);
   return 0;
 }

@@ -274,6 +274,14 @@ struct CopyOrigin {
   std::array<std::uint8_t, 2> ttls{};
 };
 
+/// A place where packets of a flow were recorded.
+struct RecordedAt {
+  DeviceId device{};
+  std::uint32_t vlan = 0;  // as Segment::vlan
+
+  friend constexpr bool operator==(const RecordedAt&, const RecordedAt&) = default;
+};
+
 /// Rare things that concern the flow as a whole; allocated on first use.
 struct FlowTrouble {
   PacketRef icmp;  // first ICMP error that quotes this flow
@@ -291,8 +299,11 @@ struct FlowTrouble {
   std::uint32_t duplicates = 0;                         // packets captured more than once
   PacketRef duplicate, duplicate_of;  // the first such packet, and the one it repeats
   CopyOrigin origin;                  // of that one
-  PacketRef forwarded;                // the first with a TTL one apart: recorded before and behind
-                                      // a router
+  // Where other copies were recorded beside those two places: the first of them.
+  std::array<RecordedAt, 4> other_places;
+  std::uint8_t other_place_count = 0;
+  PacketRef forwarded;  // the first with a TTL one apart: recorded before and behind
+                        // a router
   Endpoint translated_client, translated_server;  // its other name, where the capturing host
                                                   // translates addresses; port 0: none
   PacketRef last_translated;  // the last packet that was recorded under that name

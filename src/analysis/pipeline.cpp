@@ -152,14 +152,18 @@ bool Pipeline::passes_bpf(const Packet& packet) {
     return true;
   }
   // Without its tags it would have passed: of some connections one direction may be missing now.
-  if (const auto untagged = bpf_.applies(packet) ? without_tags(packet) : std::nullopt) {
-    if (bpf_.matches(*untagged)) ++ledger_.filtered_wrapped;
+  const auto untagged = bpf_.applies(packet) ? without_tags(packet) : std::nullopt;
+  if (untagged && bpf_.matches(*untagged)) {
+    ++ledger_.filtered_wrapped;
     return false;
   }
   // As long as nothing passed, the reason may be what the packets are wrapped up in.
   if (ledger_.passed_bpf != 0) return false;
   const auto* segment = std::get_if<Segment>(&decoder_.on_packet(packet));
-  if (segment != nullptr && (segment->vlan != 0 || names_no_ip(packet))) ++in_tunnels_;
+  if (segment == nullptr) return false;
+  const bool tagged = !untagged && segment->vlan != 0;
+  const bool wrapped = names_no_ip(untagged ? *untagged : packet);
+  if (segment->tunnel.kind != TunnelKind::none || tagged || wrapped) ++in_tunnels_;
   return false;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "capture/formats.hpp"
+#include "capture/text_mode.hpp"
 #include "httpdiag/packet.hpp"
 
 namespace httpdiag::capture {
@@ -45,6 +46,7 @@ class Decompressed final : public ByteSource {
   Decompressed(const Compression& format, ByteSource& file, Bytes first)
       : format_{format}, codec_{format.make()}, file_{file}, in_{first.begin(), first.end()} {
     taken_ = end_ = in_.size();
+    line_ends_.count(in_);
     in_.resize(std::max(end_, kPiece));
   }
 
@@ -75,6 +77,13 @@ class Decompressed final : public ByteSource {
 
   void fail(const std::string& how) {
     trouble_ = "its " + std::string{format_.name} + " data " + how;
+    // What it takes to tell at most; nothing of it is wanted any more.
+    constexpr std::uint64_t kMost = 2 << 20;
+    begin_ = end_;
+    while (taken_ < kMost && refill()) begin_ = end_;
+    if (const auto what = line_ends_.conversion(); !what.empty()) {
+      trouble_ += "; " + std::string{what};
+    }
     done_ = true;
   }
 
@@ -85,6 +94,7 @@ class Decompressed final : public ByteSource {
     begin_ = 0;
     if (end_ == in_.size()) return false;  // a decoder that takes nothing of a full buffer
     const std::size_t size = file_.read(std::span{in_}.subspan(end_));
+    line_ends_.count(Bytes{in_}.subspan(end_, size));
     end_ += size;
     taken_ += size;
     return size > 0;
@@ -117,6 +127,7 @@ class Decompressed final : public ByteSource {
   std::vector<std::byte> in_;
   std::size_t begin_ = 0, end_ = 0;  // of in_
   std::uint64_t taken_ = 0;          // from the file
+  LineEnds line_ends_;
   bool between_members_ = false;
   bool done_ = false;
   std::string trouble_;

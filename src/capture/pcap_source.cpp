@@ -150,8 +150,7 @@ class PcapReader final : public Reader {
 
 PcapReader::PcapReader(Source& source) : Reader{source} {
   if (!input().want(kFileHeader)) {
-    refuse("cut off inside the file header: " + std::to_string(input().ready().size()) +
-           " bytes in all");
+    refuse_header();
   }
   const FileHeader header = read_file_header(input().ready().data());
   if (!header.version_fault.empty()) refuse("not readable as a capture: " + header.version_fault);

@@ -84,8 +84,7 @@ PcapngReader::PcapngReader(Source& source) : Reader{source} {
   const Block block = begun ? look(input().ready()) : Block{};
   if (!block.fault.empty()) refuse("not readable as a capture: " + block.fault);
   if (!begun || !input().want(block.needed)) {
-    refuse("cut off inside the file header: " + std::to_string(input().ready().size()) +
-           " bytes in all");
+    refuse_header();
   }
   const Block whole = look(input().ready());
   if (!whole.fault.empty()) refuse("not readable as a capture: " + whole.fault);

@@ -110,6 +110,12 @@ void Source::find_devices() {
 
 void Source::refuse(const std::string& why) const { throw Error{name_ + ": " + why}; }
 
+void Reader::refuse_header() const {
+  const std::string trouble = source_.input_->trouble();
+  refuse("cut off inside the file header: " + std::to_string(source_.input_->ready().size()) +
+         " bytes in all" + (trouble.empty() ? "" : "; " + trouble));
+}
+
 std::string Source::cut_reason(std::uint64_t expected, std::uint64_t present) const {
   const std::string trouble = input_->trouble();
   if (present == 0) return trouble;

@@ -145,6 +145,8 @@ class Reader {
   bool finished() const { return source_.finished_; }
   /// Thrown where the capture as a whole is refused.
   [[noreturn]] void refuse(const std::string& why) const { source_.refuse(why); }
+  /// The same, where ready() has all that there is of the file header.
+  [[noreturn]] void refuse_header() const;
 
   Input& input() { return *source_.input_; }
   CaptureFile& file() { return source_.file(); }

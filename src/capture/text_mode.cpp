@@ -19,6 +19,11 @@ constexpr std::string_view kInsertedLone =
 constexpr std::string_view kDropped =
     "CR was taken away before LF, as a transfer in text mode does; copy it again in binary mode";
 
+constexpr std::string_view kCrToLf =
+    "each CR became LF, as a transfer in text mode does; copy it again in binary mode";
+constexpr std::string_view kLfToCr =
+    "each LF became CR, as a transfer in text mode does; copy it again in binary mode";
+
 struct Walk {
   std::size_t count = 0;     // plausible records, whole ones
   std::size_t last = 0;      // where the last of them begins
@@ -135,6 +140,39 @@ std::optional<Conversion> dropped(Bytes records, std::size_t header, const Heade
   return first && proven ? std::optional{Conversion{*first, kDropped}} : std::nullopt;
 }
 
+/// Where a line of HTTP ends in two of `end`, with a header right behind: nobody writes that, and
+/// CR LF becomes that. None of `gone` is left.
+std::optional<std::size_t> doubled_line_end(Bytes records, char end, std::byte gone) {
+  constexpr std::string_view kVersion = "HTTP/1.";
+  if (std::find(records.begin(), records.end(), gone) != records.end()) return std::nullopt;
+  const std::string_view text{reinterpret_cast<const char*>(records.data()), records.size()};
+  const auto letter = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); };
+  for (std::size_t at = 0; (at = text.find(kVersion, at)) != std::string_view::npos; ++at) {
+    const std::size_t line = text.find(end, at);
+    if (line == std::string_view::npos || line + 2 >= text.size()) return std::nullopt;
+    if (text[line + 1] != end || !letter(text[line + 2])) continue;
+    const std::string_view header = text.substr(line + 2, 64);
+    const std::size_t name = header.find_first_of(":\r\n");
+    if (name != std::string_view::npos && header[name] == ':') return at;
+  }
+  return std::nullopt;
+}
+
+/// No byte has moved, so the records make sense: what they hold does not.
+std::optional<Conversion> replaced(Bytes records, std::size_t header, const HeaderLook& look) {
+  const auto to_lf = doubled_line_end(records, '\n', kCr);
+  const auto to_cr = to_lf ? std::nullopt : doubled_line_end(records, '\r', kLf);
+  if (!to_lf && !to_cr) return std::nullopt;
+  const std::size_t at = to_lf ? *to_lf : *to_cr;
+  std::size_t record = 0;
+  while (records.size() - record >= header) {
+    const auto captured = look(records.data() + record);
+    if (!captured || record + header + *captured > at) break;
+    record += header + *captured;
+  }
+  return Conversion{record, to_lf ? kCrToLf : kLfToCr};
+}
+
 /// What the header at `begin` says if CRs that stand before LFs do not belong to it, and how long
 /// it is with them.
 struct Swollen {
@@ -200,10 +238,29 @@ std::optional<Conversion> find_conversion(Bytes records, std::size_t header,
                                           const HeaderLook& look) {
   if (records.empty()) return std::nullopt;
   const Walk as_it_is = walk(records, header, look);
-  if (as_it_is.reached_end) return std::nullopt;
+  if (as_it_is.reached_end) return replaced(records, header, look);
   if (const auto found = inserted(records, header, look, as_it_is)) return found;
   if (const auto found = inserted_before_lone(records, header, look)) return found;
   return dropped(records, header, look);
+}
+
+void LineEnds::count(Bytes bytes) {
+  for (const std::byte byte : bytes) {
+    crs_ += byte == kCr ? 1u : 0u;
+    lfs_ += byte == kLf ? 1u : 0u;
+    pairs_ += byte == kLf && last_ == kCr ? 1u : 0u;
+    last_ = byte;
+  }
+}
+
+std::string_view LineEnds::conversion() const {
+  // Each of 256 values is as likely as any other, and so is each pair of them.
+  constexpr std::uint64_t kLines = 4, kMany = 16, kValues = 256;
+  if (lfs_ >= kLines && pairs_ == lfs_) return kInserted;
+  if (lfs_ >= kMany && crs_ == 0) return kCrToLf;
+  if (crs_ >= kMany && lfs_ == 0) return kLfToCr;
+  if (std::min(lfs_, crs_) >= kMany * kValues && pairs_ == 0) return kDropped;
+  return {};
 }
 
 }  // namespace httpdiag::capture

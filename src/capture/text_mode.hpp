@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <span>
@@ -24,5 +25,17 @@ using HeaderLook = std::function<std::optional<std::size_t>(const std::byte* at)
 /// before the transfer, and must not as they are.
 std::optional<Conversion> find_conversion(std::span<const std::byte> records, std::size_t header,
                                           const HeaderLook& look);
+
+/// The same in compressed data, which keep no order of their own: by the line ends in many bytes.
+class LineEnds {
+ public:
+  void count(std::span<const std::byte> bytes);
+  /// What has happened to them, in words; empty: nothing, or they are too few to tell.
+  std::string_view conversion() const;
+
+ private:
+  std::uint64_t crs_ = 0, lfs_ = 0, pairs_ = 0;
+  std::byte last_{};
+};
 
 }  // namespace httpdiag::capture

@@ -152,8 +152,9 @@ void tell_filtered(spdlog::logger& log, const std::string& shown, const Ledger& 
   log.warn("{}: the filters left out all of {}", shown, base::count(ledger.packets, "packet"));
   if (ledger.passed_bpf == 0 && ledger.filtered_wrapped > 0) {
     log.warn(
-        "{}: --bpf does not look behind VLAN tags or into tunnels, where {} of them are: put "
-        "\"vlan and\" in front, or use --host, --net and --port, which do",
+        "{}: --bpf does not look behind VLAN tags or into tunnels, where {} of them are: use "
+        "--host, "
+        "--net and --port, which do, or for tags alone put \"vlan and\" in front",
         shown, base::count(ledger.filtered_wrapped, "packet"));
   }
 }

@@ -157,6 +157,16 @@ std::string ladder_name(const CaptureSummary* input, const PacketRef& packet) {
   return name.size() <= kMost ? name : ".." + name.substr(name.size() - (kMost - 2));
 }
 
+/// Seconds since the first row, to the microsecond as long as there is room for that.
+std::string ladder_time(Duration since) {
+  constexpr Duration kRoom = std::chrono::hours{24};
+  if (since > kRoom) return "+" + base::duration(since);
+  // By integer arithmetic: a double would round large steps.
+  const auto us = since.count() / 1000;
+  const auto magnitude = static_cast<std::uint64_t>(us < 0 ? -us : us);
+  return fmt::format("{}{}.{:06}", us < 0 ? "-" : "", magnitude / 1'000'000, magnitude % 1'000'000);
+}
+
 void ladder(Page& page, const std::vector<Evidence>& evidence, const CaptureSummary* input) {
   if (evidence.empty()) return;
   page.blank();
@@ -168,12 +178,7 @@ void ladder(Page& page, const std::vector<Evidence>& evidence, const CaptureSumm
   page.line(kIndent, Ink::dim, fmt::format("{:>{}}     seconds  client server", "packet", width));
   const Timestamp start = evidence.front().packet.time;
   for (const Evidence& row : evidence) {
-    // Microseconds by integer arithmetic: a double would round large steps.
-    const auto us = (row.packet.time - start).count() / 1000;
-    const auto magnitude =
-        us < 0 ? 0 - static_cast<std::uint64_t>(us) : static_cast<std::uint64_t>(us);
-    const std::string seconds =
-        fmt::format("{}{}.{:06}", us < 0 ? "-" : "", magnitude / 1'000'000, magnitude % 1'000'000);
+    const std::string seconds = ladder_time(row.packet.time - start);
     page.wrapped(kIndent, Ink::plain,
                  fmt::format("{:>{}}  {:>10}  {}", ladder_name(input, row.packet), width, seconds,
                              arrow(row.from)),

@@ -30,26 +30,58 @@ std::optional<std::uint32_t> vlan_id(std::uint32_t folded) {
   return (folded & ~kId) == kOneTag ? std::optional{folded & kId} : std::nullopt;
 }
 
-std::string vlans_text(const CopyOrigin& origin) {
-  const auto [outer, inner] = origin.tunnels;
+/// "a", "a and b", "a, b and c"
+std::string enumerated(const std::vector<std::string>& names) {
+  std::string text;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    base::append_item(text, names[i], i + 1 < names.size() ? ", " : " and ");
+  }
+  return text;
+}
+
+/// All that differ of what `of` takes from the places where the packets were recorded, in that
+/// order.
+template <typename Of>
+auto differing(const FlowTrouble& trouble, const Of& of) {
+  std::vector<decltype(of(RecordedAt{}))> all;
+  const auto add = [&](const RecordedAt& place) {
+    const auto value = of(place);
+    if (std::find(all.begin(), all.end(), value) == all.end()) all.push_back(value);
+  };
+  for (const std::size_t i : {0u, 1u}) add({trouble.origin.devices[i], trouble.origin.vlans[i]});
+  for (std::size_t i = 0; i < trouble.other_place_count; ++i) add(trouble.other_places[i]);
+  return all;
+}
+
+std::string vlans_text(const FlowTrouble& trouble, std::vector<std::uint32_t> folded) {
+  const auto [outer, inner] = trouble.origin.tunnels;
   if (outer != inner && (outer == TunnelKind::none || inner == TunnelKind::none))
     return "inside and outside of a tunnel";
   if (outer != TunnelKind::none) return "under different tags or labels, in a tunnel";
-  const auto first = vlan_id(origin.vlans[0]), second = vlan_id(origin.vlans[1]);
-  if (!first || !second) return "under different VLAN tags";
-  if (*first == 0 || *second == 0)
-    return fmt::format("with and without the tag of VLAN {}", std::max(*first, *second));
-  return fmt::format("in VLAN {} and {}", *first, *second);
+  const bool untagged = std::erase(folded, 0) != 0;
+  std::vector<std::string> ids;
+  for (const std::uint32_t each : folded) {
+    const auto id = vlan_id(each);
+    if (!id) return "under different VLAN tags";
+    ids.push_back(std::to_string(*id));
+  }
+  if (!untagged) return "in VLAN " + enumerated(ids);
+  return ids.size() == 1 ? "with and without the tag of VLAN " + ids.front()
+                         : "untagged and in VLAN " + enumerated(ids);
 }
 
-/// Their names; without that of the file where it is the same.
-std::array<std::string, 2> devices_of(const CopyOrigin& origin, const CaptureSummary* input) {
-  std::array<std::string, 2> names{device_name(input, origin.devices[0]),
-                                   device_name(input, origin.devices[1])};
-  if (names[0].empty() || names[1].empty()) return names;
-  const std::uint32_t file = input->devices[origin.devices[0] - 1u].file;
-  if (input->devices[origin.devices[1] - 1u].file != file) return names;
-  const std::string front = input->files[file].short_name + " ";
+/// Their names, without that of the file where it is the same. Empty: of one there is none.
+std::vector<std::string> names_of(const std::vector<DeviceId>& devices,
+                                  const CaptureSummary* input) {
+  std::vector<std::string> names;
+  bool one_file = true;
+  for (const DeviceId device : devices) {
+    names.push_back(device_name(input, device));
+    if (names.back().empty()) return {};
+    one_file = one_file && input->devices[device - 1u].file == input->devices[devices[0] - 1u].file;
+  }
+  if (!one_file) return names;
+  const std::string front = input->files[input->devices[devices[0] - 1u].file].short_name + " ";
   for (std::string& name : names) {
     if (name.starts_with(front)) name.erase(0, front.size());
   }
@@ -60,16 +92,17 @@ std::array<std::string, 2> devices_of(const CopyOrigin& origin, const CaptureSum
 std::string origin_text(const FlowTrouble& trouble, const CaptureSummary* input) {
   const CopyOrigin& origin = trouble.origin;
   std::string text;
-  const auto add = [&](const std::string& words) { text += (text.empty() ? "" : ", ") + words; };
-  const auto [first, second] = devices_of(origin, input);
-  if (origin.devices[0] != origin.devices[1] && !first.empty() && !second.empty()) {
-    add(fmt::format("by {} and {}", first, second));
-  }
-  if (origin.vlans[0] != origin.vlans[1]) add(vlans_text(origin));
+  const auto devices = differing(trouble, [](const RecordedAt& at) { return at.device; });
+  const auto names = names_of(devices, input);
+  if (devices.size() > 1 && !names.empty()) base::append_item(text, "by " + enumerated(names));
+  const auto vlans = differing(trouble, [](const RecordedAt& at) { return at.vlan; });
+  if (vlans.size() > 1) base::append_item(text, vlans_text(trouble, vlans));
   const int step = std::abs(int{origin.ttls[0]} - int{origin.ttls[1]});
-  if (step == 1) add("one step of TTL apart, before and behind a router");
-  if (step > 1) add(fmt::format("{} steps of TTL apart, before and behind routers", step));
-  if (trouble.translated_server.port != 0) add("under two names, as addresses are translated here");
+  if (step == 1) base::append_item(text, "one step of TTL apart, before and behind a router");
+  if (step > 1)
+    base::append_item(text, fmt::format("{} steps of TTL apart, before and behind routers", step));
+  if (trouble.translated_server.port != 0)
+    base::append_item(text, "under two names, as addresses are translated here");
   return text.empty() ? "twice in the same way, as by a mirror port or -i any" : text;
 }
 

@@ -69,7 +69,7 @@ std::string_view path(const E& facts) {
 
 Value gave_up(const E& facts) {
   const bool left = by_client(facts.close.closer) && !facts.response_complete;
-  return left ? Value{facts.after_request} : std::nullopt;
+  return left && !facts.close_time_unknown ? Value{facts.after_request} : std::nullopt;
 }
 
 struct Row {

@@ -291,6 +291,7 @@ void measure_times(ExchangeFacts& facts) {
     facts.receive = wait_between(x.response->first, x.response->last, flow, facts.limits);
   }
   facts.after_request = until(facts.close, x.request.last, facts.flow);
+  facts.close_time_unknown = time_unknown(x.request.last, facts.close.packet);
   facts.silence =
       until(x.response ? facts.close_after_response : facts.close,
             x.response && x.response->last ? x.response->last : x.request.last, facts.flow);
@@ -431,6 +432,12 @@ ExchangeFacts measure(const Exchange& x, const FlowFacts& flow, const Thresholds
   measure_window(facts);
   facts.limit = client_limit(facts, facts.after_request, facts.close.packet);
   return facts;
+}
+
+bool time_unknown(PacketRef from, PacketRef to) {
+  if (!from || !to) return false;
+  const bool timeless = from.time == Timestamp{} && to.time == Timestamp{};
+  return timeless || from.time - to.time > kReordering;
 }
 
 }  // namespace httpdiag::rules

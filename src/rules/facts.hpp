@@ -153,7 +153,9 @@ struct ExchangeFacts {
   std::optional<Duration> idle{};  // last payload, SYN or FIN before the request
   std::optional<Duration> send{}, wait{}, receive{};
   Duration silence{0};  // last relevant packet to the first close after the request, or to `until`
-  Duration after_request{0};       // end of request to the first close after it, or to `until`
+  Duration after_request{0};  // end of request to the first close after it, or to `until`
+  // The packets have no time, or the clock stepped back meanwhile: `after_request` says nothing.
+  bool close_time_unknown = false;
   Closing close{};                 // first FIN or effective RST after the request's last byte
   Closing close_after_response{};  // first one after the response's first byte
 
@@ -184,6 +186,10 @@ struct ExchangeFacts {
 
   std::optional<ClientLimit> limit{};  // that the wait up to `close` matches
 
+  /// How long a client waited that gave up.
+  std::optional<Duration> waited() const {
+    return close_time_unknown ? std::nullopt : std::optional{after_request};
+  }
   std::optional<Duration> matched_timeout() const {
     return limit ? std::optional{limit->time} : std::nullopt;
   }
@@ -203,6 +209,10 @@ bool may_be_delayed_ack(const Message& message, const Thresholds& limits);
 /// The text of a whole body, without byte order mark and white space around it. Null: the capture
 /// does not have all of it, it is long, or its encoding was not undone.
 std::optional<std::string_view> body_text(const Message& response);
+
+/// Packets without times, or the clock stepped back from one to the other by more than records
+/// change places.
+bool time_unknown(PacketRef from, PacketRef to);
 
 /// The limit that a client which left with packet `left`, `waited` after its request, may have had.
 std::optional<ClientLimit> client_limit(const ExchangeFacts& facts, Duration waited,

@@ -217,7 +217,7 @@ ExchangeReport judge(const Exchange& x, const FlowFacts& flow, const Settings& s
   const bool gave_up = report.label == Label::client_timeout ||
                        report.label == Label::late_response ||
                        report.label == Label::response_aborted_by_client;
-  if (gave_up && by_client(facts.close.closer)) report.gave_up_after = facts.after_request;
+  if (gave_up && by_client(facts.close.closer)) report.gave_up_after = facts.waited();
   report.request = report_of(x.request);
   if (status_seen) report.response = report_of_response(*x.response);
   return report;

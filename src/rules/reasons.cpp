@@ -160,14 +160,14 @@ bool request_cut_in_recording(FindingBuilder& finding, const ExchangeFacts& fact
   return true;
 }
 
-void blame_impatience(FindingBuilder& finding, Duration waited,
+void blame_impatience(FindingBuilder& finding, std::optional<Duration> waited,
                       const std::optional<ClientLimit>& matched, bool sure) {
   // A timer of a second may fire a moment before it is over, as the capture sees it.
-  const Duration limit = matched ? matched->time : waited;
-  if (limit < std::chrono::seconds{1}) {
+  const std::optional<Duration> limit = matched ? matched->time : waited;
+  if (limit && *limit < std::chrono::seconds{1}) {
     finding.fault(Party::client_app, Confidence::medium, "the server was to answer at once");
   } else {
-    finding.fault(Party::server_app, sure ? Confidence::medium : Confidence::low,
+    finding.fault(Party::server_app, sure && limit ? Confidence::medium : Confidence::low,
                   "the client's limit is shorter than this call is meant to take");
   }
 }

@@ -54,7 +54,7 @@ bool idle_timer_may_have_run_out(FindingBuilder& finding, const ExchangeFacts& f
 bool request_cut_in_recording(FindingBuilder& finding, const ExchangeFacts& facts);
 
 /// Nobody can keep a limit of less than a second; a longer one is for both to agree on.
-void blame_impatience(FindingBuilder& finding, Duration waited,
+void blame_impatience(FindingBuilder& finding, std::optional<Duration> waited,
                       const std::optional<ClientLimit>& matched, bool sure);
 
 }  // namespace httpdiag::rules

@@ -41,6 +41,7 @@ bool about_capture(Label label) { return info(label).phase == Phase::capture; }
 
 // The first packet, one that does not come after all others, or one that comes after a gap.
 void Tally::on_step(PacketRef packet) {
+  if (packet.time == Timestamp{}) return;  // it has none, or a clock that nobody has set
   const Thresholds& limits = settings_.thresholds;
   note_latest();
   if (!report_.first || packet.time < report_.first->time) report_.first = packet;
@@ -70,8 +71,9 @@ Tally::Watched Tally::watched(const FlowRecord& flow, EndCause cause, Timestamp 
     }
   }
   for (const Jump& jump : jumps_) {
-    if (flow.last.number <= jump.from.number && now > jump.from.time)
-      return {EndCause::capture_over, jump.from.time};
+    // The packet behind the jump may have been told as if no time had passed.
+    const bool before = flow.last.number <= jump.from.number || flow.last.time <= jump.from.time;
+    if (before && now > jump.from.time) return {EndCause::capture_over, jump.from.time};
   }
   return {cause, now};
 }
@@ -197,7 +199,8 @@ void Tally::count_cause(Label label, Severity severity, const FlowReport& flow,
 
 namespace {
 
-constexpr std::string_view kRecorded = "recorded";  // as flow_duplicate_packets() calls it
+// As flow_duplicate_packets() calls them.
+constexpr std::string_view kRecorded = "recorded", kDuplicates = "duplicates";
 
 void note_origin(std::map<std::string, std::uint64_t>& origins, const Finding& finding) {
   constexpr std::size_t kMostOrigins = 64;
@@ -358,6 +361,9 @@ void Tally::add_quality_findings(const Ledger& ledger) {
       finding.detail =
           fmt::format("{} of {} packets are copies of others and were left out.{}",
                       ledger.duplicates, ledger.packets, origins_text(quality.origins));
+      for (NamedFact& fact : finding.facts) {
+        if (fact.name == kDuplicates) fact.value = static_cast<std::int64_t>(ledger.duplicates);
+      }
     }
     report_.findings.push_back(std::move(finding));
   }
@@ -380,8 +386,10 @@ std::optional<Finding> Tally::clock_anomaly() const {
   const Jump& jump = jumps_.front();
   return FindingBuilder{
       Label::capture_clock_anomaly,
-      fmt::format("Between two packets lie {}: the clock jumped, or captures were joined.",
-                  base::duration(jump.to.time - jump.from.time))}
+      fmt::format(
+          "Between two packets lie {}: the clock jumped, captures were joined, or nothing was "
+          "recorded for so long.",
+          base::duration(jump.to.time - jump.from.time))}
       .evidence(jump.from, std::nullopt, "before the jump")
       .evidence(jump.to, std::nullopt, "after it")
       .build();

@@ -18,7 +18,7 @@ namespace {
 /// A FIN sooner than this may be a client's that half-closes and goes on reading (RFC 9112 §9.6):
 /// what the server does then decides. A RST of its own later on says that nobody was left to read.
 bool left_early_by_fin(const ExchangeFacts& facts) {
-  return facts.close.closer == Closer::client_fin &&
+  return facts.close.closer == Closer::client_fin && !facts.close_time_unknown &&
          facts.after_request < facts.limits.client_timeout_min_wait &&
          !facts.flow.flow.c().trouble().rst;
 }
@@ -114,7 +114,7 @@ bool answer_missing_like_ack(FindingBuilder& finding, const ExchangeFacts& facts
 
 bool server_too_slow_for_client(FindingBuilder& finding, const ExchangeFacts& facts) {
   const bool sure = facts.close.closer == Closer::client_rst || facts.limit;
-  blame_impatience(finding, facts.after_request, facts.limit, sure);
+  blame_impatience(finding, facts.waited(), facts.limit, sure);
   return true;
 }
 
@@ -165,12 +165,12 @@ std::optional<Finding> client_timeout(const ExchangeFacts& facts, const Threshol
       fmt::format(
           "The request was {}; after {} without an answer {}.",
           receipt.late ? "not acknowledged in that time" : acked_text(facts, receipt.inferred),
-          base::duration(facts.after_request),
+          facts.close_time_unknown ? "an unknown time" : base::duration(facts.after_request),
           reset_by_device(facts) ? "a RST in the client's name ended the connection"
                                  : "the client gave up" + limit_text(facts.limit))};
   request_and_ack(finding, facts)
       .evidence(facts.close)
-      .fact("waited_us", std::optional{facts.after_request})
+      .fact("waited_us", facts.waited())
       .fact("matched_timeout_us", facts.matched_timeout())
       .fact("request_acked", receipt.acked)
       .seen_as(
@@ -195,7 +195,7 @@ bool ack_inferred(const ExchangeFacts& facts) {
 
 /// The client sent its FIN, may read on, and nobody has ended the wait since.
 bool waits_half_closed(const ExchangeFacts& facts) {
-  return facts.close.closer == Closer::client_fin &&
+  return facts.close.closer == Closer::client_fin && !facts.close_time_unknown &&
          facts.after_request < facts.limits.client_timeout_min_wait && !facts.flow.flow.s().fin &&
          !facts.flow.flow.c().trouble().rst;
 }

@@ -16,7 +16,7 @@ bool whole_and_unanswered(const ExchangeFacts& facts) {
 }
 
 bool sent_fin_with_request(const ExchangeFacts& facts) {
-  return facts.close.closer == Closer::client_fin &&
+  return facts.close.closer == Closer::client_fin && !facts.close_time_unknown &&
          facts.after_request < facts.limits.half_close_behind;
 }
 
@@ -30,7 +30,7 @@ bool server_closed_first(const ExchangeFacts& facts) {
 std::string acked_text(const ExchangeFacts& facts, bool inferred) {
   const Exchange& x = facts.exchange;
   if (inferred) return "acknowledged, since it was not sent again (the ACK is not in the capture)";
-  if (x.acked_by) {
+  if (x.acked_by && !time_unknown(x.request.last, x.acked_by)) {
     return fmt::format(
         "acknowledged after {}",
         base::duration(std::max(x.acked_by.time - x.request.last.time, Duration{0})));

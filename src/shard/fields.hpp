@@ -120,6 +120,12 @@ void fields(Archive& archive, For<Archive, CopyOrigin> record) {
 }
 
 template <typename Archive>
+void fields(Archive& archive, For<Archive, RecordedAt> record) {
+  auto& [device, vlan] = record;
+  archive(device, vlan);
+}
+
+template <typename Archive>
 void fields(Archive& archive, For<Archive, Waited> record) {
   auto& [list, armed, last_seen] = record;
   archive(list, armed, last_seen);
@@ -135,12 +141,14 @@ template <typename Archive>
 void fields(Archive& archive, For<Archive, FlowTrouble> record) {
   auto& [icmp, icmp_reporter, icmp_mtu, icmp_type, icmp_code, icmp_v6, challenge_ack, predecessor,
          challenges, predecessor_last, challenge_refused, predecessor_client, predecessor_server,
-         duplicates, duplicate, duplicate_of, origin, forwarded, translated_client,
-         translated_server, last_translated, tunnels, fallback, refused, clock_step] = record;
+         duplicates, duplicate, duplicate_of, origin, other_places, other_place_count, forwarded,
+         translated_client, translated_server, last_translated, tunnels, fallback, refused,
+         clock_step] = record;
   archive(icmp, icmp_reporter, icmp_mtu, icmp_type, icmp_code, icmp_v6, challenge_ack, predecessor,
           challenges, predecessor_last, challenge_refused, predecessor_client, predecessor_server,
-          duplicates, duplicate, duplicate_of, origin, forwarded, translated_client,
-          translated_server, last_translated, tunnels, fallback, refused, clock_step);
+          duplicates, duplicate, duplicate_of, origin, other_places, other_place_count, forwarded,
+          translated_client, translated_server, last_translated, tunnels, fallback, refused,
+          clock_step);
 }
 
 template <typename Archive>

@@ -599,11 +599,13 @@ void Player::tell(Ending ending, const Run& run) {
 /// By those that all captures have.
 void Player::name_devices(FlowRecord& flow) const {
   if (!flow.trouble_ptr) return;
-  for (DeviceId& device : flow.trouble_ptr->origin.devices) {
-    if (device == 0) continue;
+  const auto rename = [&](DeviceId& device) {
+    if (device == 0) return;
     if (device > playing_.devices->size()) Decoder::damaged();
     device = (*playing_.devices)[device - 1u];
-  }
+  };
+  for (DeviceId& device : flow.trouble_ptr->origin.devices) rename(device);
+  for (RecordedAt& place : flow.trouble_ptr->other_places) rename(place.device);
 }
 
 /// What the rules noted of the flow, when its record was another copy.

@@ -149,6 +149,14 @@ bool Flow::at_end() const {
   });
 }
 
+bool Flow::in_progress() const {
+  const SideRecord& client = record.c();
+  const SideRecord& server = record.s();
+  const bool opening = client.syn && !record.handshake_ack;
+  const bool unacked = client.next > client.acked || server.next > server.acked;
+  return opening || unacked || client.last_payload.number > server.last_payload.number || at_end();
+}
+
 bool Flow::is_of_later_connection(const Segment& segment, Side from) const {
   // Who has closed says nothing more: that number cannot move on. The other one is further off than
   // a window reaches without scaling, and some.
@@ -163,6 +171,21 @@ bool Flow::is_of_later_connection(const Segment& segment, Side from) const {
          gap(half(other(from)).space.offset(segment.ack, peer.next), peer.next) > kFar;
 }
 
+namespace {
+
+void note_recorded_at(FlowTrouble& rare, RecordedAt place) {
+  for (const std::size_t i : {0u, 1u}) {
+    if (place == RecordedAt{rare.origin.devices[i], rare.origin.vlans[i]}) return;
+  }
+  const auto end = rare.other_places.begin() + rare.other_place_count;
+  const bool known = std::find(rare.other_places.begin(), end, place) != end;
+  if (known || end == rare.other_places.end()) return;
+  *end = place;
+  ++rare.other_place_count;
+}
+
+}  // namespace
+
 void Flow::on_duplicate(const Segment& segment, PacketRef original, const CopyOrigin& origin) {
   FlowTrouble& rare = trouble();
   const Side from = segment.source == record.client ? Side::client : Side::server;
@@ -171,6 +194,9 @@ void Flow::on_duplicate(const Segment& segment, PacketRef original, const CopyOr
     rare.duplicate_of = original;
     rare.origin = origin;
     rare.origin.tunnels = {rare.tunnels[index(from)].kind, segment.tunnel.kind};
+  } else {
+    for (const std::size_t i : {0u, 1u})
+      note_recorded_at(rare, {origin.devices[i], origin.vlans[i]});
   }
   // Every router on the way takes one off.
   const SideRecord& sender = record.side(from);

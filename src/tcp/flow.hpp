@@ -79,8 +79,8 @@ class Flow {
     const std::uint32_t acked = segment.ack - half(peer).space.number(theirs.acked);
     return segment.seq == half(from).space.number(record.side(from).next) &&
            acked <= theirs.next - theirs.acked && acked < kMaxDistance && segment.window != 0 &&
-           segment.packet.time >= record.last.time &&
-           segment.payload.size() == segment.payload_length && !segment.sack;
+           soon_behind(segment.packet.time) && segment.payload.size() == segment.payload_length &&
+           !segment.sack;
   }
   /// Whether all bytes of `segment` lie below the highest one that `from` was seen to send.
   bool holds(const Segment& segment, Side from) const {
@@ -125,6 +125,8 @@ class Flow {
   void swap_roles();
   /// A FIN or RST of either side was recorded.
   bool at_end() const;
+  /// Something is under way: a handshake, bytes without ACK, a client's without an answer, an end.
+  bool in_progress() const;
   /// By both its numbers it was said where neither side can have come to: one of them has closed.
   bool is_of_later_connection(const Segment& segment, Side from) const;
   /// The flow's opening SYN or its retransmission, as against a new incarnation.
@@ -147,6 +149,11 @@ class Flow {
         early_rst;  // a RST ahead of all that was sent so far; its views are empty
   };
 
+  /// No earlier than the last packet, and by less than any clock jumps.
+  bool soon_behind(Timestamp time) const {
+    const auto later = static_cast<std::uint64_t>((time - record.last.time).count());
+    return later <= static_cast<std::uint64_t>(Duration{std::chrono::hours{1}}.count());
+  }
   Half& half(Side side) { return halves_[index(side)]; }
   const Half& half(Side side) const { return halves_[index(side)]; }
   SideTrouble& trouble(Side side);

@@ -16,6 +16,8 @@ Handle Tracker::Impl::home_of(const Segment& segment, std::uint32_t hash, Handle
     flow_sink_.on_begin(store_.id(fresh), segment, false);
     return fresh;
   }
+  if (across_jump(segment.packet.time, newest)) [[unlikely]]
+    return behind_jump(segment, hash, newest);
   if (FlowStore::is_attempt(newest)) {
     const Attempt& a = store_.attempt(newest);
     const bool from_client = plain_syn(segment) && segment.source == a.client;
@@ -48,6 +50,29 @@ Handle Tracker::Impl::home_of(const Segment& segment, std::uint32_t hash, Handle
   if (flow.is_of_later_connection(segment, sender(segment, flow.record)))
     return open_behind(segment, hash, newest);
   return nearest;
+}
+
+/// Nobody waits for so long: between the connection's last packet and this one the clock jumped, or
+/// captures were joined. How long anything took is not known then; one that is at rest may have
+/// been idle all that time.
+bool Tracker::Impl::across_jump(Timestamp time, Handle handle) {
+  constexpr int kIdleFor = 7;  // over a weekend and more
+  const Duration most = settings_.thresholds.clock_gap;
+  if (FlowStore::is_attempt(handle))
+    return std::chrono::abs(time - store_.attempt(handle).last.time) > most;
+  const Flow& flow = store_.slot(handle).flow;
+  const Duration apart = std::chrono::abs(time - flow.record.last.time);
+  return apart > most && (flow.in_progress() || apart / kIdleFor > most);
+}
+
+/// What was seen up to the jump stays as if the capture had ended there, the rest as if it began
+/// here. Where one timestamp alone is wrong, the next packet finds the connection as it was.
+Handle Tracker::Impl::behind_jump(const Segment& segment, std::uint32_t hash, Handle newest) {
+  const Handle older = store_.previous(newest);
+  const bool waits = older != kNoHandle && !FlowStore::is_attempt(older);
+  if (waits && !across_jump(segment.packet.time, older)) return older;
+  const bool roles_known = !plain_syn(segment) && !FlowStore::is_attempt(newest);
+  return roles_known ? open_behind(segment, hash, newest) : open_again(segment, hash, newest);
 }
 
 /// Of the connection that took the ports over only what came behind its handshake is in the

@@ -237,7 +237,7 @@ void Tracker::Impl::on_icmp_error(const IcmpError& error) {
   std::uint32_t network = error.network;
   if (translations_.any()) translations_.translate(source, destination, network);
   Handle handle = find(source, destination, network);
-  if (handle == kNoHandle) {
+  if (handle == kNoHandle || across_jump(error.packet.time, handle)) {
     ++ledger_.skipped[static_cast<std::size_t>(Skip::unrelated_icmp)];
     return flow_sink_.on_unrelated(error);
   }

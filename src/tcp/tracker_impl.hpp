@@ -78,6 +78,8 @@ class Tracker::Impl {
   void tell_successor(const Segment& segment, Handle newest, Handle older);
   Handle open_behind(const Segment& segment, std::uint32_t hash, Handle newest);
   Handle nearer(const Segment& segment, Handle newest, Handle older);
+  bool across_jump(Timestamp time, Handle handle);
+  Handle behind_jump(const Segment& segment, std::uint32_t hash, Handle newest);
   void hand_over(Attempt& attempt, const Segment& segment);
   void hand_over(Handle handle, std::uint64_t content, const Segment& segment);
 

@@ -154,6 +154,39 @@ TEST_F(Compression, DamageIsNamedAndNeverACrash) {
   EXPECT_NE(lines.back().find("its gzip data cannot be decompressed at byte "), std::string::npos);
 }
 
+// What FTP in text mode does to a .gz.
+TEST_F(Compression, LineEndsThatATransferChangedAreNamed) {
+  std::uint32_t state = 1;
+  std::string packet(4000, ' ');
+  for (char& c : packet)
+    c = static_cast<char>('@' + ((state = state * 1664525 + 1013904223) >> 26));
+  std::string bytes = pcap_header();
+  for (std::uint32_t i = 0; i < 40; ++i) {
+    bytes += pcap_record(packet, 1, i);
+    for (char& c : packet)
+      c = static_cast<char>('@' + ((state = state * 1664525 + 1013904223) >> 26));
+  }
+  const std::string compressed = gzip(bytes);
+  const auto changed = [&](const std::string& from, const std::string& to) {
+    std::string out = compressed;
+    for (std::size_t at = 2; (at = out.find(from, at)) != std::string::npos; at += to.size()) {
+      out.replace(at, from.size(), to);
+    }
+    return out;
+  };
+  const auto what = [&](const std::string& file) {
+    try {
+      return read_all(write(file)).back();
+    } catch (const Error& refused) {
+      return std::string{refused.what()};
+    }
+  };
+  EXPECT_NE(what(changed("\n", "\r\n")).find("CR was put before every LF"), std::string::npos);
+  EXPECT_NE(what(changed("\r", "\n")).find("each CR became LF"), std::string::npos);
+  EXPECT_NE(what(changed("\n", "\r")).find("each LF became CR"), std::string::npos);
+  EXPECT_EQ(what(compressed.substr(0, 9000)).find("transfer"), std::string::npos);
+}
+
 // 100 MiB of one byte in some hundred kilobytes: never in memory at once, and an unknown block.
 TEST_F(Compression, ABombIsHarmless) {
   constexpr std::uint32_t kSize = 100 << 20;

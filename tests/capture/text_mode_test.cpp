@@ -61,6 +61,31 @@ TEST_F(TextMode, LostCarriageReturnsAreNamed) {
   }
 }
 
+// No record has moved, and all of them make sense.
+TEST_F(TextMode, LineEndsThatBecameOthersAreNamed) {
+  const Capture good = capture(false);
+  for (const bool to_lf : {true, false}) {
+    const std::string bytes =
+        to_lf ? replaced(good.bytes, "\r", "\n") : replaced(good.bytes, "\n", "\r");
+    const auto lines = read_all(write(bytes));
+    ASSERT_EQ(lines.size(), 3u);
+    EXPECT_EQ(lines[2], "after 2 at " + std::to_string(good.first_text) +
+                            ": corrupt record: each " + (to_lf ? "CR became LF" : "LF became CR") +
+                            ", as a transfer in text mode does; copy it again in binary mode");
+  }
+}
+
+// A script that writes bare LF, which no transfer has made.
+TEST_F(TextMode, BareLineFeedsOfAClientAreNone) {
+  std::string bytes = pcap_header();
+  for (std::uint32_t i = 0; i < 6; ++i) {
+    bytes += pcap_record(std::string(54, '\x11') +
+                             (i % 2 == 0 ? "GET / HTTP/1.0\n\n" : "GET / HTTP/1.1\nHost: a\n\n"),
+                         kStart, i);
+  }
+  EXPECT_EQ(read_all(write(bytes)).size(), 6u);
+}
+
 /// Without a line end or CR, so that nothing happens to it.
 std::string plain_records(std::uint32_t count, std::size_t size) {
   std::string bytes;

@@ -383,14 +383,32 @@ TEST(Tracker, FlowsAreFreedByCaptureTimeAndLimits) {
   EXPECT_EQ(t.recorder.flows.size(), 6u);
 }
 
+// What it stands on is told apart from its connection, which goes on.
 TEST(Tracker, OneAbsurdTimestampEndsNothing) {
   Script t;
-  t.handshake()
-      .c(365LL * 86'400'000 * 50, kAck, 1001, 5001, "a")
-      .c(30, kAck, 1002, 5001, "b")
-      .finish();
-  EXPECT_EQ(t.recorder.flows.size(), 1u);
+  t.handshake().c(30, kAck, 1001, 5001, "a");
+  t.s(365LL * 86'400'000 * 50, kAck, 5001, 1002);
+  t.c(60, kAck, 1002, 5001, "b").finish();
+  ASSERT_EQ(t.recorder.flows.size(), 2u);
   EXPECT_EQ(t.recorder.tape[0], "ab");
+}
+
+TEST(Tracker, AJumpOfTheClockCutsWhatIsUnderWay) {
+  constexpr std::int64_t kDay = 86'400'000;
+  Script t;
+  t.handshake().c(30, kAck, 1001, 5001, "a");
+  t.s(2 * kDay, kAck, 5001, 1002).s(2 * kDay + 20, kAck, 5001, 1002, "b").finish();
+  ASSERT_EQ(t.recorder.flows.size(), 2u);
+}
+
+// A capture of this connection alone, over a weekend.
+TEST(Tracker, OneAtRestMayHaveBeenIdleForDays) {
+  constexpr std::int64_t kDay = 86'400'000;
+  Script t;
+  t.handshake().c(30, kAck, 1001, 5001, "a").s(40, kAck, 5001, 1002, "b").c(41, kAck, 1002, 5002);
+  t.c(3 * kDay, kAck, 1002, 5002, "c").s(3 * kDay + 20, kAck, 5002, 1003).finish();
+  ASSERT_EQ(t.recorder.flows.size(), 1u);
+  EXPECT_EQ(t.recorder.tape[0], "ac");
 }
 
 }  // namespace
