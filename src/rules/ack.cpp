@@ -214,10 +214,41 @@ bool acknowledges(const AckProfile& profile, std::uint16_t status) {
 // An acknowledgement is short; what is longer is a result, whose state is its own.
 constexpr std::size_t kLongestDocument = 512;
 
+/// An element that is SOAP's own word for "no" (SOAP 1.2 part 1, §5.4), `end` being that of its
+/// tag.
+bool ends_fault(std::string_view text, std::size_t end) {
+  constexpr std::string_view kFault = "Fault";
+  const std::string_view front = text.substr(0, end);
+  if (!front.ends_with(kFault) || front.size() == kFault.size()) return false;
+  const char before = front[front.size() - kFault.size() - 1];
+  return before == ':' || before == '<';
+}
+
+bool is_soap_fault(std::string_view text) {
+  if (text.find("Envelope") == std::string_view::npos) return false;
+  for (std::size_t end = text.find('>'); end != std::string_view::npos;
+       end = text.find('>', end + 1)) {
+    if (ends_fault(text, end)) return true;
+  }
+  return false;
+}
+
+/// An error object and no result (JSON-RPC 2.0, §5).
+bool is_rpc_error(std::string_view text, const base::Fields& fields) {
+  bool rpc = false, code = false;
+  for (const base::Field& field : fields.list) {
+    rpc = rpc || (field.depth == 1 && field.name == "jsonrpc");
+    code = code || (field.depth == 2 && field.name == "code");
+  }
+  const auto has = [&](std::string_view name) { return text.find(name) != std::string_view::npos; };
+  return rpc && code && has("\"error\"") && !has("\"result\"");
+}
+
 /// A short document that says no in a field of its own, to a sender of whom nothing is known. A
 /// "status", a "state" or a number may be told about something else, unless it says what is wrong,
 /// or says nothing else; and a yes beside it outweighs.
-bool plainly_refuses(const base::Fields& fields) {
+bool plainly_refuses(std::string_view text, const base::Fields& fields) {
+  if (is_rpc_error(text, fields) || (text.starts_with('<') && is_soap_fault(text))) return true;
   bool refused = false, accepted = false, told = false, explained = false;
   std::size_t members = 0;
   for (const base::Field& field : fields.list) {
@@ -248,9 +279,9 @@ AckReading read_negative(const Thresholds& settings, std::string_view text) {
   if (is_negative(settings, base::lower(text))) return word(Ack::refused, text);
   // Who names this profile knows the sender to go by the status.
   const bool unknown_sender = settings.ack_profile.empty();
-  if (unknown_sender && text.size() <= kLongestDocument &&
-      (text.starts_with('{') || text.starts_with('<')) &&
-      plainly_refuses(base::read_fields(text))) {
+  const base::Document kind = base::document_kind(text);
+  if (unknown_sender && text.size() <= kLongestDocument && kind != base::Document::none &&
+      plainly_refuses(text, base::read_fields(text))) {
     return {Ack::refused, "a code that says no", {}};
   }
   return {Ack::accepted, {}, {}};
@@ -287,7 +318,10 @@ bool may_say_no(std::string_view text, std::size_t mark, std::size_t at) {
     return i < text.size() ? static_cast<char>(text[i] | 0x20) : ' ';
   };
   const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  if (text[mark] == '>' && ends_fault(text, mark)) return true;
   switch (low(at)) {
+    case '{':
+      return text.substr(0, mark).ends_with("\"error\"");
     case 'f':
       return low(at + 1) == 'a';
     case 'e':
@@ -309,12 +343,12 @@ bool is_plain_refusal(const Message& response) {
   if (!response.content_encoding().empty() && !response.body_decoded) return false;
   const std::string_view text = response.body_head;
   const std::size_t begin = text.find_first_not_of(" \t\r\n");
-  if (begin == std::string_view::npos || (text[begin] != '{' && text[begin] != '<')) return false;
-  const char mark = text[begin] == '<' ? '>' : ':';
+  if (begin == std::string_view::npos) return false;
+  const char mark = text[begin] == '<' ? '>' : text[begin] == '{' ? ':' : '=';
   for (std::size_t at = text.find(mark, begin); at != std::string_view::npos;
        at = text.find(mark, at + 1)) {
     if (may_say_no(text, at, value_behind(text, at)))
-      return plainly_refuses(base::read_fields(base::trim(text)));
+      return plainly_refuses(base::trim(text), base::read_fields(base::trim(text)));
   }
   return false;
 }

@@ -14,6 +14,8 @@ bool asks_for_more(const Exchange& exchange) {
       return response->asks_credentials || cut;
     case 417:
       return exchange.request.expect_continue || exchange.request.head_cut();
+    case 301:  // the client may make a GET of it, which goes_on() does not take
+    case 302:
     case 307:
     case 308:
       return is_callback(exchange.request.method());

@@ -9,8 +9,9 @@
 
 namespace httpdiag::rules {
 
-/// 401 and 407 ask for credentials, 307 and 308 send the same request elsewhere, 417 wants it
-/// without Expect (RFC 9110 §10.1.1). Where the head was recorded in part it is believed to say so.
+/// 401 and 407 ask for credentials, 307 and 308 send the same request elsewhere, 301 and 302 may
+/// (RFC 9110 §15.4), 417 wants it without Expect (§10.1.1). Where the head was recorded in part it
+/// is believed to say so.
 bool asks_for_more(const Exchange& exchange);
 
 /// `exchange` has the request that the answer of `before` asked for.

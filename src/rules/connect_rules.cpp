@@ -474,8 +474,10 @@ std::optional<Finding> connect_abandoned(const FlowFacts& facts, const Threshold
   if (!unanswered(facts)) return std::nullopt;
   const Duration next_gap = *facts.next_syn;
   const bool gave_up = facts.next_syn_overdue;
-  // Several SYNs in vain say enough; a single one at the end of the capture says nothing.
-  if (!gave_up && facts.syn_count < 2) return std::nullopt;
+  // Several SYNs in vain say enough, and so does what a router says; a single one at the end of the
+  // capture says nothing.
+  const bool in_circles = time_exceeded(facts.flow.trouble());
+  if (!gave_up && facts.syn_count < 2 && !in_circles) return std::nullopt;
 
   const Duration lower = facts.syn_span.value_or(Duration{0});
   const Duration upper = lower + next_gap;
@@ -499,8 +501,7 @@ std::optional<Finding> connect_abandoned(const FlowFacts& facts, const Threshold
       gave_up
           ? fmt::format("{} without an answer, and the next one, due within {}, never came: the "
                         "{} gave up{}.",
-                        sent, base::duration(next_gap),
-                        time_exceeded(facts.flow.trouble()) ? "client" : "application",
+                        sent, base::duration(next_gap), in_circles ? "client" : "application",
                         candidates.empty() ? "" : ", as with a connect timeout of " + candidates)
           : fmt::format("{} without an answer; the capture ended before the next one was due, so "
                         "whether the client gave up is not known.",
@@ -518,8 +519,9 @@ std::optional<Finding> connect_abandoned(const FlowFacts& facts, const Threshold
     // Three retries, each after twice the time of the one before (RFC 6298 §5.5): whatever follows,
     // the callback has suffered.
     constexpr Duration kFailed = 7 * kInitialRto;
-    finding.severity(lower < kFailed ? Severity::warning : Severity::error)
-        .fault(Party::network, Confidence::low, "an answer came after the end of the capture");
+    finding.severity(lower < kFailed ? Severity::warning : Severity::error);
+    if (!in_circles)
+      finding.fault(Party::network, Confidence::low, "an answer came after the end of the capture");
   }
   if (facts.server_unheard) finding.severity(Severity::warning);
   doubt_unheard_answer(finding, facts);

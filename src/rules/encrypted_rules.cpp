@@ -66,8 +66,9 @@ bool unmistakable(const Finding& finding, const ExchangeFacts& facts, const Thre
     case Label::no_response:
       return false;
     case Label::client_timeout:
-    case Label::late_response:
-      return facts.matched_timeout() && facts.after_request >= limits.no_response_min;
+    case Label::late_response:  // the limit may count from the SYN on
+      return facts.matched_timeout() && *facts.matched_timeout() >= limits.no_response_min &&
+             facts.after_request >= limits.client_timeout_min_wait;
     case Label::closed_without_response:
     case Label::reset_without_response:
       return facts.after_request < limits.no_response_min;

@@ -146,6 +146,7 @@ std::optional<Finding> http_client_error(const ExchangeFacts& facts, const Thres
   if (facts.exchange.granted_by) return challenge(std::move(finding), facts.exchange);
   finding.seen_as(
       fmt::format("Client: status {}. Server: its access log has the request.", status));
+  if (blame_proxy_header(finding, facts, status)) return finding.build();
   switch (status) {
     case 401:
     case 403:

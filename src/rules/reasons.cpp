@@ -172,4 +172,29 @@ void blame_impatience(FindingBuilder& finding, std::optional<Duration> waited,
   }
 }
 
+std::uint64_t proxy_header_bytes(const ExchangeFacts& facts) {
+  constexpr std::uint64_t kShortest = 15;  // "PROXY UNKNOWN\r\n"
+  const Exchange& x = facts.exchange;
+  const FlowRecord& flow = facts.flow.flow;
+  const bool first = x.requests_before == 0 && flow.c().syn && flow.c().trouble().gap_bytes == 0;
+  return first && x.request.begin >= kShortest ? x.request.begin : 0;
+}
+
+bool blame_proxy_header(FindingBuilder& finding, const ExchangeFacts& facts, std::uint16_t status) {
+  const std::uint64_t bytes = proxy_header_bytes(facts);
+  if (bytes == 0 || status != 400) return false;
+  finding
+      .also(fmt::format("In front of the request {} were sent that are no HTTP, as of a PROXY "
+                        "protocol header: a server that does not expect one refuses it.",
+                        base::bytes(bytes)))
+      .fact("bytes_in_front", static_cast<std::int64_t>(bytes))
+      .fault(Party::client_app, Confidence::medium,
+             "the server was meant to expect the header, or refuses the request for itself")
+      .remedy(
+          "Sender or load balancer: switch the PROXY protocol off for this server (send-proxy, "
+          "proxy_protocol on). Server: or accept it on this listener (accept-proxy, listen ... "
+          "proxy_protocol). A retry fails in the same way.");
+  return true;
+}
+
 }  // namespace httpdiag::rules

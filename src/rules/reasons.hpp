@@ -53,6 +53,13 @@ bool idle_timer_may_have_run_out(FindingBuilder& finding, const ExchangeFacts& f
 /// whom waiting is open then. As a rule the last word, whatever else was told.
 bool request_cut_in_recording(FindingBuilder& finding, const ExchangeFacts& facts);
 
+/// Bytes in front of the first request that are no HTTP: a PROXY protocol header (HAProxy's
+/// proxy-protocol.txt, §2). 0: none.
+std::uint64_t proxy_header_bytes(const ExchangeFacts& facts);
+/// The server answered with `status`, not knowing what to make of that header: says so, and whose
+/// setting it is. False: there is none, or the status does not speak of it.
+bool blame_proxy_header(FindingBuilder& finding, const ExchangeFacts& facts, std::uint16_t status);
+
 /// Nobody can keep a limit of less than a second; a longer one is for both to agree on.
 void blame_impatience(FindingBuilder& finding, std::optional<Duration> waited,
                       const std::optional<ClientLimit>& matched, bool sure);

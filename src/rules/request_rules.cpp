@@ -291,16 +291,17 @@ Duration unacked_for(const ExchangeFacts& facts) {
              : facts.flow.watched_after(facts.exchange.request.last);
 }
 
-/// It does not fit the first window, and nothing of that was ever acknowledged: what is missing of
-/// it on the wire could not be sent.
-bool stuck_at_its_beginning(const ExchangeFacts& facts) {
-  return !facts.request_complete && !facts.request_part_acked &&
-         (resent_in_vain(facts) || still_resending(facts));
+/// It does not fit a window, and nothing of what was sent is acknowledged any more: what is missing
+/// of it on the wire could not be sent.
+bool stuck(const ExchangeFacts& facts) {
+  if (facts.request_complete) return false;
+  if (!facts.request_part_acked) return resent_in_vain(facts) || still_resending(facts);
+  return resent_in_vain(facts) && facts.close.closer == Closer::none;
 }
 
 /// Sent in vain often, or long, enough; and no other label says why.
 bool lost_for_good(const ExchangeFacts& facts) {
-  if (!facts.request_complete && !stuck_at_its_beginning(facts)) return false;
+  if (!facts.request_complete && !stuck(facts)) return false;
   if (facts.answered || facts.request_acked) return false;
   if (facts.exchange.response_missing || facts.flow.server_unheard) return false;
   const PacketRef rst = facts.flow.flow.s().trouble().rst;
@@ -533,14 +534,14 @@ std::optional<Finding> request_not_acked(const ExchangeFacts& facts, const Thres
   const bool resent = facts.head_retransmits > 0;
   const std::uint64_t acked = flow.c().acked > facts.q0 ? flow.c().acked - facts.q0 : 0;
   const PacketRef heard = flow.s().last;
+  const Timestamp since = std::max(x.request.first.time, flow.c().head_sent.time);
   FindingBuilder finding{
       Label::request_not_acked,
-      resent ? fmt::format(
-                   "{} of {} request bytes{} were acknowledged; the rest was retransmitted "
-                   "{} over {} and never was.",
-                   acked, facts.q1 - facts.q0, facts.request_complete ? "" : " sent so far",
-                   times(facts.head_retransmits),
-                   base::duration(flow.c().trouble().head_retransmit.time - x.request.first.time))
+      resent ? fmt::format("{} of {} request bytes{} were acknowledged; the rest was retransmitted "
+                           "{} over {} and never was.",
+                           acked, facts.q1 - facts.q0, facts.request_complete ? "" : " sent so far",
+                           times(facts.head_retransmits),
+                           base::duration(flow.c().trouble().head_retransmit.time - since))
              : fmt::format("{} of {} request bytes were acknowledged in {}; no retransmission is "
                            "in the capture.",
                            acked, facts.q1 - facts.q0, base::duration(waited))};

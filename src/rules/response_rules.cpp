@@ -480,6 +480,14 @@ bool undelivered(const ExchangeFacts& facts) {
          trouble.head_retransmit.time - server.head_sent.time >= facts.limits.unacked_min;
 }
 
+/// The pauses between retransmissions double: the client has been silent for many round trips.
+bool silence_tells(const ExchangeFacts& facts, Duration watched) {
+  const SideTrouble& server = facts.flow.flow.s().trouble();
+  return server.head_retransmits > facts.limits.unacked_min_retransmits &&
+         watched >= std::chrono::seconds{1} &&
+         facts.flow.flow.c().last.number < server.head_first_retransmit.number;
+}
+
 }  // namespace
 
 std::optional<Finding> response_not_acked(const ExchangeFacts& facts, const Thresholds&) {
@@ -488,10 +496,10 @@ std::optional<Finding> response_not_acked(const ExchangeFacts& facts, const Thre
   if (facts.flow.closed_window(Side::client)) return std::nullopt;
   const Message& response = *facts.exchange.response;
   // It was under way when the capture ended.
-  if (facts.flow.capture_over && !facts.close_after_response.packet &&
-      facts.flow.watched_after(response.first) < facts.limits.unacked_min) {
-    return std::nullopt;
-  }
+  const bool open = facts.flow.capture_over && !facts.close_after_response.packet;
+  const Duration watched = facts.flow.watched_after(response.first);
+  const bool soon_over = open && watched < facts.limits.unacked_min;
+  if (soon_over && !silence_tells(facts, watched)) return std::nullopt;
   // One that broke off, or was reset, after a part had arrived has labels of its own.
   if (facts.client_received > response.begin && (cut(facts) || facts.flow.flow.s().trouble().rst)) {
     return std::nullopt;
@@ -522,6 +530,11 @@ std::optional<Finding> response_not_acked(const ExchangeFacts& facts, const Thre
       .seen_as(
           "Client: read timed out, as if there was no answer. Server: its log says that it "
           "answered.");
+  if (soon_over) {
+    finding.severity(Severity::warning)
+        .also("The capture ended before more could be seen.")
+        .fault(Party::network, Confidence::low, "it was acknowledged after the end of the capture");
+  }
   return finding.build();
 }
 

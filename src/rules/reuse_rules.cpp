@@ -6,6 +6,7 @@
 #include "base/text.hpp"
 #include "rules/device_timers.hpp"
 #include "rules/finding_builder.hpp"
+#include "rules/reasons.hpp"
 #include "rules/rst_origin.hpp"
 #include "rules/rule_lists.hpp"
 #include "rules/waiting.hpp"
@@ -129,6 +130,30 @@ std::string pool_remedy(const ExchangeFacts& facts, const Thresholds& limits) {
       age, closes);
 }
 
+/// The server closed a connection that had hardly come about: no pool could know.
+bool closed_once_accepted(FindingBuilder& finding, const ExchangeFacts& facts) {
+  constexpr Duration kAtOnce = std::chrono::seconds{1};  // no idle timer is so short
+  const FlowRecord& flow = facts.flow.flow;
+  const SideRecord& server = flow.s();
+  const bool first = facts.exchange.requests_before == 0 && flow.c().syn && flow.handshake_ack;
+  if (!first || server.fin_unseen || server.fin.time - flow.handshake_ack.time >= kAtOnce)
+    return false;
+  if (blame_proxy_header(finding, facts, facts.exchange.unsolicited_status)) return true;
+  if (server.payload_packets > 0) return false;
+  finding
+      .also(fmt::format(
+          "It was the first one on a connection that the server closed {} after the handshake.",
+          base::duration(std::max(server.fin.time - flow.handshake_ack.time, Duration{0}))))
+      .fact("closed_once_accepted", true)
+      .fault(Party::server_app, Confidence::medium,
+             "a proxy or load balancer accepts in its name and has no live server behind it")
+      .remedy(
+          "No idle pool is involved: what accepts connections there closes them at once. A TCP "
+          "proxy or load balancer without a live server behind it, a limit on connections "
+          "(worker_connections, maxconn), or a server that shuts down.");
+  return true;
+}
+
 }  // namespace
 
 std::optional<Finding> request_on_half_closed(const ExchangeFacts& facts,
@@ -159,8 +184,8 @@ std::optional<Finding> request_on_half_closed(const ExchangeFacts& facts,
       .fact("server_idle_us", facts.server_idle)
       .fact("idle_us", facts.idle)
       .fact("requests_before", std::int64_t{x.requests_before})
-      .seen_as(reuse_seen(facts))
-      .remedy(pool_remedy(facts, limits));
+      .seen_as(reuse_seen(facts));
+  if (!closed_once_accepted(finding, facts)) finding.remedy(pool_remedy(facts, limits));
   return finding.build();
 }
 
