@@ -250,6 +250,7 @@ ReportPlan plan_of(const ReportOptions& options, const Console& console) {
   if (!options.ack_profile.empty()) set_profile(settings.thresholds, options.ack_profile);
   if (!options.ack_token.empty()) settings.thresholds.ack_token = options.ack_token;
   if (!options.vantage.empty()) settings.vantage = kVantages.at(options.vantage);
+  plan.settings_digest = digest(settings);
   wanted.max_healthy_flows = settings.limits.max_healthy_flows;
   settings.digest_bodies = plan.format != report::Format::text;
   // The text shows healthy exchanges only where one flow or label is asked for.

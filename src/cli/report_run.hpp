@@ -41,6 +41,7 @@ struct ReportPlan {
   report::Format format = report::Format::text;
   report::Options wanted;
   Settings settings;
+  std::string settings_digest;  // of what was asked for, whatever the format
 };
 /// Throws Error.
 ReportPlan plan_of(const ReportOptions& options, const Console& console);
