@@ -42,11 +42,13 @@ bool same_view(const Origin& a, const Origin& b) {
          filters_of(a, false) == filters_of(b, false);
 }
 
-bool says_what_to_show(const ReportOptions& given) {
-  const FilterOptions& filters = given.filters;
-  return given.flow || !given.why.empty() || !given.labels.empty() || given.show_payload ||
-         !filters.uris.empty() || !filters.methods.empty() || !filters.statuses.empty() ||
-         !filters.header_id.empty() || !filters.find.empty();
+/// `more` behind `texts`, but for what is there already: who gives an option again means the same.
+std::vector<std::string> with(std::vector<std::string> texts,
+                              const std::vector<std::string>& more) {
+  for (const std::string& each : more) {
+    if (std::ranges::find(texts, each) == texts.end()) texts.push_back(each);
+  }
+  return texts;
 }
 
 /// Why no other run can be told from this report; empty: it says all.
@@ -98,21 +100,31 @@ std::string why_too_much(std::span<const Profile> reports) {
   return {};
 }
 
-/// Adds what the reports show. Why that cannot be.
-std::string take_view(std::span<const Profile> reports, ReportOptions& options) {
-  if (says_what_to_show(options)) return {};
+/// What one flow is elsewhere, and what is shown of one capture and not of another, nobody can say.
+std::string why_no_view(std::span<const Profile> reports) {
   const Profile& first = reports.front();
   for (const Profile& each : reports) {
-    // Where there are other captures, the flow has another number.
     if (each.origin.flow != 0) return shown(each.name) + " shows one flow of its capture";
     if (!same_view(each.origin, first.origin))
       return fmt::format("{} and {} do not show the same", shown(first.name), shown(each.name));
   }
-  options.labels = first.origin.labels;
-  options.show_payload = first.origin.show_payload;
-  for (const std::string& filter : filters_of(first.origin, false))
-    add_noted_filter(filter, options.filters);
   return {};
+}
+
+/// Those of the reports, and behind them those of merge.
+ReportOptions options_of(const Origin& origin, const ReportOptions& given) {
+  ReportOptions options = given;
+  options.labels = with(origin.labels, given.labels);
+  options.show_payload = origin.show_payload || given.show_payload;
+  FilterOptions filters;
+  for (const std::string& filter : origin.filters) add_noted_filter(filter, filters);
+  filters.uris = with(filters.uris, given.filters.uris);
+  filters.methods = with(filters.methods, given.filters.methods);
+  filters.statuses = with(filters.statuses, given.filters.statuses);
+  if (!given.filters.header_id.empty()) filters.header_id = given.filters.header_id;
+  if (!given.filters.find.empty()) filters.find = given.filters.find;
+  options.filters = std::move(filters);
+  return options;
 }
 
 FilesAgain files_of(std::span<const Profile> reports) {
@@ -132,9 +144,8 @@ FilesAgain files_of(std::span<const Profile> reports) {
 
 OneRun one_run_of(std::span<const Profile> reports, const ReportOptions& given,
                   const std::string& settings_digest) {
-  OneRun run;
-  run.options = given;
   const Profile& first = reports.front();
+  OneRun run;
   for (const Profile& each : reports) {
     run.why_not = why_not(each);
     if (run.why_not.empty()) run.why_not = why_not_alike(first, each);
@@ -146,11 +157,10 @@ OneRun one_run_of(std::span<const Profile> reports, const ReportOptions& given,
         "--vantage, --profile and --ack-token)";
     return run;
   }
-  run.why_not = take_view(reports, run.options);
+  run.why_not = why_no_view(reports);
   if (run.why_not.empty()) run.why_not = why_too_much(reports);
   if (!run.why_not.empty()) return run;
-  for (const std::string& filter : filters_of(first.origin, true))
-    add_noted_filter(filter, run.options.filters);
+  run.options = options_of(first.origin, given);
   run.recover = first.origin.recover;
   FilesAgain files = files_of(reports);
   run.paths = std::move(files.paths);

@@ -24,9 +24,8 @@ struct OneRun {
   std::string why_not;  // there is none: reports and captures do not tell how; empty: there is
 };
 
-/// `given`: the options of merge. Filters of packets that the reports were made with are added, and
-/// what these show, unless `given` says what is to be shown. Settings are not in a report, but
-/// their digest is: they have to be given again.
+/// `given`: the options of merge, which are added to those that the reports were made with.
+/// Settings are not in a report, but their digest is: they have to be given again.
 OneRun one_run_of(std::span<const compare::Profile> reports, const ReportOptions& given,
                   const std::string& settings_digest);
 

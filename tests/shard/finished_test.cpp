@@ -125,14 +125,25 @@ TEST_F(FinishedReports, AreMadeAnewWithTheirOptions) {
 }
 
 // All packets are read again: more may be asked of them.
-TEST_F(FinishedReports, MergeMaySayWhatIsToBeShown) {
-  const Arguments captures{capture("no-response"), capture("connect-refused")};
-  const Arguments made = reports(captures, {"--label", "connect-refused"});
-  for (const Arguments& shown :
-       {Arguments{"--flow", "2"}, {"--label", "no-response"}, {"--why", "1"}})
+TEST_F(FinishedReports, MergeMayAskForMore) {
+  const Arguments captures{capture("no-response"), capture("request-on-half-closed")};
+  const auto expect_both = [&](const Arguments& made_with, const Arguments& shown) {
+    const Arguments made = reports(captures, made_with);
     EXPECT_TRUE(run(Arguments{"merge"} + made + shown).out ==
-                run(Arguments{"analyze"} + captures + shown).out);
-  const Arguments failing{"--label", "no-response", "--fail-on", "error"};
+                run(Arguments{"analyze"} + captures + made_with + shown).out)
+        << testing::PrintToString(made_with + shown);
+  };
+  expect_both({}, {"--flow", "2"});
+  expect_both({}, {"--why", "1"});
+  expect_both({"--method", "POST"}, {"--status", "none", "--format", "json"});
+  expect_both({"--label", "ok"}, {"--label", "request-on-half-closed", "--format", "json"});
+  expect_both({"--find", "HTTP", "--uri", "/"}, {"--uri", "a", "--format", "json"});
+  // Given again it is the same.
+  const Arguments same{"--label", "request-on-half-closed", "--format", "json"};
+  const Arguments made = reports(captures, {"--label", "request-on-half-closed"});
+  EXPECT_TRUE(run(Arguments{"merge"} + made + same).out ==
+              run(Arguments{"analyze"} + captures + same).out);
+  const Arguments failing{"--label", "request-on-half-closed", "--fail-on", "error"};
   EXPECT_EQ(run(Arguments{"merge"} + made + failing).status, 1);
 }
 
@@ -164,8 +175,6 @@ TEST_F(FinishedReports, WhyThereIsATableIsSaid) {
   EXPECT_EQ(why({plain, views}), views + " compares two captures");
   // Whoever has lines wants to count them.
   EXPECT_EQ(why({lines}).find("Note: "), std::string::npos);
-  const CommandOutcome refused = run({"merge", plain, one, "--why", "1"});
-  EXPECT_EQ(refused.status, 0) << refused.err;
   const CommandOutcome of_lines = run({"merge", lines, "--flow", "1"});
   EXPECT_EQ(of_lines.err,
             "httpdiag: merge: --flow is for one report, and of these there is a "
