@@ -152,6 +152,7 @@ Exit merge_finished(const CLI::App& command, const Options& options, const std::
   }
   ReportPlan plan = plan_of(run.options, console);
   plan.wanted.recover = run.recover;
+  plan.reports = options.reports;
   return read_again(run.options, plan, run.options.filters, run.paths,
                     "finished reports do not hold what one run over all would say", console);
 }
@@ -190,6 +191,7 @@ Exit merge(const CLI::App& command, const Options& options, Console console) {
   filters.insert(filters.begin(), states.front().filters.begin(), states.front().filters.end());
   const MadeWith made = made_with(states);
   plan.wanted.recover = made.recover;
+  plan.reports = options.reports;
   FilterOptions all_filters = options.filters;
   add_packet_filters(made.filters, all_filters);
   const bool divided =

@@ -266,9 +266,10 @@ Exit write_report(const ReportOptions& options, ReportPlan& plan, const CaptureS
   report::Options& wanted = plan.wanted;
   wanted.input = &input;
   const std::string path = input_text(input);
-  const auto output = options.output.empty()
-                          ? stream_output(console.out)
-                          : file_output(options.output, names_of(input), console.out);
+  std::vector<std::string> inputs = names_of(input);
+  inputs.insert(inputs.end(), plan.reports.begin(), plan.reports.end());
+  const auto output = options.output.empty() ? stream_output(console.out)
+                                             : file_output(options.output, inputs, console.out);
   const auto writer = report::make_writer(plan.format, wanted, *output);
   Watch watch{*writer, wanted.selection};
 

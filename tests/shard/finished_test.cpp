@@ -147,6 +147,20 @@ TEST_F(FinishedReports, MergeMayAskForMore) {
   EXPECT_EQ(run(Arguments{"merge"} + made + failing).status, 1);
 }
 
+TEST_F(FinishedReports, AreNotReplaced) {
+  const std::string first = capture("no-response");
+  for (const Arguments& options : {Arguments{}, {"--shard", "0/1"}}) {
+    const std::string made = report({first}, options), before = read_file(made);
+    for (const std::string& target : {made, first}) {
+      const CommandOutcome refused = run({"merge", made, "-o", target});
+      EXPECT_EQ(refused.status, 2);
+      EXPECT_EQ(refused.err,
+                "httpdiag: " + target + ": is the input; the report would overwrite it\n");
+    }
+    EXPECT_EQ(read_file(made), before);
+  }
+}
+
 TEST_F(FinishedReports, WhyThereIsATableIsSaid) {
   const std::string first = capture("no-response"), second = capture("connect-refused");
   const std::string plain = report({first}), other = report({second});
