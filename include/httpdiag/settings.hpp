@@ -210,6 +210,7 @@ struct Settings {
   Thresholds thresholds;
   std::map<Label, LabelChange> changes;
   std::vector<OwnRule> own_rules;  // in the order of the file
+  std::uint64_t own_parts = 0;     // a hash of own rules and profiles as the file has them; 0: none
   std::optional<WhyQuestion> why;
   std::optional<VantagePoint> vantage;  // where the user says that the capture was taken
   bool digest_bodies = true;            // not worth the work for a report that shows no digests
@@ -226,6 +227,10 @@ struct Setting {
       member;
 };
 std::span<const Setting> setting_table();
+
+/// Equal where two runs judge and list alike: of all that a configuration and --vantage, --profile
+/// and --ack-token say. 16 hexadecimal digits.
+std::string digest(const Settings& settings);
 
 template <typename T>
 T& member_of(Settings& settings, T Thresholds::*member) {

@@ -124,6 +124,7 @@ std::vector<std::string> filters_for_state(const ReportPlan& plan) {
 Exit analyze_capture(const Options& options, Console console) {
   check_captures(options);
   ReportPlan plan = plan_of(options, console);
+  plan.wanted.recover = options.recover;
   std::optional<Shard> shard;
   ShardState state;
   if (!options.shard.empty()) {

@@ -4,7 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <span>
+#include <variant>
 
 #include "base/text.hpp"
 #include "httpdiag/error.hpp"
@@ -61,6 +64,43 @@ void note(const char* option, const std::string& value, std::vector<std::string>
   if (!value.empty()) note(option, std::vector{value}, filters);
 }
 
+/// Where the value of an option goes.
+struct Place {
+  std::string_view option;
+  std::variant<std::vector<std::string> FilterOptions::*, std::string FilterOptions::*> member;
+};
+
+/// "--port 80", as note() writes it. False: it is none of these.
+bool add_noted(const std::string& noted, std::span<const Place> places, FilterOptions& options) {
+  const std::size_t space = noted.find(' ');
+  const std::string_view option = std::string_view{noted}.substr(0, space);
+  const auto place = std::ranges::find(places, option, &Place::option);
+  if (place == places.end()) return false;
+  std::string value = space == std::string::npos ? "" : noted.substr(space + 1);
+  if (const auto* one = std::get_if<std::string FilterOptions::*>(&place->member)) {
+    options.*(*one) = std::move(value);
+  } else {
+    (options.*std::get<0>(place->member)).push_back(std::move(value));
+  }
+  return true;
+}
+
+bool add_packet_filter(const std::string& noted, FilterOptions& options) {
+  static constexpr std::array kPlaces{
+      Place{"--host", &FilterOptions::hosts}, Place{"--net", &FilterOptions::networks},
+      Place{"--port", &FilterOptions::ports}, Place{"--time", &FilterOptions::time},
+      Place{"--bpf", &FilterOptions::bpf}};
+  return add_noted(noted, kPlaces, options);
+}
+
+bool add_exchange_filter(const std::string& noted, FilterOptions& options) {
+  static constexpr std::array kPlaces{
+      Place{"--uri", &FilterOptions::uris}, Place{"--method", &FilterOptions::methods},
+      Place{"--status", &FilterOptions::statuses}, Place{"--header-id", &FilterOptions::header_id},
+      Place{"--find", &FilterOptions::find}};
+  return add_noted(noted, kPlaces, options);
+}
+
 }  // namespace
 
 void add_filter_options(CLI::App& command, FilterOptions& options) {
@@ -112,26 +152,21 @@ Query query_of(const FilterOptions& options) {
   return query;
 }
 
+bool is_packet_filter(const std::string& noted) {
+  FilterOptions options;
+  return add_packet_filter(noted, options);
+}
+
 void add_packet_filters(const std::vector<std::string>& noted, FilterOptions& options) {
   for (const std::string& filter : noted) {
-    const std::size_t space = filter.find(' ');
-    const std::string option = filter.substr(0, space);
-    const std::string value = space == std::string::npos ? "" : filter.substr(space + 1);
-    if (option == "--host") {
-      options.hosts.push_back(value);
-    } else if (option == "--net") {
-      options.networks.push_back(value);
-    } else if (option == "--port") {
-      options.ports.push_back(value);
-    } else if (option == "--time") {
-      options.time = value;
-    } else if (option == "--bpf") {
-      options.bpf = value;
-    } else {
-      throw Error{fmt::format("there is no filter of packets \"{}\"",
-                              base::escape_for_terminal(base::shorten(filter, 80)))};
-    }
+    if (add_packet_filter(filter, options)) continue;
+    throw Error{fmt::format("there is no filter of packets \"{}\"",
+                            base::escape_for_terminal(base::shorten(filter, 80)))};
   }
+}
+
+bool add_noted_filter(const std::string& noted, FilterOptions& options) {
+  return add_packet_filter(noted, options) || add_exchange_filter(noted, options);
 }
 
 void add_filters(const FilterOptions& options, report::Selection& selection) {

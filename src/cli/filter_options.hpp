@@ -23,6 +23,9 @@ void add_filter_options(CLI::App& command, FilterOptions& options);
 Query query_of(const FilterOptions& options);
 /// Adds those that a state says its packets were chosen with. Throws Error.
 void add_packet_filters(const std::vector<std::string>& noted, FilterOptions& options);
+/// Adds one that a report says was given, of packets or of exchanges. False: it is no filter.
+bool add_noted_filter(const std::string& noted, FilterOptions& options);
+bool is_packet_filter(const std::string& noted);
 /// What of them concerns exchanges. Throws Error.
 void add_filters(const FilterOptions& options, report::Selection& selection);
 

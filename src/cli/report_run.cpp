@@ -251,6 +251,7 @@ ReportPlan plan_of(const ReportOptions& options, const Console& console) {
   if (!options.ack_profile.empty()) set_profile(settings.thresholds, options.ack_profile);
   if (!options.ack_token.empty()) settings.thresholds.ack_token = options.ack_token;
   if (!options.vantage.empty()) settings.vantage = kVantages.at(options.vantage);
+  plan.settings_digest = digest(settings);
   wanted.max_healthy_flows = settings.limits.max_healthy_flows;
   settings.digest_bodies = plan.format != report::Format::text;
   // The text shows healthy exchanges only where one flow or label is asked for.
@@ -266,9 +267,10 @@ Exit write_report(const ReportOptions& options, ReportPlan& plan, const CaptureS
   report::Options& wanted = plan.wanted;
   wanted.input = &input;
   const std::string path = input_text(input);
-  const auto output = options.output.empty()
-                          ? stream_output(console.out)
-                          : file_output(options.output, names_of(input), console.out);
+  std::vector<std::string> inputs = names_of(input);
+  inputs.insert(inputs.end(), plan.reports.begin(), plan.reports.end());
+  const auto output = options.output.empty() ? stream_output(console.out)
+                                             : file_output(options.output, inputs, console.out);
   const auto writer = report::make_writer(plan.format, wanted, *output);
   Watch watch{*writer, wanted.selection};
 

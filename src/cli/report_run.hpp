@@ -41,6 +41,8 @@ struct ReportPlan {
   report::Format format = report::Format::text;
   report::Options wanted;
   Settings settings;
+  std::string settings_digest;       // of what was asked for, whatever the format
+  std::vector<std::string> reports;  // that it is made of: not to be replaced, like the captures
 };
 /// Throws Error.
 ReportPlan plan_of(const ReportOptions& options, const Console& console);

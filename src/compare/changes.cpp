@@ -75,7 +75,7 @@ Change change_of(const Row& row, const Entry& before, const Entry& after, const 
   if (row.whole == Whole::none) {
     change.before = std::min<std::uint64_t>(change.before, 1);
     change.after = std::min<std::uint64_t>(change.after, 1);
-    change.beyond_chance = change.before != change.after;
+    // There or not there, in one capture each: nothing is beyond chance.
   } else {
     change.beyond_chance =
         differs_beyond_chance(change.before, change.before_of, change.after, change.after_of);

@@ -18,8 +18,9 @@ struct Change {
   Row row;
   Severity severity{};
   std::uint64_t before = 0, before_of = 0, after = 0, after_of = 0;
-  bool beyond_chance = false;  // not new, gone, more or fewer by chance, at the level of 5 %
-  bool graver = false;         // in both, and after of a higher severity than before
+  // Not new, gone, more or fewer by chance, at the level of 5 %; never of a capture as a whole.
+  bool beyond_chance = false;
+  bool graver = false;  // in both, and after of a higher severity than before
   bool worse = false;
 };
 

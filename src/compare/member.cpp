@@ -40,6 +40,11 @@ const std::string& Member::text() const {
   return value_->get_ref<const std::string&>();
 }
 
+bool Member::flag() const {
+  if (!value_->is_boolean()) refuse("is neither true nor false");
+  return value_->get<bool>();
+}
+
 std::uint64_t Member::count(std::uint64_t most) const {
   // A number that begins with a minus sign is of another type.
   if (!value_->is_number_unsigned() || value_->get<std::uint64_t>() > most)

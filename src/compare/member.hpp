@@ -16,6 +16,7 @@ class Member {
  public:
   using Json = nlohmann::json;
   static constexpr std::uint64_t kMostCount = 1'000'000'000'000;  // no capture has more packets
+  static constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 62;
 
   Member(const Json& value, const std::string& file) : value_{&value}, file_{&file} {}
 
@@ -23,6 +24,8 @@ class Member {
   std::vector<Member> elements() const;
   std::vector<std::pair<std::string, Member>> members() const;
   const std::string& text() const;
+  bool flag() const;
+  bool has(const std::string& name) const { return value_->is_object() && value_->contains(name); }
   std::uint64_t count(std::uint64_t most = kMostCount) const;
   bool is_null() const { return value_->is_null(); }
   const Json& json() const { return *value_; }

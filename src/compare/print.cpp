@@ -23,13 +23,16 @@ std::string change_line(const Change& change) {
   std::string line = fmt::format("{:<5}  {}", kind, printable(change.row.label));
   if (change.row.annotation) line += " as annotation";
   if (!change.row.server.empty()) line += " towards " + printable(change.row.server);
-  if (change.row.whole == Whole::none) return line + "\n";
-  line += fmt::format("\n       {} -> {} of the {}", share(change.before, change.before_of),
-                      share(change.after, change.after_of), unit(change.row.whole));
+  const bool of_capture = change.row.whole == Whole::none;
+  line += of_capture
+              ? fmt::format("\n       in {} of {} -> in {} of {} captures", change.before,
+                            change.before_of, change.after, change.after_of)
+              : fmt::format("\n       {} -> {} of the {}", share(change.before, change.before_of),
+                            share(change.after, change.after_of), unit(change.row.whole));
   if (change.kind == Kind::same || change.kind == Kind::unmeasured) return line + "\n";
   if (change.graver) {
     line += fmt::format("; {} now", name(change.severity));
-  } else if (!change.beyond_chance) {
+  } else if (!of_capture && !change.beyond_chance) {
     line += "; may be chance";
   }
   return line + "\n";

@@ -109,6 +109,34 @@ void add_identity(Profile& profile, const Member& report) {
   }
 }
 
+std::vector<std::string> texts(const Member& list) {
+  std::vector<std::string> result;
+  for (const Member& each : list.elements()) result.push_back(each.text());
+  return result;
+}
+
+Origin origin_of(const Member& report) {
+  Origin origin;
+  const Member input = report.at("input"), settings = report.at("settings");
+  for (const Member& file : input.at("files").elements()) {
+    const Member sha256 = file.at("sha256");
+    origin.files.push_back({file.at("name").text(), sha256.is_null() ? "" : sha256.text(),
+                            file.at("bytes").count(Member::kMostBytes)});
+  }
+  if (const auto passed_over = input.at("not_read").elements(); !passed_over.empty())
+    origin.passed_over = passed_over.front().at("name").text();
+  origin.labels = texts(settings.at("report.labels"));
+  origin.filters = texts(settings.at("report.filters"));
+  const Member flow = settings.at("report.flow");
+  origin.flow = flow.is_null() ? 0 : flow.count();
+  origin.show_payload = settings.at("report.show_payload").flag();
+  origin.both_ends = report.has("views");
+  if (!settings.has("report.settings_digest")) return origin;
+  origin.settings_digest = settings.at("report.settings_digest").text();
+  origin.recover = settings.at("report.recover").flag();
+  return origin;
+}
+
 Profile profile_of(const Json& json, const std::string& path) {
   const Member report{json, path};
   const Member schema = report.at("schema");
@@ -126,6 +154,7 @@ Profile profile_of(const Json& json, const std::string& path) {
   add_totals(profile, summary.at("problems"));
   add_causes(profile, report.at("causes"));
   add_identity(profile, report);
+  profile.origin = origin_of(report);
   profile.worst = severity_of(summary.at("worst_severity").text());
   for (const Member& finding : report.at("findings").elements()) {
     add(profile.rows, {Whole::none, finding.at("label").text(), {}}, 1,
@@ -157,7 +186,9 @@ Profile read_report(const std::string& path, std::istream& in) {
     std::string line;
     Json report;
     const auto begin = in.tellg();
-    if (std::getline(in, line) && (line.starts_with(kFlowLine) || line.starts_with(kSummaryLine))) {
+    const bool lines =
+        std::getline(in, line) && (line.starts_with(kFlowLine) || line.starts_with(kSummaryLine));
+    if (lines) {
       while (!line.starts_with(kSummaryLine) && std::getline(in, line)) {
       }
       report = Json::parse(line, [&](int depth, Json::parse_event_t, Json&) {
@@ -169,7 +200,9 @@ Profile read_report(const std::string& path, std::istream& in) {
       in.seekg(begin);
       report = parse_without_flows(in, path);
     }
-    return profile_of(report, path);
+    Profile profile = profile_of(report, path);
+    profile.origin.lines = lines;
+    return profile;
   } catch (const Json::parse_error& error) {
     throw Error{fmt::format("{}: is no JSON at byte {}", path, error.byte)};
   } catch (const Json::exception&) {

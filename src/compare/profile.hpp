@@ -38,8 +38,26 @@ struct Sizes {
 };
 std::string words(const Sizes& sizes);  // "5 requests on 2 connections, 1 delivery"
 
+/// Of what a report was made and how, so that the same can be done again.
+struct Origin {
+  struct File {
+    std::string name, sha256;
+    std::uint64_t bytes = 0;
+  };
+  std::vector<File> files;
+  std::string passed_over;          // a file that was no capture; empty: none
+  std::string settings_digest;      // empty: it does not say
+  std::vector<std::string> labels;  // that were asked for
+  std::vector<std::string> filters;
+  std::uint64_t flow = 0;  // that was asked for; 0: none
+  bool show_payload = false, recover = false;
+  bool both_ends = false;  // of two captures, --client and --server
+  bool lines = false;      // NDJSON
+};
+
 struct Profile : Sizes {
   std::string name;  // of the file
+  Origin origin;
   std::string tool;  // version that made the report
   // Causes by server, of which a report lists only so many; deliveries; findings about all of it.
   std::map<Row, Entry> rows;

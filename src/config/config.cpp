@@ -7,6 +7,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "base/hash.hpp"
 #include "base/open.hpp"
 #include "base/text.hpp"
 #include "config/document.hpp"
@@ -54,6 +55,10 @@ class Reader {
     if (const auto profiles = root.find("profiles"); profiles != root.end()) {
       settings_.thresholds.own_profiles =
           config::read_own_profiles(document_, *profiles, {"profiles"});
+    }
+    for (const char* own : {"rules", "profiles"}) {
+      if (const auto part = root.find(own); part != root.end())
+        settings_.own_parts = base::mix64(settings_.own_parts, base::hash64(part->dump()));
     }
     check_profile();
     if (const auto labels = root.find("labels"); labels != root.end())

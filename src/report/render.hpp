@@ -29,6 +29,7 @@ struct Options {
   Selection selection;                    // what to report on; everything by default
   const CaptureSummary* input = nullptr;  // tells where packets lie, from the first flow on
   bool show_payload = false;              // lift the redaction of request targets
+  bool recover = false;                   // the capture was read with it
   bool colour = false;                    // text: use SGR sequences
   bool all_flows = false;  // text: one line for each flow, not only for those with a problem
   const ShardState* shard = nullptr;  // json: what a merge needs of this report

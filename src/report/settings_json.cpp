@@ -49,6 +49,7 @@ void write_selection(JsonOut& json, const Options& options) {
   json.key("report.filters").array();
   for (const std::string& filter : options.selection.filters) json.value(filter);
   json.end();
+  json.field("report.recover", options.recover);
 }
 
 }  // namespace
@@ -68,6 +69,7 @@ void write_settings(JsonOut& json, const Settings& settings, const Options& opti
   json.end();
   json.field("delivery.ack_token_set", !settings.thresholds.ack_token.empty());
   write_selection(json, options);
+  json.field("report.settings_digest", digest(shown));
   json.end();
 }
 

@@ -84,6 +84,27 @@ TEST(Changes, NothingIsWorseThatIsOnlyFewerOrARemark) {
   EXPECT_FALSE(changes_between(before, after, true).worse);
 }
 
+// It is there or it is not, in one capture each.
+TEST(Changes, OfACaptureAsAWholeThereIsNoRate) {
+  const auto with = [](const char* label) {
+    return profile(100, {{{Whole::none, label, {}}, {2, Severity::warning}}});
+  };
+  const Profile clean = profile(100, {}), cut = with("capture-file-truncated"),
+                pattern = with("keepalive-mismatch");
+  const Changes quality = changes_between(clean, cut, true);
+  EXPECT_EQ(kinds(quality), "capture-file-truncated new\n");
+  EXPECT_FALSE(quality.list[0].beyond_chance);
+  EXPECT_FALSE(quality.worse);
+  EXPECT_NE(text(clean, cut, quality)
+                .find("NEW    capture-file-truncated\n       in 0 of 1 -> in 1 of 1 captures\n"),
+            std::string::npos)
+      << text(clean, cut, quality);
+  // What many connections show together is of the traffic.
+  EXPECT_TRUE(changes_between(clean, pattern, true).worse);
+  EXPECT_FALSE(changes_between(clean, pattern, true).list[0].beyond_chance);
+  EXPECT_EQ(kinds(changes_between(pattern, pattern, true)), "keepalive-mismatch same\n");
+}
+
 TEST(Changes, ByLabelPutsServersTogether) {
   const Profile before =
       profile(100, {{cause("no-response", "10.0.0.1:80"), {5, Severity::error}}});

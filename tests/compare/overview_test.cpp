@@ -44,7 +44,7 @@ TEST_F(Table, FailsForTheWorstOfItsFindings) {
   const std::string good = report_of("ok--chunked"), slow = report_of("connect-slow"),
                     bad = report_of("no-response");
   const auto status = [](const Arguments& reports, const char* severity) {
-    return run(Arguments{"merge"} + reports + Arguments{"--fail-on", severity}).status;
+    return run(Arguments{"merge", "--table"} + reports + Arguments{"--fail-on", severity}).status;
   };
   EXPECT_EQ(status({good}, "info"), 0);
   EXPECT_EQ(status({good, slow}, "warning"), 1);
@@ -53,7 +53,8 @@ TEST_F(Table, FailsForTheWorstOfItsFindings) {
 }
 
 TEST_F(Table, HasARowForAWarningBesideAnotherLabel) {
-  const CommandOutcome text = run({"merge", report_of("connect-slow"), report_of("ok--chunked")});
+  const CommandOutcome text =
+      run({"merge", "--table", report_of("connect-slow"), report_of("ok--chunked")});
   EXPECT_NE(text.out.find("warning  connect-slow as annotation\n         1 of "), std::string::npos)
       << text.out;
 }
@@ -68,19 +69,18 @@ TEST_F(Table, RefusesWhatATableCannotHeed) {
                                   {"--vantage", "client"},
                                   {"--show-payload"},
                                   {"--status", "5xx"}}) {
-    const CommandOutcome outcome = run(Arguments{"merge", report} + option);
+    const CommandOutcome outcome = run(Arguments{"merge", "--table", report} + option);
     EXPECT_EQ(outcome.status, 2);
     EXPECT_EQ(outcome.out, "");
     EXPECT_EQ(outcome.err,
               "httpdiag: merge: " + option.front() +
-                  " is for shards; of finished reports of different captures there is a table "
-                  "only\n");
+                  " is for one report, and of these there is a table only: --table asks for it\n");
   }
 }
 
 TEST_F(Table, AsLinesIsAnObjectEach) {
-  const CommandOutcome lines =
-      run({"merge", report_of("no-response"), report_of("connect-refused"), "--format", "ndjson"});
+  const CommandOutcome lines = run({"merge", "--table", report_of("no-response"),
+                                    report_of("connect-refused"), "--format", "ndjson"});
   std::istringstream in{lines.out};
   std::vector<std::string> types;
   for (std::string line; std::getline(in, line);)
@@ -95,17 +95,17 @@ TEST_F(Table, CountsTheSamePacketsOnce) {
   const std::string first = report_of("no-response"), other = report_of("connect-refused"),
                     again = report_of("no-response", {"--label", "no-response"}),
                     part = report_of("no-response", {"--port", "8080"});
-  const CommandOutcome once = run({"merge", first, other});
-  const CommandOutcome twice = run({"merge", first, other, again});
+  const CommandOutcome once = run({"merge", "--table", first, other});
+  const CommandOutcome twice = run({"merge", "--table", first, other, again});
   EXPECT_NE(twice.out.find("Note: " + again + " is of the same capture as " + first +
                            ": it is counted once.\n"),
             std::string::npos)
       << twice.out;
   EXPECT_EQ(twice.out.substr(0, twice.out.find('\n')), once.out.substr(0, once.out.find('\n')));
-  const CommandOutcome shared = run({"merge", first, part});
+  const CommandOutcome shared = run({"merge", "--table", first, part});
   EXPECT_TRUE(shared.out.starts_with("2 captures: ")) << shared.out;
   EXPECT_NE(shared.out.find("have a capture in common"), std::string::npos) << shared.out;
-  EXPECT_EQ(run({"merge", report_of("no-response", {"--host", "203.0.113.9"}), other})
+  EXPECT_EQ(run({"merge", "--table", report_of("no-response", {"--host", "203.0.113.9"}), other})
                 .out.find("in common"),
             std::string::npos);
 }
@@ -120,8 +120,8 @@ TEST_F(Table, ShardsThatOverlapMayCountTwice) {
     return path;
   };
   const std::string first = part("0/2"), second = part("1/2"), third = part("0/3");
-  EXPECT_EQ(run({"merge", first, second}).out.find("in common"), std::string::npos);
-  EXPECT_NE(run({"merge", first, third}).out.find("in common"), std::string::npos);
+  EXPECT_EQ(run({"merge", "--table", first, second}).out.find("in common"), std::string::npos);
+  EXPECT_NE(run({"merge", "--table", first, third}).out.find("in common"), std::string::npos);
 }
 
 TEST_F(Table, ACaptureThatOtherSettingsMakeLookBetterIsNoneBetter) {
@@ -129,7 +129,7 @@ TEST_F(Table, ACaptureThatOtherSettingsMakeLookBetterIsNoneBetter) {
   std::ofstream{config} << R"({"schema": "httpdiag.config/1", "labels": {"no-response": "info"}})";
   const std::string mild = report_of("no-response", {"--config", config}),
                     plain = report_of("no-response");
-  const CommandOutcome both = run({"merge", mild, plain, "--fail-on", "error"});
+  const CommandOutcome both = run({"merge", "--table", mild, plain, "--fail-on", "error"});
   EXPECT_EQ(both.status, 1);
   EXPECT_NE(both.out.find("it is counted once"), std::string::npos) << both.out;
 }

@@ -5,7 +5,7 @@
   recipes.py parallel HTTPDIAG CAPTURE...    GNU parallel; the report is that of the undivided run
   recipes.py duckdb HTTPDIAG CAPTURE...      the query, where duckdb is installed; else whether the lines
                                              have all columns that it reads, with their types
-  recipes.py read                            the syntax of the other recipes
+  recipes.py read                            the syntax of the other recipes, and of those of docs/ci.md
 
 Exit status 77, which ctest takes for "skipped", where a program is missing.
 """
@@ -19,7 +19,9 @@ import subprocess
 import sys
 import tempfile
 
-PAGE = (pathlib.Path(__file__).parents[2] / "docs/scale.md").read_text("utf-8")
+DOCS = pathlib.Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "scale.md").read_text("utf-8")
+CI = (DOCS / "ci.md").read_text("utf-8")
 
 
 def recipe(mark):
@@ -134,6 +136,13 @@ def read():
         return 0
     job = yaml.safe_load(recipe("check: yaml"))
     assert f"/{job['spec']['completions']}\"" in job["spec"]["template"]["spec"]["containers"][0]["args"][0]
+    # docs/ci.md: a workflow of GitHub's is one with an event and jobs; YAML 1.1 takes `on` for true.
+    workflow, pipeline = [yaml.safe_load(each) for each in re.findall(r"```yaml\n(.*?)```", CI, re.S)]
+    assert {True, "jobs"} <= workflow.keys(), workflow.keys()
+    steps = [step["run"] for step in workflow["jobs"]["captures"]["steps"] if "run" in step]
+    for commands in (steps, pipeline["captures"]["script"]):
+        subprocess.run(["bash", "-n"], input="\n".join(commands), text=True, check=True)
+        assert any("httpdiag check" in each for each in commands), commands
     return 0
 
 

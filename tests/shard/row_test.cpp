@@ -496,7 +496,7 @@ TEST_F(CapturesInARow, CapturesThatOverlapAndAreGoneAreATable) {
       std::string::npos)
       << table.out;
   EXPECT_NE(run({"merge", path(0, "json"), path(1, "json"), "--flow", "1"})
-                .err.find("--flow is for shards"),
+                .err.find("--flow is for one report, and of these there is a table only: "),
             std::string::npos);
   // The table counts reports, of which shards are parts.
   bring();
