@@ -14,7 +14,7 @@ void write_deliveries(JsonOut& json, const Deliveries& deliveries, const Options
 void write_delivery_counts(JsonOut& json, const Deliveries& deliveries);
 
 /// Something about deliveries that people have to know. Otherwise the text is silent about them.
-bool has_delivery_problem(const Deliveries& deliveries);
+bool has_delivery_to_tell(const Deliveries& deliveries);
 void show_deliveries(Page& page, const Deliveries& deliveries, const Options& options);
 
 }  // namespace httpdiag::report

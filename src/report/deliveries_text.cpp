@@ -16,13 +16,16 @@ constexpr std::size_t kIndent = 3;
 constexpr std::size_t kHang = 14;
 constexpr std::size_t kShownAttempts = 12;  // the first ones and the last
 
-bool is_problem(const Delivery& delivery) { return delivery.severity >= Severity::warning; }
+/// That it got through in the end is what the reader of a failed attempt wants to know first.
+bool is_told(const Delivery& delivery) {
+  return delivery.severity >= Severity::warning || delivery.verdict == DeliveryVerdict::recovered;
+}
 
 /// The one to look at: the worst, with most attempts, the first of those.
 const Delivery* example_of(const Deliveries& deliveries, DeliveryVerdict verdict) {
   const Delivery* best = nullptr;
   for (const Delivery& delivery : deliveries.list) {
-    if (delivery.verdict != verdict || !is_problem(delivery)) continue;
+    if (delivery.verdict != verdict || !is_told(delivery)) continue;
     if (best == nullptr || delivery.attempt_count > best->attempt_count) best = &delivery;
   }
   return best;
@@ -119,12 +122,12 @@ void show_endpoints(Page& page, const Deliveries& deliveries, const Options& opt
 
 }  // namespace
 
-bool has_delivery_problem(const Deliveries& deliveries) {
-  return std::any_of(deliveries.list.begin(), deliveries.list.end(), is_problem);
+bool has_delivery_to_tell(const Deliveries& deliveries) {
+  return std::any_of(deliveries.list.begin(), deliveries.list.end(), is_told);
 }
 
 void show_deliveries(Page& page, const Deliveries& deliveries, const Options& options) {
-  if (!has_delivery_problem(deliveries)) return;
+  if (!has_delivery_to_tell(deliveries)) return;
   page.blank();
   page.line(
       0, Ink::bold, "Deliveries",

@@ -247,7 +247,7 @@ class TextWriter final : public Writer {
         causes.push_back(&cause);
     }
     const bool deliveries =
-        options_.selection.labels.empty() && has_delivery_problem(report.deliveries);
+        options_.selection.labels.empty() && has_delivery_to_tell(report.deliveries);
     if (causes.empty() && problems_ == 0 && !deliveries) show_nothing_to_do(report);
     if (!causes.empty()) show_causes(report, causes);
     if (deliveries) show_deliveries(page_, report.deliveries, options_);

@@ -136,7 +136,7 @@ std::string views_text(const FlowViews& views, const CaptureSummary* input) {
     case Presence::lost:
       return "none of it reached the server, whose capture ran";
     case Presence::absent:
-      return "not in the server's capture, nobody knows why";
+      return "not in the server's capture; whether it came there is not known";
     case Presence::replaced:
       return views.server.port == 0
                  ? std::string{"not in the server's capture: something between the two points "

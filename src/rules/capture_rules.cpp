@@ -311,7 +311,12 @@ std::optional<Finding> exchange_ended_early(const ExchangeFacts& facts, const Th
   const bool open = !facts.request_complete || !facts.answered ||
                     facts.exchange.response->state == MessageState::incomplete;
   const Closing& close = facts.answered ? facts.close_after_response : facts.close;
-  if (!open || close.closer != Closer::none) return std::nullopt;
+  // A client that has half-closed waits like any other.
+  const bool half_closed = facts.request_complete && !facts.answered &&
+                           close.closer == Closer::client_fin && !facts.close_time_unknown &&
+                           facts.after_request < limits.client_timeout_min_wait &&
+                           !facts.flow.flow.c().trouble().rst;
+  if (!open || (close.closer != Closer::none && !half_closed)) return std::nullopt;
   if (facts.flow.flow.s().fin || facts.flow.flow.s().trouble().rst) return std::nullopt;
   const PacketRef last =
       facts.answered ? facts.exchange.response->last : facts.exchange.request.last;

@@ -87,7 +87,17 @@ constexpr std::array kTlsPrimaries = {
     &encrypted_answer_cut,
 };
 
-constexpr std::array kQuietPrimaries = {&payload_opaque, &connection_unused};
+/// Not unused: what the client had to send waited for a window that the handshake did not open.
+std::optional<Finding> window_never_opened(const FlowFacts& facts, const Thresholds& limits) {
+  const PacketRef synack = facts.flow.s().syn;
+  const bool since_handshake = synack && facts.flow.s().trouble().zero_window_since == synack;
+  if (!since_handshake || !facts.closed_window(Side::server)) return std::nullopt;
+  auto finding = flow_zero_window_stall(facts, limits);
+  if (finding) finding->severity = Severity::error;
+  return finding;
+}
+
+constexpr std::array kQuietPrimaries = {&payload_opaque, &window_never_opened, &connection_unused};
 
 constexpr std::array kTeardownPrimaries = {
     &flow_pmtu_blackhole,  // of a request none of which can be read

@@ -240,6 +240,29 @@ std::optional<std::pair<Side, PacketRef>> reset_behind(const FlowRecord& flow, P
   return first;
 }
 
+/// The window was 0 in the SYN-ACK, and stayed so: hosts open with one, a SYN proxy does not until
+/// it has reached the server.
+bool blame_syn_proxy(FindingBuilder& finding, const FlowRecord& flow, PacketRef begin) {
+  if (!begin || begin != flow.s().syn) return false;
+  const FlowTrouble& trouble = flow.trouble();
+  finding
+      .also(
+          "The SYN-ACK itself offered no window, as that of a device does which completes "
+          "handshakes for the server (SYN proxy) and has not reached it yet.")
+      .fault(Party::network, Confidence::medium, "the server host itself opens with a window of 0")
+      .remedy(
+          "Find what accepts connections for the server (SYNPROXY, a firewall with SYN "
+          "protection, a load balancer) and why it does not reach it: host down, route, port. "
+          "The client sees a connection that is open and does nothing: set a request timeout.");
+  if (trouble.icmp) {
+    finding
+        .also(fmt::format("{} said ICMP \"{}\".", to_string(trouble.icmp_reporter),
+                          icmp_meaning(trouble)))
+        .evidence(trouble.icmp, std::nullopt, icmp_evidence(trouble));
+  }
+  return true;
+}
+
 }  // namespace
 
 std::optional<Finding> flow_zero_window_stall(const FlowFacts& facts, const Thresholds& limits) {
@@ -274,7 +297,8 @@ std::optional<Finding> flow_zero_window_stall(const FlowFacts& facts, const Thre
     if (reset) finding.evidence(reset->second, reset->first, "RST");
     if (facts.closed_window(other(receiver)))
       blame_deadlock(finding.detail(deadlock(facts)), facts);
-    blame_silence(finding, facts, receiver, limits);
+    if (!blame_syn_proxy(finding, facts.flow, begin))
+      blame_silence(finding, facts, receiver, limits);
     return finding.build();
   }
   return std::nullopt;

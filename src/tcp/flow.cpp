@@ -334,6 +334,8 @@ void Flow::on_syn(Context& context, const Segment& segment, Side from) {
     own.syn = segment.packet;
     own.mss = segment.mss;
     own.window_scale = segment.window_scale;
+    // As of a device that completes the handshake for a server that it has yet to reach.
+    if (has_ack && segment.window == 0) trouble(from).zero_window_since = segment.packet;
     if (from == Side::client) record.syn_clock = timestamp_of(segment).value_or(0);
     const bool heard_before = half(from).base_known;
     if (!heard_before) {

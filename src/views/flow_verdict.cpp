@@ -38,6 +38,13 @@ bool Verdicts::about_connect(Finding& finding) {
     blame(finding, Party::network, Confidence::high);
     return true;
   }
+  if (!syns.lost.empty() && syns.lost.size() + syns.unknown == syns.all.size()) {
+    say(finding, fmt::format("{} of {} SYNs ({}) left the client while the server's capture ran "
+                             "and did not reach it: lost between the two points.",
+                             syns.lost.size(), syns.all.size(), names(syns.lost)));
+    blame(finding, Party::network, Confidence::high);
+    return true;
+  }
   if (syns.arrived == 0) return false;
   show(finding, syns.first_there, Side::client, "arrives at the server: SYN");
   const std::string there =

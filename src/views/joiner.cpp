@@ -345,10 +345,13 @@ std::shared_ptr<FlowViews> Joiner::Impl::views_of(FlowReport& report, std::size_
     return views;
   }
   // The server's capture has other connections between these two, and ran.
-  const Timestamp due =
-      views_.clock ? shifted(report.first.time, views_.clock->offset) : Timestamp{};
-  const bool would_show = views_.clock && known_.contains({report.client.ip, report.server}) &&
-                          ran_[1].has(due) && views_.not_compared == 0;
+  const auto ran_at = [&](PacketRef packet) {
+    return views_.clock && ran_[1].has(shifted(packet.time, views_.clock->offset));
+  };
+  // It may have begun to run between the SYNs of this one.
+  const bool ran = ran_at(report.first) || ran_at(report.last);
+  const bool would_show =
+      known_.contains({report.client.ip, report.server}) && ran && views_.not_compared == 0;
   const bool answered = std::any_of(client.seen.begin(), client.seen.end(), [](const Seen& seen) {
     return seen.from == Side::server && !seen.is_rst();
   });
@@ -360,7 +363,7 @@ std::shared_ptr<FlowViews> Joiner::Impl::views_of(FlowReport& report, std::size_
   }
   auto views = std::make_shared<FlowViews>();
   views->presence = would_show && client.starts() ? Presence::replaced : Presence::absent;
-  if (views->presence == Presence::absent && ran_[1].has(due)) doubt_refusal(report);
+  if (views->presence == Presence::absent && ran_at(report.first)) doubt_refusal(report);
   return views;
 }
 
