@@ -2,6 +2,7 @@
 // The connections that a tuple had one after the other, from their first SYN on.
 #include <array>
 #include <memory>
+#include <tuple>
 
 #include "tcp/options.hpp"
 #include "tcp/tracker_impl.hpp"
@@ -71,20 +72,30 @@ Handle Tracker::Impl::behind_jump(const Segment& segment, std::uint32_t hash, Ha
   const Handle older = store_.previous(newest);
   const bool waits = older != kNoHandle && !FlowStore::is_attempt(older);
   if (waits && !across_jump(segment.packet.time, older)) return older;
-  const bool roles_known = !plain_syn(segment) && !FlowStore::is_attempt(newest);
-  return roles_known ? open_behind(segment, hash, newest) : open_again(segment, hash, newest);
+  if (plain_syn(segment) || FlowStore::is_attempt(newest)) return open_above(segment, hash, newest);
+  const auto roles = roles_of(newest);
+  const Handle fresh = open_above(segment, hash, newest);
+  give_roles(fresh, roles);
+  return fresh;
 }
 
 /// Of the connection that took the ports over only what came behind its handshake is in the
 /// capture.
 Handle Tracker::Impl::open_behind(const Segment& segment, std::uint32_t hash, Handle newest) {
-  const FlowRecord& earlier = store_.slot(newest).flow.record;
-  const Endpoint client = earlier.client, server = earlier.server;
+  const auto roles = roles_of(newest);
   const Handle fresh = open_again(segment, hash, newest);
-  FlowRecord& record = store_.slot(fresh).flow.record;
-  record.client = client;
-  record.server = server;
+  give_roles(fresh, roles);
   return fresh;
+}
+
+std::pair<Endpoint, Endpoint> Tracker::Impl::roles_of(Handle handle) {
+  const FlowRecord& record = store_.slot(handle).flow.record;
+  return {record.client, record.server};
+}
+
+void Tracker::Impl::give_roles(Handle handle, const std::pair<Endpoint, Endpoint>& roles) {
+  FlowRecord& record = store_.slot(handle).flow.record;
+  std::tie(record.client, record.server) = roles;
 }
 
 /// The connection that had the tuple before this attempt explains the segment, and the SYN does
@@ -140,14 +151,20 @@ Handle Tracker::Impl::open(const Segment& segment, std::uint32_t hash) {
   return handle;
 }
 
+/// A connection of its own, which took the tuple over.
 Handle Tracker::Impl::open_again(const Segment& segment, std::uint32_t hash, Handle below) {
-  const Handle fresh = open(segment, hash);
+  const Handle fresh = open_above(segment, hash, below);
   constexpr auto kReused = static_cast<std::uint16_t>(Oddity::reused_tuple);
   if (FlowStore::is_attempt(fresh)) {
     store_.attempt(fresh).oddities |= kReused;
   } else {
     store_.slot(fresh).flow.record.oddities |= kReused;
   }
+  return fresh;
+}
+
+Handle Tracker::Impl::open_above(const Segment& segment, std::uint32_t hash, Handle below) {
+  const Handle fresh = open(segment, hash);
   flow_sink_.on_begin(store_.id(fresh), segment, true);
   const Handle displaced = store_.stack(fresh, below);
   if (displaced != kNoHandle) release(displaced, EndCause::tuple_reused);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <random>
+#include <utility>
 
 #include "base/capture_clock.hpp"
 #include "tcp/duplicates.hpp"
@@ -61,6 +62,9 @@ class Tracker::Impl {
   Handle open(const Segment& segment, std::uint32_t hash);
   Handle open_attempt(const Segment& segment, std::uint32_t hash);
   Handle open_flow(const Segment& segment, std::uint32_t hash);
+  Handle open_above(const Segment& segment, std::uint32_t hash, Handle below);
+  std::pair<Endpoint, Endpoint> roles_of(Handle handle);
+  void give_roles(Handle handle, const std::pair<Endpoint, Endpoint>& roles);
   Handle open_again(const Segment& segment, std::uint32_t hash, Handle below);
   Handle promote(Handle attempt_handle);
   FlowRecord& fill_from(const Attempt& attempt, Flow& flow);
