@@ -309,7 +309,8 @@ struct FlowTrouble {
   PacketRef last_translated;  // the last packet that was recorded under that name
   // How either side's packets are wrapped up, by the first of each that is in a tunnel.
   std::array<Tunnel, 2> tunnels;
-  FlowId fallback{};       // 0, or the flow that replaced this refused attempt (RFC 8305)
+  // 0, or the flow that replaced this attempt, which was refused or not answered yet (RFC 8305).
+  FlowId fallback{};
   PacketRef refused;       // RST for a SYN that was sent again and accepted then (Windows does so)
   Duration clock_step{0};  // largest step back of the clock inside this flow
 };

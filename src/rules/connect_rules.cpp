@@ -470,8 +470,30 @@ std::optional<Finding> syn_retries_exhausted(const FlowFacts& facts, const Thres
   return finding.build();
 }
 
+namespace {
+
+/// One SYN, and the other IP version was quicker: what was left of the try was let go of.
+std::optional<Finding> overtaken(const FlowFacts& facts) {
+  const std::string replaced = fallback_words(facts.flow);
+  if (replaced.empty() || facts.syn_count != 1) return std::nullopt;
+  FindingBuilder finding{Label::connect_abandoned,
+                         fmt::format("1 SYN without an answer{}.", replaced)};
+  finding.evidence(facts.flow.c().syn, Side::client, "SYN")
+      .severity(Severity::info)
+      .fact("syn_count", std::int64_t{facts.syn_count})
+      .fault(Party::network, Confidence::low, "that version was only the slower one")
+      .seen_as("Client: nothing but the moment that it waited for the first try (RFC 8305).")
+      .remedy(
+          "The callback got its connection. Where this is so each time, one of the two IP versions "
+          "does not get through to the server: every new connection waits for it first.");
+  return finding.build();
+}
+
+}  // namespace
+
 std::optional<Finding> connect_abandoned(const FlowFacts& facts, const Thresholds& limits) {
   if (!unanswered(facts)) return std::nullopt;
+  if (auto finding = overtaken(facts)) return finding;
   const Duration next_gap = *facts.next_syn;
   const bool gave_up = facts.next_syn_overdue;
   // Several SYNs in vain say enough, and so does what a router says; a single one at the end of the

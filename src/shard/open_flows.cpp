@@ -181,9 +181,12 @@ void OpenFlows::begin(Timestamp begin, Timestamp now) {
   if (begin - now > base::CaptureClock::kJump) leap_ = begin;
   std::erase_if(gone_, [&](const auto& gone) { return gone.second.until < begin; });
   refused_.clear();
+  unanswered_.clear();
   attempts_.clear();
   for (const auto& [id, held] : by_id_) {
     const FlowRecord& flow = flow_of(held.ending);
+    if (handshake(flow) == Handshake::unanswered && flow.c().syns == 1)
+      unanswered_.push_back({id, flow.server, flow.first.time, {}, {}});
     const auto at = refused_at(flow);
     if (!at || begin - *at > happy_eyeballs_ || flow.trouble().fallback != FlowId{}) continue;
     refused_.push_back({id, flow.server, flow.first.time, *at, {}});
@@ -242,7 +245,13 @@ void OpenFlows::on_attempt(FlowId flow, const Endpoint& server, Timestamp now,
 
 void OpenFlows::on_connected(FlowId flow) {
   for (Attempt& attempt : attempts_) {
-    if (attempt.flow == flow) attempt.connected = true;
+    if (attempt.flow != flow) continue;
+    attempt.connected = true;
+    for (const Refused& overtaken : unanswered_) {
+      const Duration later = attempt.at - overtaken.first;
+      const bool soon = later >= Duration{0} && later <= base::kMostBetweenAttempts;
+      if (soon && replaces(attempt.server, overtaken.server)) replace(overtaken.flow, flow);
+    }
   }
   for (const Refused& refused : refused_) {
     if (refused.candidate == flow) replace(refused.flow, flow);

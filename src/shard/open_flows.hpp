@@ -157,9 +157,10 @@ class OpenFlows {
   std::array<std::set<Due>, kAgeLists.size()> by_due_;  // by AgeList
   Places by_ends_;
   std::map<Ends, Gone> gone_;
-  std::optional<Timestamp> leap_;  // to the first packet, which nothing has confirmed yet
-  std::vector<Attempt> attempts_;  // of the capture that is being told of
-  std::vector<Refused> refused_;   // not long ago
+  std::optional<Timestamp> leap_;    // to the first packet, which nothing has confirmed yet
+  std::vector<Attempt> attempts_;    // of the capture that is being told of
+  std::vector<Refused> refused_;     // not long ago
+  std::vector<Refused> unanswered_;  // SYNs of the captures before
 };
 
 }  // namespace httpdiag::shard

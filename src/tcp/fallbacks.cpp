@@ -14,7 +14,7 @@ FlowId Fallbacks::on_refused(Handle handle, const FlowRecord& flow, Timestamp no
   FlowId candidate{};  // begun while this one was still under way
   for (const Attempt& attempt : attempts_) {
     const bool other_version = attempt.id != FlowId{} && attempt.v4 != v4;
-    if (!other_version || attempt.port != flow.server.port) continue;
+    if (!other_version || attempt.ends.server.port != flow.server.port) continue;
     const Duration later = attempt.time - flow.first.time;
     if (later < Duration{0} || later > base::kMostBetweenAttempts) continue;
     if (attempt.connected) return attempt.id;

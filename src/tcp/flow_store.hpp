@@ -33,6 +33,7 @@ struct Attempt {
   Age age;
   std::unique_ptr<std::array<PacketRef, kMaxSynTimes>> times;  // null while there was one SYN
   std::uint32_t clock = 0;                                     // see FlowRecord::syn_clock
+  FlowId fallback{};                                           // see FlowTrouble::fallback
   std::uint16_t syns = 0;
   std::uint16_t oddities = 0;
   std::uint16_t window = 0;

@@ -145,7 +145,8 @@ Handle Tracker::Impl::open(const Segment& segment, std::uint32_t hash) {
   const Handle handle = attempt ? open_attempt(segment, hash) : open_flow(segment, hash);
   expect_expiry(attempt ? AgeList::opening : AgeList::open);
   if (plain_syn(segment)) {
-    fallbacks_.on_attempt(segment.destination, store_.id(handle), clock_.now());
+    fallbacks_.on_attempt({segment.source, segment.destination, segment.tunnel.network},
+                          store_.id(handle), clock_.now());
     flow_sink_.on_attempt(store_.id(handle), segment.destination, clock_.now());
   }
   return handle;
@@ -228,6 +229,7 @@ FlowRecord& Tracker::Impl::fill_from(const Attempt& a, Flow& flow) {
   record.oddities = a.oddities;
   record.network = a.tunnel.network;
   if (a.tunnel.kind != TunnelKind::none) flow.note_tunnel(Side::client, a.tunnel);
+  if (a.fallback != FlowId{}) flow.note_fallback(a.fallback);
   flow.on_segment(context_, syn, Side::client, 0);
   for (std::uint16_t i = 1; i < a.syns; ++i) {
     if (a.times && i < kMaxSynTimes) syn.packet = (*a.times)[i];

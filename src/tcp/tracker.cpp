@@ -215,9 +215,10 @@ void Tracker::Impl::hand_over(Handle handle, std::uint64_t content, const Segmen
   flow.on_segment(context_, segment, from, content);
   if (segment.tunnel.kind != TunnelKind::none) flow.note_tunnel(from, segment.tunnel);
   if (flow.record.handshake_ack == segment.packet) {
-    fallbacks_.on_connected(flow.record.id, [&](Handle refused) {
-      store_.slot(refused).flow.note_fallback(flow.record.id);
-    });
+    fallbacks_.on_connected(
+        flow.record.id,
+        [&](Handle refused) { store_.slot(refused).flow.note_fallback(flow.record.id); },
+        [&](const Tuple& ends, FlowId id) { note_overtaken(ends, id, flow.record.id); });
     flow_sink_.on_connected(flow.record.id);
   }
   s.last_seen = clock_.latest();
@@ -229,6 +230,14 @@ void Tracker::Impl::hand_over(Handle handle, std::uint64_t content, const Segmen
   if (closed && was_open && handshake(flow.record) == Handshake::refused) {
     note_refused(handle);
   }
+}
+
+/// The attempt `id` has no answer, and its client got on over the other IP version.
+void Tracker::Impl::note_overtaken(const Tuple& ends, FlowId id, FlowId by) {
+  const Handle handle = find(ends.client, ends.server, ends.network);
+  if (handle == kNoHandle || !FlowStore::is_attempt(handle)) return;
+  Attempt& attempt = store_.attempt(handle);
+  if (attempt.id == id) attempt.fallback = by;
 }
 
 void Tracker::Impl::on_icmp_error(const IcmpError& error) {

@@ -99,6 +99,7 @@ class Tracker::Impl {
   void enforce_limits();
   void release(Handle handle, EndCause cause);
   void note_refused(Handle handle);
+  void note_overtaken(const Tuple& ends, FlowId id, FlowId by);
   void tell_open(Handle handle);
   void end_flow(Flow& flow, EndCause cause);
 
