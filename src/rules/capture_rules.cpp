@@ -289,6 +289,7 @@ std::optional<Finding> flow_ended_early(const FlowFacts& facts, const Thresholds
   const bool opening =
       facts.handshake == Handshake::unanswered || facts.handshake == Handshake::incomplete;
   if (!opening || facts.client_unheard || facts.server_unheard) return std::nullopt;
+  if (facts.flow.trouble().fallback != FlowId{}) return std::nullopt;  // its client had gone on
   const Duration seen = facts.watched_after(facts.flow.last);
   // Retries back off exponentially: the next one would have come in the time that the attempt took.
   const bool over =
