@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "legs/connects.hpp"
@@ -42,6 +44,9 @@ class Book {
 
   /// Requests that were seen on more than one leg.
   std::uint64_t requests() const { return requests_; }
+  /// Of the last requests the first one that the capturing host took and passed on, and its leg
+  /// behind; where no link header names that host, the first that a host did.
+  std::optional<std::pair<Leg, Leg>> passed_on_here() const;
   /// Legs for which there was no room.
   std::uint64_t omitted() const { return omitted_; }
   /// What is known by now of the request with this leg; empty: no other leg is known, or none had

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "legs/joiner.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <bitset>
 #include <cstring>
@@ -95,6 +97,7 @@ class Joiner::Impl {
   void pass_on(FlowReport& flow);
   void assemble();
   const Chain* chain_with(std::uint64_t id) const;
+  void tell_vantage(Vantage& vantage) const;
   std::uint64_t tell_all(FlowReport& flow) const;
 
   const Settings& settings_;
@@ -244,6 +247,19 @@ std::uint64_t Joiner::Impl::tell_all(FlowReport& flow) const {
   return explained;
 }
 
+/// Nearly all connections may be those of health checks, or those that others make to it: a host
+/// that passes a request on is a proxy all the same.
+void Joiner::Impl::tell_vantage(Vantage& vantage) const {
+  const bool at_an_end =
+      vantage.point == VantagePoint::client || vantage.point == VantagePoint::server;
+  if (vantage.given || !at_an_end) return;
+  const auto legs = book_.passed_on_here();
+  if (!legs) return;
+  vantage.point = VantagePoint::proxy;
+  vantage.because.push_back(fmt::format("a request that the host took went on from it ({}, {})",
+                                        name_of(legs->first), name_of(legs->second)));
+}
+
 void Joiner::Impl::finish(Report& report) {
   std::vector<HeldVerdict*> waiting;
   for (HeldVerdict& held : held_) waiting.push_back(&held);
@@ -263,6 +279,7 @@ void Joiner::Impl::finish(Report& report) {
     reports_.on_flow_report(flow);
   }
   report.annotations[static_cast<std::size_t>(Label::proxy_gave_up)] += explained_;
+  tell_vantage(report.vantage);
   for (Cause& cause : report.causes) tell_all(cause.example);
   report.chains = {
       .requests = book_.requests(), .list = std::move(chains_), .omitted = book_.omitted()};

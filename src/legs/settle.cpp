@@ -50,6 +50,19 @@ void Book::settle(bool whole) {
   if (whole) find_own_answers();
 }
 
+std::optional<std::pair<Leg, Leg>> Book::passed_on_here() const {
+  for (const Record& behind : records_) {
+    const Record* front = at(behind.front);
+    if (front == nullptr || !in_time(*front, behind)) continue;
+    const bool named =
+        front->server_here || front->client_here || behind.client_here || behind.server_here;
+    const bool one_host = named ? front->server_here && behind.client_here
+                                : front->leg.server.ip == behind.leg.client.ip;
+    if (one_host && !front->client_here) return std::pair{front->leg, behind.leg};
+  }
+  return std::nullopt;
+}
+
 void Book::add_opaque(Record record) {
   if (opaque_.size() < kOpaque) opaque_.push_back(std::move(record));
 }
