@@ -114,7 +114,9 @@ std::string words(const std::vector<const Leg*>& repetitions) {
 }
 
 bool reached_nobody(const std::vector<Leg>& legs) {
-  return legs.front().gateway && legs.size() > 1 &&
+  const Leg& front = legs.front();
+  if (front.by_itself) return true;
+  return front.gateway && !front.contested && legs.size() > 1 &&
          std::all_of(legs.begin() + 1, legs.end(), [](const Leg& leg) { return leg.untouched; });
 }
 

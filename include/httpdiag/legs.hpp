@@ -35,6 +35,9 @@ struct Leg {
   bool gateway = false;  // the error it answered is a gateway's, beyond doubt: not of a server that
                          // lacks what it needs itself
   bool done = false;     // its answer says that the request was done: a whole 2xx
+  bool contested =
+      false;  // a request behind it, or behind another one of that time, may be its own
+  bool by_itself = false;  // a gateway's own error: it had passed nothing on by then
   std::size_t behind = 0;  // index of the leg in front of it; the first one's is its own
 };
 
@@ -72,7 +75,8 @@ std::string words(const std::vector<const Leg*>& repetitions);
 
 /// Of the legs behind the first one none brought a byte of the request to an application. Only an
 /// answer that a gateway gives says that the first leg ends at a proxy: an application that has
-/// taken the request may be waiting for a connection of its own.
+/// taken the request may be waiting for a connection of its own. Nor is it known where a request
+/// behind may be of this one or of another.
 bool reached_nobody(const std::vector<Leg>& legs);
 
 struct Chains {

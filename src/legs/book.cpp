@@ -9,22 +9,10 @@ namespace httpdiag::legs {
 
 namespace {
 
-/// A gateway's own answer, none, or a late one: it may have found nobody to pass the request on to.
-bool wants_reason(const Leg& leg) {
-  return leg.label == Label::http_gateway_error || leg.label == Label::slow_response ||
-         (is_problem(leg) && !leg.answered);
-}
-
 /// 1 for the leg of a request that is the nearest to the client, as far as is known.
 std::uint64_t nearest(const Record& record) {
   return record.legs_behind != 0 && record.front == 0 ? 1 : 0;
 }
-
-bool in_order(const Record* a, const Record* b) {
-  return a->leg.first.number < b->leg.first.number;
-}
-
-bool earlier(const Record& a, const Record& b) { return a.leg.first.number < b.leg.first.number; }
 
 }  // namespace
 
@@ -37,17 +25,6 @@ Record* Book::at(std::uint64_t number) {
   return const_cast<Record*>(std::as_const(*this).at(number));
 }
 
-template <typename See>
-void Book::for_each_like(std::uint64_t key, See see) const {
-  std::uint64_t number = last_[key % kBuckets];
-  for (std::size_t step = 0; step < kSteps; ++step) {
-    const Record* record = at(number);
-    if (record == nullptr) return;
-    if (record->key == key) see(number, *record);
-    number = record->before;
-  }
-}
-
 /// The innermost, if it is itself a leg behind each of the others: a header that names the client
 /// may have come through several proxies unchanged. Else the one that fits best. Two requests alike
 /// under way at once are not told apart.
@@ -58,7 +35,7 @@ std::uint64_t Book::best_front(std::uint64_t number) {
     int points;
   };
   std::vector<Fitting> fitting;
-  for_each_like(behind.key, [&](std::uint64_t other, const Record& front) {
+  for_each_like(behind, [&](std::uint64_t other, const Record& front) {
     if (other == number) return;
     const int points = fit(front, behind);
     if (points != 0 && can_be(front, behind) && passed_on(other, number))
@@ -88,7 +65,7 @@ bool Book::passed_on(std::uint64_t front, std::uint64_t behind) const {
   if (!f.leg.answered || !b.leg.answered || is_gateway_error(f.leg.status)) return true;
   if (f.leg.status == b.leg.status) return true;
   bool beside = false;
-  for_each_like(f.key, [&](std::uint64_t number, const Record& other) {
+  for_each_like(f, [&](std::uint64_t number, const Record& other) {
     beside = beside || (number != front && number != behind && other.leg.answered &&
                         other.leg.status == f.leg.status && fit(f, other) != 0);
   });
@@ -99,7 +76,7 @@ bool Book::passed_on(std::uint64_t front, std::uint64_t behind) const {
 bool Book::is_busy(std::uint64_t front, std::uint64_t behind) const {
   bool busy = false;
   const Record& leg = *at(behind);
-  for_each_like(leg.key, [&](std::uint64_t number, const Record& other) {
+  for_each_like(leg, [&](std::uint64_t number, const Record& other) {
     if (other.front != front || number == behind) return;
     busy = busy || (other.leg.first.number < leg.leg.first.number &&
                     end_of(other) > leg.leg.first.time + kReordered);
@@ -109,7 +86,7 @@ bool Book::is_busy(std::uint64_t front, std::uint64_t behind) const {
 
 std::vector<std::uint64_t> Book::legs_behind(std::uint64_t front) const {
   std::vector<std::uint64_t> legs;
-  for_each_like(at(front)->key, [&](std::uint64_t number, const Record& record) {
+  for_each_like(*at(front), [&](std::uint64_t number, const Record& record) {
     if (record.front == front) legs.push_back(number);
   });
   return legs;
@@ -129,7 +106,7 @@ bool Book::served(std::uint64_t front, std::uint64_t behind) const {
 /// The host sent the same request before it got `front`: it does so of its own accord.
 bool Book::sent_before(std::uint64_t front, const Record& behind) const {
   bool sent = false;
-  for_each_like(behind.key, [&](std::uint64_t, const Record& other) {
+  for_each_like(behind, [&](std::uint64_t, const Record& other) {
     sent = sent || (at(other.front) == nullptr && other.leg.client.ip == behind.leg.client.ip &&
                     earlier(other, *at(front)) && same_body(other, behind));
   });
@@ -221,7 +198,12 @@ Book::Kept* Book::keep(std::uint64_t number) {
   const auto known = kept_.find(id);
   if (known != kept_.end()) return &known->second;
   if (kept_.size() >= max_kept_ && !make_room()) return nullptr;
-  return &kept_.emplace(id, Kept{.record = *record, .front = 0, .behind = {}}).first->second;
+  const auto at =
+      kept_
+          .emplace(
+              id, Kept{.record = *record, .front = 0, .behind = {}, .number = number, .failed = {}})
+          .first;
+  return &at->second;
 }
 
 void Book::link(std::uint64_t front, std::uint64_t behind) {
@@ -257,7 +239,7 @@ void Book::join(std::uint64_t front, std::uint64_t behind) {
   if (at(outer.front) != nullptr && !kept_.contains(id_of(at(outer.front)->leg)))
     link(outer.front, front);
   std::vector<std::uint64_t> farther, beside;
-  for_each_like(inner.key, [&](std::uint64_t number, const Record& record) {
+  for_each_like(inner, [&](std::uint64_t number, const Record& record) {
     if (record.front == behind) farther.push_back(number);
     if (record.front == front && number != behind) beside.push_back(number);
   });
@@ -265,24 +247,50 @@ void Book::join(std::uint64_t front, std::uint64_t behind) {
   for (const std::uint64_t number : beside) link(front, number);
 }
 
+/// The request that it is joined with was told something else, and `another` what it answered.
+bool Book::is_doubtful(std::uint64_t behind, std::uint64_t another) const {
+  const Leg& leg = at(behind)->leg;
+  const Record* outer = at(at(behind)->front);
+  if (outer == nullptr || !leg.answered) return false;
+  return outer->leg.status != leg.status && at(another)->leg.status == leg.status;
+}
+
+/// Another request that is alike has come to light: nobody knows any more whose leg it is.
+void Book::part(std::uint64_t behind) {
+  Record& inner = *at(behind);
+  Record* outer = at(inner.front);
+  if (outer == nullptr) return;
+  requests_ -= nearest(*outer) + nearest(inner);
+  --outer->legs_behind;
+  inner.front = 0;
+  requests_ += nearest(*outer) + nearest(inner);
+  const auto kept = kept_.find(id_of(inner.leg));
+  if (kept == kept_.end()) return;
+  if (const auto before = kept_.find(kept->second.front); before != kept_.end())
+    std::erase(before->second.behind, kept->first);
+  kept->second.front = 0;
+}
+
 void Book::join_all(std::uint64_t number, Joined& joined) {
   if (const std::uint64_t front = best_front(number); front != 0) {
     join(front, number);
     joined.has_front = true;
   } else {
-    for_each_like(at(number)->key, [&](std::uint64_t other, const Record& candidate) {
+    for_each_like(*at(number), [&](std::uint64_t other, const Record& candidate) {
       joined.has_front = joined.has_front || (other != number && fit(candidate, *at(number)) != 0 &&
                                               passed_on(other, number));
     });
   }
   std::vector<std::uint64_t> behind;
-  for_each_like(at(number)->key, [&](std::uint64_t other, const Record& candidate) {
+  for_each_like(*at(number), [&](std::uint64_t other, const Record& candidate) {
     if (other != number && fit(*at(number), candidate) != 0 && passed_on(number, other))
       behind.push_back(other);
   });
   for (const std::uint64_t other : behind) {
     joined.behind.push_back(id_of(at(other)->leg));
-    if (best_front(other) == number) join(number, other);
+    const std::uint64_t front = best_front(other);
+    if (front == number) join(number, other);
+    if (front == 0 && is_doubtful(other, number)) part(other);
   }
 }
 
@@ -299,6 +307,8 @@ Book::Joined Book::add(Record record, bool search) {
   last = number;
   records_.push_back(std::move(record));
   waits_.add(number, records_.back());
+  // By then the legs behind it have been judged, and are not forgotten yet.
+  if (number > kRecords / 2) note_contested(number - kRecords / 2);
   if (left_unanswered(records_.back())) {
     if (left_.size() == kSteps) left_.pop_front();
     left_.push_back(number);
@@ -315,15 +325,16 @@ Book::Joined Book::add(Record record, bool search) {
 }
 
 /// Another request of that moment may have been what the connection was tried for.
-bool Book::fits_another(const Record& front, const Record& failed) const {
+bool Book::fits_another(const Record& failed, const std::vector<std::uint64_t>& known) const {
   bool fits = false;
   waits_.for_each_begun(failed.leg.first.time, kAtOnce, [&](std::uint64_t number) {
     const Record* other = at(number);
-    if (other == nullptr || id_of(other->leg) == id_of(front.leg)) return;
+    if (other == nullptr || std::find(known.begin(), known.end(), id_of(other->leg)) != known.end())
+      return;
     if (!in_time(*other, failed) || !same_host(*other, failed)) return;
     // The next one had it by then.
     std::vector<const Record*> legs;
-    for_each_like(other->key, [&](std::uint64_t, const Record& leg) {
+    for_each_like(*other, [&](std::uint64_t, const Record& leg) {
       if (leg.front == number) legs.push_back(&leg);
     });
     std::sort(legs.begin(), legs.end(), in_order);
@@ -349,8 +360,19 @@ bool Book::answers_by_itself(const Record& front) const {
 std::vector<const Record*> Book::failed_behind(const Record& front,
                                                const std::vector<const Record*>& legs) const {
   if (!wants_reason(front.leg) || (legs.empty() && answers_by_itself(front))) return {};
+  const std::vector<std::uint64_t> self{id_of(front.leg)};
   return failed_.behind(front, legs, waits_,
-                        [&](const Record& failed) { return fits_another(front, failed); });
+                        [&](const Record& failed) { return fits_another(failed, self); });
+}
+
+std::vector<const Record*> Book::kept_legs(const Kept& kept) const {
+  std::vector<const Record*> legs;
+  for (const std::uint64_t behind : kept.behind) {
+    if (const auto leg = kept_.find(behind); leg != kept_.end())
+      legs.push_back(&leg->second.record);
+  }
+  std::sort(legs.begin(), legs.end(), in_order);
+  return legs;
 }
 
 std::vector<std::uint64_t> Book::fronts() const {
@@ -370,7 +392,8 @@ std::vector<Record> Book::chain_of(std::uint64_t id) const {
     if (next == kept_.end() || !seen.insert(next->first).second) break;
     at = next;
   }
-  std::vector<Record> chain{at->second.record};
+  const Kept& at_front = at->second;
+  std::vector<Record> chain{at_front.record};
   chain.front().leg.behind = 0;
   std::set<std::uint64_t> taken{at->first};
   std::vector<const Kept*> todo{&at->second};
@@ -389,19 +412,17 @@ std::vector<Record> Book::chain_of(std::uint64_t id) const {
   }
   const std::size_t exchanges = chain.size();
   for (std::size_t i = 0; i < exchanges; ++i) {
-    std::vector<const Record*> legs;
-    for (const std::uint64_t behind : todo[i]->behind) {
-      if (const auto leg = kept_.find(behind); leg != kept_.end())
-        legs.push_back(&leg->second.record);
-    }
-    std::sort(legs.begin(), legs.end(), in_order);
-    for (const Record* failed : failed_behind(chain[i], legs)) {
+    const std::vector<const Record*> connects =
+        settled_ ? todo[i]->failed : failed_behind(chain[i], kept_legs(*todo[i]));
+    for (const Record* failed : connects) {
       if (!taken.insert(id_of(failed->leg)).second) continue;
       chain.push_back(*failed);
       chain.back().leg.behind = i;
     }
   }
-  if (chain.size() < 2) return {};
+  if (chain.size() < 2 && !chain.front().leg.by_itself) return {};
+  if (const Record* front = this->at(at_front.number); front != nullptr)
+    chain.front().leg.contested = is_contested(*front);
   return chain;
 }
 

@@ -71,6 +71,7 @@ bool its_turn(const Record& front, const std::vector<const Record*>& legs, const
 }
 
 bool explains(const Record& front, const std::vector<const Record*>& legs, const Record& failed) {
+  if (failed.given_up_in_front && !front.leg.gateway) return false;
   if (is_gateway_error(front.leg.status) || !front.leg.answered) return true;
   // An answer that came late: the next upstream gave it.
   return std::any_of(legs.begin(), legs.end(), [&](const Record* leg) {

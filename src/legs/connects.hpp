@@ -25,15 +25,19 @@ class Connects {
   template <typename Another>
   std::vector<const Record*> behind(const Record& front, const std::vector<const Record*>& legs,
                                     const Waits& waits, Another another) const;
+  /// Calls `see(failed)` for all of them, by time.
+  template <typename See>
+  void for_each(See see) const {
+    for (const auto& [key, failed] : failed_) see(failed);
+  }
+  /// By a host that also tries it while nobody waits for the host: a health check's, unless it
+  /// plainly keeps another time.
+  bool for_nobody(const Record& failed, const Waits& waits) const;
 
  private:
   static constexpr std::size_t kFailed = 4096;
   using Key = std::pair<Timestamp, FlowId>;
   using Route = std::pair<IpAddress, Endpoint>;
-
-  /// By a host that also tries it while nobody waits for the host: a health check's, unless it
-  /// plainly keeps another time.
-  bool for_nobody(const Record& failed, const Waits& waits) const;
 
   std::map<Key, Record> failed_;
   std::map<Route, std::set<Key>> routes_;

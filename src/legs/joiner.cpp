@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "legs/joiner.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <bitset>
 #include <cstring>
@@ -33,6 +35,16 @@ class HostSet {
   }
   std::bitset<1u << kBits> bits_;
 };
+
+/// What is not in the capture was not sent.
+bool is_whole(const Report& report) {
+  const auto gap = static_cast<std::size_t>(Label::capture_gap);
+  if (report.ledger.filtered != 0 || report.annotations[gap] != 0) return false;
+  if (report.flow_labels[gap] != 0 || report.exchange_labels[gap] != 0) return false;
+  return std::none_of(report.findings.begin(), report.findings.end(), [](const Finding& finding) {
+    return finding.label == Label::capture_gap || finding.label == Label::capture_one_way;
+  });
+}
 
 }  // namespace
 
@@ -85,6 +97,7 @@ class Joiner::Impl {
   void pass_on(FlowReport& flow);
   void assemble();
   const Chain* chain_with(std::uint64_t id) const;
+  void tell_vantage(Vantage& vantage) const;
   std::uint64_t tell_all(FlowReport& flow) const;
 
   const Settings& settings_;
@@ -163,23 +176,29 @@ void Joiner::Impl::let_go(std::list<HeldVerdict>::iterator held) {
 void Joiner::Impl::on_flow_judged(const FlowEnds& flow, const FlowReport& report) {
   const bool failed = report.exchange_count == 0 && report.severity >= Severity::warning &&
                       info(report.label).phase == Phase::connect;
-  if (!failed) return verdicts_.on_flow_judged(flow, report);
+  const bool sent = report.sides[0].payload_bytes != 0 || report.tls != nullptr;
+  if (report.exchange_count == 0 && sent) book_.add_opaque(record_of_opaque(flow, report));
+  const bool open = !failed && report.exchange_count == 0 &&
+                    report.handshake == Handshake::unanswered && report.label == Label::ok;
+  if (!failed && !open) return verdicts_.on_flow_judged(flow, report);
   note_hosts(flow);
   if (!may_be_behind(flow) || failed_.size() >= kHeldReports)
     return verdicts_.on_flow_judged(flow, report);
-  book_.add_failed(record_of(flow, report));
+  book_.add_failed(open ? record_of_unanswered(flow, report) : record_of(flow, report));
   failed_.push_back({flow, report});
 }
 
 void Joiner::Impl::on_flow_report(const FlowReport& flow) {
   const bool few = flow.exchange_count <= kFewExchanges || flow.worst >= Severity::warning;
-  const bool gateway = std::any_of(
-      flow.exchanges.begin(), flow.exchanges.end(),
-      [](const ExchangeReport& exchange) { return exchange.label == Label::http_gateway_error; });
   const bool proxied = servers_.has(flow.client.ip) || clients_.has(flow.server.ip) ||
                        (flow.translated && clients_.has(flow.translated->server.ip)) ||
                        (asked_here_ && served_here_);
-  if (!gateway && !(few && proxied)) return reports_.on_flow_report(flow);
+  // The leg behind may come to its end later, and tell only then that this host is a proxy.
+  const bool explicable =
+      std::any_of(flow.exchanges.begin(), flow.exchanges.end(), [](const ExchangeReport& exchange) {
+        return exchange.severity >= Severity::warning && explained_behind(exchange.label);
+      });
+  if (!explicable && !(few && proxied)) return reports_.on_flow_report(flow);
   reports_held_.push_back(flow);
   if (reports_held_.size() <= kHeldReports) return;
   FlowReport oldest = std::move(reports_held_.front());
@@ -228,6 +247,19 @@ std::uint64_t Joiner::Impl::tell_all(FlowReport& flow) const {
   return explained;
 }
 
+/// Nearly all connections may be those of health checks, or those that others make to it: a host
+/// that passes a request on is a proxy all the same.
+void Joiner::Impl::tell_vantage(Vantage& vantage) const {
+  const bool at_an_end =
+      vantage.point == VantagePoint::client || vantage.point == VantagePoint::server;
+  if (vantage.given || !at_an_end) return;
+  const auto legs = book_.passed_on_here();
+  if (!legs) return;
+  vantage.point = VantagePoint::proxy;
+  vantage.because.push_back(fmt::format("a request that the host took went on from it ({}, {})",
+                                        name_of(legs->first), name_of(legs->second)));
+}
+
 void Joiner::Impl::finish(Report& report) {
   std::vector<HeldVerdict*> waiting;
   for (HeldVerdict& held : held_) waiting.push_back(&held);
@@ -236,7 +268,7 @@ void Joiner::Impl::finish(Report& report) {
   });
   for (HeldVerdict* held : waiting) held->is_leg = book_.join_late(held->number);
   while (!held_.empty()) let_go(held_.begin());
-  book_.reorder();
+  book_.settle(is_whole(report));
   assemble();
   for (const HeldFlow& flow : failed_) {
     if (chain_with(exchange_key(flow.report.id, 0)) == nullptr)
@@ -247,6 +279,7 @@ void Joiner::Impl::finish(Report& report) {
     reports_.on_flow_report(flow);
   }
   report.annotations[static_cast<std::size_t>(Label::proxy_gave_up)] += explained_;
+  tell_vantage(report.vantage);
   for (Cause& cause : report.causes) tell_all(cause.example);
   report.chains = {
       .requests = book_.requests(), .list = std::move(chains_), .omitted = book_.omitted()};

@@ -87,6 +87,11 @@ bool is_of_a_gateway(const Message& response) {
                      [&](std::string_view word) { return page.find(word) != std::string::npos; });
 }
 
+/// To the same place: a second attempt, no leg behind the first.
+bool same_way(const Record& a, const Record& b) {
+  return a.leg.server == b.leg.server && a.leg.client.ip == b.leg.client.ip;
+}
+
 /// One may be the other with something put in front: "/v1/notify" and "/notify".
 bool same_end(std::string_view a, std::string_view b) {
   return a.size() < b.size() ? b.ends_with(a) : a.ends_with(b);
@@ -181,6 +186,24 @@ Record record_of(const FlowEnds& flow, const FlowReport& failed) {
   return record;
 }
 
+Record record_of_unanswered(const FlowEnds& flow, const FlowReport& open) {
+  Record record = record_of(flow, open);
+  record.given_up_in_front = true;
+  record.leg.label = Label::connect_abandoned;
+  record.leg.severity = info(Label::connect_abandoned).severity;
+  record.leg.fault = {Party::network, Confidence::low,
+                      "the server host is down, or drops what comes in"};
+  record.leg.untouched = true;
+  return record;
+}
+
+Record record_of_opaque(const FlowEnds& flow, const FlowReport& report) {
+  Record record = record_of(flow);
+  record.leg.first = report.first;
+  record.leg.last = report.last;
+  return record;
+}
+
 bool same_host(const Record& front, const Record& behind) {
   if (front.leg.flow == behind.leg.flow) return false;
   return front.leg.server.ip == behind.leg.client.ip ||
@@ -226,6 +249,12 @@ bool can_be(const Record& front, const Record& behind) {
          (!behind.leg.answered || behind.leg.answered.time <= answered);
 }
 
+bool may_carry(const Record& front, const Record& behind) {
+  if (!in_time(front, behind) || !same_host(front, behind) || same_way(front, behind)) return false;
+  if (front.method != behind.method || !can_be(front, behind)) return false;
+  return !front.body_known || !behind.body_known || same_body(front, behind);
+}
+
 bool fits_late(const Record& front, const Record& behind) {
   if (!left_unanswered(front)) return false;
   const Timestamp began = behind.leg.first.time;
@@ -243,9 +272,7 @@ bool fits_late(const Record& front, const Record& behind) {
 int fit(const Record& front, const Record& behind) {
   if (front.key != behind.key || !in_time(front, behind)) return 0;
   if (!same_host(front, behind) || front.method != behind.method) return 0;
-  // To the same place: a second attempt, no leg behind the first.
-  if (front.leg.server == behind.leg.server && front.leg.client.ip == behind.leg.client.ip)
-    return 0;
+  if (same_way(front, behind)) return 0;
   constexpr int kBody = 4, kTrace = 4, kPath = 3, kForwarded = 2, kPathEnd = 1, kEnough = 3;
   int points = 0;
   if (front.body_known && behind.body_known) {

@@ -17,6 +17,7 @@ struct Record {
   Leg leg;
   IpAddress server_inside;  // as in FlowEnds
   bool client_here = false, server_here = false;
+  bool given_up_in_front = false;  // a connection without an answer, when the capture ended
   Timestamp until;  // the client has its answer or has left: no leg behind this one begins later
   std::string method, host, target;      // texts of the request, bounded
   const AckProfile* profile = nullptr;   // how it is to be acknowledged
@@ -39,8 +40,24 @@ std::vector<IpAddress> addresses_in(std::string_view forwarded_for);
 Record record_of(const FlowEnds& flow, const Exchange& exchange, const ExchangeReport* report,
                  std::vector<IpAddress> forwarded_for, const Thresholds& settings);
 Record record_of(const FlowEnds& flow, const FlowReport& failed);
+/// Of one that nobody had answered when the capture ended: what a gateway answered in front of it
+/// may tell that it had given it up.
+Record record_of_unanswered(const FlowEnds& flow, const FlowReport& open);
+/// Of a connection that carried something else than exchanges.
+Record record_of_opaque(const FlowEnds& flow, const FlowReport& report);
+
+inline bool in_order(const Record* a, const Record* b) {
+  return a->leg.first.number < b->leg.first.number;
+}
+inline bool earlier(const Record& a, const Record& b) { return in_order(&a, &b); }
 
 inline bool is_problem(const Leg& leg) { return leg.label != Label::ok; }
+
+/// A gateway's own answer, none, or a late one: it may have found nobody to pass the request on to.
+inline bool wants_reason(const Leg& leg) {
+  return leg.label == Label::http_gateway_error || leg.label == Label::slow_response ||
+         (is_problem(leg) && !leg.answered);
+}
 
 /// The client of `behind` is the server of `front`: by address, by what the link headers say of the
 /// capturing host, or because the request names the client that it was forwarded for.
@@ -60,6 +77,9 @@ bool broke_off(Label label);
 bool can_be(const Record& front, const Record& behind);
 /// How well `behind` fits as a leg behind `front`; 0: not at all.
 int fit(const Record& front, const Record& behind);
+/// `behind` went out while `front` was under way and may carry it, whatever a proxy has made of its
+/// target and of what is missing of its body.
+bool may_carry(const Record& front, const Record& behind);
 /// `behind` is the same request, and began when the client of `front` had left unanswered: a proxy
 /// with a queue passes on what nobody waits for any more.
 bool fits_late(const Record& front, const Record& behind);

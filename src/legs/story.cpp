@@ -43,13 +43,29 @@ bool yields(const std::vector<Leg>& legs, const Leg& connect) {
          });
 }
 
+/// The leg with a problem whose answer the client got: the last one with its status; 0: none.
+std::size_t passed_on_by(const std::vector<Leg>& legs) {
+  const Leg& front = legs.front();
+  std::size_t last = 0;
+  for (std::size_t i = 1; i < legs.size(); ++i) {
+    if (legs[i].behind == 0 && legs[i].exchange != 0) last = i;
+  }
+  const Leg& leg = legs[last];
+  const bool same = last != 0 && front.answered && leg.answered && leg.status == front.status &&
+                    leg.answered.time <= front.answered.time + kReordered;
+  return same && is_problem(leg) ? last : 0;
+}
+
 /// Down the chain as long as a leg behind explains the one in front: taxonomy 6.1 F10.
 std::size_t decisive_of(const std::vector<Leg>& legs) {
   std::size_t at = 0;
+  const std::size_t heard = passed_on_by(legs);
   for (std::size_t i = 1; i < legs.size(); ++i) {
     const Leg& leg = legs[i];
     const bool behind_it = leg.behind == at || legs[leg.behind].behind == at;
-    if (behind_it && is_problem(leg) && !follows_front(legs[leg.behind], leg) && !yields(legs, leg))
+    const bool passed_over = heard != 0 && leg.behind == 0 && i != heard;
+    if (behind_it && !passed_over && is_problem(leg) && !follows_front(legs[leg.behind], leg) &&
+        !yields(legs, leg))
       at = i;
   }
   return at;
@@ -192,6 +208,10 @@ std::string conclusion_of(const std::vector<Leg>& legs, std::size_t decisive) {
     }
     return text + ".";
   }
+  if (front.by_itself) {
+    return fmt::format("The gateway answered {} after {} by itself: it had passed nothing on.",
+                       front.status, ago(front.answered.time - front.sent.time));
+  }
   if (front.label == Label::http_gateway_error) {
     const bool same = upstream != nullptr && upstream->status == front.status;
     const auto place = same ? static_cast<std::size_t>(upstream - legs.data()) : std::size_t{0};
@@ -206,6 +226,9 @@ std::string conclusion_of(const std::vector<Leg>& legs, std::size_t decisive) {
                        explained ? "" : ", though nothing was wrong behind it");
   }
   if (upstream == nullptr) return {};
+  if (decisive == 0 && broke_off(front.label) && !front.gave_up_after &&
+      !broke_off(upstream->label) && upstream->last.time > front.last.time + kReordered)
+    return "The proxy cut the answer while the upstream was still sending it.";
   if (front.answered && upstream->answered) {
     const Duration all = std::max(front.answered.time - front.sent.time, Duration{0});
     // A proxy that collects the answer before it passes it on waits for its end.
@@ -225,28 +248,6 @@ std::string conclusion_of(const std::vector<Leg>& legs, std::size_t decisive) {
   return {};
 }
 
-/// Labels of a leg whose reason can lie behind the proxy.
-bool explained_behind(Label label) {
-  switch (label) {
-    case Label::client_timeout:
-    case Label::late_response:
-    case Label::no_response:
-    case Label::slow_response:
-    case Label::closed_without_response:
-    case Label::reset_without_response:
-    case Label::response_truncated_fin:
-    case Label::response_truncated_rst:
-    case Label::response_stalled:
-    case Label::http_client_error:
-    case Label::http_server_error:
-    case Label::http_gateway_error:
-    case Label::ack_negative:
-      return true;
-    default:
-      return false;
-  }
-}
-
 /// A leg behind `place` was done, and its proxy had that answer long enough to pass it on: what is
 /// wrong with `place` is the proxy's own doing.
 const Leg* kept_by_proxy(const std::vector<Leg>& legs, std::size_t place) {
@@ -259,6 +260,37 @@ const Leg* kept_by_proxy(const std::vector<Leg>& legs, std::size_t place) {
   const Timestamp end = began ? leg.answered.time : end_of(leg);
   const Duration slack = own_error ? Duration{0} : kPassingOn;
   return done->last.time + slack <= end ? done : nullptr;
+}
+
+/// What the client lacks of the answer came to the proxy behind the end of that connection: nothing
+/// had ended behind it.
+const Leg* cut_by_proxy(const std::vector<Leg>& legs, std::size_t place) {
+  const Leg& leg = legs[place];
+  const bool cut =
+      leg.label == Label::response_truncated_fin || leg.label == Label::response_truncated_rst;
+  if (!cut || leg.fault.party != Party::server_app) return nullptr;
+  const Leg* upstream = nullptr;
+  for (std::size_t i = 1; i < legs.size(); ++i) {
+    if (legs[i].behind == place && legs[i].exchange != 0) upstream = &legs[i];
+  }
+  if (upstream == nullptr || !upstream->answered || upstream->status != leg.status) return nullptr;
+  if (is_problem(*upstream) && upstream->label != Label::response_aborted_by_client) return nullptr;
+  return upstream->last.time > leg.last.time + kReordered ? upstream : nullptr;
+}
+
+void tell_cut(const Leg& upstream, ExchangeReport& exchange, const Fault& fault) {
+  for (Finding& finding : exchange.findings) {
+    if (finding.label != exchange.label) continue;
+    finding.fault = fault;
+    finding.settle.reset();
+    finding.remedy = fmt::format(
+        "The proxy cut the answer while {} was still sending it ({}). Raise its read timeout for "
+        "this path above the longest pause of the answer (nginx proxy_read_timeout, haproxy "
+        "timeout "
+        "server), or let the application send something more often (a comment line in an event "
+        "stream); read the proxy's error log at that second.",
+        to_string(upstream.server), name_of(upstream));
+  }
 }
 
 void blame_proxy(const Leg& done, ExchangeReport& exchange, const Fault& fault) {
@@ -284,6 +316,21 @@ void tell_done(const Chain& chain, std::size_t place, ExchangeReport& exchange) 
     return;
   exchange.retry = Retry::do_not;
   exchange.done_behind = fmt::format("{} on {}", done->status, name_of(*done));
+}
+
+/// That the gateway asked nobody is proved by what the capture does not have.
+void tell_own_answer(ExchangeReport& exchange) {
+  exchange.retry = Retry::safe;
+  for (Finding& finding : exchange.findings) {
+    if (finding.label != exchange.label) continue;
+    finding.settle.reset();
+    finding.fault.unless.clear();
+    finding.remedy =
+        "The gateway asked no backend: it holds all of them for down after failures or failed "
+        "health checks (nginx: no live upstreams, max_fails and fail_timeout; haproxy: no server "
+        "is available), or its queue or limit of connections was full (timeout queue, maxconn). "
+        "Read its error log at that second, and mend what failed on its legs before.";
+  }
 }
 
 Finding gave_up(const Chain& chain, const Leg& front) {
@@ -312,6 +359,27 @@ Finding gave_up(const Chain& chain, const Leg& front) {
 
 }  // namespace
 
+bool explained_behind(Label label) {
+  switch (label) {
+    case Label::client_timeout:
+    case Label::late_response:
+    case Label::no_response:
+    case Label::slow_response:
+    case Label::closed_without_response:
+    case Label::reset_without_response:
+    case Label::response_truncated_fin:
+    case Label::response_truncated_rst:
+    case Label::response_stalled:
+    case Label::http_client_error:
+    case Label::http_server_error:
+    case Label::http_gateway_error:
+    case Label::ack_negative:
+      return true;
+    default:
+      return false;
+  }
+}
+
 Chain chain_of(const std::vector<Record>& records) {
   Chain chain;
   const Record& front = records.front();
@@ -336,6 +404,8 @@ Chain chain_of(const std::vector<Record>& records) {
     chain.fault = {Party::server_app, Confidence::medium, "the gateway's own limit is too short"};
   if (kept_by_proxy(chain.legs, chain.decisive) != nullptr)
     chain.fault = {Party::server_app, Confidence::high, {}};
+  if (chain.decisive == 0 && cut_by_proxy(chain.legs, 0) != nullptr)
+    chain.fault = {Party::server_app, Confidence::high, "the proxy was stopped or restarted"};
   for (const std::string& step : steps_of(chain.legs))
     chain.detail += (chain.detail.empty() ? "" : " ") + step;
   const std::vector<const Leg*> repeated = repetitions(chain.legs);
@@ -357,6 +427,10 @@ bool tell(const Chain& chain, ExchangeReport& exchange, FlowId flow) {
   tell_done(chain, place, exchange);
   if (const Leg* done = kept_by_proxy(chain.legs, place); done && place == chain.decisive)
     blame_proxy(*done, exchange, chain.fault);
+  if (const Leg* cut = cut_by_proxy(chain.legs, place); cut && place == chain.decisive)
+    tell_cut(*cut, exchange, chain.fault);
+  if (place == 0 && !leg->answered && reached_nobody(chain.legs)) exchange.retry = Retry::safe;
+  if (leg->by_itself) tell_own_answer(exchange);
   if (!is_behind(chain.legs, chain.decisive, place) || !explained_behind(exchange.label))
     return false;
   const Leg& reason = chain.legs[chain.decisive];

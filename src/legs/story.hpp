@@ -12,6 +12,9 @@ namespace httpdiag::legs {
 /// `legs` as Book::chain_of() gives them, not empty.
 Chain chain_of(const std::vector<Record>& legs);
 
+/// Of a leg whose reason can lie behind the proxy.
+bool explained_behind(Label label);
+
 /// "3.1", or "3" of a connection that failed.
 inline std::string name_of(const Leg& leg) { return exchange_name(leg.flow, leg.exchange); }
 

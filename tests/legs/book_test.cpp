@@ -78,6 +78,18 @@ TEST(Book, RemembersHealthyLegsForAProblemFartherOut) {
   EXPECT_EQ(places(book.chain_of(book.fronts().front())), (Places{"1.1", "2.1", "3.1"}));
 }
 
+TEST(Book, FindsALegThatIsJudgedLongAfterItsRequest) {
+  Book book{16};
+  book.add(failed(request(1, 1, 2, 10us, 90us), Label::http_gateway_error));
+  for (std::uint32_t i = 0; i < 600; ++i) {
+    const Duration at = 1000us + 10us * i;
+    book.add(request(100 + i, 1, 2, at, at + 5us, 1000 + i));
+  }
+  EXPECT_TRUE(
+      book.add(failed(request(2, 2, 4, 20us, 80us), Label::reset_without_response)).has_front);
+  EXPECT_EQ(book.requests(), 1u);
+}
+
 TEST(Book, DoesNotChooseBetweenTwoRequestsThatAreAlike) {
   Book book{16};
   book.add(request(1, 1, 2, 10us, 9000us));
@@ -336,7 +348,7 @@ TEST(Book, WhatWentWellIsNotSentAgainButIsAnEarlierRequests) {
     book.add(failed(request(2, 1, 2, 5s, 12s), Label::slow_response));
     book.add(done(request(3, 2, 3, 9s, 10s)));
     book.add(done(request(4, 2, 3, 11s, 12s)));
-    book.reorder();
+    book.settle(false);
     EXPECT_EQ(places(book.chain_of(exchange_key(FlowId{2}, 1))),
               earlier ? (Places{"2.1", "4.1"}) : (Places{"2.1", "3.1", "4.1"}));
   }
@@ -349,7 +361,7 @@ TEST(Book, ALegIsOfTheClientThatItNames) {
   Record leg = done(request(3, 2, 3, 9s, 10s));
   leg.forwarded_for = {ip(1)};
   book.add(leg);
-  book.reorder();
+  book.settle(false);
   EXPECT_EQ(places(book.chain_of(exchange_key(FlowId{1}, 1))), (Places{"1.1", "3.1"}));
 }
 
