@@ -49,7 +49,9 @@ auto differing(const FlowTrouble& trouble, const Of& of) {
     if (std::find(all.begin(), all.end(), value) == all.end()) all.push_back(value);
   };
   for (const std::size_t i : {0u, 1u}) add({trouble.origin.devices[i], trouble.origin.vlans[i]});
-  for (std::size_t i = 0; i < trouble.other_place_count; ++i) add(trouble.other_places[i]);
+  const std::size_t others =
+      std::min<std::size_t>(trouble.other_place_count, trouble.other_places.size());
+  for (std::size_t i = 0; i < others; ++i) add(trouble.other_places[i]);
   return all;
 }
 

@@ -133,8 +133,10 @@ std::optional<Finding> early_response(const ExchangeFacts& facts, const Threshol
   const bool at_risk = reset && (answer_unread || !facts.request_complete);
   FindingBuilder finding{
       Label::early_response,
-      fmt::format("The server answered {} before the request was complete ({} in all){}{}.",
-                  response.status, progress(request), closed ? ", then " : "",
+      fmt::format("The server answered {} {} ({} in all){}{}.", response.status,
+                  facts.request_complete ? "while the request was still being sent"
+                                         : "before the request was complete",
+                  progress(request), closed ? ", then " : "",
                   !closed                              ? ""
                   : close.closer == Closer::server_rst ? "reset the connection"
                   : reset                              ? "closed it and reset what came behind"

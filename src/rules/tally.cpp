@@ -71,9 +71,8 @@ Tally::Watched Tally::watched(const FlowRecord& flow, EndCause cause, Timestamp 
     }
   }
   for (const Jump& jump : jumps_) {
-    // The packet behind the jump may have been told as if no time had passed.
-    const bool before = flow.last.number <= jump.from.number || flow.last.time <= jump.from.time;
-    if (before && now > jump.from.time) return {EndCause::capture_over, jump.from.time};
+    if (flow.last.number <= jump.from.number && now > jump.from.time)
+      return {EndCause::capture_over, jump.from.time};
   }
   return {cause, now};
 }

@@ -235,9 +235,13 @@ void Tracker::Impl::hand_over(Handle handle, std::uint64_t content, const Segmen
 /// The attempt `id` has no answer, and its client got on over the other IP version.
 void Tracker::Impl::note_overtaken(const Tuple& ends, FlowId id, FlowId by) {
   const Handle handle = find(ends.client, ends.server, ends.network);
-  if (handle == kNoHandle || !FlowStore::is_attempt(handle)) return;
-  Attempt& attempt = store_.attempt(handle);
-  if (attempt.id == id) attempt.fallback = by;
+  if (handle == kNoHandle || store_.id(handle) != id) return;
+  if (FlowStore::is_attempt(handle)) {
+    store_.attempt(handle).fallback = by;
+    return;
+  }
+  Flow& flow = store_.slot(handle).flow;  // a copy of its SYN was recorded
+  if (handshake(flow.record) == Handshake::unanswered) flow.note_fallback(by);
 }
 
 void Tracker::Impl::on_icmp_error(const IcmpError& error) {
