@@ -157,9 +157,11 @@ std::string ladder_name(const CaptureSummary* input, const PacketRef& packet) {
   return name.size() <= kMost ? name : ".." + name.substr(name.size() - (kMost - 2));
 }
 
-/// Seconds since the first row, to the microsecond as long as there is room for that.
+/// Seconds since the first row, to the microsecond as long as there is room for that. Nothing is
+/// idle for more than a week: two captures, of which one has a clock that jumped.
 std::string ladder_time(Duration since) {
-  constexpr Duration kRoom = std::chrono::hours{24};
+  constexpr Duration kRoom = std::chrono::hours{24}, kLongest = 7 * kRoom;
+  if (since > kLongest || since < -kRoom) return "unknown";
   if (since > kRoom) return "+" + base::duration(since);
   // By integer arithmetic: a double would round large steps.
   const auto us = since.count() / 1000;

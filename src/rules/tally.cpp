@@ -41,25 +41,31 @@ bool about_capture(Label label) { return info(label).phase == Phase::capture; }
 
 // The first packet, one that does not come after all others, or one that comes after a gap.
 void Tally::on_step(PacketRef packet) {
-  if (packet.time == Timestamp{}) return;  // it has none, or a clock that nobody has set
   const Thresholds& limits = settings_.thresholds;
   note_latest();
+  if (packet.time == Timestamp{}) {  // it has none, or a clock that nobody has set
+    if (report_.first) note_step_back({previous_, packet});
+    return;
+  }
   if (!report_.first || packet.time < report_.first->time) report_.first = packet;
   if (!report_.last || packet.time > report_.last->time) report_.last = packet;
   if (previous_) {
     const Duration step = packet.time - previous_.time;
     if (step < -limits.clock_step_back) {
-      ++steps_back_;
-      const ClockStep back{previous_, packet};
-      if (back.size() > largest_step_.size()) largest_step_ = back;
-      last_steps_.push_back(back);
-      if (last_steps_.size() > kMaxSteps) last_steps_.pop_front();
+      note_step_back({previous_, packet});
     } else if (step > limits.clock_gap && jumps_.size() < kMaxJumps) {
       jumps_.push_back({previous_, packet});
     }
   }
   previous_ = packet;
   rising_ = report_.last == packet;
+}
+
+void Tally::note_step_back(const ClockStep& back) {
+  ++steps_back_;
+  if (back.size() > largest_step_.size()) largest_step_ = back;
+  last_steps_.push_back(back);
+  if (last_steps_.size() > kMaxSteps) last_steps_.pop_front();
 }
 
 Tally::Watched Tally::watched(const FlowRecord& flow, EndCause cause, Timestamp now,

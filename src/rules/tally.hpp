@@ -78,6 +78,7 @@ class Tally {
     std::map<std::string, std::uint64_t> origins;  // of copies: the first kinds, with their flows
   };
 
+  void note_step_back(const ClockStep& back);
   void on_step(PacketRef packet);
   /// `previous_` is the latest: of those that only rose, it alone is noted.
   void note_latest() {

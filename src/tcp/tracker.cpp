@@ -32,6 +32,12 @@ void Tracker::Impl::announce(Arrival& arrival) const {
 void Tracker::Impl::on_segment(const Arrival& arrival) {
   const Segment& segment = arrival.segment;
   advance_clock(segment.packet.time);
+  // One without a time among others came when the one in front of it did.
+  if (segment.packet.time == Timestamp{} && clock_.now() != Timestamp{}) [[unlikely]] {
+    Arrival timed = arrival;
+    timed.segment.packet.time = clock_.now();
+    return on_segment(timed);
+  }
   const auto [handle, from] =
       store_.find(arrival.tuple_hash, segment.source, segment.destination, segment.tunnel.network);
   if (handle == kNoHandle && on_stranger(segment)) return;

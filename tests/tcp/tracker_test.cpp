@@ -401,6 +401,19 @@ TEST(Tracker, AJumpOfTheClockCutsWhatIsUnderWay) {
   ASSERT_EQ(t.recorder.flows.size(), 2u);
 }
 
+TEST(Tracker, APacketWithoutATimeCameWhenTheOneInFrontDid) {
+  constexpr std::int64_t kDay = 86'400'000, kNoTime = -1'000'000;  // the epoch
+  Script t;
+  t.handshake().c(3 * kDay, kAck, 1001, 5001, "a");
+  t.s(3 * kDay + 10, kAck, 5001, 1002)
+      .s(kNoTime, kAck, 5001, 1002, "b")
+      .c(3 * kDay + 60, kAck, 1002, 5002, "c")
+      .finish();
+  ASSERT_EQ(t.recorder.flows.size(), 1u);
+  EXPECT_EQ(t.recorder.tape[0], "ac");
+  EXPECT_EQ(t.recorder.tape[1], "b");
+}
+
 // A capture of this connection alone, over a weekend.
 TEST(Tracker, OneAtRestMayHaveBeenIdleForDays) {
   constexpr std::int64_t kDay = 86'400'000;
