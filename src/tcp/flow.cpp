@@ -154,7 +154,7 @@ bool Flow::in_progress() const {
   const SideRecord& server = record.s();
   const bool opening = client.syn && !record.handshake_ack;
   const bool unacked = client.next > client.acked || server.next > server.acked;
-  return opening || unacked || client.last_payload.number > server.last_payload.number || at_end();
+  return opening || unacked || client.last_payload.number > server.last_payload.number;
 }
 
 bool Flow::is_of_later_connection(const Segment& segment, Side from) const {

@@ -125,7 +125,8 @@ class Flow {
   void swap_roles();
   /// A FIN or RST of either side was recorded.
   bool at_end() const;
-  /// Something is under way: a handshake, bytes without ACK, a client's without an answer, an end.
+  /// Something is under way: a handshake, bytes without ACK, a client's without an answer. One that
+  /// is half-closed rests, in a pool that has not noticed.
   bool in_progress() const;
   /// By both its numbers it was said where neither side can have come to: one of them has closed.
   bool is_of_later_connection(const Segment& segment, Side from) const;
