@@ -103,6 +103,7 @@ void BothEnds::complete() {
       summary_.notes.push_back(std::move(note));
     }
     summary_.omitted_notes += each->omitted_notes;
+    summary_.wrong_times += each->wrong_times;
     summary_.holes += each->holes;
     summary_.reordered += each->reordered;
     for (CaptureBorder border : each->borders) {

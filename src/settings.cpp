@@ -79,6 +79,8 @@ constexpr std::array kSettings{
     Setting{"limits.max_flows", &Limits::max_flows},
     Setting{"limits.max_attempts", &Limits::max_attempts},
     Setting{"limits.idle_flow_ms", &Limits::idle_flow},
+    Setting{"limits.max_resting", &Limits::max_resting},
+    Setting{"limits.resting_flow_ms", &Limits::resting_flow},
     Setting{"limits.max_unanswered", &Limits::max_unanswered},
     Setting{"limits.unanswered_ms", &Limits::unanswered},
     Setting{"limits.idle_attempt_ms", &Limits::idle_attempt},

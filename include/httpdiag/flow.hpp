@@ -248,10 +248,11 @@ enum class AgeList : std::uint8_t {
   opening,    // attempts: SYNs without any answer
   open,       // flows that go on
   lingering,  // closed flows that wait for stragglers
+  resting,    // flows that have said nothing for Limits::idle_flow, with nothing under way
 };
 /// In the order in which those are let go of that have waited for too long.
-inline constexpr std::array<AgeList, 3> kAgeLists{AgeList::opening, AgeList::lingering,
-                                                  AgeList::open};
+inline constexpr std::array<AgeList, 4> kAgeLists{AgeList::opening, AgeList::lingering,
+                                                  AgeList::open, AgeList::resting};
 /// How long a flow waits for its next packet.
 Duration patience(AgeList list, const Limits& limits);
 /// Why it is let go of then.
@@ -264,6 +265,7 @@ struct Waited {
   AgeList list{};
   Timestamp armed{};  // when it was last looked at, or came into the list
   Timestamp last_seen{};
+  bool rests = false;  // not in_progress(), before its end told what had been held back
 };
 
 /// How the two recordings of a packet differ.
@@ -313,6 +315,14 @@ struct FlowTrouble {
   FlowId fallback{};
   PacketRef refused;       // RST for a SYN that was sent again and accepted then (Windows does so)
   Duration clock_step{0};  // largest step back of the clock inside this flow
+  // The capture's clock was set in front of these packets of the flow, the first ones: back by more
+  // than records change places, or further ahead than the sender's own clock (TSval, RFC 7323).
+  std::array<PacketRef, 4> clock_set{};
+  // The largest such jump ahead: the packets, and how far its sender's clock went at most.
+  PacketRef ahead_from, ahead_to;
+  Duration ahead_really{0};
+  std::uint8_t most_ttl_steps = 0;  // between two recordings of one packet
+  bool cut_off = false;  // behind its last packet the clock jumped: another flow goes on there
 };
 
 inline const FlowTrouble kNoFlowTrouble;
@@ -349,12 +359,22 @@ struct FlowRecord {
   bool has(Oddity oddity) const { return (oddities & static_cast<std::uint16_t>(oddity)) != 0; }
 };
 
+/// It opens, or bytes of a side are unacknowledged where packets of both are in the capture: TCP
+/// itself waits, and will not do so for long.
+bool awaits_ack(const FlowRecord& flow);
+/// Something is under way: a handshake, bytes without ACK, a client's without an answer. One that
+/// is half-closed rests, in a pool that has not noticed.
+bool in_progress(const FlowRecord& flow);
+
 /// Pure functions over a record; defined in tcp/flow_state.cpp, table-tested there.
 Handshake handshake(const FlowRecord& flow);
 EndedBy ended_by(const FlowRecord& flow);
 TcpState tcp_state(const FlowRecord& flow, Side side);
 /// Both sides have closed, or one has reset.
 bool closed(const FlowRecord& flow);
+/// How much time lay between the two packets cannot be said: they have none, or the capture's clock
+/// was set meanwhile.
+bool time_unknown(const FlowRecord& flow, PacketRef from, PacketRef to);
 /// The capture began within the connection, and of this side it has bare ACKs only: a FIN of its
 /// may have come before them all.
 bool fin_may_precede(const FlowRecord& flow, Side side);

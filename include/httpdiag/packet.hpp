@@ -117,6 +117,8 @@ struct PacketNote {
   std::string text;
   std::uint32_t file = 0;  // of CaptureSummary::files
   PacketNumber order = 0;  // its place in the analysis of several files
+  // Ours, on a packet whose recorded time cannot be: the time that it counts with.
+  std::optional<Timestamp> corrected{};
 };
 
 /// From a name resolution block.
@@ -198,6 +200,9 @@ struct CaptureSummary {
   std::uint64_t skipped_stretches = 0;    // all of them
   std::vector<PacketNote> notes;          // the first ones, in packet order
   std::uint64_t omitted_notes = 0;
+  // Packets recorded with a time that is hours from those of the packets around them: they count as
+  // having come with the one in front.
+  std::uint64_t wrong_times = 0;
   std::vector<HostName> names;  // the first ones
   // Counts up where packets are missing in front of those that are handed out: behind a stretch,
   // or the end of a damaged file.

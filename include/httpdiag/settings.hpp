@@ -29,12 +29,16 @@ struct Limits {
   // Full flows and half-open attempts in the table at once. 2^20 full flows are about 1 GiB.
   std::uint32_t max_flows = 1u << 20;
   std::uint32_t max_attempts = 1u << 22;
-  // A flow at rest may be reused after the longest device timer people meet (2 h
-  // keep-alive); one with an open request waits as long ...
+  // A flow is waited for a little longer than Linux's and Windows's TCP keep-alive (2 h). One at
+  // rest is so until it is one of more than max_resting that have said nothing for longer: a pool
+  // may use it again, be it after a weekend ...
   Duration idle_flow = 2h + 10min;
-  // ... unless more than this many clients wait in silence for an answer: of them, those go first
-  // that have done so for longest, and for longer than clients, proxies and long polls do as a rule
-  // (300 s). They keep their requests, some 3.5 KiB each.
+  std::uint32_t max_resting = 4096;
+  Duration resting_flow = 168h;
+  // ... and one with an open request may be one of more than max_unanswered clients that wait in
+  // silence for an answer: of them, those go first that have done so for longest, and for longer
+  // than clients, proxies and long polls do as a rule (300 s). They keep their requests, some
+  // 3.5 KiB each.
   std::uint32_t max_unanswered = 1024;
   Duration unanswered = 305s;
   // Past the longest gap in any known SYN schedule (64 s) plus slack.

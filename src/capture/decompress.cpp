@@ -47,6 +47,7 @@ class Decompressed final : public ByteSource {
       : format_{format}, codec_{format.make()}, file_{file}, in_{first.begin(), first.end()} {
     taken_ = end_ = in_.size();
     line_ends_.count(in_);
+    recoding_.count(in_);
     in_.resize(std::max(end_, kPiece));
   }
 
@@ -81,8 +82,8 @@ class Decompressed final : public ByteSource {
     constexpr std::uint64_t kMost = 2 << 20;
     begin_ = end_;
     while (taken_ < kMost && refill()) begin_ = end_;
-    if (const auto what = line_ends_.conversion(); !what.empty()) {
-      trouble_ += "; " + std::string{what};
+    for (const std::string_view what : {recoding_.conversion(), line_ends_.conversion()}) {
+      if (!what.empty()) trouble_ += "; " + std::string{what};
     }
     done_ = true;
   }
@@ -95,6 +96,7 @@ class Decompressed final : public ByteSource {
     if (end_ == in_.size()) return false;  // a decoder that takes nothing of a full buffer
     const std::size_t size = file_.read(std::span{in_}.subspan(end_));
     line_ends_.count(Bytes{in_}.subspan(end_, size));
+    recoding_.count(Bytes{in_}.subspan(end_, size));
     end_ += size;
     taken_ += size;
     return size > 0;
@@ -128,6 +130,7 @@ class Decompressed final : public ByteSource {
   std::size_t begin_ = 0, end_ = 0;  // of in_
   std::uint64_t taken_ = 0;          // from the file
   LineEnds line_ends_;
+  Recoding recoding_;
   bool between_members_ = false;
   bool done_ = false;
   std::string trouble_;

@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <iterator>
+#include <span>
 #include <string_view>
+
+#include "capture/text_mode.hpp"
 
 namespace httpdiag::capture {
 namespace {
@@ -20,6 +23,8 @@ constexpr std::string_view kTextMode =
     "a pcapng whose line ends were converted in transit; copy it again in binary mode";
 constexpr std::string_view kRecoded =
     "a capture that was converted as if it were text; copy it again in binary mode";
+constexpr std::string_view kRecodedData =
+    "data that were converted as if they were text; copy it again in binary mode";
 constexpr std::string_view kFmesquid =
     "a pcap of a patched libpcap (fmesquid), convert it to pcap first";
 constexpr std::string_view kNavtel = "a pcap of a Navtel device, convert it to pcap first";
@@ -138,6 +143,8 @@ std::string_view meaning(std::string_view head) {
   if (head.starts_with("\xff\xfe") || head.starts_with("\xfe\xff")) return "UTF-16 text";
   if (head.size() > 262 && head.substr(257).starts_with("ustar"))
     return "a tar archive, unpack it first";
+  if (text_kind(head).empty() && !find_recoding(std::as_bytes(std::span{head})).empty())
+    return kRecodedData;
   if (head.find_first_not_of('\0') == std::string_view::npos) return "nothing but zero bytes";
   return text_kind(head);
 }

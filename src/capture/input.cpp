@@ -74,6 +74,18 @@ std::uint64_t Input::skip(std::uint64_t count) {
   }
 }
 
+std::string Input::trouble_behind() {
+  constexpr std::uint64_t kMost = 1 << 28;
+  if (!decompressed_) return {};
+  begin_ = end_ = 0;
+  for (std::uint64_t seen = 0; seen < kMost;) {
+    const std::size_t size = source_->read(buffer_);
+    if (size == 0) break;
+    seen += size;
+  }
+  return trouble();
+}
+
 void Input::drain() {
   begin_ = end_ = 0;
   while (file_.read(buffer_) > 0) {

@@ -42,6 +42,9 @@ class Input {
 
   /// Why there is no more; empty if the capture simply ended.
   std::string trouble() const { return source_->trouble(); }
+  /// The same of compressed data behind what was read, which may tell that this was damaged, too:
+  /// decompresses the rest, or much of it, and forgets it. Reading is over then.
+  std::string trouble_behind();
   std::uint64_t bytes() const { return file_.bytes(); }  // of the file, as it lies on the disk
   std::string sha256() const { return file_.sha256(); }
 

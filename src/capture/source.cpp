@@ -2,10 +2,13 @@
 #include "capture/source.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
+#include "base/text.hpp"
 #include "capture/first_bytes.hpp"
 #include "capture/formats.hpp"
+#include "capture/text_mode.hpp"
 #include "httpdiag/error.hpp"
 
 namespace httpdiag::capture {
@@ -46,6 +49,77 @@ std::unique_ptr<Reader> Source::reader_here() {
 
 void Source::refill() {
   given_ = 0;
+  if (held_) return hand_on_held();
+  if (behind_.empty()) {
+    read();
+  } else {
+    batch_ = std::exchange(behind_, {});
+  }
+  place_ = place_read();
+  correct_times();
+}
+
+/// No pause, and no file put behind another one.
+bool Source::is_far(Timestamp time) const {
+  return credible_ && std::chrono::abs(time - *credible_) > std::chrono::hours{1};
+}
+
+/// A time far from those of the packets in front and behind, which agree, is that packet's alone:
+/// a record was damaged, or whoever stamped it.
+void Source::correct_times() {
+  const auto begin = static_cast<std::size_t>(batch_.data() - packets_.data());
+  for (std::size_t i = 0; i < batch_.size(); ++i) {
+    const Timestamp time = batch_[i].ref.time;
+    if (is_far(time)) [[unlikely]] {
+      if (i + 1 == batch_.size()) return hold_back_last();
+      if (!is_far(batch_[i + 1].ref.time)) {
+        note_wrong_time(packets_.at(begin + i));
+        continue;
+      }
+    }
+    // Behind what was recorded a little late is what came behind all.
+    const bool late = credible_ && time < *credible_ && *credible_ - time < kOverlap;
+    if (!late) credible_ = time;
+  }
+}
+
+void Source::hold_back_last() {
+  const Packet& last = batch_.back();
+  held_.emplace(last, std::vector<std::byte>(last.bytes.begin(), last.bytes.end()));
+  batch_ = batch_.first(batch_.size() - 1);
+  if (batch_.empty()) hand_on_held();
+}
+
+void Source::hand_on_held() {
+  read();
+  behind_ = std::exchange(batch_, {});
+  handed_on_ = std::move(*held_);
+  held_.reset();
+  Packet& packet = handed_on_.packet;
+  packet.bytes = handed_on_.bytes;
+  const bool next_is_of_it = !behind_.empty() && place_read() == place_;
+  if (next_is_of_it && !is_far(behind_.front().ref.time)) {
+    note_wrong_time(packet);
+  } else {
+    credible_ = packet.ref.time;
+  }
+  batch_ = {&packet, 1};
+}
+
+void Source::note_wrong_time(Packet& packet) {
+  const Duration off = packet.ref.time - *credible_;
+  ++summary_.wrong_times;
+  add_note(packet.ref.number, "The time that it was recorded with is " +
+                                  base::duration(std::chrono::abs(off)) +
+                                  (off > Duration{0} ? " ahead of" : " behind") +
+                                  " those around it: it counts as having come with the packet in "
+                                  "front of it.");
+  if (!summary_.notes.empty() && summary_.notes.back().packet == packet.ref.number)
+    summary_.notes.back().corrected = *credible_;
+  packet.ref.time = *credible_;
+}
+
+void Source::read() {
   std::uint64_t offset = input_->offset();
   batch_ = finished_ ? std::span<const Packet>{} : reader_->read_batch();
   while (batch_.empty() && next_reader_) {
@@ -108,7 +182,10 @@ void Source::find_devices() {
   }
 }
 
-void Source::refuse(const std::string& why) const { throw Error{name_ + ": " + why}; }
+void Source::refuse(const std::string& why) const {
+  const std::string_view recoding = find_recoding(input_->head());
+  throw Error{name_ + ": " + why + (recoding.empty() ? "" : "; " + std::string{recoding})};
+}
 
 void Reader::refuse_header() const {
   const std::string trouble = source_.input_->trouble();
@@ -143,6 +220,11 @@ bool Source::corrupt(std::string reason, std::optional<std::uint64_t> expected) 
   CaptureDamage damage = damage_at(input_->offset(), "corrupt record: " + std::move(reason));
   damage.expected_bytes = expected;
   if (recovers_ && resync(damage)) return true;
+  if (const std::string trouble = input_->trouble_behind(); !trouble.empty()) {
+    damage.reason += "; " + trouble + "; what was read of them may be wrong, too";
+  } else if (const auto recoding = find_recoding(input_->head()); !recoding.empty()) {
+    damage.reason += "; " + std::string{recoding};
+  }
   end_with(std::move(damage));
   return false;
 }

@@ -45,9 +45,9 @@ class Source final : public PacketSource {
   CaptureSummary& told() { return summary_; }
   /// How many captures, or sections of a pcapng, were begun in front of the last batch, which holds
   /// packets of one only.
-  std::uint64_t begun() const { return begun_; }
+  std::uint64_t begun() const { return place_.begun; }
   /// In front of it connections do not go on.
-  std::uint64_t holes() const { return summary_.skipped_stretches + went_back_; }
+  std::uint64_t holes() const { return place_.holes; }
 
  private:
   friend class Reader;
@@ -65,6 +65,18 @@ class Source final : public PacketSource {
   bool anything_read() const { return summary_.packets > 0; }
 
   void refill();
+  void read();
+  void correct_times();
+  void hold_back_last();
+  void hand_on_held();
+  void note_wrong_time(Packet& packet);
+  /// What a batch that is handed on has in front of it.
+  struct Place {
+    std::uint64_t begun = 0, holes = 0;
+    friend bool operator==(const Place&, const Place&) = default;
+  };
+  Place place_read() const { return {begun_, summary_.skipped_stretches + went_back_}; }
+  bool is_far(Timestamp time) const;
   std::unique_ptr<Reader> reader_here();
   void find_devices();
   CaptureDamage damage_at(std::uint64_t offset, std::string reason) const;
@@ -84,7 +96,18 @@ class Source final : public PacketSource {
   std::unique_ptr<Reader> reader_, next_reader_;  // the second: of the capture that begins here
   std::string name_;                              // for messages
   std::span<const Packet> batch_;
-  std::size_t given_ = 0;  // of batch_
+  std::size_t given_ = 0;              // of batch_
+  Place place_;                        // of batch_
+  std::optional<Timestamp> credible_;  // of the last packet that was handed on
+  // A packet that was the last to be read, with a time of which only the next one can say whether
+  // the clock was set; what was read behind it waits.
+  struct Held {
+    Packet packet;
+    std::vector<std::byte> bytes;
+  };
+  std::optional<Held> held_;
+  Held handed_on_;
+  std::span<const Packet> behind_;
   bool recovers_;
   bool finished_ = false;
   std::vector<std::pair<std::uint32_t, DeviceId>> indexes_;  // of devices that have no other name

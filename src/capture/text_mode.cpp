@@ -24,6 +24,9 @@ constexpr std::string_view kCrToLf =
 constexpr std::string_view kLfToCr =
     "each LF became CR, as a transfer in text mode does; copy it again in binary mode";
 
+constexpr std::string_view kRecoded =
+    "bytes above 127 were written as UTF-8, as if it were text; copy it again in binary mode";
+
 struct Walk {
   std::size_t count = 0;     // plausible records, whole ones
   std::size_t last = 0;      // where the last of them begins
@@ -255,12 +258,55 @@ void LineEnds::count(Bytes bytes) {
 
 std::string_view LineEnds::conversion() const {
   // Each of 256 values is as likely as any other, and so is each pair of them.
-  constexpr std::uint64_t kLines = 4, kMany = 16, kValues = 256;
+  // Asked only where the data are damaged.
+  constexpr std::uint64_t kLines = 4, kMany = 8, kValues = 512;
   if (lfs_ >= kLines && pairs_ == lfs_) return kInserted;
   if (lfs_ >= kMany && crs_ == 0) return kCrToLf;
   if (crs_ >= kMany && lfs_ == 0) return kLfToCr;
   if (std::min(lfs_, crs_) >= kMany * kValues && pairs_ == 0) return kDropped;
   return {};
+}
+
+namespace {
+
+/// How many bytes follow the first one of a character; none: no character begins with it.
+std::optional<unsigned> bytes_behind(std::byte first) {
+  const auto value = std::to_integer<unsigned>(first);
+  if (value >= 0xc2 && value < 0xe0) return 1;
+  if (value >= 0xe0 && value < 0xf0) return 2;
+  if (value >= 0xf0 && value < 0xf5) return 3;
+  return std::nullopt;
+}
+
+}  // namespace
+
+void Recoding::count(Bytes bytes) {
+  if (!valid_) return;
+  for (const std::byte byte : bytes) {
+    const bool ascii = byte < std::byte{0x80};
+    const bool continues = (byte & std::byte{0xc0}) == std::byte{0x80};
+    if (left_ > 0) {
+      valid_ = continues;
+      --left_;
+    } else if (!ascii) {
+      const auto behind = bytes_behind(byte);
+      valid_ = behind.has_value();
+      left_ = behind.value_or(0);
+      ++characters_;
+    }
+    if (!valid_) return;
+  }
+}
+
+std::string_view Recoding::conversion() const {
+  constexpr std::uint64_t kMany = 16;  // that were so by chance: one in 2^60
+  return valid_ && characters_ >= kMany ? kRecoded : std::string_view{};
+}
+
+std::string_view find_recoding(Bytes head) {
+  Recoding recoding;
+  recoding.count(head);
+  return recoding.conversion();
 }
 
 }  // namespace httpdiag::capture

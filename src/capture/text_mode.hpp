@@ -38,4 +38,21 @@ class LineEnds {
   std::byte last_{};
 };
 
+/// Binary data that went through a program for text: each byte above 127 has become a character of
+/// UTF-8 (RFC 3629), or the one that stands for what is none.
+class Recoding {
+ public:
+  void count(std::span<const std::byte> bytes);
+  /// Said only of data that are no text. Empty: it has not happened, or too little shows it.
+  std::string_view conversion() const;
+
+ private:
+  bool valid_ = true;
+  unsigned left_ = 0;  // bytes of the character
+  std::uint64_t characters_ = 0;
+};
+
+/// The same of the beginning of a file.
+std::string_view find_recoding(std::span<const std::byte> head);
+
 }  // namespace httpdiag::capture

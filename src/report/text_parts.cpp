@@ -178,9 +178,17 @@ void ladder(Page& page, const std::vector<Evidence>& evidence, const CaptureSumm
   }
   const std::size_t hang = kLadderHang + kIndent + width - kPacketWidth;
   page.line(kIndent, Ink::dim, fmt::format("{:>{}}     seconds  client server", "packet", width));
-  const Timestamp start = evidence.front().packet.time;
+  // Behind a step of the clock nobody can say how late it was.
+  constexpr Duration kStep = std::chrono::seconds{1};
+  PacketRef before = evidence.front().packet;
+  const Timestamp start = before.time;
+  bool set_back = false;
   for (const Evidence& row : evidence) {
-    const std::string seconds = ladder_time(row.packet.time - start);
+    set_back =
+        set_back || (row.packet.number > before.number && before.time - row.packet.time > kStep);
+    before = row.packet;
+    const std::string seconds =
+        set_back ? std::string{"unknown"} : ladder_time(row.packet.time - start);
     page.wrapped(kIndent, Ink::plain,
                  fmt::format("{:>{}}  {:>10}  {}", ladder_name(input, row.packet), width, seconds,
                              arrow(row.from)),

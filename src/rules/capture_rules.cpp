@@ -23,11 +23,15 @@ std::optional<Finding> flow_started_midstream(const FlowFacts& facts, const Thre
 
 namespace {
 
-/// 0: untagged; none: several tags, which were folded together (Segment::vlan).
-std::optional<std::uint32_t> vlan_id(std::uint32_t folded) {
-  constexpr std::uint32_t kOneTag = 0x1000, kId = 0x0fff;
-  if (folded == 0) return 0;
-  return (folded & ~kId) == kOneTag ? std::optional{folded & kId} : std::nullopt;
+/// "10", of two tags "10.20", outer first. None: there are more, which were folded together
+/// (Segment::vlan).
+std::optional<std::string> vlan_name(std::uint32_t folded) {
+  constexpr std::uint32_t kTag = 0x1000, kId = 0x0fff, kBits = 13;
+  const std::uint32_t inner = folded & (kTag | kId), outer = folded >> kBits;
+  if ((inner & kTag) == 0) return std::nullopt;
+  if (outer == 0) return std::to_string(inner & kId);
+  return (outer & ~kId) == kTag ? std::optional{fmt::format("{}.{}", outer & kId, inner & kId)}
+                                : std::nullopt;
 }
 
 /// "a", "a and b", "a, b and c"
@@ -63,9 +67,9 @@ std::string vlans_text(const FlowTrouble& trouble, std::vector<std::uint32_t> fo
   const bool untagged = std::erase(folded, 0) != 0;
   std::vector<std::string> ids;
   for (const std::uint32_t each : folded) {
-    const auto id = vlan_id(each);
-    if (!id) return "under different VLAN tags";
-    ids.push_back(std::to_string(*id));
+    auto name = vlan_name(each);
+    if (!name) return "under different VLAN tags";
+    ids.push_back(std::move(*name));
   }
   if (!untagged) return "in VLAN " + enumerated(ids);
   return ids.size() == 1 ? "with and without the tag of VLAN " + ids.front()
@@ -73,8 +77,9 @@ std::string vlans_text(const FlowTrouble& trouble, std::vector<std::uint32_t> fo
 }
 
 /// Their names, without that of the file where it is the same. Empty: of one there is none.
-std::vector<std::string> names_of(const std::vector<DeviceId>& devices,
-                                  const CaptureSummary* input) {
+std::vector<std::string> names_of(std::vector<DeviceId> devices, const CaptureSummary* input) {
+  // The beginning of a file, before others overlap it, is of no device by itself.
+  if (devices.size() > 2) std::erase(devices, DeviceId{0});
   std::vector<std::string> names;
   bool one_file = true;
   for (const DeviceId device : devices) {
@@ -90,19 +95,26 @@ std::vector<std::string> names_of(const std::vector<DeviceId>& devices,
   return names;
 }
 
+std::string ttl_text(const FlowTrouble& trouble) {
+  const auto& [first, again] = trouble.origin.ttls;
+  const int step = std::abs(int{first} - int{again});
+  if (step == 0) return "";
+  if (trouble.most_ttl_steps > step)
+    return fmt::format("{} to {} steps of TTL apart, before and behind routers", step,
+                       trouble.most_ttl_steps);
+  if (step == 1) return "one step of TTL apart, before and behind a router";
+  return fmt::format("{} steps of TTL apart, before and behind routers", step);
+}
+
 /// What the recordings of one packet differ in: that is where it was seen twice.
 std::string origin_text(const FlowTrouble& trouble, const CaptureSummary* input) {
-  const CopyOrigin& origin = trouble.origin;
   std::string text;
   const auto devices = differing(trouble, [](const RecordedAt& at) { return at.device; });
   const auto names = names_of(devices, input);
   if (devices.size() > 1 && !names.empty()) base::append_item(text, "by " + enumerated(names));
   const auto vlans = differing(trouble, [](const RecordedAt& at) { return at.vlan; });
   if (vlans.size() > 1) base::append_item(text, vlans_text(trouble, vlans));
-  const int step = std::abs(int{origin.ttls[0]} - int{origin.ttls[1]});
-  if (step == 1) base::append_item(text, "one step of TTL apart, before and behind a router");
-  if (step > 1)
-    base::append_item(text, fmt::format("{} steps of TTL apart, before and behind routers", step));
+  if (const std::string ttls = ttl_text(trouble); !ttls.empty()) base::append_item(text, ttls);
   if (trouble.translated_server.port != 0)
     base::append_item(text, "under two names, as addresses are translated here");
   return text.empty() ? "twice in the same way, as by a mirror port or -i any" : text;
@@ -267,8 +279,22 @@ std::optional<Finding> exchange_one_way(const ExchangeFacts& facts, const Thresh
 }
 
 std::optional<Finding> flow_clock_anomaly(const FlowFacts& facts, const Thresholds& limits) {
-  const Duration own = facts.flow.trouble().clock_step;  // between two packets of the flow
-  if (own <= limits.clock_step_back) return std::nullopt;
+  const FlowTrouble& rare = facts.flow.trouble();
+  const Duration own = rare.clock_step;  // between two packets of the flow
+  if (own <= limits.clock_step_back) {
+    if (!rare.ahead_to) return std::nullopt;
+    const Duration ahead = rare.ahead_to.time - rare.ahead_from.time;
+    return FindingBuilder{
+        Label::capture_clock_anomaly,
+        fmt::format("The capture's clock jumps ahead by {} within this connection, of which the "
+                    "sender's own clock (TCP timestamps) knows {} at most; its durations are "
+                    "unreliable.",
+                    base::duration(ahead), base::duration(rare.ahead_really))}
+        .evidence(rare.ahead_from, std::nullopt, "before the jump")
+        .evidence(rare.ahead_to, std::nullopt, "recorded after it")
+        .fact("step_us", std::optional{ahead})
+        .build();
+  }
   const Duration step = facts.clock_step ? facts.clock_step->size() : own;
   FindingBuilder finding{
       Label::capture_clock_anomaly,

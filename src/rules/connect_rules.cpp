@@ -136,19 +136,19 @@ std::optional<Finding> connect_refused(const FlowFacts& facts, const Thresholds&
   if (facts.handshake != Handshake::refused) return std::nullopt;
   const FlowRecord& flow = facts.flow;
   const SideTrouble& server = flow.s().trouble();
-  const Duration latency = std::max(server.rst.time - flow.c().last.time, Duration{0});
+  const std::optional<Duration> latency = between(flow.c().last, server.rst, flow);
   const std::string replaced = fallback_words(flow);
   const bool foreign = refused_on_the_way(facts, limits);
   FindingBuilder finding{
       Label::connect_refused,
       fmt::format("The SYN was answered with RST after {}: {}{}.",
-                  base::duration(server.rst.time - flow.c().syn.time),
+                  time_words(between(flow.c().syn, server.rst, flow)),
                   foreign ? rejected(facts) : "nothing listens on " + listener(flow), replaced)};
   transmissions(finding, flow.c(), Side::client, "SYN");
   finding.evidence(server.rst, Side::server, "RST, acknowledges the SYN")
       .severity(replaced.empty() ? Severity::error : Severity::info)
       .fact("syn_count", std::int64_t{facts.syn_count})
-      .fact("latency_us", std::optional{latency})
+      .fact("latency_us", latency)
       .fact("rst_ttl", std::int64_t{server.rst_ttl})
       .fault(Party::server_host, Confidence::high, "a firewall rejected it in the server's name")
       .seen_as(
@@ -458,7 +458,7 @@ std::optional<Finding> syn_retries_exhausted(const FlowFacts& facts, const Thres
   FindingBuilder finding = unanswered_syns(
       Label::syn_retries_exhausted, facts,
       fmt::format("{} SYNs over {}{} and no answer of any kind: the kernel ran to its limit ({}).",
-                  facts.syn_count, base::duration(*facts.syn_span),
+                  facts.syn_count, time_words(facts.syn_span),
                   facts.schedule->begun_before
                       ? ", by their times the last of a series that began before the capture,"
                       : "",
@@ -515,9 +515,9 @@ std::optional<Finding> connect_abandoned(const FlowFacts& facts, const Threshold
   for (const Duration known : fitting) {
     base::append_item(candidates, base::duration(known), " or ");
   }
-  const std::string sent =
-      facts.syn_count == 1 ? std::string{"1 SYN"}
-                           : fmt::format("{} SYNs over {}", facts.syn_count, base::duration(lower));
+  const std::string sent = facts.syn_count == 1 ? std::string{"1 SYN"}
+                                                : fmt::format("{} SYNs over {}", facts.syn_count,
+                                                              time_words(facts.syn_span));
   FindingBuilder finding = unanswered_syns(
       Label::connect_abandoned, facts,
       gave_up
@@ -528,8 +528,9 @@ std::optional<Finding> connect_abandoned(const FlowFacts& facts, const Threshold
           : fmt::format("{} without an answer; the capture ended before the next one was due, so "
                         "whether the client gave up is not known.",
                         sent));
-  finding.fact("waited_at_least_us", std::optional{lower})
-      .fact("waited_at_most_us", gave_up && begin_known ? std::optional{upper} : std::nullopt)
+  finding.fact("waited_at_least_us", facts.syn_span)
+      .fact("waited_at_most_us",
+            gave_up && begin_known && facts.syn_span ? std::optional{upper} : std::nullopt)
       .fact("matched_timeout_us", fitting.size() == 1 ? std::optional{fitting[0]} : std::nullopt);
   if (facts.syn_count == 1 && !facts.flow.trouble().icmp) {
     finding.fault(
@@ -587,8 +588,7 @@ std::optional<Finding> connect_slow(const FlowFacts& facts, const Thresholds& li
   const std::int64_t in_vain = unanswered_syns(flow);
   FindingBuilder finding{
       Label::connect_slow,
-      fmt::format("The handshake took {}; {} and {} were sent{}.",
-                  base::duration(facts.handshake_time.value_or(Duration{0})),
+      fmt::format("The handshake took {}; {} and {} were sent{}.", time_words(facts.handshake_time),
                   base::count(flow.c().syns, "SYN"), base::count(flow.s().syns, "SYN-ACK"),
                   in_vain >= 2 ? fmt::format(", and the first {} SYNs had no answer", in_vain)
                   : flow.trouble().refused ? ", after an earlier one had been refused"

@@ -83,15 +83,19 @@ std::optional<Finding> payload_opaque(const FlowFacts& facts, const Thresholds& 
 std::optional<Finding> response_unsolicited(const FlowFacts& facts, const Thresholds&) {
   if (!facts.unsolicited) return std::nullopt;
   const bool idle_timeout = facts.unsolicited_status == 408;
+  const bool requests_missing =
+      facts.flow.has(Oddity::midstream) || facts.flow.c().trouble().gap_bytes > 0;
   return FindingBuilder{
       Label::response_unsolicited,
-      fmt::format("The server sent {} although no request was outstanding{}.",
-                  facts.unsolicited_status,
-                  idle_timeout ? ": it had waited long enough for the next one" : "")}
+      fmt::format(
+          "The server sent {} although no request was outstanding{}.", facts.unsolicited_status,
+          idle_timeout       ? ": it had waited long enough for the next one"
+          : requests_missing ? ", as far as can be seen: the capture lacks a part of what was asked"
+                             : "")}
       .evidence(facts.unsolicited, Side::server,
                 fmt::format("{} without a request", facts.unsolicited_status))
       .evidence(facts.first_close)
-      .severity(idle_timeout ? Severity::info : Severity::warning)
+      .severity(idle_timeout || requests_missing ? Severity::info : Severity::warning)
       .fact("status", std::int64_t{facts.unsolicited_status})
       .build();
 }

@@ -20,6 +20,15 @@ Closing fin_of(const FlowRecord& flow, Side side) {
           .followed = own.fin_unseen && own.fin == own.trouble().told_of};
 }
 
+std::optional<Duration> between(PacketRef from, PacketRef to, const FlowRecord& flow) {
+  if (!from || !to || time_unknown(flow, from, to)) return std::nullopt;
+  return std::max(to.time - from.time, Duration{0});  // records may have changed places
+}
+
+std::string time_words(std::optional<Duration> time) {
+  return time ? base::duration(*time) : "an unknown time";
+}
+
 namespace {
 
 std::array<Closing, 4> closings(const FlowRecord& flow) {
@@ -60,16 +69,11 @@ Closing first_close_after(const FlowRecord& flow, PacketNumber after, Offset kno
   return first;
 }
 
-std::optional<Duration> between(PacketRef from, PacketRef to) {
-  if (!from || !to) return std::nullopt;
-  return std::max(to.time - from.time, Duration{0});  // the clock may have stepped back
-}
-
 /// A wait inside a connection. Not measured where the clock rather than the network has made it:
 /// longer than any connection waits, or just as long as the clock has then stepped back.
 std::optional<Duration> wait_between(PacketRef from, PacketRef to, const FlowRecord& flow,
                                      const Thresholds& limits) {
-  const auto wait = between(from, to);
+  const auto wait = between(from, to, flow);
   if (!wait || *wait > limits.clock_gap) return std::nullopt;
   const Duration step = flow.trouble().clock_step;
   if (step < std::chrono::seconds{1}) return wait;
@@ -90,10 +94,11 @@ void measure_connect(FlowFacts& facts, const Thresholds& limits) {
     last = times.back();
     facts.schedule = match_schedule(times, limits);
   }
-  facts.syn_span = between(flow.c().syn, last);
+  facts.syn_span = between(flow.c().syn, last, flow);
   facts.silence_after_syn = facts.until - last.time;
-  facts.next_syn =
-      facts.schedule ? facts.schedule->next_gap : std::max<Duration>(kInitialRto, *facts.syn_span);
+  facts.next_syn = facts.schedule
+                       ? facts.schedule->next_gap
+                       : std::max<Duration>(kInitialRto, facts.syn_span.value_or(Duration{0}));
   const Duration tolerance{static_cast<std::int64_t>(static_cast<double>(facts.next_syn->count()) *
                                                      limits.connect_backoff_tolerance)};
   facts.next_syn_overdue =
@@ -104,6 +109,12 @@ void measure_connect(FlowFacts& facts, const Thresholds& limits) {
 }
 
 }  // namespace
+
+Duration FlowFacts::elapsed(PacketRef from, PacketRef to) const {
+  if (time_unknown(flow, from, to)) return Duration{0};
+  if (!to && time_unknown(flow, from, flow.last)) from = flow.last;
+  return std::max((to ? to.time : until) - from.time, Duration{0});
+}
 
 bool FlowFacts::knows_server() const {
   const SideTrouble& trouble = flow.s().trouble();
@@ -226,10 +237,13 @@ std::optional<ClientLimit> client_limit(const ExchangeFacts& facts, Duration wai
     return limit ? std::optional{ClientLimit{*limit, since}} : std::nullopt;
   };
   auto limit = matching(waited, "");
-  if (!limit && left) limit = matching(left.time - x.request.first.time, "its first byte");
-  const PacketRef syn = facts.flow.flow.c().syn;
-  if (!limit && left && syn && x.index == 1)
-    limit = matching(left.time - syn.time, "the start of connecting");
+  const FlowRecord& flow = facts.flow.flow;
+  const auto since = [&](PacketRef begin, std::string_view name) {
+    const auto time = between(begin, left, flow);
+    if (!limit && time) limit = matching(*time, name);
+  };
+  since(x.request.first, "its first byte");
+  if (x.index == 1) since(flow.c().syn, "the start of connecting");
   return limit;
 }
 
@@ -274,27 +288,21 @@ void measure_closes(ExchangeFacts& facts) {
                       facts.close.closer == Closer::server_rst;
 }
 
-/// From `from` to `close`, or to the end where nobody closed.
-Duration until(const Closing& close, PacketRef from, const FlowFacts& flow) {
-  const Timestamp end = close.packet ? close.packet.time : flow.until;
-  return std::max(end - from.time, Duration{0});
-}
-
 void measure_times(ExchangeFacts& facts) {
   const Exchange& x = facts.exchange;
   const FlowRecord& flow = facts.flow.flow;
   // Idleness before the first byte of a connection that the capture did not see begin is unknown.
-  if (x.active_before) facts.idle = between(x.active_before, x.request.first);
-  facts.send = between(x.request.first, x.request.last);
+  if (x.active_before) facts.idle = between(x.active_before, x.request.first, flow);
+  facts.send = between(x.request.first, x.request.last, flow);
   if (x.response) {
     facts.wait = wait_between(x.request.last, x.response->first, flow, facts.limits);
     facts.receive = wait_between(x.response->first, x.response->last, flow, facts.limits);
   }
-  facts.after_request = until(facts.close, x.request.last, facts.flow);
-  facts.close_time_unknown = time_unknown(x.request.last, facts.close.packet);
-  facts.silence =
-      until(x.response ? facts.close_after_response : facts.close,
-            x.response && x.response->last ? x.response->last : x.request.last, facts.flow);
+  facts.after_request = facts.flow.elapsed(x.request.last, facts.close.packet);
+  facts.close_time_unknown = time_unknown(flow, x.request.last, facts.close.packet);
+  const Closing& close = x.response ? facts.close_after_response : facts.close;
+  facts.silence = facts.flow.elapsed(
+      x.response && x.response->last ? x.response->last : x.request.last, close.packet);
 }
 
 void measure_delivery(ExchangeFacts& facts) {
@@ -360,13 +368,13 @@ void measure_reuse(ExchangeFacts& facts) {
   const FlowRecord& flow = facts.flow.flow;
   const SideRecord& server = flow.s();
   if (!server.fin) return;
-  facts.server_idle = between(server.last_payload, server.fin);
+  facts.server_idle = between(server.last_payload, server.fin, flow);
   const Offset ack_in_request = facts.exchange.request.peer_acked;
   facts.fin_seen_by_client = ack_in_request > server.fin_offset;
   if (facts.fin_seen_by_client) {
     // A FIN recorded behind the request (or not at all) has no age here.
     if (!server.fin_unseen && server.fin.number < facts.exchange.request.first.number) {
-      facts.half_closed_age = between(server.fin, facts.exchange.request.first);
+      facts.half_closed_age = between(server.fin, facts.exchange.request.first, flow);
     }
     return;
   }
@@ -385,10 +393,10 @@ void measure_window(ExchangeFacts& facts) {
   const SideTrouble& server = facts.flow.flow.s().trouble();
   facts.server_window_closed = server.zero_window_total - facts.exchange.window_closed_before;
   if (server.zero_window_since) {
-    const Timestamp end = facts.close.packet ? facts.close.packet.time : facts.flow.until;
-    const Timestamp begin =
-        std::max(server.zero_window_since.time, facts.exchange.request.first.time);
-    facts.server_window_closed += std::max(end - begin, Duration{0});
+    const PacketRef request = facts.exchange.request.first;
+    const bool before = server.zero_window_since.number < request.number;
+    facts.server_window_closed +=
+        facts.flow.elapsed(before ? request : server.zero_window_since, facts.close.packet);
   }
   // A clock that is set in between makes its parts longer than the whole.
   const Duration whole = facts.flow.until - facts.flow.flow.first.time;
@@ -432,12 +440,6 @@ ExchangeFacts measure(const Exchange& x, const FlowFacts& flow, const Thresholds
   measure_window(facts);
   facts.limit = client_limit(facts, facts.after_request, facts.close.packet);
   return facts;
-}
-
-bool time_unknown(PacketRef from, PacketRef to) {
-  if (!from || !to) return false;
-  const bool timeless = from.time == Timestamp{} && to.time == Timestamp{};
-  return timeless || from.time - to.time > kReordering;
 }
 
 }  // namespace httpdiag::rules

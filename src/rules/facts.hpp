@@ -57,11 +57,11 @@ inline constexpr Duration kRetransmissionOverdue = std::chrono::seconds{10};
 
 /// About a flow, measured when it ended (or as it stands when an exchange is settled).
 struct FlowFacts {
-  /// How long it was watched after `packet`. None where the clock was set back in between: nobody
-  /// knows.
-  Duration watched_after(const PacketRef& packet) const {
-    return std::max(until - packet.time, Duration{0});
-  }
+  /// From `from` to `to`, or to the end of the watching where that is none. Where the clock was set
+  /// in between: no time, or what can be said at least.
+  Duration elapsed(PacketRef from, PacketRef to) const;
+  /// How long it was watched after `packet`.
+  Duration watched_after(PacketRef packet) const { return elapsed(packet, {}); }
 
   /// The file is damaged right behind `packet`: where bytes are missing, what was read as its end
   /// may be those behind them.
@@ -195,6 +195,11 @@ struct ExchangeFacts {
   }
 };
 
+/// The time from one packet of `flow` to the other. None: one of them is, or nobody knows it.
+std::optional<Duration> between(PacketRef from, PacketRef to, const FlowRecord& flow);
+/// "20 ms", or "an unknown time".
+std::string time_words(std::optional<Duration> time);
+
 ExchangeFacts measure(const Exchange& exchange, const FlowFacts& flow, const Thresholds& limits);
 
 /// The only error of `message` is a Content-Length that is there twice with one value, or lines
@@ -209,10 +214,6 @@ bool may_be_delayed_ack(const Message& message, const Thresholds& limits);
 /// The text of a whole body, without byte order mark and white space around it. Null: the capture
 /// does not have all of it, it is long, or its encoding was not undone.
 std::optional<std::string_view> body_text(const Message& response);
-
-/// Packets without times, or the clock stepped back from one to the other by more than records
-/// change places.
-bool time_unknown(PacketRef from, PacketRef to);
 
 /// The limit that a client which left with packet `left`, `waited` after its request, may have had.
 std::optional<ClientLimit> client_limit(const ExchangeFacts& facts, Duration waited,

@@ -29,6 +29,7 @@ struct Leaving {
   bool drew_it = false;     // its FIN may have drawn the response
   bool cancelled = false;   // sooner than anybody gives up on a server: it meant to
   bool by_device = false;   // a RST that was not the client's had ended the server's side of it
+  bool untimed = false;     // the clock was set meanwhile: nothing is known of both times
 };
 
 /// While it waited the client asked by keep-alive probe more than once, and nobody answered.
@@ -54,26 +55,34 @@ std::optional<Leaving> leaving_of(const ExchangeFacts& facts, const Thresholds& 
   Leaving leaving;
   leaving.lost = x.response->first.number < left.number && resent > 0;
   if (leaving.lost && resent >= limits.unacked_min_retransmits) return std::nullopt;
-  leaving.waited = std::max(left.time - x.request.last.time, Duration{0});
-  leaving.took = std::max(x.response->first.time - x.request.last.time, Duration{0});
+  leaving.untimed = time_unknown(flow, x.request.last, left) ||
+                    time_unknown(flow, x.request.last, x.response->first);
+  if (!leaving.untimed) {
+    leaving.waited = std::max(left.time - x.request.last.time, Duration{0});
+    leaving.took = std::max(x.response->first.time - x.request.last.time, Duration{0});
+  }
   leaving.drawn_only = facts.client_left.closer == Closer::client_rst &&
                        left.number > x.response->first.number && !client.rst_has_ack;
   if (leaving.drawn_only && acknowledged_unseen(facts, left)) return std::nullopt;
-  leaving.at_once = !leaving.drawn_only && leaving.waited < limits.half_close_behind &&
+  leaving.at_once = !leaving.drawn_only && !leaving.untimed &&
+                    leaving.waited < limits.half_close_behind &&
                     !facts.flow.vantage.at(VantagePoint::client);
   // A FIN queues behind what is not acknowledged (taxonomy 2.2).
-  leaving.held_up = !leaving.drawn_only && leaving.waited < limits.half_close_behind &&
+  leaving.held_up = !leaving.drawn_only && !leaving.untimed &&
+                    leaving.waited < limits.half_close_behind &&
                     x.longest_stall >= limits.loss_stall;
   leaving.by_device =
       client.rst == client.first_rst && reset_from_elsewhere(flow, Side::client, limits);
   leaving.probed = probes_in_vain(facts) && facts.client_left.closer == Closer::client_rst &&
                    left.number > client.last_keepalive.number &&
                    left.number < x.response->first.number;
-  leaving.drew_it = facts.client_left.closer == Closer::client_fin && drawn_by_leaving(facts);
-  leaving.matched = client_limit(facts, leaving.waited, left);
+  leaving.drew_it =
+      !leaving.untimed && facts.client_left.closer == Closer::client_fin && drawn_by_leaving(facts);
+  if (!leaving.untimed) leaving.matched = client_limit(facts, leaving.waited, left);
   // What takes longer than anybody takes for soon is worth giving up on.
-  leaving.cancelled = !leaving.drawn_only && !leaving.at_once && !leaving.held_up &&
-                      !leaving.matched && leaving.waited < limits.client_timeout_min_wait &&
+  leaving.cancelled = !leaving.untimed && !leaving.drawn_only && !leaving.at_once &&
+                      !leaving.held_up && !leaving.matched &&
+                      leaving.waited < limits.client_timeout_min_wait &&
                       leaving.took < limits.client_timeout_min_wait;
   return leaving;
 }
@@ -81,6 +90,14 @@ std::optional<Leaving> leaving_of(const ExchangeFacts& facts, const Thresholds& 
 std::string words(const Leaving& leaving, std::string_view status) {
   const std::string waited = base::duration(leaving.waited), took = base::duration(leaving.took);
   const std::string_view gave_up = leaving.cancelled ? "left" : "gave up";
+  if (leaving.untimed) {
+    return fmt::format(
+        "{} before the server's {} reached it, and nobody read it; after how long is not known: "
+        "the capture's clock was set meanwhile, or it has no times.",
+        leaving.by_device ? "A RST in the client's name ended the connection"
+                          : "The client was gone",
+        status);
+  }
   if (leaving.by_device) {
     return fmt::format(
         "The server's {} came after {}; a RST in the client's name ended the connection, and the "
@@ -211,7 +228,8 @@ bool left_with_its_request(FindingBuilder& finding, const ExchangeFacts&, const 
 
 bool server_too_slow_for_client(FindingBuilder& finding, const ExchangeFacts&,
                                 const Leaving& leaving) {
-  blame_impatience(finding, leaving.drawn_only ? leaving.took : leaving.waited, leaving.matched,
+  const Duration waited = leaving.drawn_only ? leaving.took : leaving.waited;
+  blame_impatience(finding, leaving.untimed ? std::nullopt : std::optional{waited}, leaving.matched,
                    true);
   return true;
 }
@@ -234,7 +252,7 @@ std::optional<Finding> late_response(const ExchangeFacts& facts, const Threshold
       x.response->status != 0 ? std::to_string(x.response->status) : std::string{"answer"};
   // Where only the RST that it drew was seen, when the client left is unknown.
   const auto if_known = [&](std::optional<Duration> duration) {
-    return leaving->drawn_only ? std::nullopt : duration;
+    return leaving->drawn_only || leaving->untimed ? std::nullopt : duration;
   };
   FindingBuilder finding{Label::late_response, words(*leaving, status)};
   request_and_ack(finding, facts)
@@ -243,7 +261,7 @@ std::optional<Finding> late_response(const ExchangeFacts& facts, const Threshold
       .evidence(rst == facts.client_left.packet ? PacketRef{} : rst, Side::client,
                 "client RST: the socket is gone")
       .fact("client_waited_us", if_known(leaving->waited))
-      .fact("server_took_us", std::optional{leaving->took})
+      .fact("server_took_us", leaving->untimed ? std::nullopt : std::optional{leaving->took})
       .fact("late_by_us", if_known(std::max(leaving->took - leaving->waited, Duration{0})))
       .fact("status", std::int64_t{x.response->status})
       .fact("drawn_by_leaving", leaving->drew_it)
@@ -324,6 +342,7 @@ std::optional<Finding> slow_response(const ExchangeFacts& facts, const Threshold
   const Exchange& x = facts.exchange;
   if (x.request.state == MessageState::incomplete || x.response->state == MessageState::incomplete)
     return std::nullopt;
+  if (time_unknown(facts.flow.flow, x.request.first, x.response->last)) return std::nullopt;
   const Duration total = total_time(facts);
   const bool slow_start = *facts.wait >= limits.slow_response;
   const bool stream = x.response->event_stream || x.response->head_cut();  // or may be one

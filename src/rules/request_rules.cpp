@@ -47,7 +47,7 @@ std::string progress(const Message& message) {
 bool waited_in_vain(const ExchangeFacts& facts) {
   if (!facts.answered || facts.request_complete) return false;
   const Message& response = *facts.exchange.response;
-  const Duration silent = response.first.time - facts.exchange.request.last.time;
+  const Duration silent = facts.wait.value_or(Duration{0});
   return response.status == 408 ||
          (response.status == 504 && silent >= facts.limits.no_response_min);
 }
@@ -56,8 +56,8 @@ bool waited_in_vain(const ExchangeFacts& facts) {
 /// that the server gives a whole request.
 bool was_still_sending(const ExchangeFacts& facts) {
   const Message& request = facts.exchange.request;
-  const Duration silent = facts.exchange.response->first.time - request.last.time;
-  const Duration took = request.last.time - request.first.time;
+  const Duration silent = facts.wait.value_or(Duration::max());
+  const Duration took = facts.send.value_or(Duration{0});
   return silent < std::chrono::seconds{1} && took >= std::chrono::seconds{1} &&
          silent <= 2 * request.pause() && silent * 10 <= took;
 }
@@ -486,8 +486,7 @@ std::string stop_text(const ExchangeFacts& facts) {
   }
   const std::string end =
       stalled ? fmt::format("nothing more came for {}", base::duration(facts.silence))
-              : fmt::format("{} {} later", words(facts.close.closer),
-                            base::duration(facts.after_request));
+              : fmt::format("{} {} later", words(facts.close.closer), time_words(facts.waited()));
   const std::string why =
       has_hole(facts) ? fmt::format(", though bytes behind the {} that are missing were sent",
                                     facts.flow.flow.c().trouble().lost_bytes)

@@ -382,6 +382,17 @@ bool server_fell_silent(FindingBuilder& finding, const ExchangeFacts& facts) {
   return true;
 }
 
+/// Not even a FIN got through to it: what was to come was lost on the way.
+bool server_out_of_reach(FindingBuilder& finding, const ExchangeFacts& facts) {
+  if (!left_a_silent_server(facts) || !fins_unanswered(finding, facts)) return false;
+  finding
+      .also(fmt::format("Its FIN was sent {} and not acknowledged either.",
+                        times(facts.flow.flow.c().fins)))
+      .severity(Severity::error)
+      .fact("silent_us", std::optional{facts.silence});
+  return true;
+}
+
 bool may_be_endless_stream(FindingBuilder& finding, const ExchangeFacts& facts) {
   if (!facts.exchange.response->head_cut()) return false;
   finding.fault(Party::unknown, Confidence::low,
@@ -409,10 +420,8 @@ bool status_was_enough(FindingBuilder& finding, const ExchangeFacts& facts) {
 }
 
 constexpr std::array kWhyClientLeft = {
-    &status_was_enough,
-    &server_fell_silent,
-    &may_be_endless_stream,
-    &client_had_enough,
+    &status_was_enough,     &server_out_of_reach, &server_fell_silent,
+    &may_be_endless_stream, &client_had_enough,
 };
 
 }  // namespace

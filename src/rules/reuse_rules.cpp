@@ -143,7 +143,7 @@ bool closed_once_accepted(FindingBuilder& finding, const ExchangeFacts& facts) {
   finding
       .also(fmt::format(
           "It was the first one on a connection that the server closed {} after the handshake.",
-          base::duration(std::max(server.fin.time - flow.handshake_ack.time, Duration{0}))))
+          time_words(between(flow.handshake_ack, server.fin, flow))))
       .fact("closed_once_accepted", true)
       .fault(Party::server_app, Confidence::medium,
              "a proxy or load balancer accepts in its name and has no live server behind it")

@@ -17,12 +17,6 @@ namespace httpdiag::rules {
 
 namespace {
 
-/// Behind the request. Recorded in the wrong order the FIN may seem to come in front of it.
-Duration until_server_fin(const ExchangeFacts& facts) {
-  const Duration think = facts.flow.flow.s().fin.time - facts.exchange.request.last.time;
-  return std::max(think, Duration{0});
-}
-
 /// A FIN whose number is beyond all that arrived counts an answer that never did.
 std::uint64_t bytes_lost_before_fin(const ExchangeFacts& facts) {
   const SideRecord& server = facts.flow.flow.s();
@@ -63,7 +57,8 @@ bool answer_lost_before_fin(FindingBuilder& finding, const ExchangeFacts& facts)
 }
 
 bool gave_up_on_cut_request(FindingBuilder& finding, const ExchangeFacts& facts) {
-  return until_server_fin(facts) >= facts.limits.capture_end_margin &&
+  const auto until = between(facts.exchange.request.last, facts.flow.flow.s().fin, facts.flow.flow);
+  return until && *until >= facts.limits.capture_end_margin &&
          request_cut_in_recording(finding, facts);
 }
 
@@ -92,18 +87,18 @@ std::optional<Finding> closed_without_response(const ExchangeFacts& facts,
                                                const Thresholds& limits) {
   if (!server_ended_wait(facts)) return std::nullopt;
   const SideRecord& server = facts.flow.flow.s();
-  const Duration think = until_server_fin(facts);
-  const auto matched = match_timeout(think, limits, limits.known_timeouts);
+  const auto think = between(facts.exchange.request.last, server.fin, facts.flow.flow);
+  const auto matched = think ? match_timeout(*think, limits, limits.known_timeouts) : std::nullopt;
   const std::uint64_t lost = bytes_lost_before_fin(facts);
   FindingBuilder finding{
       Label::closed_without_response,
       lost > 0
           ? fmt::format("The server closed {} after the request; the {} of an answer that its "
                         "FIN counts were lost on the way and never acknowledged.",
-                        base::duration(think), base::bytes(lost))
+                        time_words(think), base::bytes(lost))
           : fmt::format("The server received the {} request and closed {} later without {} of "
                         "response{}.",
-                        facts.awaits_continue ? "head of the" : "whole", base::duration(think),
+                        facts.awaits_continue ? "head of the" : "whole", time_words(think),
                         facts.exchange.interim ? "a final byte" : "a byte", limit_text(matched))};
   request_and_ack(finding, facts);
   if (server.fin_unseen) {
@@ -114,7 +109,7 @@ std::optional<Finding> closed_without_response(const ExchangeFacts& facts,
         server.fin_ack >= facts.q1 ? "server FIN, acknowledges the request" : "server FIN");
   }
   finding.evidence(half_closed_with_request(facts) ? facts.close : Closing{})
-      .fact("think_us", std::optional{think})
+      .fact("think_us", think)
       .fact("matched_timeout_us", matched)
       .fact("requests_before", std::int64_t{facts.exchange.requests_before})
       .fault(Party::server_app, server.fin_unseen ? Confidence::medium : Confidence::high,
@@ -332,9 +327,15 @@ bool outlived_announced_time(FindingBuilder& finding, const ExchangeFacts& facts
   return true;
 }
 
+/// It has closed behind the answer that said so, and its kernel says RST for what came then.
+bool closed_as_it_had_said(FindingBuilder& finding, const ExchangeFacts& facts) {
+  return !facts.rst_from_elsewhere && told_to_expect_it(finding, facts);
+}
+
 constexpr std::array kWhyNoSocket = {
-    &closed_unrecorded,       &closed_before_capture, &idle_timer_ran_out,
-    &outlived_announced_time, &announced_time_unread, &idle_timer_may_have_run_out,
+    &closed_as_it_had_said,       &closed_unrecorded,       &closed_before_capture,
+    &idle_timer_ran_out,          &outlived_announced_time, &announced_time_unread,
+    &idle_timer_may_have_run_out,
 };
 
 }  // namespace
@@ -349,18 +350,20 @@ std::optional<Finding> reset_without_response(const ExchangeFacts& facts, const 
   const bool half_close =
       sent_fin_with_request(facts) && server.rst && server.rst.number > facts.close.packet.number;
   if (!first && !half_close) return std::nullopt;
-  const Duration apart = server.rst.time - facts.exchange.request.last.time;
+  const PacketRef asked = facts.exchange.request.last;
+  const auto apart = between(asked, server.rst, facts.flow.flow);
+  const bool crossed = facts.crossed_rst || (apart && server.rst.time < asked.time);
   const std::string_view acked = facts.acked_by_rst    ? "by_rst"
                                  : facts.request_acked ? "true"
                                                        : "false";
   FindingBuilder finding{
       Label::reset_without_response,
-      facts.crossed_rst || apart < Duration{0}
+      crossed
           ? fmt::format("The server's address sent RST while the request was on its way{}.",
                         received_text(facts))
           : fmt::format(
                 "The server's address sent RST {} after the request, without a byte of response{}.",
-                base::duration(apart), received_text(facts))};
+                time_words(apart), received_text(facts))};
   request_and_ack(finding, facts)
       .evidence(server.rst, Side::server,
                 !server.rst_has_ack  ? "RST"
@@ -368,7 +371,7 @@ std::optional<Finding> reset_without_response(const ExchangeFacts& facts, const 
                                      : "RST,ACK")
       .evidence(facts.reset_first ? facts.exchange.response->first : PacketRef{}, Side::server,
                 "answer, too late")
-      .fact("think_us", std::optional{std::max(apart, Duration{0})})
+      .fact("think_us", apart)
       .fact("request_acked", std::string{acked})
       .fact("rst_has_ack", server.rst_has_ack)
       .fact("rst_ttl", std::int64_t{server.rst_ttl})

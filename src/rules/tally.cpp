@@ -76,6 +76,7 @@ Tally::Watched Tally::watched(const FlowRecord& flow, EndCause cause, Timestamp 
       now = border->last.time;
     }
   }
+  if (flow.trouble().cut_off) return {EndCause::capture_over, flow.last.time};
   for (const Jump& jump : jumps_) {
     if (flow.last.number <= jump.from.number && now > jump.from.time)
       return {EndCause::capture_over, jump.from.time};
@@ -374,8 +375,28 @@ void Tally::add_quality_findings(const Ledger& ledger) {
   }
 }
 
+namespace {
+
+Finding wrong_times(const CaptureSummary& input) {
+  FindingBuilder finding{
+      Label::capture_clock_anomaly,
+      fmt::format("{} recorded with a time that is hours from those of the packets around it: {} "
+                  "as having come with the packet in front.",
+                  input.wrong_times == 1 ? "One packet was"
+                                         : fmt::format("{} packets were", input.wrong_times),
+                  input.wrong_times == 1 ? "it counts" : "they count")};
+  for (const PacketNote& note : input.notes) {
+    if (!note.corrected) continue;
+    const PacketNumber number = note.order != 0 ? note.order : note.packet;
+    finding.evidence({number, *note.corrected}, std::nullopt, "its recorded time cannot be");
+  }
+  return finding.fact("wrong_times", static_cast<std::int64_t>(input.wrong_times)).build();
+}
+
+}  // namespace
+
 /// Steps back before jumps forward: durations suffer from those alone.
-std::optional<Finding> Tally::clock_anomaly() const {
+std::optional<Finding> Tally::clock_anomaly(const CaptureSummary& input) const {
   if (steps_back_ > 0) {
     return FindingBuilder{
         Label::capture_clock_anomaly,
@@ -387,7 +408,8 @@ std::optional<Finding> Tally::clock_anomaly() const {
         .fact("largest_step_us", std::optional{largest_step_.size()})
         .build();
   }
-  if (jumps_.empty()) return std::nullopt;
+  if (jumps_.empty())
+    return input.wrong_times > 0 ? std::optional{wrong_times(input)} : std::nullopt;
   const Jump& jump = jumps_.front();
   return FindingBuilder{
       Label::capture_clock_anomaly,
@@ -405,7 +427,7 @@ void Tally::add_capture_findings(const CaptureSummary& input, const Ledger& ledg
   if (!input.skipped.empty()) findings.push_back(stretches_skipped(input));
   add_damage(input);
   add_quality_findings(ledger);
-  if (auto clock = clock_anomaly()) findings.push_back(std::move(*clock));
+  if (auto clock = clock_anomaly(input)) findings.push_back(std::move(*clock));
   std::stable_sort(findings.begin(), findings.end(),
                    [](const Finding& a, const Finding& b) { return a.label < b.label; });
   report_.worst = std::max(report_.worst, worst_of(findings));

@@ -95,7 +95,7 @@ class Tally {
   void add_damage(const CaptureSummary& input);
   Finding stretches_skipped(const CaptureSummary& input) const;
   void add_quality_findings(const Ledger& ledger);
-  std::optional<Finding> clock_anomaly() const;
+  std::optional<Finding> clock_anomaly(const CaptureSummary& input) const;
   void add_capture_findings(const CaptureSummary& input, const Ledger& ledger);
 
   static constexpr std::size_t kMaxJumps = 64;

@@ -49,8 +49,7 @@ std::optional<Linger> linger_of(const FlowFacts& facts, Side side) {
     if (!end || end.number < linger.since.number) continue;
     if (!linger.end || end.number < linger.end.number) linger.end = end;
   }
-  const Timestamp until = linger.end ? linger.end.time : facts.until;
-  linger.length = until - linger.since.time;
+  linger.length = facts.elapsed(linger.since, linger.end);
   return linger;
 }
 

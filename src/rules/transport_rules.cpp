@@ -96,6 +96,7 @@ std::optional<Finding> exchange_loss_recovery_delay(const ExchangeFacts& facts,
                                                     const Thresholds& limits) {
   const Exchange& x = facts.exchange;
   if (x.longest_stall < limits.loss_stall || !x.stall_begin || !x.stall_end) return std::nullopt;
+  if (time_unknown(facts.flow.flow, x.stall_begin, x.stall_end)) return std::nullopt;
   const PacketRef end = x.response ? x.response->last : facts.flow.flow.last;
   const Duration total = end.time - x.request.first.time;
   FindingBuilder finding{
@@ -196,9 +197,8 @@ std::optional<Finding> zero_window_stall(const ExchangeFacts& facts, const Thres
   const SideRecord& record = facts.flow.flow.side(receiver);
   const SideTrouble& trouble = record.trouble();
   const Closing& close = facts.answered ? facts.close_after_response : facts.close;
-  const Timestamp end = close.packet ? close.packet.time : facts.flow.until;
-  const Duration closed =
-      slow_reader ? facts.server_window_closed : end - trouble.zero_window_since.time;
+  const Duration closed = slow_reader ? facts.server_window_closed
+                                      : facts.flow.elapsed(trouble.zero_window_since, close.packet);
   if (closed < limits.zero_window_min) return std::nullopt;
   // Still being read, for all that the capture shows.
   if (facts.flow.capture_over && !close.packet && closed < limits.unacked_min) return std::nullopt;
@@ -273,8 +273,8 @@ std::optional<Finding> flow_zero_window_stall(const FlowFacts& facts, const Thre
     PacketRef end = trouble.zero_window_end;
     const auto reset = reset_behind(facts.flow, trouble.zero_window_since);
     if (facts.closed_window(receiver)) {  // still closed
-      const Timestamp over = reset ? reset->second.time : facts.until;
-      const Duration open = over - trouble.zero_window_since.time;
+      const Duration open =
+          facts.elapsed(trouble.zero_window_since, reset ? reset->second : PacketRef{});
       if (open > closed) {
         closed = open;
         begin = trouble.zero_window_since;

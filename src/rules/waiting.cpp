@@ -30,7 +30,7 @@ bool server_closed_first(const ExchangeFacts& facts) {
 std::string acked_text(const ExchangeFacts& facts, bool inferred) {
   const Exchange& x = facts.exchange;
   if (inferred) return "acknowledged, since it was not sent again (the ACK is not in the capture)";
-  if (x.acked_by && !time_unknown(x.request.last, x.acked_by)) {
+  if (x.acked_by && !time_unknown(facts.flow.flow, x.request.last, x.acked_by)) {
     return fmt::format(
         "acknowledged after {}",
         base::duration(std::max(x.acked_by.time - x.request.last.time, Duration{0})));
@@ -82,6 +82,7 @@ Duration delivery_delay(const ExchangeFacts& facts) {
   // A response that came first proves an earlier arrival.
   const PacketRef arrived =
       x.response && x.response->first.number < x.acked_by.number ? x.response->first : x.acked_by;
+  if (time_unknown(facts.flow.flow, x.request.last, arrived)) return Duration{0};
   return std::max(arrived.time - x.request.last.time, Duration{0});
 }
 

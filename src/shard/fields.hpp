@@ -25,7 +25,7 @@ inline constexpr auto kLast<TcpState> = static_cast<std::uint64_t>(TcpState::tim
 template <>
 inline constexpr auto kLast<EndCause> = static_cast<std::uint64_t>(EndCause::evicted);
 template <>
-inline constexpr auto kLast<AgeList> = static_cast<std::uint64_t>(AgeList::lingering);
+inline constexpr auto kLast<AgeList> = static_cast<std::uint64_t>(AgeList::resting);
 template <>
 inline constexpr auto kLast<TunnelKind> = static_cast<std::uint64_t>(TunnelKind::gue);
 template <>
@@ -127,8 +127,8 @@ void fields(Archive& archive, For<Archive, RecordedAt> record) {
 
 template <typename Archive>
 void fields(Archive& archive, For<Archive, Waited> record) {
-  auto& [list, armed, last_seen] = record;
-  archive(list, armed, last_seen);
+  auto& [list, armed, last_seen, rests] = record;
+  archive(list, armed, last_seen, rests);
 }
 
 template <typename Archive>
@@ -143,12 +143,13 @@ void fields(Archive& archive, For<Archive, FlowTrouble> record) {
          challenges, predecessor_last, challenge_refused, predecessor_client, predecessor_server,
          duplicates, duplicate, duplicate_of, origin, other_places, other_place_count, forwarded,
          translated_client, translated_server, last_translated, tunnels, fallback, refused,
-         clock_step] = record;
+         clock_step, clock_set, ahead_from, ahead_to, ahead_really, most_ttl_steps, cut_off] =
+      record;
   archive(icmp, icmp_reporter, icmp_mtu, icmp_type, icmp_code, icmp_v6, challenge_ack, predecessor,
           challenges, predecessor_last, challenge_refused, predecessor_client, predecessor_server,
           duplicates, duplicate, duplicate_of, origin, other_places, other_place_count, forwarded,
           translated_client, translated_server, last_translated, tunnels, fallback, refused,
-          clock_step);
+          clock_step, clock_set, ahead_from, ahead_to, ahead_really, most_ttl_steps, cut_off);
 }
 
 template <typename Archive>
@@ -288,8 +289,8 @@ void fields(Archive& archive, For<Archive, CaptureInterface> record) {
 
 template <typename Archive>
 void fields(Archive& archive, For<Archive, PacketNote> record) {
-  auto& [packet, text, file, order] = record;
-  archive(packet, text, file, order);
+  auto& [packet, text, file, order, corrected] = record;
+  archive(packet, text, file, order, corrected);
 }
 
 template <typename Archive>
@@ -366,11 +367,12 @@ void fields(Archive& archive, For<Archive, Exchange> exchange) {
 /// But for the names, which have been used, and the places, which are written apart.
 template <typename Archive>
 void fields(Archive& archive, For<Archive, CaptureSummary> summary) {
-  auto& [files, packets, damage, skipped, skipped_stretches, notes, omitted_notes, names, holes,
-         places, reordered, devices, not_read, omitted_not_read, borders, longest_pause, begins,
-         newest] = summary;
-  archive(files, packets, damage, skipped, skipped_stretches, notes, omitted_notes, holes,
-          reordered, devices, not_read, omitted_not_read, borders, longest_pause, begins, newest);
+  auto& [files, packets, damage, skipped, skipped_stretches, notes, omitted_notes, wrong_times,
+         names, holes, places, reordered, devices, not_read, omitted_not_read, borders,
+         longest_pause, begins, newest] = summary;
+  archive(files, packets, damage, skipped, skipped_stretches, notes, omitted_notes, wrong_times,
+          holes, reordered, devices, not_read, omitted_not_read, borders, longest_pause, begins,
+          newest);
   std::ignore = names;
   std::ignore = places;
 }

@@ -216,6 +216,7 @@ class Row {
   void add_notes(Input& input, std::uint32_t first_file) {
     CaptureSummary& summary = row_.summary;
     summary.omitted_notes += input.summary.omitted_notes;
+    summary.wrong_times += input.summary.wrong_times;
     for (PacketNote& note : input.summary.notes) {
       if (summary.notes.size() == CaptureSummary::kMostNotes) {
         ++summary.omitted_notes;
@@ -272,6 +273,7 @@ class Sheaf {
     for (std::uint32_t i = 0; i < input.summary.files.size(); ++i)
       summary.files[lineup_.file(capture, i)] = std::move(input.summary.files[i]);
     summary.omitted_notes += input.summary.omitted_notes;
+    summary.wrong_times += input.summary.wrong_times;
     for (PacketNote& note : input.summary.notes) {
       if (note.packet != 0) note.order = lineup_.packet(capture, order_of(note, input));
       note.file = lineup_.file(capture, note.file);

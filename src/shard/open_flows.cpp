@@ -104,11 +104,18 @@ std::optional<Ending> OpenFlows::take_due(Timestamp now) {
     while (!waiting.empty() && waiting.begin()->first < now) {
       const FlowId id = waiting.begin()->second;
       Held& held = by_id_.at(id);
-      if (now > last_due(held)) return take(id, end_cause(list), now);
+      const bool overdue = now > last_due(held);
+      const bool rests =
+          list == AgeList::open && std::get<FlowTold>(held.ending.back()).waited.rests;
+      if (overdue && !rests) return take(id, end_cause(list), now);
       waiting.erase(waiting.begin());
-      wait_until(id, held, after(now, patience(list, limits_)));
+      if (overdue) held.list = AgeList::resting;
+      wait_until(id, held, after(now, patience(held.list, limits_)));
     }
   }
+  const std::set<Due>& resting = by_due_[static_cast<std::size_t>(AgeList::resting)];
+  if (resting.size() > limits_.max_resting)
+    return take(resting.begin()->second, end_cause(AgeList::resting), now);
   if (by_id_.size() <= limits_.max_flows) return std::nullopt;
   return take(by_id_.begin()->first, EndCause::evicted, now);
 }
@@ -171,6 +178,11 @@ bool OpenFlows::on_icmp_error(const IcmpError& error, Timestamp now, std::uint64
   const bool first = !flow_of(held.ending).trouble().icmp;
   for_each_record(held.ending, [&](FlowRecord& flow) { note_icmp_error(flow, error); });
   held.last_seen = now;
+  if (held.list == AgeList::resting) {
+    by_due_[static_cast<std::size_t>(held.list)].erase(held.due);
+    held.list = AgeList::open;
+    wait_until(id, held, after(now, patience(held.list, limits_)));
+  }
   if (first && handshake(flow_of(held.ending)) == Handshake::unreachable)
     on_unreachable(id, flow_of(held.ending), now, attempts);
   return true;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tcp/duplicates.hpp"
 
+#include <cstdlib>
+
 namespace httpdiag::tcp {
 
 DuplicateFilter::DuplicateFilter(const Thresholds& thresholds)
@@ -14,13 +16,21 @@ Duration DuplicateFilter::window(const Segment& segment, std::uint32_t vlan) con
   return segment.ip_id != 0 ? thresholds_.dedup_window : thresholds_.dedup_window_no_id;
 }
 
+/// It was recorded where that one was, as far as can be seen, or the way from its sender was as
+/// long: one place may well have seen such a packet twice.
+bool DuplicateFilter::same_place(const Segment& segment, const Set& set, std::size_t way) {
+  constexpr int kMostRouters = 3;
+  const int routers = std::abs(int{set.ttls[way]} - int{segment.ttl});
+  const bool other_ttl = routers > 0 && routers <= kMostRouters;
+  return set.devices[way] == segment.device && set.vlans[way] == segment.vlan && !other_ttl;
+}
+
 // Cold: hardly any packet has the fingerprint of another.
 PacketRef DuplicateFilter::original_of(const Segment& segment, const Set& set,
                                        std::uint64_t fingerprint) {
   for (std::size_t way = 0; way < kWays; ++way) {
     if (!same_packet(set.fingerprints[way], fingerprint)) continue;
-    // One device may well have seen such a packet twice.
-    if (!has_identity(segment) && set.devices[way] == segment.device) continue;
+    if (!has_identity(segment) && same_place(segment, set, way)) continue;
     if (!within_window(segment, set.vlans[way], set.packets[way].time)) continue;
     origin_ = {.devices = {set.devices[way], segment.device},
                .vlans = {set.vlans[way], segment.vlan},

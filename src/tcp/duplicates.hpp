@@ -21,10 +21,16 @@ class DuplicateFilter {
   explicit DuplicateFilter(const Thresholds& thresholds);
 
   /// Without an IP id a repeated ACK, or the RST that each late segment draws, looks like its own
-  /// copy; being wrong would hide packets. Such are copies only if another device recorded them.
+  /// copy; being wrong would hide packets. Such are copies only if they were recorded elsewhere: by
+  /// another device, in another VLAN, or routers further on.
   static bool has_identity(const Segment& segment) {
     return segment.ip_id != 0 || segment.payload_length != 0 ||
            segment.flags.has(TcpFlags::syn | TcpFlags::fin);
+  }
+  /// False: nothing would show that it is a copy, or it is not worth the look.
+  static bool may_be_copy(const Segment& segment) {
+    return has_identity(segment) || segment.device != 0 || segment.vlan != 0 ||
+           segment.flags.has(TcpFlags::rst);
   }
   /// What makes a packet the one it is, never 0: its ends by their hashes and its fields; below
   /// them its options and the sum of its payload, or 0 if it was cut. One recording may be cut
@@ -120,6 +126,7 @@ class DuplicateFilter {
                                std::uint64_t{segment.flags.bits} << 24;
     return word ^ segment.payload_length;
   }
+  static bool same_place(const Segment& segment, const Set& set, std::size_t way);
   PacketRef original_of(const Segment& segment, const Set& set, std::uint64_t fingerprint);
   Duration window(const Segment& segment, std::uint32_t vlan) const;
 

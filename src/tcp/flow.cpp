@@ -149,14 +149,6 @@ bool Flow::at_end() const {
   });
 }
 
-bool Flow::in_progress() const {
-  const SideRecord& client = record.c();
-  const SideRecord& server = record.s();
-  const bool opening = client.syn && !record.handshake_ack;
-  const bool unacked = client.next > client.acked || server.next > server.acked;
-  return opening || unacked || client.last_payload.number > server.last_payload.number;
-}
-
 bool Flow::is_of_later_connection(const Segment& segment, Side from) const {
   // Who has closed says nothing more: that number cannot move on. The other one is further off than
   // a window reaches without scaling, and some.
@@ -202,6 +194,8 @@ void Flow::on_duplicate(const Segment& segment, PacketRef original, const CopyOr
   const SideRecord& sender = record.side(from);
   if (segment.tunnel.kind != TunnelKind::none) note_tunnel(from, segment.tunnel);
   const int step = int{sender.ttl} - int{segment.ttl};
+  if (sender.ttl != 0)
+    rare.most_ttl_steps = std::max(rare.most_ttl_steps, static_cast<std::uint8_t>(std::abs(step)));
   if (sender.ttl != 0 && (step == 1 || step == -1)) {
     if (!rare.forwarded) rare.forwarded = segment.packet;
   }
@@ -225,16 +219,46 @@ void Flow::note_refused(const Segment& rst) {
     rare->challenge_refused = rst.packet;
 }
 
+/// The segment is from before the last one, or from long after it.
+void Flow::note_clock(const Segment& segment, Side from, Duration most_back) {
+  const Duration step = segment.packet.time - record.last.time;
+  if (step < Duration{0}) {
+    if (-step <= most_back || segment.hints.has(Hints::piece)) return;
+    trouble().clock_step = std::max(trouble().clock_step, -step);
+    if (-step > kReordering) note_clock_set(segment);
+    return;
+  }
+  // RFC 7323 §5.4 allows ticks of up to 1 s; no system in use has longer ones than 10 ms.
+  constexpr Duration kLongestTick = std::chrono::milliseconds{10};
+  const PacketRef before = record.side(from).last;
+  const std::uint32_t tsval = usual_tsval(segment), tsval_before = half(from).tsval;
+  if (!before || tsval == 0 || tsval_before == 0) return;
+  const std::uint32_t ticks = tsval - tsval_before;
+  if (ticks >= kMaxDistance) return;
+  const Duration really = kLongestTick * ticks;
+  if (really > (segment.packet.time - before.time) / 2) return;
+  note_clock_set(segment);
+  FlowTrouble& rare = trouble();
+  if (rare.ahead_to && rare.ahead_to.time - rare.ahead_from.time > step) return;
+  rare.ahead_from = record.last;
+  rare.ahead_to = segment.packet;
+  rare.ahead_really = really;
+}
+
+void Flow::note_clock_set(const Segment& segment) {
+  auto& set = trouble().clock_set;
+  const auto free = std::ranges::find(set, PacketRef{});
+  if (free != set.end()) *free = segment.packet;
+}
+
 void Flow::on_segment(Context& context, const Segment& segment, Side from, std::uint64_t content) {
   const Side peer = other(from);
   SideRecord& own = record.side(from);
   if (!record.first) record.first = segment.packet;
-  if (record.last && segment.packet.time < record.last.time) {
-    const Duration step = record.last.time - segment.packet.time;
-    if (step > context.settings.thresholds.clock_step_back && !segment.hints.has(Hints::piece)) {
-      trouble().clock_step = std::max(trouble().clock_step, step);
-    }
-  }
+  if (record.last && !soon_behind(segment.packet.time))
+    note_clock(segment, from, context.settings.thresholds.clock_step_back);
+  half(from).tsval =
+      segment.flags.has(TcpFlags::syn) ? timestamp_of(segment).value_or(0) : usual_tsval(segment);
   if (half(from).pending || half(peer).pending) check_holes(context, segment.packet);
   if (may_have_begun_with_probe(from) && segment.seq == half(from).space.number(1))
     take_for_probe(from);
@@ -298,15 +322,29 @@ void Flow::on_segment(Context& context, const Segment& segment, Side from, std::
   come_to_rest();
 }
 
+/// The server answers the SYN once more, with a number of its own: a RST, of somebody who was not
+/// meant, had ended its first answer, or it keeps nothing of a SYN (cookies, RFC 4987 §3.6).
+bool Flow::is_fresh_answer(const Segment& segment, Side from) const {
+  const SideRecord& client = record.c();
+  const SideRecord& server = record.s();
+  return from == Side::server && segment.flags.has(TcpFlags::ack) && !record.handshake_ack &&
+         client.isn_known && segment.ack == client.isn + 1 && client.syns > server.syns &&
+         server.next == 0 && client.next == 0;
+}
+
 void Flow::on_syn(Context& context, const Segment& segment, Side from) {
   const bool has_ack = segment.flags.has(TcpFlags::ack);
   const Side peer = other(from);
   SideRecord& own = record.side(from);
 
-  if (own.isn_known &&
-      own.isn != segment.seq) {  // of another connection; the tracker found no better home
-    note(Oddity::challenged);
-    return;
+  if (own.isn_known && own.isn != segment.seq) {
+    if (!is_fresh_answer(segment, from)) {
+      // Of another connection; the tracker found no better home.
+      note(Oddity::challenged);
+      return;
+    }
+    own.isn = segment.seq;
+    rebase(context, from, segment.seq + 1);
   }
   if (has_ack && from == Side::server && half(peer).base_known) {
     const std::int64_t acked = half(peer).space.offset(segment.ack, 0);

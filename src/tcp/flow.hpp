@@ -111,6 +111,7 @@ class Flow {
     if (known.kind == TunnelKind::none) known = tunnel;
   }
   /// This refused attempt was replaced by another (RFC 8305).
+  void note_cut_off(bool cut_off) { trouble().cut_off = cut_off; }
   void note_fallback(FlowId other) { trouble().fallback = other; }
 
   /// Delivers what can still be delivered and calls StreamSink::on_end.
@@ -125,9 +126,6 @@ class Flow {
   void swap_roles();
   /// A FIN or RST of either side was recorded.
   bool at_end() const;
-  /// Something is under way: a handshake, bytes without ACK, a client's without an answer. One that
-  /// is half-closed rests, in a pool that has not noticed.
-  bool in_progress() const;
   /// By both its numbers it was said where neither side can have come to: one of them has closed.
   bool is_of_later_connection(const Segment& segment, Side from) const;
   /// The flow's opening SYN or its retransmission, as against a new incarnation.
@@ -142,6 +140,7 @@ class Flow {
     bool at_rest = false;          // the flow is, after the last on_segment(); in both halves alike
     std::int8_t window_shift = 0;  // valid while at rest
     Offset rtt_end = 0;            // ACK that would complete the sample
+    std::uint32_t tsval = 0;       // of the last segment, where its options are the usual ones
     Timestamp rtt_sent{};          // epoch: no sample under way
     Duration rtt_min{0};           // 0: none yet
     std::uint32_t letters = 0;     // history letters already written
@@ -159,6 +158,8 @@ class Flow {
   const Half& half(Side side) const { return halves_[index(side)]; }
   SideTrouble& trouble(Side side);
   FlowTrouble& trouble();
+  void note_clock(const Segment& segment, Side from, Duration most_back);
+  void note_clock_set(const Segment& segment);
   void note(Oddity oddity) { record.oddities |= static_cast<std::uint16_t>(oddity); }
   void letter(Side side, char upper) {
     const std::uint32_t bit = 1u << (upper - 'A');
@@ -174,8 +175,10 @@ class Flow {
   void rebase(Context& context, Side side, std::uint32_t number);
 
   void on_syn(Context& context, const Segment& segment, Side from);
+  bool is_fresh_answer(const Segment& segment, Side from) const;
   void on_rst(Context& context, const Segment& segment, Side from);
   void note_rst_sender(const Segment& segment, Side from);
+  void note_foreign_rst(const Segment& segment, Side from, int delta);
   void note_stepped_rst(const Segment& segment, Side from);
   void note_after_rst(const Segment& segment, Side from, bool news);
   bool rst_is_effective(const Segment& segment, Side from) const;

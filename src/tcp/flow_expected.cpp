@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "tcp/flow.hpp"
+#include "tcp/options.hpp"
 
 namespace httpdiag::tcp {
 
@@ -43,6 +44,7 @@ void Flow::on_expected(Context& context, const Segment& segment, Side from, std:
   const std::uint32_t acked = segment.ack - half(peer).space.number(theirs.acked);
 
   ++own.packets;
+  half(from).tsval = usual_tsval(segment);
   note_sender(segment, own);
   if (acked != 0) {
     move_acked(segment, peer, theirs.acked + acked);

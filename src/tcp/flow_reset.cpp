@@ -2,6 +2,7 @@
 // Resets: which of them count (RFC 9293 §3.10.7.3, RFC 5961 §3.2), which were recorded
 // a moment too early, and which proved to be without effect.
 #include <algorithm>
+#include <cstdlib>
 
 #include "tcp/flow.hpp"
 
@@ -39,6 +40,7 @@ void Flow::on_rst(Context& context, const Segment& segment, Side from) {
   if (!rst_is_effective(segment, from)) {
     note(Oddity::rst_ignored);
     if (!rare.ignored_rst) rare.ignored_rst = segment.packet;
+    note_foreign_rst(segment, from, context.settings.thresholds.rst_ttl_delta);
     note_stepped_rst(segment, from);
     remember_early_rst(segment, from);
     return;
@@ -89,6 +91,17 @@ void Flow::note_rst_sender(const Segment& segment, Side from) {
   // before 4.19 for each destination).
   const bool of_socket = segment.flags.has(TcpFlags::ack);
   rare.rst_ip_id_astray = counts && of_socket && segment.ip_id != 0 && !near && soon;
+}
+
+// With another number than the next one it draws a challenge ACK (RFC 5961 §3.2), and a host that
+// some other RST has told to forget the connection answers that with a RST of its own.
+void Flow::note_foreign_rst(const Segment& segment, Side from, int delta) {
+  const SideRecord& own = record.side(from);
+  const auto differs = [&](std::uint8_t ttl) {
+    return ttl != 0 && std::abs(int{segment.ttl} - int{ttl}) >= delta;
+  };
+  if (!own.trouble().first_rst && differs(own.ttl) && differs(own.last_ttl))
+    note_rst_sender(segment, from);
 }
 
 // Devices guess numbers further on in the hope that one of them is right (Weaver, Sommer, Paxson,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a finished FlowRecord amounts to: handshake outcome, first closer, RFC
 // 9293 state names. Pure functions of both sides; there is no third machine.
+#include <algorithm>
 #include <cstdlib>
 
 #include "httpdiag/flow.hpp"
@@ -84,8 +85,30 @@ Duration patience(AgeList list, const Limits& limits) {
       return limits.idle_flow;
     case AgeList::lingering:
       return limits.linger_closed;
+    case AgeList::resting:
+      return limits.resting_flow;
   }
   std::abort();
+}
+
+namespace {
+
+bool opens(const FlowRecord& flow) { return flow.c().syn && !flow.handshake_ack; }
+
+bool has_unacked(const FlowRecord& flow) {
+  return flow.c().next > flow.c().acked || flow.s().next > flow.s().acked;
+}
+
+}  // namespace
+
+bool awaits_ack(const FlowRecord& flow) {
+  const bool heard = flow.c().packets > 0 && flow.s().packets > 0;
+  return opens(flow) || (heard && has_unacked(flow));
+}
+
+bool in_progress(const FlowRecord& flow) {
+  return opens(flow) || has_unacked(flow) ||
+         flow.c().last_payload.number > flow.s().last_payload.number;
 }
 
 void note_icmp_error(FlowRecord& flow, const IcmpError& error) {
@@ -100,6 +123,17 @@ void note_icmp_error(FlowRecord& flow, const IcmpError& error) {
   rare.icmp_v6 = error.v6;
   rare.icmp_mtu = error.mtu;
   if (!opening) flow.oddities |= static_cast<std::uint16_t>(Oddity::icmp_soft_error);
+}
+
+bool time_unknown(const FlowRecord& flow, PacketRef from, PacketRef to) {
+  if (!from || !to) return false;
+  if (from.time == Timestamp{} && to.time == Timestamp{}) return true;
+  if (!flow.trouble_ptr) return false;
+  if (from.number < to.number && from.time - to.time > kReordering) return true;
+  const auto [first, last] = std::minmax(from.number, to.number);
+  return std::ranges::any_of(flow.trouble_ptr->clock_set, [&](PacketRef set) {
+    return set.number > first && set.number <= last;
+  });
 }
 
 bool fin_may_precede(const FlowRecord& flow, Side side) {

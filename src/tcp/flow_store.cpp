@@ -70,9 +70,7 @@ void FlowStore::take_out(Handle handle) {
 }
 
 FlowStore::List& FlowStore::list_of(Handle handle) {
-  const AgeList list = is_attempt(handle)       ? AgeList::opening
-                       : slot(handle).lingering ? AgeList::lingering
-                                                : AgeList::open;
+  const AgeList list = is_attempt(handle) ? AgeList::opening : slot(handle).list;
   return lists_[static_cast<std::size_t>(list)];
 }
 
@@ -93,10 +91,10 @@ void FlowStore::unlink(List& list, Handle handle) {
   --list.size;
 }
 
-void FlowStore::set_lingering(Handle handle, bool lingering, Timestamp now) {
-  unlink(list_of(handle), handle);
-  slot(handle).lingering = lingering;
-  link(list_of(handle), handle, now);
+void FlowStore::move(Handle flow, AgeList to, Timestamp now) {
+  unlink(list_of(flow), flow);
+  slot(flow).list = to;
+  link(list_of(flow), flow, now);
 }
 
 Handle FlowStore::overdue(AgeList which, Duration idle, Timestamp now) {
@@ -117,7 +115,9 @@ Timestamp FlowStore::due(AgeList list, Duration idle) {
 
 std::vector<Handle> FlowStore::all() {
   std::vector<std::pair<FlowId, Handle>> found;
-  found.reserve(std::size_t{lists_[0].size} + lists_[1].size + lists_[2].size);
+  std::size_t count = 0;
+  for (const List& list : lists_) count += list.size;
+  found.reserve(count);
   for (const List& list : lists_) {
     for (Handle handle = list.oldest; handle != kNoHandle; handle = age(handle).newer) {
       found.emplace_back(id(handle), handle);

@@ -51,7 +51,7 @@ struct Slot {
   Handle previous = kNoHandle;  // an earlier incarnation of the tuple that waits for stragglers
   Age age;
   Timestamp last_seen{};
-  bool lingering = false;
+  AgeList list = AgeList::open;
 };
 
 class FlowStore {
@@ -110,10 +110,11 @@ class FlowStore {
 
   // A packet touches no list: a flow that proves to be younger than its place says is moved to
   // the end when its turn comes. It may live up to twice the stated time.
-  void set_lingering(Handle handle, bool lingering, Timestamp now);
+  void move(Handle flow, AgeList to, Timestamp now);
   Waited waited(Handle handle) {
     const AgeList list = static_cast<AgeList>(&list_of(handle) - lists_.data());
-    return {list, age(handle).armed, last_seen(handle)};
+    const bool rests = !is_attempt(handle) && !in_progress(slot(handle).flow.record);
+    return {list, age(handle).armed, last_seen(handle), rests};
   }
   /// The next of the list that has been silent for more than `idle`, or kNoHandle.
   Handle overdue(AgeList list, Duration idle, Timestamp now);

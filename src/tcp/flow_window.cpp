@@ -30,7 +30,10 @@ void Flow::on_window(const Segment& segment, Side from) {
 
 void Flow::end_zero_window(const Segment& segment, Side from) {
   SideTrouble& rare = trouble(from);
-  const Duration closed = std::max(segment.packet.time - rare.zero_window_since.time, Duration{0});
+  const PacketRef since = rare.zero_window_since;
+  const Duration closed = time_unknown(record, since, segment.packet)
+                              ? Duration{0}
+                              : std::max(segment.packet.time - since.time, Duration{0});
   rare.zero_window_total += closed;
   // Only a closed window that held something up counts: the peer probed it.
   if (rare.window_probes > 0 && closed > rare.longest_zero_window) {

@@ -17,7 +17,7 @@ Handle Tracker::Impl::home_of(const Segment& segment, std::uint32_t hash, Handle
     flow_sink_.on_begin(store_.id(fresh), segment, false);
     return fresh;
   }
-  if (across_jump(segment.packet.time, newest)) [[unlikely]]
+  if (across_jump(segment.packet.time, newest) || goes_on_across_jump(segment, newest)) [[unlikely]]
     return behind_jump(segment, hash, newest);
   if (FlowStore::is_attempt(newest)) {
     const Attempt& a = store_.attempt(newest);
@@ -53,6 +53,14 @@ Handle Tracker::Impl::home_of(const Segment& segment, std::uint32_t hash, Handle
   return nearest;
 }
 
+/// The SYN of another connection than the one that `handle` stands for.
+bool Tracker::Impl::begins_another(const Segment& segment, Handle handle) {
+  if (!plain_syn(segment)) return false;
+  if (FlowStore::is_attempt(handle)) return segment.seq != store_.attempt(handle).isn;
+  const Flow& flow = store_.slot(handle).flow;
+  return !flow.is_own_syn(segment, sender(segment, flow.record));
+}
+
 /// Nobody waits for so long: between the connection's last packet and this one the clock jumped, or
 /// captures were joined. How long anything took is not known then; one that is at rest may have
 /// been idle all that time.
@@ -61,9 +69,21 @@ bool Tracker::Impl::across_jump(Timestamp time, Handle handle) {
   const Duration most = settings_.thresholds.clock_gap;
   if (FlowStore::is_attempt(handle))
     return std::chrono::abs(time - store_.attempt(handle).last.time) > most;
-  const Flow& flow = store_.slot(handle).flow;
-  const Duration apart = std::chrono::abs(time - flow.record.last.time);
-  return apart > most && (flow.in_progress() || apart / kIdleFor > most);
+  const FlowRecord& flow = store_.slot(handle).flow.record;
+  const Duration apart = std::chrono::abs(time - flow.last.time);
+  return apart > most && (in_progress(flow) || apart / kIdleFor > most);
+}
+
+/// The same where it goes on: a kernel gives up a SYN after minutes, and other packets after 15 to
+/// 30 of them (Linux's tcp_syn_retries and tcp_retries2, ip-sysctl; other systems sooner).
+bool Tracker::Impl::goes_on_across_jump(const Segment& segment, Handle handle) {
+  constexpr Duration kMostRetries = std::chrono::hours{1};
+  const bool attempt = FlowStore::is_attempt(handle);
+  const PacketRef last =
+      attempt ? store_.attempt(handle).last : store_.slot(handle).flow.record.last;
+  if (segment.packet.time - last.time <= kMostRetries || begins_another(segment, handle))
+    return false;
+  return attempt || awaits_ack(store_.slot(handle).flow.record);
 }
 
 /// What was seen up to the jump stays as if the capture had ended there, the rest as if it began
@@ -71,8 +91,14 @@ bool Tracker::Impl::across_jump(Timestamp time, Handle handle) {
 Handle Tracker::Impl::behind_jump(const Segment& segment, std::uint32_t hash, Handle newest) {
   const Handle older = store_.previous(newest);
   const bool waits = older != kNoHandle && !FlowStore::is_attempt(older);
-  if (waits && !across_jump(segment.packet.time, older)) return older;
-  if (plain_syn(segment) || FlowStore::is_attempt(newest)) return open_above(segment, hash, newest);
+  if (waits && !across_jump(segment.packet.time, older)) {
+    store_.slot(older).flow.note_cut_off(false);
+    return older;
+  }
+  const bool opens = plain_syn(segment) || FlowStore::is_attempt(newest);
+  if (FlowStore::is_attempt(newest)) newest = promote(newest);
+  store_.slot(newest).flow.note_cut_off(true);
+  if (opens) return open_above(segment, hash, newest);
   const auto roles = roles_of(newest);
   const Handle fresh = open_above(segment, hash, newest);
   give_roles(fresh, roles);

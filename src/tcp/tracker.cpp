@@ -23,7 +23,7 @@ void Tracker::Impl::announce(Arrival& arrival) const {
   store_.prefetch(arrival.tuple_hash);
   arrival.content = segment.payload.empty() ? 0 : base::content_sum(segment.payload);
   arrival.fingerprint = 0;
-  if (DuplicateFilter::has_identity(segment) || segment.device != 0) {
+  if (DuplicateFilter::may_be_copy(segment)) {
     arrival.fingerprint = duplicates_.fingerprint(segment, from, to, arrival.content);
     arrival.copies_at = duplicates_.place(segment);
   }
@@ -71,7 +71,7 @@ inline void Tracker::Impl::on_known(const Arrival& arrival, Handle handle, Side 
       if (SegmentedCopies::is_whole(segment)) segmented_.remember(segment);
       home_ = s.flow.record.id;
       s.flow.on_expected(context_, segment, from, arrival.content);
-      s.last_seen = clock_.latest();
+      note_seen(handle, s);
       return;
     }
     if (segment.payload_length != 0 && on_segmented_copy(segment, s.flow, from)) return;
@@ -227,12 +227,12 @@ void Tracker::Impl::hand_over(Handle handle, std::uint64_t content, const Segmen
         [&](const Tuple& ends, FlowId id) { note_overtaken(ends, id, flow.record.id); });
     flow_sink_.on_connected(flow.record.id);
   }
-  s.last_seen = clock_.latest();
+  note_seen(handle, s);
   const bool closed = flow.closed();
-  if (closed == s.lingering) return;
+  const bool lingers = s.list == AgeList::lingering;
+  if (closed == lingers) return;
   // No longer closed: its RST proved to be without effect.
-  store_.set_lingering(handle, closed, clock_.now());
-  expect_expiry(closed ? AgeList::lingering : AgeList::open);
+  enlist(handle, closed ? AgeList::lingering : AgeList::open);
   if (closed && was_open && handshake(flow.record) == Handshake::refused) {
     note_refused(handle);
   }
@@ -269,7 +269,7 @@ void Tracker::Impl::on_icmp_error(const IcmpError& error) {
   Slot& s = store_.slot(handle);
   const bool first = !s.flow.record.trouble().icmp;
   s.flow.on_icmp_error(error);
-  s.last_seen = clock_.latest();
+  note_seen(handle, s);
   if (first && handshake(s.flow.record) == Handshake::unreachable) note_refused(handle);
 }
 
@@ -285,10 +285,16 @@ void Tracker::Impl::expire() {
   for (const AgeList list : kAgeLists) {
     const Duration wait = patience(list, settings_.limits);
     for (Handle h; (h = store_.overdue(list, wait, clock_.now())) != kNoHandle;) {
-      release(h, end_cause(list));
+      if (list == AgeList::open && !in_progress(store_.slot(h).flow.record)) {
+        store_.move(h, AgeList::resting, clock_.now());
+      } else {
+        release(h, end_cause(list));
+      }
     }
     due_ = std::min(due_, store_.due(list, wait));
   }
+  while (store_.size(AgeList::resting) > settings_.limits.max_resting)
+    release(store_.oldest(AgeList::resting), end_cause(AgeList::resting));
   let_go_of_unanswered();
 }
 

@@ -82,7 +82,9 @@ class Tracker::Impl {
   void tell_successor(const Segment& segment, Handle newest, Handle older);
   Handle open_behind(const Segment& segment, std::uint32_t hash, Handle newest);
   Handle nearer(const Segment& segment, Handle newest, Handle older);
+  bool begins_another(const Segment& segment, Handle handle);
   bool across_jump(Timestamp time, Handle handle);
+  bool goes_on_across_jump(const Segment& segment, Handle handle);
   Handle behind_jump(const Segment& segment, std::uint32_t hash, Handle newest);
   void hand_over(Attempt& attempt, const Segment& segment);
   void hand_over(Handle handle, std::uint64_t content, const Segment& segment);
@@ -94,6 +96,16 @@ class Tracker::Impl {
     due_ = std::min(due_, clock_.now() + wait);
   }
   void expire();
+  /// A flow has spoken.
+  void note_seen(Handle handle, Slot& s) {
+    s.last_seen = clock_.latest();
+    if (s.list == AgeList::resting) [[unlikely]]
+      enlist(handle, AgeList::open);
+  }
+  void enlist(Handle flow, AgeList list) {
+    store_.move(flow, list, clock_.now());
+    expect_expiry(list);
+  }
   /// Of the clients that wait in silence, those above Limits::max_unanswered.
   void let_go_of_unanswered();
   void enforce_limits();

@@ -284,6 +284,7 @@ std::shared_ptr<FlowViews> Joiner::Impl::lay_beside(FlowReport& report, const Tr
                 .ahead = views_.clock ? views_.clock->offset : transit[0].value_or(Duration{}),
                 .server_last = server_last_,
                 .there = there,
+                .steady = !views_.clock || views_.clock->steady,
                 .on_the_way = views_.on_the_way,
                 .mute_server = blind_.mute_server};
   for (const Side side : {Side::client, Side::server}) {

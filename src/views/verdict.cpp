@@ -434,6 +434,14 @@ void Verdicts::about_time(Finding& finding, const ExchangeReport& exchange,
     say(finding, fmt::format("The server took {} for it.", base::duration(served)));
     return;
   }
+  if (!flow_.steady) {
+    const bool alike = served >= *waited - *waited / 4 && served <= *waited + *waited / 4;
+    if (alike) return say(finding, "It passed at the server, as its capture tells, too.");
+    blame(finding, Party::unknown, Confidence::low);
+    return say(finding, fmt::format("The server's capture tells of {}, not {}: one of the two "
+                                    "clocks was set meanwhile, and which one is not known.",
+                                    base::duration(served), base::duration(*waited)));
+  }
   say(finding, fmt::format("Of the {} until the answer came, {} passed at the server.",
                            base::duration(*waited), base::duration(served)));
   constexpr Duration kWorthIt = std::chrono::milliseconds{500};  // less keeps nobody waiting

@@ -16,6 +16,7 @@ struct Joined {
   Duration ahead{};         // the server's clock at that time
   PacketRef server_last;    // of the server's whole capture
   bool there = true;        // the server's capture has the flow
+  bool steady = true;       // neither clock was set: times of both can be compared
   // Of each capture: it was taken between the ends, not at one.
   std::array<bool, 2> on_the_way{};
   bool mute_server = false;  // no packet of a server is in either capture

@@ -185,6 +185,34 @@ TEST_F(Compression, LineEndsThatATransferChangedAreNamed) {
   EXPECT_NE(what(changed("\r", "\n")).find("each CR became LF"), std::string::npos);
   EXPECT_NE(what(changed("\n", "\r")).find("each LF became CR"), std::string::npos);
   EXPECT_EQ(what(compressed.substr(0, 9000)).find("transfer"), std::string::npos);
+  std::string utf8;
+  for (const char c : compressed.substr(2)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x80) utf8 += static_cast<char>(0xc0 | byte >> 6);
+    utf8 += static_cast<char>(byte < 0x80 ? byte : 0x80 | (byte & 0x3f));
+  }
+  EXPECT_NE(what(compressed.substr(0, 2) + utf8).find("cannot be decompressed"), std::string::npos);
+  EXPECT_NE(what("\x1f\xc2\x8b" + utf8).find("converted as if they were text"), std::string::npos);
+}
+
+// xz finds out at the end of a block that what it has given was wrong.
+TEST_F(Compression, DataThatProveToBeDamagedAreNamedWhereARecordMakesNoSense) {
+  const std::string bytes = many_records(400);
+  for (const Kind& kind : kinds()) {
+    if (kind.name != "xz") continue;
+    const std::string compressed = kind.compress(bytes);
+    std::size_t named = 0, corrupt = 0;
+    for (std::size_t at = 64; at + 64 < compressed.size(); at += 16) {
+      std::string damaged = compressed;
+      damaged[at] = static_cast<char>(damaged[at] ^ 1);
+      const std::string end = read_all(write(damaged)).back();
+      if (end.find("corrupt record") == std::string::npos) continue;
+      ++corrupt;
+      if (end.find("its xz data cannot be decompressed") != std::string::npos) ++named;
+    }
+    EXPECT_GT(corrupt, 0u);
+    EXPECT_EQ(named, corrupt);
+  }
 }
 
 // 100 MiB of one byte in some hundred kilobytes: never in memory at once, and an unknown block.

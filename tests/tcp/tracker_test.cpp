@@ -424,5 +424,58 @@ TEST(Tracker, OneAtRestMayHaveBeenIdleForDays) {
   EXPECT_EQ(t.recorder.tape[0], "ac");
 }
 
+// Others go on all the time. Above the limit those that have rested longest go, and one that was
+// used again does not rest.
+TEST(Tracker, FlowsAtRestAreKeptUpToALimit) {
+  constexpr std::int64_t kHour = 3'600'000;
+  Settings settings;
+  settings.limits.max_resting = 2;
+  Script t{settings};
+  const auto busy_until = [&](std::int64_t& at, std::int64_t until) {
+    t.client_port = 50000;
+    for (; at < until; at += kHour / 4) t.c(at, kAck, 1001, 5001, "x");
+  };
+  for (std::uint16_t i = 0; i < 4; ++i) {
+    t.client_port = static_cast<std::uint16_t>(40000 + i);
+    t.c(i * 10, kSyn, 1000, 0).s(i * 10 + 1, kSyn | kAck, 5000, 1001);
+    t.c(i * 10 + 2, kAck, 1001, 5001);
+    if (i == 3) t.c(i * 10 + 3, kAck, 1001, 5001, "ask").s(i * 10 + 4, kAck, 5001, 1004);
+  }
+  std::int64_t at = kHour / 4;
+  busy_until(at, 2 * kHour);
+  t.client_port = 40000;
+  t.c(2 * kHour, kAck, 1001, 5001, "a").s(2 * kHour + 1, kAck, 5001, 1002, "b");
+  t.c(2 * kHour + 2, kAck, 1002, 5002);
+  busy_until(at, 6 * kHour);
+  // The one that waits for its answer is not at rest; of three that are, two may be.
+  ASSERT_EQ(t.recorder.flows.size(), 2u);
+  EXPECT_TRUE(t.recorder.flows[0].starts_with("4 ")) << t.recorder.flows[0];
+  EXPECT_TRUE(t.recorder.flows[1].starts_with("2 ")) << t.recorder.flows[1];
+  t.client_port = 40002;
+  t.c(6 * kHour, kAck, 1001, 5001, "c");
+  t.finish();
+  EXPECT_EQ(t.recorder.flows.size(), 5u);
+}
+
+// No SYN waits for hours, and neither do bytes without an ACK.
+TEST(Tracker, WhatTcpItselfWaitsForIsCutSooner) {
+  constexpr std::int64_t kHours = 3 * 3'600'000;
+  Script syn;
+  syn.c(0, kSyn, 1000, 0).s(kHours, kSyn | kAck, 5000, 1001).c(kHours + 1, kAck, 1001, 5001);
+  syn.finish();
+  EXPECT_EQ(syn.recorder.flows.size(), 2u);
+  Script unacked;
+  unacked.handshake().c(30, kAck, 1001, 5001, "a").s(kHours, kAck, 5001, 1002).finish();
+  EXPECT_EQ(unacked.recorder.flows.size(), 2u);
+  Script asked;
+  asked.handshake().c(30, kAck, 1001, 5001, "a").s(31, kAck, 5001, 1002);
+  asked.s(kHours, kAck, 5001, 1002, "b").finish();
+  EXPECT_EQ(asked.recorder.flows.size(), 1u);
+  // Another connection that takes the ports over is no later part of the first.
+  Script again;
+  again.c(0, kSyn, 1000, 0).c(kHours, kSyn, 9000, 0).finish();
+  ASSERT_EQ(again.recorder.flows.size(), 2u);
+}
+
 }  // namespace
 }  // namespace httpdiag::tcp
