@@ -322,14 +322,13 @@ void Flow::on_segment(Context& context, const Segment& segment, Side from, std::
   come_to_rest();
 }
 
-/// The server answers the SYN once more, with a number of its own: a RST, of somebody who was not
-/// meant, had ended its first answer, or it keeps nothing of a SYN (cookies, RFC 4987 §3.6).
 bool Flow::is_fresh_answer(const Segment& segment, Side from) const {
   const SideRecord& client = record.c();
   const SideRecord& server = record.s();
   return from == Side::server && segment.flags.has(TcpFlags::ack) && !record.handshake_ack &&
-         client.isn_known && segment.ack == client.isn + 1 && client.syns > server.syns &&
-         server.next == 0 && client.next == 0;
+         server.isn_known && server.isn != segment.seq && client.isn_known &&
+         segment.ack == client.isn + 1 && client.syns > server.syns && server.next == 0 &&
+         client.next == 0;
 }
 
 void Flow::on_syn(Context& context, const Segment& segment, Side from) {

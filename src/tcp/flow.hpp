@@ -82,6 +82,9 @@ class Flow {
            soon_behind(segment.packet.time) && segment.payload.size() == segment.payload_length &&
            !segment.sack;
   }
+  /// The server answers the SYN once more, with a number of its own: a RST, of somebody who was not
+  /// meant, had ended its first answer, or it keeps nothing of a SYN (cookies, RFC 4987 §3.6).
+  bool is_fresh_answer(const Segment& syn_ack, Side from) const;
   /// Whether all bytes of `segment` lie below the highest one that `from` was seen to send.
   bool holds(const Segment& segment, Side from) const {
     if (!half(from).base_known) return false;
@@ -175,7 +178,6 @@ class Flow {
   void rebase(Context& context, Side side, std::uint32_t number);
 
   void on_syn(Context& context, const Segment& segment, Side from);
-  bool is_fresh_answer(const Segment& segment, Side from) const;
   void on_rst(Context& context, const Segment& segment, Side from);
   void note_rst_sender(const Segment& segment, Side from);
   void note_foreign_rst(const Segment& segment, Side from, int delta);

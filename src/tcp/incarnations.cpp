@@ -35,7 +35,9 @@ Handle Tracker::Impl::home_of(const Segment& segment, std::uint32_t hash, Handle
   }
   if (segment.flags.has(TcpFlags::syn)) {
     const Flow& flow = store_.slot(newest).flow;
-    const bool own = flow.is_own_syn(segment, sender(segment, flow.record));
+    const Side from = sender(segment, flow.record);
+    if (flow.is_fresh_answer(segment, from)) return newest;
+    const bool own = flow.is_own_syn(segment, from);
     // Where the SYN waits for its answer, a SYN-ACK that does not acknowledge it is one all the
     // same.
     const bool syn_unseen = flow.record.has(Oddity::midstream) && !flow.record.c().isn_known;
