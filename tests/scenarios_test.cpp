@@ -271,6 +271,13 @@ void Scenarios::check(const Expectation& expected) const {
       EXPECT_EQ(name(v->primary()->fault.confidence), expected.word);
       return;
     }
+    case Kind::says: {
+      const auto v = at(expected.place);
+      ASSERT_TRUE(v && v->primary() != nullptr) << "no such finding";
+      const std::string text = v->primary()->detail + " " + v->primary()->remedy;
+      EXPECT_NE(text.find(expected.word), std::string::npos) << text;
+      return;
+    }
     case Kind::settle: {
       const auto v = at(expected.place);
       ASSERT_TRUE(v && v->primary() != nullptr) << "no such finding";

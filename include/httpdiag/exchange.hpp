@@ -25,6 +25,10 @@ enum class MessageState : std::uint8_t {
 /// may take that for a line end (RFC 9112 §2.2).
 inline constexpr std::string_view kBareLineFeed = "HPE_BARE_LF";
 
+/// MessageShape::error of a request whose head announces no body (RFC 9112 §6.3 rule 7) although
+/// bytes follow that are no other request.
+inline constexpr std::string_view kBodyWithoutLength = "BODY_WITHOUT_LENGTH";
+
 /// Request headers by which senders mark their callbacks (taxonomy 5.1, 5.2). First those whose
 /// value names the delivery, the more specific ones in front.
 enum class Marker : std::uint8_t {
@@ -164,6 +168,8 @@ struct Message : MessageShape {
   /// Request: for whom a proxy says to ask (X-Forwarded-For, X-Real-IP, Forwarded; the first of
   /// them), as sent, bounded.
   std::string_view forwarded_for() const { return texts[HeadTexts::forwarded_for]; }
+  /// Response: Location, as sent, bounded.
+  std::string_view location() const { return texts[HeadTexts::location]; }
 };
 
 /// What TCP and the rest of the flow looked like around an exchange.
@@ -217,6 +223,11 @@ struct Circumstances {
 
 /// 2xx (RFC 9110 §15.3).
 inline bool is_success(std::uint16_t status) { return status >= 200 && status <= 299; }
+
+/// 3xx but 304, which says that nothing has changed (RFC 9110 §15.4).
+inline bool is_redirect(std::uint16_t status) {
+  return status >= 300 && status <= 399 && status != 304;
+}
 
 /// 502, 503, 504, and Cloudflare's 520 to 527: a gateway speaks, of what is behind it.
 inline bool is_gateway_error(std::uint16_t status) {

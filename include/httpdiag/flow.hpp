@@ -323,6 +323,8 @@ struct FlowTrouble {
   Duration ahead_really{0};
   std::uint8_t most_ttl_steps = 0;  // between two recordings of one packet
   bool cut_off = false;  // behind its last packet the clock jumped: another flow goes on there
+  bool goes_on = false;  // it is what goes on behind such a jump
+  std::array<PacketRef, 4> untimed{};  // packets whose times are guessed, the first ones
 };
 
 inline const FlowTrouble kNoFlowTrouble;

@@ -26,8 +26,9 @@ class HeadTexts {
     delivery_id,
     trace_id,
     forwarded_for,
+    location,
   };
-  static constexpr std::size_t kParts = forwarded_for + 1;
+  static constexpr std::size_t kParts = location + 1;
 
   HeadTexts() = default;
   HeadTexts(const HeadTexts&) = default;

@@ -77,6 +77,7 @@ struct Packet {
   DeviceId device = 0;               // where the capture tells devices apart
   std::uint32_t wire_length = 0;     // bytes on the wire as recorded; may lie
   std::span<const std::byte> bytes;  // captured bytes; dies at the next PacketSource::next()
+  bool time_guessed = false;         // ref.time is another packet's, maybe far from its own
 };
 
 /// Where and why reading stopped before the end of the input, or had to begin anew.

@@ -57,6 +57,7 @@ struct RequestReport {
 struct ResponseReport {
   std::uint16_t status = 0;
   std::string reason;
+  std::string location;  // of a redirect, as sent, bounded; empty: it has none
   std::uint8_t major = 1, minor = 1;
   std::uint64_t body_bytes = 0;
   std::uint64_t digest = 0;

@@ -142,6 +142,7 @@ struct Segment {
   std::uint16_t mss = 0;          // from a SYN; 0 = option absent
   std::int8_t window_scale = -1;  // from a SYN; -1 = option absent
   bool sack = false;              // carries SACK blocks (RFC 2018)
+  bool time_guessed = false;      // as Packet::time_guessed
   Hints hints;
   DeviceId device = 0;                 // as Packet::device
   std::span<const std::byte> options;  // raw TCP options

@@ -22,6 +22,13 @@ constexpr std::size_t kMostSpans = 256;  // of captures in one file that are tol
 // What two captures that follow each other may overlap: so much is sorted (limits.sort_window_ms).
 constexpr Duration kOverlap = std::chrono::milliseconds{100};
 
+/// Recorded without a time: `time` is that of a clock that nobody had set, and `other`, of the
+/// packet beside it, is not.
+bool is_no_time(Timestamp time, Timestamp other) {
+  constexpr Timestamp kEpoch{};
+  return time < kEpoch + std::chrono::days{1} && other > kEpoch + std::chrono::years{1};
+}
+
 }  // namespace
 
 Source::Source(std::unique_ptr<Input> input, const std::string& path, const CaptureOptions& options)
@@ -49,6 +56,11 @@ std::unique_ptr<Reader> Source::reader_here() {
 
 void Source::refill() {
   given_ = 0;
+  fill();
+  if (!batch_.empty() && !file().first) file().first = batch_.front().ref.time;
+}
+
+void Source::fill() {
   if (held_) return hand_on_held();
   if (behind_.empty()) {
     read();
@@ -56,12 +68,23 @@ void Source::refill() {
     batch_ = std::exchange(behind_, {});
   }
   place_ = place_read();
+  if (!batch_.empty() && !credible_) {
+    if (batch_.size() == 1) return hold_back_last();
+    correct_first();
+  }
   correct_times();
 }
 
 /// No pause, and no file put behind another one.
 bool Source::is_far(Timestamp time) const {
   return credible_ && std::chrono::abs(time - *credible_) > std::chrono::hours{1};
+}
+
+/// The first packet of all has only the one behind it to be judged by.
+void Source::correct_first() {
+  const Timestamp next = batch_[1].ref.time;
+  Packet& first = packets_[static_cast<std::size_t>(batch_.data() - packets_.data())];
+  if (is_no_time(first.ref.time, next)) note_wrong_time(first, next, std::nullopt);
 }
 
 /// A time far from those of the packets in front and behind, which agree, is that packet's alone:
@@ -73,7 +96,7 @@ void Source::correct_times() {
     if (is_far(time)) [[unlikely]] {
       if (i + 1 == batch_.size()) return hold_back_last();
       if (!is_far(batch_[i + 1].ref.time)) {
-        note_wrong_time(packets_.at(begin + i));
+        note_wrong_time(packets_.at(begin + i), *credible_, batch_[i + 1].ref.time);
         continue;
       }
     }
@@ -98,28 +121,43 @@ void Source::hand_on_held() {
   Packet& packet = handed_on_.packet;
   packet.bytes = handed_on_.bytes;
   const bool next_is_of_it = !behind_.empty() && place_read() == place_;
-  if (next_is_of_it && !is_far(behind_.front().ref.time)) {
-    note_wrong_time(packet);
-  } else {
+  const Timestamp time = packet.ref.time;
+  if (!credible_) {
+    const Timestamp next = next_is_of_it ? behind_.front().ref.time : time;
+    if (is_no_time(time, next)) note_wrong_time(packet, next, std::nullopt);
     credible_ = packet.ref.time;
+  } else if (next_is_of_it && !is_far(behind_.front().ref.time)) {
+    note_wrong_time(packet, *credible_, behind_.front().ref.time);
+  } else if (behind_.empty() && is_no_time(time, *credible_)) {
+    note_wrong_time(packet, *credible_, std::nullopt);
+    file().last = last_ = *credible_;
+  } else {
+    credible_ = time;
   }
   batch_ = {&packet, 1};
 }
 
-void Source::note_wrong_time(Packet& packet) {
-  const Duration off = packet.ref.time - *credible_;
+/// `instead`: the time of the packet in front of it, or, where it is the first, behind it. `next`:
+/// where that is known too.
+void Source::note_wrong_time(Packet& packet, Timestamp instead, std::optional<Timestamp> next) {
+  constexpr Duration kNear = std::chrono::seconds{1};
+  const Duration off = packet.ref.time - instead;
   ++summary_.wrong_times;
   add_note(packet.ref.number, "The time that it was recorded with is " +
                                   base::duration(std::chrono::abs(off)) +
                                   (off > Duration{0} ? " ahead of" : " behind") +
-                                  " those around it: it counts as having come with the packet in "
-                                  "front of it.");
+                                  " those around it: it counts as having come with the packet " +
+                                  (credible_ ? "in front of it." : "behind it."));
   if (!summary_.notes.empty() && summary_.notes.back().packet == packet.ref.number)
-    summary_.notes.back().corrected = *credible_;
-  packet.ref.time = *credible_;
+    summary_.notes.back().corrected = instead;
+  packet.ref.time = instead;
+  packet.time_guessed = guessed_ = !next || *next - instead > kNear;
 }
 
 void Source::read() {
+  if (std::exchange(guessed_, false)) {
+    for (Packet& packet : packets_) packet.time_guessed = false;
+  }
   std::uint64_t offset = input_->offset();
   batch_ = finished_ ? std::span<const Packet>{} : reader_->read_batch();
   while (batch_.empty() && next_reader_) {
@@ -133,7 +171,6 @@ void Source::read() {
   if (before_ && !recovers_ && !batch_.empty() && batch_.back().ref.time > *before_ + kOverlap)
     end_before_overlap(offset);
   if (batch_.empty()) return;
-  if (!file().first) file().first = batch_.front().ref.time;
   if (batch_.front().link == LinkType::linux_sll2) find_devices();
   last_ = batch_.back().ref.time;
   if (spans_.size() < begun_ && spans_.size() < kMostSpans)

@@ -65,11 +65,13 @@ class Source final : public PacketSource {
   bool anything_read() const { return summary_.packets > 0; }
 
   void refill();
+  void fill();
   void read();
   void correct_times();
+  void correct_first();
   void hold_back_last();
   void hand_on_held();
-  void note_wrong_time(Packet& packet);
+  void note_wrong_time(Packet& packet, Timestamp instead, std::optional<Timestamp> next);
   /// What a batch that is handed on has in front of it.
   struct Place {
     std::uint64_t begun = 0, holes = 0;
@@ -108,6 +110,7 @@ class Source final : public PacketSource {
   std::optional<Held> held_;
   Held handed_on_;
   std::span<const Packet> behind_;
+  bool guessed_ = false;  // a packet of packets_ has a time that is
   bool recovers_;
   bool finished_ = false;
   std::vector<std::pair<std::uint32_t, DeviceId>> indexes_;  // of devices that have no other name

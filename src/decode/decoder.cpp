@@ -138,6 +138,7 @@ const Decoded& Decoder::on_frame(const Packet& packet, Inner& inner) {
     segment.vlan = frame.vlan;
     segment.tunnel = frame.tunnel;
     segment.device = packet.device;
+    segment.time_guessed = packet.time_guessed;
     segment.hints.bits |= frame.hints.bits;
     if (segment.destination.port == kSttPort && !skip && is_stt(segment)) skip = Skip::stt;
   } else if (datagram.protocol == (datagram.version == 4 ? kProtocolIcmp : kProtocolIcmpv6)) {

@@ -55,6 +55,7 @@ bool read_plain(const Packet& packet, Segment& segment) {
   segment.ip_id = u16(ip + 4);
   segment.urgent = u16(tcp + 18);
   segment.device = packet.device;
+  segment.time_guessed = packet.time_guessed;
   segment.vlan = 0;
   segment.tunnel = {};
   segment.options = {tcp + kTcp, tcp_header - kTcp};

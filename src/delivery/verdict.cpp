@@ -338,7 +338,7 @@ std::string advice_of(const Delivery& delivery) {
       break;
     case DeliveryVerdict::rejected: {
       if (redirected(delivery)) {
-        text = "Register the URL that the redirect leads to.";
+        text = "Register the URL that the redirect leads to; if it leads back, mend the loop.";
         break;
       }
       const bool again = delivery.profile->retries_refusals ||

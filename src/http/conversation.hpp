@@ -98,11 +98,15 @@ struct alignas(64) Conversation {
   bool client_gap : 1 = false;  // a request may have been lost since the last one
   bool server_spoke : 1 = false;
   Opaque opaque : 2 = Opaque::no;
+  // Bytes of the server's first line that look like HTTP/1.x, where the client began with HTTP/2;
+  // or kNotAsked.
+  std::uint8_t answer_to_http2 : 4 = kNotAsked;
   std::uint8_t preamble = 0;  // bytes read of a binary PROXY header's fixed part, or kNoPreamble
   std::uint16_t preamble_left = 0;  // of its variable part
   std::uint16_t keep_alive_s = 0;   // as the last answer announced it; 0: it did not
 
   static constexpr std::uint8_t kNoPreamble = 255;
+  static constexpr std::uint8_t kNotAsked = 15;
 };
 static_assert(sizeof(Conversation) <= 64);
 

@@ -89,11 +89,12 @@ constexpr MessageBuilder::Wanted MessageBuilder::kWantedOfRequest = [] {
   return wanted;
 }();
 
-// server, keep-alive, content-type, content-encoding, www-authenticate, proxy-authenticate, and the
-// headers that name a trace
+// server, location, keep-alive, content-type, content-encoding, www-authenticate,
+// proxy-authenticate, and the headers that name a trace
 constexpr MessageBuilder::Wanted MessageBuilder::kWantedOfResponse = [] {
   Wanted wanted{};
   wanted[6] = letter('s');
+  wanted[8] = letter('l');
   wanted[10] = letter('k');
   wanted[12] = letter('c');
   wanted[16] = letter('c') | letter('w');
@@ -169,6 +170,9 @@ MessageBuilder::Field MessageBuilder::classify() {
     case 6:
       if (request) return equals(name, "expect") ? Field::expect : Field::other;
       return equals(name, "server") ? Field::server : Field::other;
+    case 8:
+      if (!request && equals(name, "location")) return Field::location;
+      break;
     case 10:
       if (equals(name, "keep-alive")) return Field::keep_alive;
       break;
@@ -271,6 +275,7 @@ void MessageBuilder::end_value() {
     case Field::delivery_id:
     case Field::trace_id:
     case Field::forwarded_for:
+    case Field::location:
     case Field::in_name:
     case Field::other:
       break;

@@ -101,6 +101,7 @@ class MessageBuilder {
     delivery_id,
     trace_id,
     forwarded_for,
+    location,
     // Only evaluated:
     keep_alive,
     expect,
@@ -116,11 +117,13 @@ class MessageBuilder {
         return HeadTexts::trace_id;
       case Field::forwarded_for:
         return HeadTexts::forwarded_for;
+      case Field::location:
+        return HeadTexts::location;
       default:
         return HeadTexts::host;
     }
   }
-  static constexpr bool is_kept(Field field) { return field <= Field::forwarded_for; }
+  static constexpr bool is_kept(Field field) { return field <= Field::location; }
   struct DigestDeleter {
     void operator()(XXH3_state_s* state) const;
   };

@@ -41,6 +41,7 @@ void Pairer::Impl::go_opaque(const FlowRecord& flow, Conversation& c, Side from,
   }
   const bool wanted = opaque_ != nullptr && opaque_->on_opaque(flow, protocol);
   c.opaque = wanted ? Opaque::handed_on : Opaque::unread;
+  if (protocol == "http2" && !c.server_spoke) c.answer_to_http2 = 0;
   exchanges_.on_stray(flow, {.kind = Stray::Kind::opaque,
                              .from = from,
                              .packet = packet,
@@ -70,6 +71,8 @@ void Pairer::Impl::on_chunk(const FlowRecord& flow, const StreamChunk& chunk) {
   Conversation& c = conversation(flow);
   if (c.opaque != Opaque::no) {
     if (c.opaque == Opaque::handed_on) opaque_->on_chunk(flow, chunk);
+    const bool asked = c.answer_to_http2 != Conversation::kNotAsked;
+    if (asked && chunk.from == Side::server) answer_to_http2(flow, c, chunk);
     return;
   }
   Input in{flow, chunk, {reinterpret_cast<const char*>(chunk.bytes.data()), chunk.bytes.size()}};
@@ -84,6 +87,37 @@ void Pairer::Impl::on_chunk(const FlowRecord& flow, const StreamChunk& chunk) {
     mark_acked(flow, c);
     settle(flow, c, chunk.released_by.time);
   }
+}
+
+/// A server that speaks HTTP/1.1 alone says so.
+void Pairer::Impl::answer_to_http2(const FlowRecord& flow, Conversation& c,
+                                   const StreamChunk& chunk) {
+  constexpr std::string_view kBegin = "HTTP/1.";
+  constexpr std::string_view kLine = "HTTP/1.1 400";
+  constexpr std::size_t kStatus = 9;
+  for (const std::byte byte : chunk.bytes) {
+    const char sent = static_cast<char>(byte);
+    const std::size_t at = c.answer_to_http2;
+    const bool digit = sent >= '0' && sent <= '9';
+    const bool fits = at < kBegin.size() ? sent == kBegin[at]
+                      : kLine[at] == ' ' ? sent == ' '
+                                         : digit;
+    if (!fits) {
+      c.answer_to_http2 = Conversation::kNotAsked;
+      return;
+    }
+    if (at == 0) c.unsolicited = chunk.carried_by;
+    if (at >= kStatus)
+      c.unsolicited_status = static_cast<std::uint16_t>(c.unsolicited_status * 10 + (sent - '0'));
+    if (++c.answer_to_http2 == kLine.size()) break;
+  }
+  if (c.answer_to_http2 < kLine.size()) return;
+  c.answer_to_http2 = Conversation::kNotAsked;
+  exchanges_.on_stray(flow, {.kind = Stray::Kind::unsolicited_response,
+                             .from = Side::server,
+                             .packet = c.unsolicited,
+                             .status = c.unsolicited_status,
+                             .protocol = {}});
 }
 
 /// What stands behind the bytes that were HTTP.

@@ -59,6 +59,7 @@ class Pairer::Impl {
   static bool skip_empty_lines(Input& in);
   void go_opaque(const FlowRecord& flow, Conversation& c, Side from, PacketRef packet,
                  std::string_view protocol);
+  void answer_to_http2(const FlowRecord& flow, Conversation& c, const StreamChunk& chunk);
   void hand_on_rest(const Input& in);
   void extend_unknown(Conversation& c, Message& message, const Input& in);
   static void recheck_acked(Work& w, const Message& message);
@@ -74,6 +75,7 @@ class Pairer::Impl {
   void note_circumstances(Conversation& c, Open& open, const Input& in);
   void request_complete(const FlowRecord& flow, Conversation& c, Timestamp now);
   /// `in`: behind the bytes that broke it, which begin at `before`.
+  static Open* lacks_length(Work& w, const Open& open);
   void request_broken(Conversation& c, Offset before, Input& in);
   void end_without_body(const FlowRecord& flow, Conversation& c, Timestamp now);
   void client_gap(const FlowRecord& flow, Conversation& c, const StreamGap& gap);

@@ -235,6 +235,19 @@ void Pairer::Impl::end_without_body(const FlowRecord& flow, Conversation& c, Tim
   request_complete(flow, c, now);
 }
 
+/// The request in front of `open`, if what was read as `open` is its body: nothing had announced
+/// one.
+Open* Pairer::Impl::lacks_length(Work& w, const Open& open) {
+  if (w.size() < 2) return nullptr;
+  Open& front = w.at(w.size() - 2);
+  const Message& request = front.x.request;
+  const bool bodiless = request.state == MessageState::complete && !request.content_length &&
+                        !request.chunked && !request.upgrade && !request.has_gap;
+  const bool behind = request.end == open.x.request.begin && !front.response_begun;
+  return bodiless && behind && is_callback(request.method()) && request.error.empty() ? &front
+                                                                                      : nullptr;
+}
+
 void Pairer::Impl::request_broken(Conversation& c, Offset before, Input& in) {
   Work& w = *c.work;
   MessageReader& reader = *w.reader[0];
@@ -252,6 +265,13 @@ void Pairer::Impl::request_broken(Conversation& c, Offset before, Input& in) {
     drop_request_as_opaque(in.flow, c, open, opaque_protocol(reader.raw_head()));
   } else if (reader.not_http() && upgrade_unanswered(w)) {
     drop_request_as_opaque(in.flow, c, open, "upgrade");
+  } else if (Open* front = reader.not_http() ? lacks_length(w, open) : nullptr) {
+    Message& request = front->x.request;
+    request.error = kBodyWithoutLength;
+    request.error_offset = open.x.request.begin;
+    request.error_packet = open.x.request.first;
+    withdraw_request(c, open);
+    c.mode[0] = Mode::skipping;
   } else {
     reader.give_up();
     close_reader(c, Side::client, Mode::skipping);

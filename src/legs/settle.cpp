@@ -196,12 +196,6 @@ void Book::share_out_failed() {
 
   failed_.for_each([&](const Record& failed) {
     std::vector<std::size_t> fitting = takers(waiting, failed);
-    if (getenv("DBG")) {
-      fprintf(stderr, "c %u nobody %d fits", unsigned(failed.leg.flow),
-              failed_.for_nobody(failed, waits_));
-      for (auto i : fitting) fprintf(stderr, " %u", unsigned(waiting[i].kept->record.leg.flow));
-      fprintf(stderr, "\n");
-    }
     if (fitting.empty() || failed_.for_nobody(failed, waits_)) return;
     std::vector<std::uint64_t> ids;
     for (const std::size_t i : fitting) ids.push_back(id_of(waiting[i].kept->record.leg));
@@ -291,12 +285,14 @@ void Book::find_relays() {
 void Book::find_own_answers() {
   for (auto& [id, kept] : kept_) {
     Record& front = kept.record;
-    const bool own = front.leg.gateway && front.leg.label == Label::http_gateway_error;
+    // A 503 may be an application's, but not where what comes is passed on.
+    const bool error = front.leg.label == Label::http_gateway_error;
+    const bool own = error && (front.leg.gateway || route_of(front).passed_on);
     if (!own || !front.server_here || front.client_here || !kept.behind.empty() ||
         !kept.failed.empty())
       continue;
     if (at(kept.number) == nullptr || !passed_nothing_on(front)) continue;
-    front.leg.by_itself = front.leg.untouched = true;
+    front.leg.gateway = front.leg.by_itself = front.leg.untouched = true;
   }
 }
 

@@ -328,7 +328,8 @@ void tell_own_answer(ExchangeReport& exchange) {
     finding.remedy =
         "The gateway asked no backend: it holds all of them for down after failures or failed "
         "health checks (nginx: no live upstreams, max_fails and fail_timeout; haproxy: no server "
-        "is available), or its queue or limit of connections was full (timeout queue, maxconn). "
+        "is available), its queue or limit of connections was full (timeout queue, maxconn), or a "
+        "limit on the rate of requests turned it away (nginx limit_req, limit_conn). "
         "Read its error log at that second, and mend what failed on its legs before.";
   }
 }

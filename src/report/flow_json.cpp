@@ -74,7 +74,8 @@ void write_request(JsonOut& json, const RequestReport& request, bool show_payloa
   json.end();
 }
 
-void write_response(JsonOut& json, const std::optional<ResponseReport>& response) {
+void write_response(JsonOut& json, const std::optional<ResponseReport>& response,
+                    bool show_payload) {
   json.key("response");
   if (!response) {
     json.value(nullptr);
@@ -83,6 +84,12 @@ void write_response(JsonOut& json, const std::optional<ResponseReport>& response
   json.object();
   json.field("status", response->status);
   json.field("reason", response->reason);
+  json.key("location");
+  if (response->location.empty()) {
+    json.value(nullptr);
+  } else {
+    json.value(show_payload ? response->location : redact_target(response->location));
+  }
   write_message_fields(json, *response);
   json.end();
 }
@@ -91,7 +98,7 @@ void write_exchange(JsonOut& json, FlowId flow, const ExchangeReport& exchange, 
   json.object();
   json.field("id", exchange_name(flow, exchange.index));
   write_request(json, exchange.request, show_payload);
-  write_response(json, exchange.response);
+  write_response(json, exchange.response, show_payload);
   json.field("sent", exchange.sent);
   json.key("acked");
   if (exchange.acked == Acked::none) {

@@ -362,12 +362,15 @@ void show_exchange(Page& page, const ExchangeReport& exchange, bool show_payload
                    request.host.empty() ? "" : " at " + request.host,
                    base::bytes(request.body_bytes)));
   if (exchange.response) {
+    const ResponseReport& response = *exchange.response;
+    std::string line = fmt::format("{}", response.status);
+    if (!response.reason.empty()) line += " " + response.reason;
+    if (!response.location.empty())
+      line += " to " + (show_payload ? response.location : redact_target(response.location));
     item(page, "Response",
-         fmt::format(
-             "{} {}{} {} of body{}", exchange.response->status, exchange.response->reason,
-             exchange.response->reason.empty() ? "with" : ",",
-             base::bytes(exchange.response->body_bytes),
-             exchange.response->state == MessageState::complete ? "" : " seen, not complete"));
+         fmt::format("{}{} {} of body{}", line, line.find(' ') == std::string::npos ? " with" : ",",
+                     base::bytes(response.body_bytes),
+                     response.state == MessageState::complete ? "" : " seen, not complete"));
   } else {
     item(page, "Response", "none");
   }

@@ -13,9 +13,12 @@ namespace httpdiag::rules {
 
 std::optional<Finding> flow_started_midstream(const FlowFacts& facts, const Thresholds&) {
   if (!facts.flow.has(Oddity::midstream)) return std::nullopt;
+  const bool goes_on = facts.flow.trouble().goes_on;
   return FindingBuilder{
       Label::capture_started_midstream,
-      "The connection is older than the capture; what happened before is unknown."}
+      goes_on ? "The connection is older than a jump of the capture's clock: in front of it, its "
+                "packets count as another connection, for how long it waited is not known."
+              : "The connection is older than the capture; what happened before is unknown."}
       .evidence(facts.flow.first, std::nullopt, "first packet captured")
       .fact("roles_guessed", facts.flow.has(Oddity::roles_guessed))
       .build();
@@ -280,6 +283,14 @@ std::optional<Finding> exchange_one_way(const ExchangeFacts& facts, const Thresh
 
 std::optional<Finding> flow_clock_anomaly(const FlowFacts& facts, const Thresholds& limits) {
   const FlowTrouble& rare = facts.flow.trouble();
+  if (rare.cut_off) {
+    return FindingBuilder{
+        Label::capture_clock_anomaly,
+        "The capture's clock jumps behind the last packet, by more than anybody waits: what comes "
+        "then counts as another connection, and this one as watched up to here."}
+        .evidence(facts.flow.last, std::nullopt, "the last packet before the jump")
+        .build();
+  }
   const Duration own = rare.clock_step;  // between two packets of the flow
   if (own <= limits.clock_step_back) {
     if (!rare.ahead_to) return std::nullopt;

@@ -80,8 +80,97 @@ std::optional<Finding> payload_opaque(const FlowFacts& facts, const Thresholds& 
   return finding.build();
 }
 
+namespace {
+
+/// `side` sent bytes again and again, up to the end of what was seen, and no ACK came.
+bool sent_in_vain(const FlowFacts& facts, Side side, const Thresholds& limits) {
+  const SideRecord& own = facts.flow.side(side);
+  const SideTrouble& tape = own.trouble();
+  if (own.acked >= own.next || tape.head_retransmits < limits.unacked_min_retransmits) return false;
+  if (facts.ack_unrecorded(side) || facts.closed_window(other(side))) return false;
+  if (facts.flow.side(other(side)).trouble().rst.number > own.head_sent.number) return false;
+  // Three retransmissions may be over in a second: at the end of a capture they prove nothing yet.
+  const bool may_yet_come = facts.capture_over && !facts.first_close.packet;
+  return !may_yet_come || facts.watched_after(own.head_sent) >= limits.unacked_min;
+}
+
+}  // namespace
+
+std::optional<Finding> unread_not_acked(const FlowFacts& facts, const Thresholds& limits) {
+  if (!facts.opaque || facts.tls != nullptr || facts.server_unheard || facts.client_unheard)
+    return std::nullopt;
+  const FlowRecord& flow = facts.flow;
+  const bool client = sent_in_vain(facts, Side::client, limits);
+  if (!client && !sent_in_vain(facts, Side::server, limits)) return std::nullopt;
+  const Side side = client ? Side::client : Side::server;
+  const SideRecord& own = flow.side(side);
+  const SideTrouble& tape = own.trouble();
+  const std::uint64_t unacked = own.next - own.acked;
+  return FindingBuilder{
+      client ? Label::request_not_acked : Label::response_not_acked,
+      fmt::format("The last {} that the {} sent were retransmitted {} and never acknowledged. The "
+                  "connection carries {}: what they say is not known.",
+                  base::bytes(unacked), words(side), base::count(tape.head_retransmits, "time"),
+                  carried(facts))}
+      .evidence(flow.side(other(side)).last, other(side),
+                fmt::format("last packet from the {}", words(other(side))))
+      .evidence(own.head_sent, side, "first byte that was not acknowledged")
+      .evidence(tape.head_first_retransmit, side, "first retransmission")
+      .evidence(tape.head_retransmit, side, "last retransmission")
+      .evidence(facts.first_close)
+      .fact("retransmissions", std::int64_t{tape.head_retransmits})
+      .fact("unacked_bytes", static_cast<std::int64_t>(unacked))
+      .fault(Party::network, Confidence::medium,
+             fmt::format("the {} host went down, or drops packets in its own firewall",
+                         words(other(side))))
+      .seen_as(fmt::format("{}: its call hangs, then a timeout or ETIMEDOUT after minutes.",
+                           client ? "Client" : "Server"))
+      .build();
+}
+
+std::optional<Finding> http2_refused(const FlowFacts& facts, const Thresholds&) {
+  if (facts.opaque_protocol != "http2" || facts.tls != nullptr) return std::nullopt;
+  constexpr std::string_view kBegan =
+      "The client began with HTTP/2 (connection preface), and the server ";
+  constexpr std::string_view kRemedy =
+      "Client: speak HTTP/1.1 to this port, or HTTP/2 to the one that is meant for it (gRPC needs "
+      "HTTP/2). Server: let the port take HTTP/2 without TLS (nginx: http2 on; Envoy: "
+      "codec_type AUTO).";
+  const SideRecord& server = facts.flow.s();
+  if (facts.unsolicited) {
+    return FindingBuilder{
+        Label::request_malformed,
+        fmt::format("{}answered {} in HTTP/1.1: on this port it speaks nothing else.", kBegan,
+                    facts.unsolicited_status)}
+        .evidence(facts.opaque, Side::client, "HTTP/2 connection preface")
+        .evidence(facts.unsolicited, Side::server,
+                  fmt::format("{} in HTTP/1.1", facts.unsolicited_status))
+        .evidence(facts.first_close)
+        .fact("status", std::int64_t{facts.unsolicited_status})
+        .fault(Party::client_app, Confidence::medium,
+               "the server, or a load balancer in front of it, was meant to speak HTTP/2 there")
+        .seen_as("Client: a protocol error, PROTOCOL_ERROR or \"http2: frame too large\".")
+        .remedy(std::string{kRemedy})
+        .build();
+  }
+  // One that speaks HTTP/2 begins with SETTINGS (RFC 9113 §3.4).
+  if (server.next > 0 || facts.server_unheard || !by_server(facts.first_close.closer))
+    return std::nullopt;
+  const bool reset = facts.first_close.closer == Closer::server_rst;
+  return FindingBuilder{
+      reset ? Label::reset_without_response : Label::closed_without_response,
+      fmt::format("{}{} the connection without a byte, as one that speaks HTTP/1.1 alone may.",
+                  kBegan, reset ? "reset" : "closed")}
+      .evidence(facts.opaque, Side::client, "HTTP/2 connection preface")
+      .evidence(facts.first_close)
+      .fault(Party::client_app, Confidence::low,
+             "the server was shutting down, or refuses this client")
+      .remedy(std::string{kRemedy})
+      .build();
+}
+
 std::optional<Finding> response_unsolicited(const FlowFacts& facts, const Thresholds&) {
-  if (!facts.unsolicited) return std::nullopt;
+  if (!facts.unsolicited || facts.opaque_protocol == "http2") return std::nullopt;
   const bool idle_timeout = facts.unsolicited_status == 408;
   const bool requests_missing =
       facts.flow.has(Oddity::midstream) || facts.flow.c().trouble().gap_bytes > 0;

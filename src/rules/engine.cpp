@@ -44,6 +44,7 @@ struct Account {
 
   struct Strays {
     PacketRef opaque, unsolicited, garbage, pipelined, pipelined_behind;
+    bool unannounced_body = false;  // which draws an answer of its own
     std::string protocol;
     std::shared_ptr<const TlsSession> tls;
     std::map<Label, Unshown> unshown;  // problem exchanges beyond the cap
@@ -75,7 +76,7 @@ void add_what_it_carried(FlowFacts& facts, const Account& account) {
   facts.opaque = rare.opaque;
   facts.opaque_protocol = rare.protocol;
   facts.tls = rare.tls.get();
-  facts.unsolicited = rare.unsolicited;
+  if (!rare.unannounced_body) facts.unsolicited = rare.unsolicited;
   facts.garbage = rare.garbage;
   facts.pipelined = rare.pipelined;
   facts.pipelined_behind = rare.pipelined_behind;
@@ -202,6 +203,7 @@ void Engine::Impl::on_exchange(const FlowRecord& flow, Exchange& exchange, bool 
   }
   own.usage.on_exchange(exchange);
   if (exchange.pipelined) note_pipelined(own, exchange);
+  if (exchange.request.error == kBodyWithoutLength) strays(own).unannounced_body = true;
   if (settled && is_step(own, exchange)) {
     keep(exchange, strays(own).challenged);
     return;

@@ -172,6 +172,13 @@ std::string words_for_error(std::string_view what, const Message& message) {
         "request is HTTP/1.1.",
         what);
   }
+  if (message.error == kBodyWithoutLength) {
+    return fmt::format(
+        "The head of the {} announces no body (neither Content-Length nor chunked), yet bytes "
+        "follow that are no other request: the server takes it for one without a body, and them "
+        "for the next one.",
+        what);
+  }
   return fmt::format("The {} breaks HTTP/1.1 syntax at byte {} ({}).", what, at, message.error);
 }
 

@@ -63,24 +63,32 @@ std::optional<Finding> accept_queue_was_full(const FlowFacts& facts, const Thres
   return finding.build();
 }
 
+std::vector<PacketRef> asked_again_for_ack(const FlowFacts& facts) {
+  const SideRecord& client = facts.flow.c();
+  const SideRecord& server = facts.flow.s();
+  if (facts.handshake != Handshake::complete || server.syns < 2 || facts.server_unheard) return {};
+  // Data that was never taken, and a SYN-ACK repeated behind it: with TCP_DEFER_ACCEPT the server
+  // would have acknowledged the data at once.
+  if (client.next == 0 || client.acked > 0 || server.next > 0 || !client.head_sent) return {};
+  constexpr PacketRef kNever{.number = ~PacketNumber{0}, .time = {}};
+  return synacks_behind(server, client.head_sent, kNever);
+}
+
 std::optional<Finding> accept_queue_overflow(const FlowFacts& facts, const Thresholds&) {
   const FlowRecord& flow = facts.flow;
   const SideRecord& client = flow.c();
   const SideRecord& server = flow.s();
-  if (facts.handshake != Handshake::complete || server.syns < 2 || facts.server_unheard)
-    return std::nullopt;
-  // Data that was never taken, and a SYN-ACK repeated behind it: with TCP_DEFER_ACCEPT the server
-  // would have acknowledged the data at once.
-  if (client.next == 0 || client.acked > 0 || server.next > 0 || !client.head_sent)
-    return std::nullopt;
-  constexpr PacketRef kNever{.number = ~PacketNumber{0}, .time = {}};
-  const auto behind = synacks_behind(server, client.head_sent, kNever);
+  const auto behind = asked_again_for_ack(facts);
   if (behind.empty()) return std::nullopt;
+  const bool seen_there = facts.vantage.at(VantagePoint::server);
   FindingBuilder finding{
       Label::accept_queue_overflow,
       fmt::format("The client acknowledged the SYN-ACK and sent {}, but the server repeated its "
-                  "SYN-ACK {} after that and took nothing: its accept queue is full.",
-                  base::bytes(client.next), base::count(behind.size(), "time"))};
+                  "SYN-ACK {} after that and took nothing{}",
+                  base::bytes(client.next), base::count(behind.size(), "time"),
+                  seen_there ? ": its accept queue is full."
+                             : ", as where its accept queue is full; whether what the client sent "
+                               "behind its SYN arrived there cannot be seen from here.")};
   finding.evidence(server.syn, Side::server, "SYN-ACK")
       .evidence(flow.handshake_ack, Side::client, "handshake complete for the client")
       .evidence(client.head_sent, Side::client, "first data, never acknowledged");
@@ -89,7 +97,7 @@ std::optional<Finding> accept_queue_overflow(const FlowFacts& facts, const Thres
   finding.evidence(facts.first_close)
       .fact("synack_count", std::int64_t{server.syns})
       .fact("synacks_behind_data", static_cast<std::int64_t>(behind.size()))
-      .fault(Party::server_app, Confidence::medium,
+      .fault(Party::server_app, seen_there ? Confidence::medium : Confidence::low,
              "everything that the client sends after its SYN is lost on the way")
       .seen_as(
           "Client: connects, then read timed out or connection reset. Server: ListenOverflows "

@@ -166,15 +166,64 @@ std::optional<Finding> http_client_error(const ExchangeFacts& facts, const Thres
   return finding.build();
 }
 
+namespace {
+
+enum class LeadsTo : std::uint8_t { elsewhere, itself, https };
+
+/// Where the Location of a redirect is, as compared to the request's own URL.
+LeadsTo leads_to(const Exchange& x) {
+  std::string_view location = x.response->location();
+  const std::string_view target = x.request.start();
+  location = location.substr(0, location.find('#'));
+  if (location.empty() || !target.starts_with('/')) return LeadsTo::elsewhere;
+  if (location == target) return LeadsTo::itself;
+  const std::size_t begin = location.find("://");
+  if (begin == std::string_view::npos) return LeadsTo::elsewhere;
+  const std::string scheme = base::lower(location.substr(0, begin));
+  const std::string_view rest = location.substr(begin + 3);
+  const std::size_t path = std::min(rest.find('/'), rest.size());
+  const auto without = [](std::string_view host, std::string_view port) {
+    const std::string name = base::lower(host);
+    return name.ends_with(port) ? name.substr(0, name.size() - port.size()) : name;
+  };
+  if ((path == rest.size() ? "/" : rest.substr(path)) != target) return LeadsTo::elsewhere;
+  const std::string_view host = rest.substr(0, path);
+  if (scheme == "http")
+    return without(host, ":80") == without(x.request.host(), ":80") ? LeadsTo::itself
+                                                                    : LeadsTo::elsewhere;
+  const std::string asked = without(x.request.host(), ":80");
+  return scheme == "https" && without(host, ":443") == asked ? LeadsTo::https : LeadsTo::elsewhere;
+}
+
+}  // namespace
+
 std::optional<Finding> http_redirect(const ExchangeFacts& facts, const Thresholds&) {
   const std::uint16_t status = status_of(facts);
-  if (status < 300 || status > 399 || status == 304 || !facts.callback) return std::nullopt;
-  if (facts.exchange.granted_by)
-    return step(answered_with(Label::http_redirect, facts), facts.exchange, kFollowed).build();
-  return answered_with(Label::http_redirect, facts)
-      .seen_as(
-          "Senders of callbacks count it as a failure, or follow it with a GET and lose the body.")
-      .build();
+  if (!is_redirect(status) || !facts.callback) return std::nullopt;
+  FindingBuilder finding = answered_with(Label::http_redirect, facts);
+  if (facts.exchange.granted_by) return step(std::move(finding), facts.exchange, kFollowed).build();
+  finding.seen_as(
+      "Senders of callbacks count it as a failure, or follow it with a GET and lose the body.");
+  switch (leads_to(facts.exchange)) {
+    case LeadsTo::elsewhere:
+      break;
+    case LeadsTo::itself:
+      finding
+          .also("It leads back to the URL that was asked for: whoever follows it goes in circles.")
+          .fact("leads_to", std::string{"itself"})
+          .remedy(
+              "Server: find the rule that redirects to the same URL (a rewrite for www or for a "
+              "trailing slash that never stops matching, a login page that asks for itself).");
+      break;
+    case LeadsTo::https:
+      finding.also("It leads to the same URL with https.")
+          .fact("leads_to", std::string{"https"})
+          .remedy(
+              "Sender: register the URL with https. If it is, a proxy in front ended TLS and this "
+              "is a loop: have it send X-Forwarded-Proto: https, and the server believe it.");
+      break;
+  }
+  return finding.build();
 }
 
 namespace {

@@ -127,6 +127,8 @@ RequestReport report_of(const Message& request) {
 ResponseReport report_of_response(const Message& response) {
   return {.status = response.status,
           .reason = std::string{response.start()},
+          .location =
+              std::string{is_redirect(response.status) ? response.location() : std::string_view{}},
           .major = response.major,
           .minor = response.minor,
           .body_bytes = response.body_bytes,

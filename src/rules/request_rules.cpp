@@ -19,7 +19,9 @@ FindingBuilder malformed(const ExchangeFacts& facts) {
   const Message& request = facts.exchange.request;
   return FindingBuilder{Label::request_malformed, words_for_error("request", request)}
       .evidence(request.first, Side::client, words(request))
-      .evidence(request.error_packet, Side::client, "first byte that breaks the syntax")
+      .evidence(request.error_packet, Side::client,
+                request.error == kBodyWithoutLength ? "a body that nothing announces"
+                                                    : "first byte that breaks the syntax")
       .fact("parse_error", std::string{request.error})
       .fact("error_at_byte", static_cast<std::int64_t>(request.error_offset - request.begin))
       .seen_as("Servers answer 400 or close at once; a lenient one accepts it.");
@@ -29,7 +31,7 @@ FindingBuilder malformed(const ExchangeFacts& facts) {
 /// taking it is the rule.
 bool accepted_anyway(const ExchangeFacts& facts) {
   const Message& request = facts.exchange.request;
-  if (request.fatal) return false;
+  if (request.fatal || request.error == kBodyWithoutLength) return false;
   if (!facts.response_complete) return harmless_error(request);
   const std::uint16_t status = facts.exchange.response->status;
   return status < 400 || (harmless_error(facts.exchange.request) && status != 400);
@@ -74,6 +76,20 @@ std::optional<Finding> request_malformed(const ExchangeFacts& facts, const Thres
   if (second_length_unread(facts.exchange.request)) return std::nullopt;
   if (facts.flow.doubtful(facts.exchange.request.error_packet)) return std::nullopt;
   FindingBuilder finding = malformed(facts);
+  if (facts.exchange.request.error == kBodyWithoutLength) {
+    if (facts.answered) {
+      const Message& response = *facts.exchange.response;
+      finding.evidence(response.first, Side::server, fmt::format("{}", response.status));
+    }
+    finding
+        .seen_as(
+            "Server: an empty body, missing parameters, or 411 Length Required; often a 400 for "
+            "what it takes for a second request.")
+        .remedy(
+            "Client: send Content-Length, or Transfer-Encoding: chunked, with every body: "
+            "hand-written socket code forgets it, and so do proxies that take the header out and "
+            "leave the body.");
+  }
   if (harmless_error(facts.exchange.request)) {
     finding.fault(Party::client_app, Confidence::medium, "the server had another reason");
   }
@@ -546,12 +562,17 @@ std::optional<Finding> request_not_acked(const ExchangeFacts& facts, const Thres
              : fmt::format("{} of {} request bytes were acknowledged in {}; no retransmission is "
                            "in the capture.",
                            acked, facts.q1 - facts.q0, base::duration(waited))};
+  // Its kernel answers: it has not seen, or thrown away, what followed the SYN.
+  const bool handshake_open_there = !asked_again_for_ack(facts.flow).empty();
   finding
       .fault(Party::network,
-             !resent      ? Confidence::low
-             : acked == 0 ? Confidence::high
-                          : Confidence::medium,
-             resent && flow.c().trouble().head_least_bytes >= limits.pmtu_min_bytes
+             !resent || handshake_open_there ? Confidence::low
+             : acked == 0                    ? Confidence::high
+                                             : Confidence::medium,
+             handshake_open_there
+                 ? "the server's accept queue is full, for which its kernel throws away the last "
+                   "step of the handshake and all that follows (accept-queue-overflow)"
+             : resent && flow.c().trouble().head_least_bytes >= limits.pmtu_min_bytes
                  ? "the server host went down, or drops packets in its own firewall; or only long "
                    "packets such as this one get lost"
                  : "the server host went down, or drops packets in its own firewall")

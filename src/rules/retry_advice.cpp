@@ -79,7 +79,8 @@ std::string_view retry_advice(Label label) {
       return "Only if doing it twice does no harm, when the exchange did not complete.";
 
     case http_redirect:
-      return "To the final URL, not to this one.";
+      return "To the final URL, not to this one; where the redirect leads back, nowhere before "
+             "that is mended.";
     case http_client_error:
       return "Not unchanged: the same request will be refused again. After 425 and 429 safe, but "
              "later: they say that the server has not acted on it; after 408 only if doing it "

@@ -97,10 +97,12 @@ std::optional<Finding> window_never_opened(const FlowFacts& facts, const Thresho
   return finding;
 }
 
-constexpr std::array kQuietPrimaries = {&payload_opaque, &window_never_opened, &connection_unused};
+constexpr std::array kQuietPrimaries = {&http2_refused, &payload_opaque, &window_never_opened,
+                                        &connection_unused};
 
 constexpr std::array kTeardownPrimaries = {
     &flow_pmtu_blackhole,  // of a request none of which can be read
+    &unread_not_acked,     // before "fin-not-acked": what is in front of the FIN says more
     &flow_keepalive_probe_failed,
     &fin_not_acked,
     &close_wait_lingering,

@@ -88,6 +88,8 @@ std::optional<Finding> accept_queue_was_full(const FlowFacts&, const Thresholds&
 bool accepted_late(const FlowFacts& facts);
 /// Repetitions of the server's SYN-ACK behind `data`, up to `until`.
 std::vector<PacketRef> synacks_behind(const SideRecord& server, PacketRef data, PacketRef until);
+/// The same where the server takes nothing of what the client sends: all of them behind that.
+std::vector<PacketRef> asked_again_for_ack(const FlowFacts& facts);
 std::optional<Finding> reset_after_handshake(const FlowFacts&, const Thresholds&);
 std::optional<Finding> stale_port_reuse(const FlowFacts&, const Thresholds&);
 std::optional<Finding> connection_unused(const FlowFacts&, const Thresholds&);
@@ -109,6 +111,10 @@ std::optional<Finding> flow_keepalive_probe_failed(const FlowFacts&, const Thres
 std::optional<Finding> reset_after_complete(const FlowFacts&, const Thresholds&);
 // What the flow carried beside exchanges (content_rules.cpp)
 std::optional<Finding> payload_opaque(const FlowFacts&, const Thresholds&);
+/// What a server that speaks HTTP/1.1 alone does with HTTP/2.
+std::optional<Finding> http2_refused(const FlowFacts&, const Thresholds&);
+/// request-not-acked or response-not-acked, of what is no HTTP.
+std::optional<Finding> unread_not_acked(const FlowFacts&, const Thresholds&);
 std::optional<Finding> response_unsolicited(const FlowFacts&, const Thresholds&);
 std::optional<Finding> trailing_garbage(const FlowFacts&, const Thresholds&);
 std::optional<Finding> pipelined_requests(const FlowFacts&, const Thresholds&);

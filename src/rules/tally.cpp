@@ -381,10 +381,11 @@ Finding wrong_times(const CaptureSummary& input) {
   FindingBuilder finding{
       Label::capture_clock_anomaly,
       fmt::format("{} recorded with a time that is hours from those of the packets around it: {} "
-                  "as having come with the packet in front.",
+                  "as having come with the one next to {}.",
                   input.wrong_times == 1 ? "One packet was"
                                          : fmt::format("{} packets were", input.wrong_times),
-                  input.wrong_times == 1 ? "it counts" : "they count")};
+                  input.wrong_times == 1 ? "it counts" : "they count",
+                  input.wrong_times == 1 ? "it" : "them")};
   for (const PacketNote& note : input.notes) {
     if (!note.corrected) continue;
     const PacketNumber number = note.order != 0 ? note.order : note.packet;

@@ -72,7 +72,7 @@ class Lineup::Reading {
       Decoder::damaged();
     goes_back_ |= before && packet().time < before.time;
     behind_jump_ = before && packet().time - before.time > base::CaptureClock::kJump &&
-                   packets_.occasions().begins.empty();
+                   std::ranges::all_of(packets_.occasions().begins, goes_on);
     file_ = place_in(input_, packet().number).file;
     return true;
   }
@@ -80,10 +80,12 @@ class Lineup::Reading {
   const PacketReader& packets() const { return packets_; }
   std::uint32_t file() const { return file_; }
   bool goes_back() const { return goes_back_; }
-  /// Of the clock, and it begins no flow.
+  /// Of the clock, and it begins no flow but what goes on with one behind it.
   bool behind_jump() const { return behind_jump_; }
 
  private:
+  static bool goes_on(const Begin& begin) { return begin.again && !begin.syn; }
+
   const Input& input_;
   Interned interned_;
   PacketReader packets_;

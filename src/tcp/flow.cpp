@@ -228,21 +228,35 @@ void Flow::note_clock(const Segment& segment, Side from, Duration most_back) {
     if (-step > kReordering) note_clock_set(segment);
     return;
   }
-  // RFC 7323 §5.4 allows ticks of up to 1 s; no system in use has longer ones than 10 ms.
-  constexpr Duration kLongestTick = std::chrono::milliseconds{10};
-  const PacketRef before = record.side(from).last;
-  const std::uint32_t tsval = usual_tsval(segment), tsval_before = half(from).tsval;
-  if (!before || tsval == 0 || tsval_before == 0) return;
-  const std::uint32_t ticks = tsval - tsval_before;
-  if (ticks >= kMaxDistance) return;
-  const Duration really = kLongestTick * ticks;
-  if (really > (segment.packet.time - before.time) / 2) return;
+  const auto really = refuted_pause(segment, from);
+  if (!really) return;
   note_clock_set(segment);
   FlowTrouble& rare = trouble();
   if (rare.ahead_to && rare.ahead_to.time - rare.ahead_from.time > step) return;
   rare.ahead_from = record.last;
   rare.ahead_to = segment.packet;
-  rare.ahead_really = really;
+  rare.ahead_really = *really;
+}
+
+std::optional<Duration> Flow::refuted_pause(const Segment& segment, Side from) const {
+  // RFC 7323 §5.4 allows ticks of up to 1 s; no system in use has longer ones than 10 ms.
+  constexpr Duration kLongestTick = std::chrono::milliseconds{10};
+  // A clock that stands still may be none, and a number that somebody made up.
+  constexpr Duration kNoneStandsStill = std::chrono::hours{1};
+  const PacketRef before = record.side(from).last;
+  const std::uint32_t tsval = usual_tsval(segment), tsval_before = half(from).tsval;
+  if (!before || tsval == 0 || tsval_before == 0) return std::nullopt;
+  const Duration pause = segment.packet.time - before.time;
+  const std::uint32_t ticks = tsval - tsval_before;
+  if (ticks >= kMaxDistance || (ticks == 0 && pause <= kNoneStandsStill)) return std::nullopt;
+  const Duration really = kLongestTick * ticks;
+  return really <= pause / 2 ? std::optional{really} : std::nullopt;
+}
+
+void Flow::note_untimed(const Segment& segment) {
+  auto& untimed = trouble().untimed;
+  const auto free = std::ranges::find(untimed, PacketRef{});
+  if (free != untimed.end()) *free = segment.packet;
 }
 
 void Flow::note_clock_set(const Segment& segment) {
@@ -257,6 +271,7 @@ void Flow::on_segment(Context& context, const Segment& segment, Side from, std::
   if (!record.first) record.first = segment.packet;
   if (record.last && !soon_behind(segment.packet.time))
     note_clock(segment, from, context.settings.thresholds.clock_step_back);
+  if (segment.time_guessed) note_untimed(segment);
   half(from).tsval =
       segment.flags.has(TcpFlags::syn) ? timestamp_of(segment).value_or(0) : usual_tsval(segment);
   if (half(from).pending || half(peer).pending) check_holes(context, segment.packet);

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 
 #include "httpdiag/settings.hpp"
 #include "httpdiag/stream.hpp"
@@ -80,7 +81,7 @@ class Flow {
     return segment.seq == half(from).space.number(record.side(from).next) &&
            acked <= theirs.next - theirs.acked && acked < kMaxDistance && segment.window != 0 &&
            soon_behind(segment.packet.time) && segment.payload.size() == segment.payload_length &&
-           !segment.sack;
+           !segment.sack && !segment.time_guessed;
   }
   /// The server answers the SYN once more, with a number of its own: a RST, of somebody who was not
   /// meant, had ended its first answer, or it keeps nothing of a SYN (cookies, RFC 4987 §3.6).
@@ -115,11 +116,16 @@ class Flow {
   }
   /// This refused attempt was replaced by another (RFC 8305).
   void note_cut_off(bool cut_off) { trouble().cut_off = cut_off; }
+  /// It is what the connection goes on with behind a jump of the clock.
+  void note_goes_on() { trouble().goes_on = true; }
   void note_fallback(FlowId other) { trouble().fallback = other; }
 
   /// Delivers what can still be delivered and calls StreamSink::on_end.
   void end(Context& context, EndCause cause, Timestamp now);
 
+  /// For how long, at most, `from` was silent in front of `segment` by its own clock (TSval), where
+  /// the capture's tells of far more: that was set.
+  std::optional<Duration> refuted_pause(const Segment& segment, Side from) const;
   /// Both sides have closed, or one has reset.
   bool closed() const;
   /// How far `segment` is from where this flow stands; small means it belongs here.
@@ -152,10 +158,11 @@ class Flow {
         early_rst;  // a RST ahead of all that was sent so far; its views are empty
   };
 
-  /// No earlier than the last packet, and by less than any clock jumps.
+  /// No earlier than the last packet, and by less than what is asked about (refuted_pause()).
+  static constexpr Duration kShortPause = std::chrono::minutes{5};
   bool soon_behind(Timestamp time) const {
     const auto later = static_cast<std::uint64_t>((time - record.last.time).count());
-    return later <= static_cast<std::uint64_t>(Duration{std::chrono::hours{1}}.count());
+    return later <= static_cast<std::uint64_t>(kShortPause.count());
   }
   Half& half(Side side) { return halves_[index(side)]; }
   const Half& half(Side side) const { return halves_[index(side)]; }
@@ -163,6 +170,7 @@ class Flow {
   FlowTrouble& trouble();
   void note_clock(const Segment& segment, Side from, Duration most_back);
   void note_clock_set(const Segment& segment);
+  void note_untimed(const Segment& segment);
   void note(Oddity oddity) { record.oddities |= static_cast<std::uint16_t>(oddity); }
   void letter(Side side, char upper) {
     const std::uint32_t bit = 1u << (upper - 'A');

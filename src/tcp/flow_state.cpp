@@ -129,6 +129,12 @@ bool time_unknown(const FlowRecord& flow, PacketRef from, PacketRef to) {
   if (!from || !to) return false;
   if (from.time == Timestamp{} && to.time == Timestamp{}) return true;
   if (!flow.trouble_ptr) return false;
+  const auto guessed = [&](PacketRef packet) {
+    return std::ranges::any_of(flow.trouble_ptr->untimed, [&](PacketRef each) {
+      return each && each.number == packet.number;
+    });
+  };
+  if (guessed(from) || guessed(to)) return true;
   if (from.number < to.number && from.time - to.time > kReordering) return true;
   const auto [first, last] = std::minmax(from.number, to.number);
   return std::ranges::any_of(flow.trouble_ptr->clock_set, [&](PacketRef set) {

@@ -25,7 +25,7 @@ Handle Tracker::Impl::home_of(const Segment& segment, std::uint32_t hash, Handle
     if (!from_client) return of_predecessor(segment, a) ? a.previous : promote(newest);
     translations_.remember(segment);
     if (segment.seq != a.isn) return open_again(segment, hash, newest);
-    return segment.payload_length == 0 ? newest : promote(newest);
+    return segment.payload_length == 0 && !segment.time_guessed ? newest : promote(newest);
   }
   if (plain_syn(segment)) {
     translations_.remember(segment);  // its other name may have lost the first one
@@ -85,7 +85,10 @@ bool Tracker::Impl::goes_on_across_jump(const Segment& segment, Handle handle) {
       attempt ? store_.attempt(handle).last : store_.slot(handle).flow.record.last;
   if (segment.packet.time - last.time <= kMostRetries || begins_another(segment, handle))
     return false;
-  return attempt || awaits_ack(store_.slot(handle).flow.record);
+  if (attempt) return true;
+  const Flow& flow = store_.slot(handle).flow;
+  // Where the sender's clock tells that there was no pause, the connection is known to go on.
+  return awaits_ack(flow.record) && !flow.refuted_pause(segment, sender(segment, flow.record));
 }
 
 /// What was seen up to the jump stays as if the capture had ended there, the rest as if it began
@@ -100,10 +103,16 @@ Handle Tracker::Impl::behind_jump(const Segment& segment, std::uint32_t hash, Ha
   const bool opens = plain_syn(segment) || FlowStore::is_attempt(newest);
   if (FlowStore::is_attempt(newest)) newest = promote(newest);
   store_.slot(newest).flow.note_cut_off(true);
-  if (opens) return open_above(segment, hash, newest);
+  if (opens) {
+    const Handle fresh = open_above(segment, hash, newest);
+    if (!FlowStore::is_attempt(fresh) && !plain_syn(segment))
+      store_.slot(fresh).flow.note_goes_on();
+    return fresh;
+  }
   const auto roles = roles_of(newest);
   const Handle fresh = open_above(segment, hash, newest);
   give_roles(fresh, roles);
+  store_.slot(fresh).flow.note_goes_on();
   return fresh;
 }
 
@@ -169,7 +178,7 @@ Handle Tracker::Impl::nearer(const Segment& segment, Handle newest, Handle older
 }
 
 Handle Tracker::Impl::open(const Segment& segment, std::uint32_t hash) {
-  const bool attempt = plain_syn(segment) && segment.payload_length == 0;
+  const bool attempt = plain_syn(segment) && segment.payload_length == 0 && !segment.time_guessed;
   const Handle handle = attempt ? open_attempt(segment, hash) : open_flow(segment, hash);
   expect_expiry(attempt ? AgeList::opening : AgeList::open);
   if (plain_syn(segment)) {

@@ -36,6 +36,7 @@ void Tracker::Impl::on_segment(const Arrival& arrival) {
   if (segment.packet.time == Timestamp{} && clock_.now() != Timestamp{}) [[unlikely]] {
     Arrival timed = arrival;
     timed.segment.packet.time = clock_.now();
+    timed.segment.time_guessed = true;
     return on_segment(timed);
   }
   const auto [handle, from] =

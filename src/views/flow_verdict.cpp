@@ -99,6 +99,24 @@ bool Verdicts::about_connect(Finding& finding) {
   return true;
 }
 
+/// That the server took nothing behind the SYN may be the way's doing as well as its queue's.
+bool Verdicts::about_rest_of_handshake(Finding& finding) {
+  if (finding.label != Label::accept_queue_overflow) return false;
+  const Fates rest = fates_of(flow_, Side::client, [](const Seen& seen, const Stretch&) {
+    return seen.length > 0 && !seen.flags.has(TcpFlags::syn);
+  });
+  const bool there = std::any_of(
+      flow_.server.seen.begin(), flow_.server.seen.end(),
+      [](const Seen& seen) { return seen.from == Side::client && seen.flags.has(TcpFlags::syn); });
+  if (!rest.none_arrived() || !there) return false;
+  say(finding,
+      fmt::format("The SYN reached the server; what the client sent behind it ({}) was lost "
+                  "between the two points.",
+                  names(rest.all)));
+  blame(finding, Party::network, Confidence::high);
+  return true;
+}
+
 /// FINs and keep-alive probes of the client that nobody answered.
 bool Verdicts::about_probes(Finding& finding) {
   const bool fin = finding.label == Label::fin_not_acked;

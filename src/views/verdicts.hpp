@@ -43,6 +43,7 @@ class Verdicts {
   void about_time(Finding& finding, const ExchangeReport& exchange, const RequestFacts& facts);
   void raise(Finding& finding, ExchangeReport& exchange);
   bool about_connect(Finding& finding);
+  bool about_rest_of_handshake(Finding& finding);
   bool about_probes(Finding& finding);
   void about_loss(Finding& finding);
   void finish(Finding& finding) const;

@@ -78,6 +78,8 @@ struct Exception {
 };
 
 constexpr std::array kExceptions = {
+    Exception{"closed-without-response--http2-to-a-port-of-http1", 68,
+              "the first two bytes of the preface begin methods, too"},
     Exception{"ok--happy-eyeballs-rejected", 96,
               "which SYN the ICMPv6 error quotes is behind the cut"},
     Exception{"request-not-acked--vantage-in-doubt", 68,

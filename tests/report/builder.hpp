@@ -62,6 +62,7 @@ inline ExchangeReport healthy_exchange(std::uint32_t number) {
                       .state = MessageState::complete};
   exchange.response = ResponseReport{.status = 200,
                                      .reason = "OK",
+                                     .location = {},
                                      .body_bytes = 7,
                                      .digest = 42,
                                      .first = packet(5, 20'000),

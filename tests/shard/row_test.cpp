@@ -238,8 +238,11 @@ Recording again(Recording recording) {
   return recording;
 }
 
-/// It has each connection from its first SYN on.
+/// It has each connection from its first SYN on, and the clock jumps in none.
 bool begins_with_syns(const Recording& recording) {
+  for (std::size_t i = 1; i < recording.packets.size(); ++i) {
+    if (recording.packets[i].at - recording.packets[i - 1].at > hours{24}) return false;
+  }
   std::set<std::string> known;
   return std::ranges::all_of(recording.packets, [&](const RecordedPacket& packet) {
     const auto view = find_tcp(recording, packet);

@@ -20,7 +20,7 @@ struct Prefix {
   bool with_place;
 };
 
-constexpr std::array<Prefix, 26> kPrefixes = {{
+constexpr std::array<Prefix, 27> kPrefixes = {{
     {"expect flow ", Kind::flow, true},
     {"expect exchange ", Kind::exchange, true},
     {"not exchange ", Kind::not_primary, true},
@@ -47,6 +47,7 @@ constexpr std::array<Prefix, 26> kPrefixes = {{
     {"chain ", Kind::chain, true},
     {"decisive ", Kind::decisive, true},
     {"proxied:", Kind::proxied, false},
+    {"says ", Kind::says, true},
 }};
 
 std::uint32_t small_number(std::string_view text, std::size_t line) {
@@ -93,7 +94,8 @@ void read(std::string_view comment, std::size_t line, std::vector<Expectation>& 
     expectation.place = place_of(rest.substr(0, colon), line);
     rest.remove_prefix(colon + 1);
   }
-  if (prefix->kind == Kind::config) {
+  if (prefix->kind == Kind::config || prefix->kind == Kind::says) {
+    rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
     expectation.word = rest;
     out.push_back(expectation);
     return;

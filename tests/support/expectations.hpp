@@ -46,11 +46,12 @@ struct Expectation {
     chain,        // the legs of its request, or "none"
     decisive,     // the one that decided how the others went
     proxied,      // how many requests were seen on several legs
+    says,         // words of the place's primary finding: its sentence or remedy
   };
   Kind kind{};
   std::size_t line = 0;
   Place place;
-  std::string word;                    // label, party, advice, severity or status
+  std::string word;                    // label, party, advice, severity, status or text
   std::vector<std::string> words;      // attempts, legs
   std::vector<std::uint64_t> numbers;  // packets, or the one count
 };
