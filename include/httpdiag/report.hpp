@@ -98,6 +98,7 @@ struct ExchangeReport {
   std::string chain;          // "3.1": that leg of the same request which is nearest to the client;
                               // empty: no other leg is in the capture, or none had a problem
   std::string chain_detail;   // Chain::detail
+  std::string chain_outcome;  // of a leg that failed behind one that went well: what its client got
   std::string done_behind;    // "200 on 4.1": the leg behind a proxy that proves that it was done
   std::string_view found_in;  // as Exchange::found_in
 };

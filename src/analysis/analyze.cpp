@@ -5,6 +5,7 @@
 #include "analysis/pipeline.hpp"
 #include "analysis/wire_order.hpp"
 #include "httpdiag/analysis.hpp"
+#include "rules/headline.hpp"
 #include "shard/player.hpp"
 
 namespace httpdiag {
@@ -98,6 +99,7 @@ Report ShardSet::analyze(const Settings& settings, FlowReportSink& flows, const 
   Report report = rules.finish(player.summary(), player.ledger());
   legs.finish(report);
   deliveries.finish(report);
+  report.headline = rules::headline(report);
   return report;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/byte_reader.hpp"
 #include "decode/plain.hpp"
+#include "rules/headline.hpp"
 
 namespace httpdiag::analysis {
 
@@ -98,6 +99,7 @@ Report Pipeline::finish(const CaptureSummary& input) {
   Report report = rules_.finish(input, ledger_);
   legs_.finish(report);
   deliveries_.finish(report);
+  report.headline = rules::headline(report);
   return report;
 }
 

@@ -185,9 +185,32 @@ const Leg& first_behind(const std::vector<Leg>& legs) {
                        [](const Leg& leg) { return leg.behind == 0; });
 }
 
+/// What the client of the first leg got although this one failed; empty: its own trouble.
+std::string outcome_for_client(const std::vector<Leg>& legs, std::size_t place) {
+  const Leg& front = legs.front();
+  const Leg& leg = legs[place];
+  if (place == 0 || !front.done || is_problem(front) || !is_problem(leg)) return {};
+  const auto well = std::find_if(legs.begin() + 1, legs.end(), [&](const Leg& other) {
+    return other.exchange != 0 && other.done && other.status == front.status && !is_problem(other);
+  });
+  const std::string answered =
+      fmt::format("The client ({}) was answered {}", name_of(front), front.status);
+  if (well == legs.end()) {
+    return answered +
+           " all the same: the proxy did not pass this on (an error page or a fallback of its "
+           "own). "
+           "The sender takes it for done.";
+  }
+  const bool next = well->first.time + kReordered >= end_of(leg);
+  return fmt::format(
+      "{}, as {} ({}) answered{}", answered, to_string(well->server), name_of(*well),
+      next ? ", which the proxy asked then." : " the proxy: this leg had a copy, as for a mirror.");
+}
+
 std::string conclusion_of(const std::vector<Leg>& legs, std::size_t decisive) {
   const Leg& front = legs.front();
   const Leg* upstream = upstream_of_first(legs);
+  if (std::string outcome = outcome_for_client(legs, decisive); !outcome.empty()) return outcome;
   if (front.gave_up_after) {
     const Timestamp left = front.sent.time + *front.gave_up_after;
     std::string text = fmt::format("The client left after {}", ago(*front.gave_up_after));
@@ -425,6 +448,7 @@ bool tell(const Chain& chain, ExchangeReport& exchange, FlowId flow) {
   const auto place = static_cast<std::size_t>(leg - chain.legs.begin());
   exchange.chain = name_of(chain.legs.front());
   exchange.chain_detail = chain.detail;
+  exchange.chain_outcome = outcome_for_client(chain.legs, place);
   tell_done(chain, place, exchange);
   if (const Leg* done = kept_by_proxy(chain.legs, place); done && place == chain.decisive)
     blame_proxy(*done, exchange, chain.fault);

@@ -288,8 +288,11 @@ void show_chain(Page& page, const FlowReport& flow, const ExchangeReport* exchan
   const std::string& chain = exchange != nullptr ? exchange->chain : flow.chain;
   if (chain.empty()) return;
   const bool first = exchange != nullptr && chain == exchange_name(flow.id, exchange->index);
+  if (first) return item(page, "Chain", exchange->chain_detail);
+  const bool told = exchange != nullptr && !exchange->chain_outcome.empty();
   item(page, "Chain",
-       first ? exchange->chain_detail : fmt::format("a leg of exchange {}, behind a proxy", chain));
+       fmt::format("a leg of exchange {}, behind a proxy{}{}", chain, told ? ". " : "",
+                   told ? exchange->chain_outcome : ""));
 }
 
 }  // namespace

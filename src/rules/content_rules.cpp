@@ -39,6 +39,13 @@ bool left_after_handshake(const FlowFacts& facts, const Thresholds& limits) {
          close.time - tls.finished.time < limits.tls_alert_close;
 }
 
+/// HTTP had handed the connection over to something else, which the server's RST cut off.
+bool handed_over_and_reset(const FlowFacts& facts) {
+  const bool handed_over =
+      facts.opaque_protocol == "upgrade" || facts.opaque_protocol == "connect-tunnel";
+  return handed_over && facts.first_close.closer == Closer::server_rst;
+}
+
 }  // namespace
 
 std::optional<Finding> payload_opaque(const FlowFacts& facts, const Thresholds& limits) {
@@ -76,6 +83,21 @@ std::optional<Finding> payload_opaque(const FlowFacts& facts, const Thresholds& 
         .seen_as(
             "Client: a certificate error, if it had a request to send. Server: an alert in its "
             "log, or a connection without a request.");
+  }
+  if (handed_over_and_reset(facts)) {
+    const PacketRef client = facts.flow.c().last_payload, server = facts.flow.s().last_payload;
+    const PacketRef last = client.number > server.number ? client : server;
+    finding
+        .also(fmt::format("The server reset it, {} after the last byte.",
+                          base::duration(facts.elapsed(last, facts.first_close.packet))))
+        .severity(Severity::warning)
+        .evidence(facts.first_close)
+        .fault(Party::server_app, Confidence::low, "both had said goodbye in that protocol before")
+        .seen_as("Client: connection reset; a WebSocket ends with code 1006.")
+        .remedy(
+            "Where the silence before it is as long as a timer of the server's or of a proxy's "
+            "(nginx proxy_read_timeout, haproxy timeout tunnel), raise that, or send pings more "
+            "often. Otherwise read the server's log at that second.");
   }
   return finding.build();
 }

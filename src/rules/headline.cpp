@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "rules/headline.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -63,10 +65,17 @@ bool none_came_about(const Report& report) {
   return true;
 }
 
+/// Legs behind a proxy are counted as well: as requests there would be too many.
+std::string all_requests(const Report& report) {
+  return base::count(report.exchanges, report.chains.requests > 0 ? "exchange" : "request");
+}
+
 std::string failed(const Report& report, std::uint64_t exchanges, std::uint64_t flows) {
   std::string text;
   if (exchanges > 0)
-    text = fmt::format("{} of {} failed", exchanges, base::count(report.exchanges, "request"));
+    text = fmt::format(
+        "{} of {} failed{}", exchanges, all_requests(report),
+        report.chains.requests > 0 ? " (a request that passes a proxy is one on each leg)" : "");
   if (flows > 0) {
     if (!text.empty()) text += " and ";
     text += fmt::format("{} of {} failed{}", flows, base::count(report.flows, "connection"),
@@ -79,7 +88,7 @@ std::string failed(const Report& report, std::uint64_t exchanges, std::uint64_t 
 std::string among_all(const Report& report) {
   const std::string connections = "on " + base::count(report.flows, "connection");
   if (report.exchanges == 0) return connections;
-  return fmt::format("among {} {}", base::count(report.exchanges, "request"), connections);
+  return fmt::format("among {} {}", all_requests(report), connections);
 }
 
 /// One, or as many as a name server failed for.

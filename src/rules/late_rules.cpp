@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <charconv>
+#include <string>
 
 #include "base/text.hpp"
 #include "rules/ack.hpp"
@@ -307,8 +309,6 @@ bool request_arrived_after_losses(FindingBuilder& finding, const ExchangeFacts& 
   return true;
 }
 
-constexpr std::array kWhySlowStart = {&answer_repeated, &request_arrived_after_losses};
-
 // Where it went, if the server answered soon.
 
 bool spent_on_losses(FindingBuilder& finding, const ExchangeFacts& facts) {
@@ -328,6 +328,57 @@ bool spent_on_receiving(FindingBuilder& finding, const ExchangeFacts&) {
                 "a large answer on a narrow link, a stream, or a client that reads slowly");
   return true;
 }
+
+/// A number with or without a unit: "30", "30s", "5m", "30000", "30000ms". Without one, of a
+/// thousand and more, they are milliseconds: nobody holds a request for a quarter of an hour.
+std::optional<Duration> time_in(std::string_view value) {
+  constexpr std::uint32_t kMilliseconds = 1000;
+  std::uint32_t number = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+  if (error != std::errc{}) return std::nullopt;
+  const std::string_view unit = value.substr(static_cast<std::size_t>(end - value.data()));
+  if (unit == "ms" || (unit.empty() && number >= kMilliseconds))
+    return std::chrono::milliseconds{number};
+  if (unit == "m") return std::chrono::minutes{number};
+  if (unit == "s" || unit.empty()) return std::chrono::seconds{number};
+  return std::nullopt;
+}
+
+/// For how long a long poll (RFC 6202 §2) asks to be held: "/updates?timeout=30", "?wait=5m".
+std::optional<Duration> asks_to_be_held(const Message& request) {
+  if (request.method() != "GET") return std::nullopt;
+  std::string_view query = request.start();
+  query.remove_prefix(std::min(query.find('?'), query.size()));
+  while (!query.empty()) {
+    query.remove_prefix(1);
+    const std::string_view field = query.substr(0, query.find('&'));
+    query.remove_prefix(field.size());
+    const std::size_t equals = field.find('=');
+    if (equals == std::string_view::npos) continue;
+    const std::string name = base::lower(field.substr(0, equals));
+    const bool says_how_long = name.find("timeout") != std::string::npos ||
+                               name.starts_with("wait") || name.starts_with("hold");
+    if (!says_how_long) continue;
+    if (const auto time = time_in(field.substr(equals + 1))) return time;
+  }
+  return std::nullopt;
+}
+
+/// An answer to a long poll that came when it was asked for, or with what was waited for.
+bool held_as_asked(FindingBuilder& finding, const ExchangeFacts& facts) {
+  constexpr Duration kSlack = std::chrono::seconds{2};
+  const auto asked = asks_to_be_held(facts.exchange.request);
+  if (!asked || *asked < facts.limits.slow_response || *facts.wait > *asked + kSlack) return false;
+  finding.also("Its query asks to be held, for that long at least: a long poll, as it should be.")
+      .severity(Severity::info)
+      .fault(Party::none, Confidence::medium, "that is not what the parameter means")
+      .seen_as("Client: an answer when there is news, or an empty one.")
+      .remedy("Nothing: the request had asked for it.");
+  return true;
+}
+
+constexpr std::array kWhySlowStart = {&answer_repeated, &request_arrived_after_losses,
+                                      &held_as_asked};
 
 constexpr std::array kWhySlowTransfer = {
     &spent_on_losses,

@@ -267,15 +267,19 @@ std::string open_flows_text(std::uint64_t count, const std::vector<FlowId>& flow
 Finding Tally::file_broken_off(const CaptureDamage& damage) const {
   const std::string where = fmt::format("The file breaks off at byte {}, record {} ({})",
                                         damage.byte_offset, damage.record, damage.reason);
-  const std::string time = base::rfc3339(previous_.time);  // 2024-03-01T12:00:01.123456789Z
+  // One without a time is not among those that were counted on.
+  const PacketRef last =
+      previous_ ? previous_
+                : PacketRef{damage.after_packet, damage.last_good.value_or(Timestamp{})};
+  const std::string time = base::rfc3339(last.time);  // 2024-03-01T12:00:01.123456789Z
   FindingBuilder broken{
       Label::capture_file_truncated,
-      previous_ ? fmt::format("{}; everything up to packet {} of {} {} UTC was analysed{}.", where,
-                              damage.after_packet, time.substr(0, 10), time.substr(11, 12),
-                              open_flows_text(report_.open_at_end, report_.open_flows))
-                : where + ", before the end of its first packet."};
-  if (!previous_) broken.without_evidence();
-  broken.evidence(previous_, std::nullopt, "last whole packet")
+      last ? fmt::format("{}; everything up to packet {} of {} {} UTC was analysed{}.", where,
+                         damage.after_packet, time.substr(0, 10), time.substr(11, 12),
+                         open_flows_text(report_.open_at_end, report_.open_flows))
+           : where + ", before the end of its first packet."};
+  if (!last) broken.without_evidence();
+  broken.evidence(last, std::nullopt, "last whole packet")
       .fact("byte_offset", static_cast<std::int64_t>(damage.byte_offset))
       .fact("record", static_cast<std::int64_t>(damage.record))
       .fact("open_flows", static_cast<std::int64_t>(report_.open_at_end));
@@ -451,7 +455,6 @@ Report Tally::finish(const CaptureSummary& input, const Ledger& ledger,
     if (a.count != b.count) return a.count > b.count;
     return a.first.number < b.first.number;
   });
-  report_.headline = headline(report_);
   return std::move(report_);
 }
 

@@ -119,7 +119,4 @@ class Tally {
   std::vector<Jump> jumps_;  // forward, beyond Thresholds::clock_gap; the first kMaxJumps
 };
 
-/// One sentence a manager could read.
-std::string headline(const Report& report);
-
 }  // namespace httpdiag::rules

@@ -191,6 +191,8 @@ PacketRef probe_that_drew_rst(const FlowRecord& flow, Side side) {
 
 std::optional<Finding> reset_after_complete(const FlowFacts& facts, const Thresholds&) {
   if (facts.exchanges == 0 || !facts.all_complete || !facts.last_response_end) return std::nullopt;
+  // What went on behind an upgrade, or in a tunnel, was not over with the answer.
+  if (facts.opaque && facts.opaque_protocol != "preface") return std::nullopt;
   const FlowRecord& flow = facts.flow;
   const PacketRef client = flow.c().trouble().rst;
   const PacketRef server = flow.s().trouble().rst;

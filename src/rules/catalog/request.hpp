@@ -26,8 +26,8 @@ inline constexpr std::array kRequestRules{
             "resets and closing are still judged, and of TLS its readable part: server name, "
             "version, certificate up to TLS 1.2, alerts, and bursts as long as a request that got "
             "no answer. A greeting of the server's in front of exchanges that are HTTP is noted "
-            "with "
-            "this label, too.",
+            "with this label, too. It is a warning where the server resets what an Upgrade or a "
+            "CONNECT had handed over.",
         .guards = "A damaged request still starts with a method and is request-malformed. Right "
                   "after a mid-stream start or a gap the middle of a body looks opaque too, until "
                   "the next start line.",
@@ -56,7 +56,8 @@ inline constexpr std::array kRequestRules{
             "times or more, or 3 s pass, and no RST comes. The connection was in use shortly "
             "before. The bytes or the acknowledgements are lost on the way, or the server's host "
             "is gone. Linux repeats after about 0.2, 0.4, 0.8, 1.7, 3.3 s and so on, and gives "
-            "up after 15 minutes (tcp_retries2 15).",
+            "up after 15 minutes (tcp_retries2 15). Of a flow: what is not acknowledged is no HTTP "
+            "that can be read.",
         .guards =
             "After 30 s or more of idleness it is idle-conn-blackholed. A request held back "
             "because the server closed its window is zero-window-stall. If one direction only "
@@ -132,7 +133,9 @@ inline constexpr std::array kRequestRules{
         .confidence = Confidence::high,
         .what = "The request breaks the HTTP/1.x grammar in its request line, its headers or its "
                 "chunks. Content-Length together with Transfer-Encoding, and several lengths that "
-                "differ, count as well. The parser's error name and the place are stated.",
+                "differ, count as well, and so does a body that no header announces. The parser's "
+                "error name and the place are stated. Of a flow: HTTP/2 was sent to a port that "
+                "speaks HTTP/1.1.",
         .guards =
             "What the server took all the same is a warning; equal lengths given twice are a "
             "remark. "

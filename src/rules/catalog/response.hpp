@@ -120,7 +120,7 @@ inline constexpr std::array kResponseRules{
             "The server sent its response, retransmitted it three times or for 3 s, and bytes of "
             "it were never acknowledged. The way back is cut, or the client's host is gone: the "
             "server did its part, and the client sees a timeout. This is request-not-acked in the "
-            "other direction.",
+            "other direction, of flows that are no HTTP, too.",
         .guards =
             "An answer that broke off although everything sent was acknowledged is "
             "response-stalled. Behind a window of 0 it is zero-window-stall. A client that left "
