@@ -83,6 +83,9 @@ struct DnsLookup {
   PacketRef flow_first;
   Endpoint flow_server;
   bool flow_by_this_name = false;  // its address was in the answer
+  // The client had been connected to that server before it asked: it may have nothing to do with
+  // the name.
+  bool flow_known_before = false;
 };
 
 class DnsSink {

@@ -135,6 +135,7 @@ struct SideTrouble {
   Duration longest_zero_window{0};  // of an ended period in which the peer had more to send
   PacketRef zero_window_begin, zero_window_end;  // that period
   Duration zero_window_total{0};                 // of all ended periods
+  PacketRef zero_window_last;                    // the last announcement of one
   PacketRef window_probe;  // last probe that the *peer* sent into this side's closed window
   std::uint32_t window_probes =
       0;  // probes by the peer in the open period; kept when it ends unanswered

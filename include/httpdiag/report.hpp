@@ -183,6 +183,9 @@ struct Cause {
   Endpoint server;
   std::uint64_t count = 0;    // exchanges, or flows where the flow itself failed
   std::uint64_t clients = 0;  // distinct client addresses, counted up to a small bound
+  // Of connections that all failed at one distance, as those of a health check do; it stands behind
+  // what failed with a request.
+  bool regular = false;
   PacketRef first, last;
   FlowId example_flow{};               // worked example: the first flow with this cause
   std::uint32_t example_exchange = 0;  // 0: the flow itself

@@ -117,6 +117,9 @@ struct TlsSession {
 
   PacketRef server_goodbye;  // a record of the server's as long as an alert, no data behind it
   Offset server_goodbye_end = 0;
+  // The server's last data in front of it; none where it may be something else: a last chunk is as
+  // short.
+  PacketRef server_before_goodbye;
 
   // Data.
   std::uint32_t bursts = 0, answered_bursts = 0;

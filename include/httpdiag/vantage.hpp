@@ -3,11 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "httpdiag/finding.hpp"
+#include "httpdiag/packet.hpp"
 
 namespace httpdiag {
 
@@ -26,6 +28,7 @@ struct Sighting {
   VantagePoint point = VantagePoint::unknown;
   Confidence confidence = Confidence::low;
   bool on_host = false;  // the capturing host is that end, not only next to it
+  bool given = false;    // by the user
   bool at(VantagePoint where) const { return point == where && confidence >= Confidence::medium; }
 };
 
@@ -37,6 +40,8 @@ struct Vantage {
   bool given = false;                // by the user
   // Nearly all of its connections tell another place than the one given: in the middle.
   bool given_on_the_way = false;
+  // Likewise of single hosts: those whose packets the capturing host passes on. Bounded.
+  std::set<IpAddress> passed_on;
 };
 
 }  // namespace httpdiag

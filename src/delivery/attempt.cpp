@@ -111,8 +111,11 @@ AttemptClass classify(const JudgedExchange& judged) {
       return report.acked == Acked::none ? AttemptClass::not_delivered : AttemptClass::unknown;
 
     case tls_plaintext_mismatch:  // no application has seen it (taxonomy 5.4)
-      return report.response && report.response->status >= 300 ? AttemptClass::refused
-                                                               : AttemptClass::not_delivered;
+      return AttemptClass::not_delivered;
+    case no_response:  // that the capture ended says nothing of the request
+      if (report.severity <= Severity::info && carries(report, capture_ended_early))
+        return AttemptClass::open;
+      return report.retry == Retry::safe ? AttemptClass::not_delivered : AttemptClass::unknown;
 
     case late_response:
       return by_late_answer(report.said);

@@ -2,6 +2,7 @@
 #include "delivery/keys.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "base/content_coding.hpp"
 #include "base/fields.hpp"
@@ -22,6 +23,18 @@ std::uint64_t mix(Parts... parts) {
 
 bool has_value(const base::Field& field) {
   return !field.value.empty() && field.value != "null" && field.value != "0";
+}
+
+/// A mere "id" names an event where its value says so: "evt_1Nx…" (Stripe), "WH-…" (PayPal), "EV-…"
+/// (WeChat Pay v3).
+bool names_event(std::string_view id) {
+  constexpr std::array<std::string_view, 7> kBeginnings = {"evt", "event", "ev",   "wh",
+                                                           "whk", "ntf",   "notif"};
+  const std::size_t end = id.find_first_of("_-");
+  return end != std::string_view::npos && end + 1 < id.size() &&
+         std::ranges::any_of(kBeginnings, [&](std::string_view beginning) {
+           return base::is_named(id.substr(0, end), beginning);
+         });
 }
 
 std::string shown(std::string_view text) { return std::string{text.substr(0, kMaxShownValue)}; }
@@ -110,8 +123,15 @@ std::uint64_t KeyReader::canonical_hash(const base::Fields& body) const {
 
 void KeyReader::classify(const base::Fields& fields, const AckProfile& profile, Classified& out) {
   out.clear();
-  for (const base::Field& field : fields.list)
+  bool cloud_event = false;  // its "id" is that of the event (CloudEvents 1.0 §3.1)
+  for (const base::Field& field : fields.list) {
     out.push_back({&field, classes_.of(field.name, profile)});
+    cloud_event = cloud_event || (field.depth == 1 && field.name == "specversion");
+  }
+  for (ClassifiedField& field : out) {
+    const bool id = field.at->depth == 1 && field.at->name.size() == 2 && field.at->name == "id";
+    if (id && (cloud_event || names_event(field.at->value))) field.found.bits |= FieldClass::event;
+  }
 }
 
 std::string_view path_of(std::string_view target) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <set>
 #include <utility>
@@ -87,6 +88,16 @@ void look_for_duplicates(Delivery& delivery) {
   }
 }
 
+/// The last answer was 409 (Conflict, RFC 9110 §15.5.10) to an id that had come before: so a
+/// receiver says that it has the event already.
+bool known_already(const Delivery& delivery) {
+  const Attempt* answered = last_of(delivery, refused);
+  const bool named = delivery.key.kind == KeyKind::header || delivery.key.kind == KeyKind::field;
+  return named && !delivery.bodies_differ && answered != nullptr && answered->status == 409 &&
+         last_delivered(delivery) == refused &&
+         std::any_of(delivery.attempts.data(), answered, may_have_been_acted_on);
+}
+
 DeliveryVerdict verdict_of(const Delivery& delivery) {
   const std::size_t attempts = delivery.attempts.size();
   const std::size_t good = count(delivery, acknowledged);
@@ -97,7 +108,8 @@ DeliveryVerdict verdict_of(const Delivery& delivery) {
   }
   if (end == acknowledged) return DeliveryVerdict::recovered;
   if (end == open) return DeliveryVerdict::in_progress;
-  if (last_delivered(delivery) == refused) return DeliveryVerdict::rejected;
+  const bool done_before = known_already(delivery) && (good > 0 || count(delivery, late) > 0);
+  if (last_delivered(delivery) == refused && !done_before) return DeliveryVerdict::rejected;
   if (good > 0) {
     const bool again = delivery.duplicated || delivery.bodies_differ;
     return again ? DeliveryVerdict::duplicated : DeliveryVerdict::acknowledged;
@@ -209,10 +221,13 @@ std::string span_text(const Delivery& delivery) {
 }
 
 std::string recovered_text(const Delivery& delivery) {
-  const Attempt& last = delivery.attempts.back();
+  const auto good = [](const Attempt& attempt) { return attempt.outcome == acknowledged; };
+  // The first success, unless one stands in front of all failures.
+  const auto begin = delivery.attempts.begin();
+  const auto found = std::find_if(begin, delivery.attempts.end(), good);
+  const Attempt& last = found == begin ? delivery.attempts.back() : *found;
   const auto failed = static_cast<std::uint64_t>(
-      std::count_if(delivery.attempts.begin(), delivery.attempts.end(),
-                    [](const Attempt& attempt) { return attempt.outcome != acknowledged; }));
+      std::count_if(begin, begin + (&last - delivery.attempts.data()), std::not_fn(good)));
   std::string text = fmt::format("{} failed, then it was acknowledged, {} after the first.",
                                  base::count(failed, "attempt"),
                                  base::duration(gap(delivery.attempts.front(), last)));
@@ -317,8 +332,23 @@ std::string duplicate_text(const Delivery& delivery) {
                    : fmt::format(" Delivered {}; acted on up to {}.", times(sure), times(most));
 }
 
+std::string known_text(const Delivery& delivery) {
+  if (!known_already(delivery)) return {};
+  return delivery.verdict == DeliveryVerdict::rejected
+             ? " 409 to an id that had come before may say that an earlier attempt was acted on."
+             : " The repetition was answered 409, as by a receiver that has it already.";
+}
+
 std::string advice_of(const Delivery& delivery) {
   std::string text;
+  if (known_already(delivery)) {
+    return delivery.verdict == DeliveryVerdict::rejected
+               ? "Look it up at the receiver before anything is repeated by hand. Receiver: answer "
+                 "a "
+                 "repetition of what was done as a success."
+               : "Receiver: answer a repetition as a success, not with 409. Sender: take 409 to a "
+                 "known id as done, or look the result up.";
+  }
   switch (delivery.verdict) {
     case DeliveryVerdict::never_delivered:
       text =
@@ -332,7 +362,8 @@ std::string advice_of(const Delivery& delivery) {
       text = "Look it up at the receiver before anything is repeated by hand.";
       break;
     case DeliveryVerdict::ack_late:
-      if (last_of(delivery, late)->done_exchange == 0)
+      if (const Attempt& last = *last_of(delivery, late);
+          last.done_exchange == 0 && last.label != Label::response_not_acked)
         text = "Receiver: acknowledge first, work afterwards. ";
       text += "Sender: take the result by a query; the receiver counts it as done.";
       break;
@@ -395,7 +426,8 @@ void judge(Delivery& delivery) {
                                count(delivery, acknowledged) == delivery.attempts.size();
   delivery.severity = severity_of(delivery);
   measure_gaps(delivery);
-  delivery.detail = outcome_text(delivery) + duplicate_text(delivery) + delivery.proxies;
+  delivery.detail =
+      outcome_text(delivery) + known_text(delivery) + duplicate_text(delivery) + delivery.proxies;
   delivery.advice = advice_of(delivery);
 }
 

@@ -531,6 +531,7 @@ bool Lookups::follows(const Decided& decided, const FlowRecord& flow) {
 
 /// Flows end long after their lookups, as a rule when the capture does.
 void Lookups::on_flow(const FlowRecord& flow, Timestamp now) {
+  note_connection(flow);
   if (open_.empty() && decided_.empty()) return;
   sweep(now);
   if (flow.has(Oddity::midstream)) return;
@@ -558,9 +559,24 @@ void Lookups::on_flow(const FlowRecord& flow, Timestamp now) {
   }
 }
 
+void Lookups::note_connection(const FlowRecord& flow) {
+  constexpr std::size_t kMost = 4096;
+  const std::pair ends{flow.client.ip, flow.server};
+  const auto known = connected_.find(ends);
+  if (known != connected_.end()) {
+    known->second = std::min(known->second, flow.first.time);
+  } else if (connected_.size() < kMost) {
+    connected_.emplace(ends, flow.first.time);
+  }
+}
+
 void Lookups::tell(const Decided& decided) {
-  const DnsLookup& lookup = decided.lookup;
+  DnsLookup lookup = decided.lookup;
   if (lookup.stalled && (!lookup.flow_by_this_name || decided.at_once)) return;
+  if (lookup.flow_first && !lookup.flow_by_this_name) {
+    const auto known = connected_.find({lookup.client, lookup.flow_server});
+    lookup.flow_known_before = known != connected_.end() && known->second < lookup.first_query.time;
+  }
   sink_.on_lookup(lookup);
 }
 

@@ -121,6 +121,7 @@ class Lookups {
   void forget_oldest();
   static bool follows(const Decided& decided, const FlowRecord& flow);
   void tell(const Decided& decided);
+  void note_connection(const FlowRecord& flow);
 
   const Settings& settings_;
   const NameTable& names_;
@@ -132,6 +133,8 @@ class Lookups {
   std::map<std::pair<Endpoint, Endpoint>, Serial> by_ends_;  // likewise: who asked whom last
   DecidedList decided_;
   std::multimap<std::pair<IpAddress, Timestamp>, DecidedList::iterator> by_client_;  // and `ready`
+  // When clients first connected to servers; bounded.
+  std::map<std::pair<IpAddress, Endpoint>, Timestamp> connected_;
   std::map<Endpoint, std::uint64_t> heard_;  // servers, and how many answers they gave
   std::set<IpAddress> repeaters_;            // hosts that ask again with the same id
   Timestamp last_sweep_{};

@@ -207,6 +207,19 @@ std::string outcome_for_client(const std::vector<Leg>& legs, std::size_t place) 
       next ? ", which the proxy asked then." : " the proxy: this leg had a copy, as for a mirror.");
 }
 
+/// The upstream that the proxy left at the moment at which it closed towards its client, with no
+/// answer from the one and for the other.
+const Leg* left_on_both_sides(const std::vector<Leg>& legs) {
+  const Leg& front = legs.front();
+  const Leg* upstream = upstream_of_first(legs);
+  const bool closed =
+      front.label == Label::closed_without_response || front.label == Label::reset_without_response;
+  if (!closed || upstream == nullptr || !upstream->gave_up_after) return nullptr;
+  const Timestamp left = end_of(*upstream);
+  const bool unanswered = !upstream->answered || upstream->answered.time > left;
+  return unanswered && std::chrono::abs(front.last.time - left) <= kPassingOn ? upstream : nullptr;
+}
+
 std::string conclusion_of(const std::vector<Leg>& legs, std::size_t decisive) {
   const Leg& front = legs.front();
   const Leg* upstream = upstream_of_first(legs);
@@ -266,7 +279,12 @@ std::string conclusion_of(const std::vector<Leg>& legs, std::size_t decisive) {
                        ago(all), ago(behind),
                        mostly || !finished ? "" : ": the rest is the proxy's");
   }
-  if (!front.answered && upstream->answered)
+  if (left_on_both_sides(legs) != nullptr) {
+    return "The proxy left the upstream and closed towards its client at one moment, before there "
+           "was "
+           "an answer: it was stopped or restarted, or ran into a limit of its own.";
+  }
+  if (!front.answered && upstream->answered && upstream->answered.time <= end_of(front))
     return "The proxy had an answer and did not pass it on.";
   return {};
 }
@@ -312,6 +330,21 @@ void tell_cut(const Leg& upstream, ExchangeReport& exchange, const Fault& fault)
         "timeout "
         "server), or let the application send something more often (a comment line in an event "
         "stream); read the proxy's error log at that second.",
+        to_string(upstream.server), name_of(upstream));
+  }
+}
+
+void tell_stopped(const Leg& upstream, ExchangeReport& exchange, const Fault& fault) {
+  for (Finding& finding : exchange.findings) {
+    if (finding.label != exchange.label) continue;
+    finding.fault = fault;
+    finding.settle.reset();
+    finding.remedy = fmt::format(
+        "The proxy closed towards its client in the moment in which it left {} ({}). Look in its "
+        "log "
+        "for a stop, a restart or a reload at that second, and let it finish what is under way "
+        "(nginx -s quit; haproxy -sf; a preStop hook that waits). A proxy that passes on TCP: an "
+        "idle limit above the longest call.",
         to_string(upstream.server), name_of(upstream));
   }
 }
@@ -428,6 +461,9 @@ Chain chain_of(const std::vector<Record>& records) {
     chain.fault = {Party::server_app, Confidence::medium, "the gateway's own limit is too short"};
   if (kept_by_proxy(chain.legs, chain.decisive) != nullptr)
     chain.fault = {Party::server_app, Confidence::high, {}};
+  if (left_on_both_sides(chain.legs) != nullptr)
+    chain.fault = {Party::server_app, Confidence::medium,
+                   "an idle limit of a proxy that passes on TCP is shorter than the call takes"};
   if (chain.decisive == 0 && cut_by_proxy(chain.legs, 0) != nullptr)
     chain.fault = {Party::server_app, Confidence::high, "the proxy was stopped or restarted"};
   for (const std::string& step : steps_of(chain.legs))
@@ -454,6 +490,9 @@ bool tell(const Chain& chain, ExchangeReport& exchange, FlowId flow) {
     blame_proxy(*done, exchange, chain.fault);
   if (const Leg* cut = cut_by_proxy(chain.legs, place); cut && place == chain.decisive)
     tell_cut(*cut, exchange, chain.fault);
+  const Leg* left = left_on_both_sides(chain.legs);
+  if (left != nullptr && (place == 0 || leg->gave_up_after))
+    tell_stopped(*left, exchange, chain.fault);
   if (place == 0 && !leg->answered && reached_nobody(chain.legs)) exchange.retry = Retry::safe;
   if (leg->by_itself) tell_own_answer(exchange);
   if (!is_behind(chain.legs, chain.decisive, place) || !explained_behind(exchange.label))

@@ -306,9 +306,10 @@ class TextWriter final : public Writer {
     page_.line(0, ink_of(cause.severity), fmt::format("{:>3} {:<7}", number, name(cause.severity)),
                fmt::format("{} towards {}", info(cause.label).id, to_string(cause.server)));
     page_.wrapped(0, Ink::plain, "", 12,
-                  fmt::format("{} from {}; {}", what,
+                  fmt::format("{} from {}{}; {}", what,
                               cause.clients == 1 ? to_string(cause.example.client.ip)
                                                  : base::count(cause.clients, "client"),
+                              cause.regular ? ", at a constant distance as of a health check" : "",
                               period(cause.first, cause.last, report.input)));
   }
 

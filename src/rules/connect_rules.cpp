@@ -385,12 +385,15 @@ std::optional<Finding> handshake_not_completed(const FlowFacts& facts, const Thr
       .fault(Party::network, flow.c().syns >= 2 ? Confidence::high : Confidence::medium,
              "the client host drops the SYN-ACK in its own firewall, or is gone")
       .seen_as("Client: connect timed out, or nothing at all. Server: SYN_RECV in netstat.");
-  // A kernel that misses the ACK repeats its SYN-ACK after a second (tcp(7)), unless it has sent a
-  // cookie in it.
-  constexpr Duration kRepeatDue = 3 * kInitialRto;
-  if (!repeated && !no_synack && facts.until - answer.time >= kRepeatDue) {
-    finding.fault(Party::network, Confidence::low,
-                  "the ACK was not recorded: the server did not repeat its SYN-ACK");
+  if (!repeated && !no_synack && facts.until - answer.time >= kSynAckRepeatDue) {
+    finding
+        .also("The server did not repeat it within " + base::duration(facts.until - answer.time) +
+              ": it had an ACK or a RST that is not in this capture, or had sent a cookie.")
+        .severity(Severity::info)
+        .fault(Party::capture, Confidence::low,
+               "the server answers SYNs with cookies, or without repeating itself, and the ACK was "
+               "lost")
+        .seen_as("Client and server: most often nothing.");
   }
   if (trouble.icmp) {
     finding.evidence(trouble.icmp, std::nullopt, icmp_evidence(trouble))
@@ -448,6 +451,20 @@ FindingBuilder unanswered_syns(Label label, const FlowFacts& facts, std::string 
   return finding;
 }
 
+void tell_dropped_here(FindingBuilder& finding, const FlowFacts& facts) {
+  if (!facts.dropped_here) return;
+  finding
+      .also(fmt::format(
+          "The host that the capture was taken on passes packets on to {}, as other connections "
+          "show, and did not pass {} on.",
+          to_string(facts.flow.server.ip), facts.syn_count == 1 ? "this one" : "these"))
+      .fault(Party::network, Confidence::high)
+      .remedy(
+          "On the host that the capture was taken on: find the firewall rule that drops what goes "
+          "to this port (nft list ruleset, iptables -S FORWARD: DROP), or what else keeps it "
+          "(rp_filter, a full conntrack table: dmesg).");
+}
+
 }  // namespace
 
 std::optional<Finding> syn_retries_exhausted(const FlowFacts& facts, const Thresholds&) {
@@ -467,6 +484,7 @@ std::optional<Finding> syn_retries_exhausted(const FlowFacts& facts, const Thres
                 "the server host is down, drops SYNs in its firewall, or its accept queue is full; "
                 "with a longer schedule, a connect timeout of the application fits too");
   doubt_unheard_answer(finding, facts);
+  tell_dropped_here(finding, facts);
   return finding.build();
 }
 
@@ -548,6 +566,7 @@ std::optional<Finding> connect_abandoned(const FlowFacts& facts, const Threshold
   }
   if (facts.server_unheard) finding.severity(Severity::warning);
   doubt_unheard_answer(finding, facts);
+  tell_dropped_here(finding, facts);
   return finding.build();
 }
 
@@ -606,6 +625,16 @@ std::optional<Finding> connect_slow(const FlowFacts& facts, const Thresholds& li
         .remedy("Server: nobody listened on the port yet; let clients in only when it does.");
   }
   transmissions(finding, flow.s(), Side::server, "SYN-ACK");
+  if (in_vain >= 1 && facts.vantage.at(VantagePoint::server)) {
+    finding
+        .also(in_vain == 1
+                  ? "The first SYN is seen arriving at the server, which did not answer it."
+                  : "They are seen arriving at the server, which did not answer them.")
+        .fault(Party::server_host, Confidence::medium,
+               facts.vantage.on_host ? "its answers leave by an interface that this capture does "
+                                       "not see"
+                                     : "they get lost between the capture point and that host");
+  }
   finding.evidence(flow.handshake_ack, Side::client, "handshake complete")
       .fact("handshake_us", facts.handshake_time)
       .fact("syn_count", std::int64_t{flow.c().syns})
@@ -656,6 +685,17 @@ std::optional<Finding> connection_unused(const FlowFacts& facts, const Threshold
       .evidence(facts.flow.handshake_ack, Side::client, "handshake complete")
       .evidence(facts.first_close)
       .fact("unused_us", facts.unused_for);
+  // Whoever waited for it may have waited for less.
+  constexpr Duration kLong = std::chrono::seconds{1};
+  if (facts.handshake_time && *facts.handshake_time >= kLong && facts.flow.c().syns >= 2 &&
+      by_client(facts.first_close.closer)) {
+    finding.severity(Severity::warning)
+        .also(fmt::format("It took {} to come about: who wanted it may have given up meanwhile.",
+                          base::duration(*facts.handshake_time)))
+        .fault(Party::network, Confidence::low, "a pool opened it in reserve")
+        .seen_as("Client: a connect timeout, if its limit is shorter than that.")
+        .remedy(std::string{info(Label::connect_slow).remedy});
+  }
   const FlowTrouble& rare = facts.flow.trouble();
   if (rejected_by_rule(rare)) {  // the connect call, or the first one behind it, has failed
     finding.severity(Severity::warning)

@@ -104,8 +104,17 @@ std::string often(std::uint64_t times, PacketRef first, PacketRef last) {
                      base::duration(std::max(last.time - first.time, Duration{0})));
 }
 
+/// A connection that shows that the client got on without an answer.
+bool got_on(const DnsLookup& lookup) { return lookup.flow_first && !lookup.flow_known_before; }
+
 std::string what_followed(const DnsLookup& lookup) {
   if (!lookup.flow_first) return "No connection followed.";
+  if (lookup.flow_known_before) {
+    return fmt::format(
+        "No connection followed but to servers that the client had been connected to before (flow "
+        "{}).",
+        static_cast<std::uint32_t>(lookup.flow));
+  }
   return fmt::format("The client then connected to {} (flow {}) all the same.",
                      to_string(lookup.flow_server), static_cast<std::uint32_t>(lookup.flow));
 }
@@ -172,7 +181,7 @@ Finding failed(const DnsLookup& lookup, std::uint64_t times, const std::string& 
   FindingBuilder finding{Label::dns_failed,
                          fmt::format("{} could not resolve {}{}: {}. {}", to_string(lookup.client),
                                      lookup.name, again, answered(lookup), what_followed(lookup))};
-  if (lookup.flow_first) finding.severity(Severity::warning);
+  if (got_on(lookup)) finding.severity(Severity::warning);
   add_facts(finding, lookup, times);
   return finding.evidence(lookup.first_query, std::nullopt, "query for " + lookup.name)
       .evidence(lookup.outcome == DnsOutcome::unanswered && !lookup.answer ? lookup.last_query
@@ -283,7 +292,7 @@ LookupFindings::Spell* LookupFindings::spell_of(const DnsLookup& lookup) {
   if (lookup.decided.number > spell.last.number) spell.last = lookup.decided;
   ++spell.lookups;
   spell.queries += lookup.queries;
-  spell.connected += lookup.flow_first ? 1u : 0u;
+  spell.connected += got_on(lookup) ? 1u : 0u;
   spell.heard_meanwhile = spell.heard_meanwhile || lookup.server_heard_meanwhile;
   if (spell.names.size() < kMostNames) {
     spell.names.insert(lookup.name);
@@ -313,7 +322,7 @@ void LookupFindings::add(Seen& seen, const Seen& more) {
   if (more.first.number < seen.first.number) seen.first = more.first;
   if (more.last.number > seen.last.number) seen.last = more.last;
   // A failure that nothing followed says more than one that did no harm.
-  const auto rank = [](const DnsLookup& each) { return std::pair{!each.flow_first, each.took}; };
+  const auto rank = [](const DnsLookup& each) { return std::pair{!got_on(each), each.took}; };
   if (rank(more.worst) > rank(seen.worst)) seen.worst = more.worst;
 }
 

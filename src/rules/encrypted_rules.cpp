@@ -88,6 +88,22 @@ PacketRef goodbye_of(const ExchangeFacts& facts) {
   return between && by_client(facts.close.closer) ? goodbye : PacketRef{};
 }
 
+/// A server that ends TLS has ended the connection: its FIN is only the last step.
+void measure_goodbye(ExchangeFacts& facts) {
+  const TlsSession& tls = *facts.flow.tls;
+  const FlowRecord& flow = facts.flow.flow;
+  const PacketRef goodbye = tls.server_goodbye;
+  const PacketRef answered = tls.server_before_goodbye;
+  if (!goodbye || !answered || !flow.s().fin || tls.may_be_multiplexed()) return;
+  if (!time_unknown(flow, answered, goodbye)) facts.server_idle = goodbye.time - answered.time;
+  const bool before = goodbye.number < facts.exchange.request.first.number;
+  if (!before || facts.exchange.request.peer_acked < tls.server_goodbye_end) return;
+  facts.fin_seen_by_client = true;
+  facts.goodbye = goodbye;
+  if (!time_unknown(flow, goodbye, facts.exchange.request.first))
+    facts.half_closed_age = facts.exchange.request.first.time - goodbye.time;
+}
+
 /// The server's data came when the client had left.
 std::optional<Finding> too_late(const TlsSession& tls, Exchange x, const FlowFacts& facts,
                                 const Thresholds& limits) {
@@ -148,8 +164,11 @@ std::optional<Finding> encrypted_request_unanswered(const FlowFacts& facts,
     return std::nullopt;
   }
   if (tls.unreadable || facts.server_unheard || facts.client_unheard) return std::nullopt;
+  // The client has more to send, and the server does not read it: that is the story.
+  if (facts.closed_window(Side::server)) return std::nullopt;
   const Exchange x = stand_in(tls);
   ExchangeFacts measured = measure(x, facts, limits);
+  measure_goodbye(measured);
   const PacketRef goodbye = goodbye_of(measured);
   if (goodbye) {
     // TLS closes before TCP does: the client's FIN is the answer to the server's close_notify.

@@ -379,6 +379,8 @@ FlowVerdict Engine::Impl::judge_ended(Account& own, const FlowRecord& flow, EndC
   facts.server_speaks_tls = !own.undecided.empty() && tls_servers_.contains(flow.server);
   facts.vantage = vantage_.of(flow);
   facts.rst_made_here = vantage_.made_reset(flow);
+  facts.server_lives_here = vantage_.lives_here(flow.server.ip);
+  facts.dropped_here = vantage_.dropped(flow);
   const SideRecord& server = flow.s();
   if (facts.handshake == Handshake::refused || server.packets == server.trouble().rsts)
     facts.server_ttl = ttls_.of(flow.server.ip);

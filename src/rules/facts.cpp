@@ -410,7 +410,10 @@ bool awaits_continue(const Exchange& x, const FlowRecord& flow) {
   const bool asks = request.expect_continue && request.head_complete && request.content_length &&
                     request.body_bytes == 0 && !request.has_gap && !request.snaplen_cut &&
                     request.state == MessageState::incomplete;
-  return asks && flow.c().next <= request.end && x.interim_status != 100 && !x.response;
+  // An answer to the FIN with which the client gave up came too late to be one.
+  const PacketRef fin = flow.c().fin;
+  const bool in_time = x.response && (!fin || x.response->first.number < fin.number);
+  return asks && flow.c().next <= request.end && x.interim_status != 100 && !in_time;
 }
 
 }  // namespace

@@ -106,6 +106,10 @@ struct FlowFacts {
   std::optional<std::uint8_t> server_ttl{};  // likewise: of the same address on other connections
   // Likewise: the capturing host, which passes packets on to the server, sent the server's RST.
   bool rst_made_here = false;
+  bool server_lives_here = false;  // likewise: it answers others from the capturing host
+  // Likewise: the capturing host passes packets on to the server, and passed none of the client's
+  // on.
+  bool dropped_here = false;
   // Likewise: it closed, or reset, as long after its last answer as it closed other connections at
   // rest.
   bool closed_by_idle_timer = false;
@@ -146,6 +150,7 @@ struct ExchangeFacts {
   bool request_complete = false;  // by its framing, or as far as can be known
   // It asks whether to send its body, and nothing was said to that: all that it will be for now.
   bool awaits_continue = false;
+  PacketRef goodbye{};    // the server's end of TLS, which the request's own ACK number covers
   bool answered = false;  // a byte of a final response was seen
   bool response_complete = false;
   bool callback = false;  // POST, PUT or PATCH

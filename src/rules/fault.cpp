@@ -58,6 +58,7 @@ std::optional<Unconfirmed> unconfirmed(const Finding& finding, const FlowFacts& 
     return std::nullopt;                                       // they arrived in the end
   if (finding.has_fact("lost_bytes")) return std::nullopt;     // lost in front of the capture point
   if (finding.has_fact("answer_unseen")) return std::nullopt;  // likewise
+  if (finding.has_fact("usual_ttl")) return std::nullopt;      // a RST, which nothing was lost by
   if (finding.has_fact("probes_unanswered")) return Unconfirmed{Side::client, "keep-alive probes"};
   switch (finding.label) {
     case Label::syn_retries_exhausted:
@@ -189,6 +190,17 @@ void attribute_reset(Finding& finding, const FlowFacts& facts, const Thresholds&
   }
   const bool born_here = hops(facts.flow.s().trouble().rst_ttl) == 0;
   if (elsewhere || !born_here || finding.fault.party == Party::network) return;
+  const SideRecord& server = facts.flow.s();
+  // All that came from the server is RSTs of this host: a router that rejects makes the same.
+  if (server.trouble().rst_from_here && server.packets <= server.trouble().rsts &&
+      !facts.vantage.given && !facts.server_lives_here) {
+    finding.fault.confidence = std::min(finding.fault.confidence, Confidence::medium);
+    finding.fault.unless =
+        "the capturing host is a router that rejects it in the server's name, or its own firewall "
+        "does (REJECT with tcp-reset)";
+    finding.detail += " The RST was recorded at the host that sent it.";
+    return;
+  }
   finding.fault.confidence = std::max(finding.fault.confidence, facts.vantage.confidence);
   finding.fault.unless = finding.label == Label::connect_refused
                              ? "the host's own firewall rejects it (REJECT with tcp-reset)"
@@ -358,6 +370,7 @@ void attribute_party(Finding& finding, const FlowFacts& facts, const Thresholds&
   if (forgot_translation(finding, facts)) return attribute_to_translation(finding, facts);
   if (facts.rst_made_here && about_server_reset(finding.label))
     return attribute_to_gateway(finding);
+  if (facts.dropped_here) return;  // its rules say so themselves
   if (const auto reset = reset_by_device(finding, facts, limits))
     return attribute_to_device(finding, facts, *reset);
   if (finding.has_fact("answer_unseen"))

@@ -70,6 +70,17 @@ std::string all_requests(const Report& report) {
   return base::count(report.exchanges, report.chains.requests > 0 ? "exchange" : "request");
 }
 
+/// " (9 of them at a constant distance, as of a health check)"
+std::string regular_ones(const Report& report) {
+  std::uint64_t regular = 0;
+  for (const Cause& cause : report.causes) {
+    if (cause.regular) regular += cause.count;
+  }
+  return regular == 0
+             ? std::string{}
+             : fmt::format(" ({} of them at a constant distance, as of a health check)", regular);
+}
+
 std::string failed(const Report& report, std::uint64_t exchanges, std::uint64_t flows) {
   std::string text;
   if (exchanges > 0)
@@ -78,8 +89,8 @@ std::string failed(const Report& report, std::uint64_t exchanges, std::uint64_t 
         report.chains.requests > 0 ? " (a request that passes a proxy is one on each leg)" : "");
   if (flows > 0) {
     if (!text.empty()) text += " and ";
-    text += fmt::format("{} of {} failed{}", flows, base::count(report.flows, "connection"),
-                        none_came_about(report) ? " to come about" : "");
+    text += fmt::format("{} of {} failed{}{}", flows, base::count(report.flows, "connection"),
+                        none_came_about(report) ? " to come about" : "", regular_ones(report));
   }
   return text;
 }

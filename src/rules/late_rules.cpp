@@ -10,6 +10,7 @@
 #include "base/text.hpp"
 #include "rules/ack.hpp"
 #include "rules/finding_builder.hpp"
+#include "rules/icmp_words.hpp"
 #include "rules/reasons.hpp"
 #include "rules/rst_origin.hpp"
 #include "rules/rule_lists.hpp"
@@ -236,11 +237,43 @@ bool server_too_slow_for_client(FindingBuilder& finding, const ExchangeFacts&,
   return true;
 }
 
+/// The client's FIN was sent again and again, and acknowledged only when the answer came.
+bool host_out_of_reach(FindingBuilder& finding, const ExchangeFacts& facts, const Leaving&) {
+  constexpr std::uint16_t kInVain = 4;
+  const FlowRecord& flow = facts.flow.flow;
+  const PacketRef left = facts.client_left.packet;
+  const PacketRef answer = facts.exchange.response->first;
+  const bool unheard = facts.client_left.closer == Closer::client_fin && flow.c().fins >= kInVain &&
+                       answer.number > left.number &&
+                       facts.exchange.response->peer_acked <= flow.c().fin_offset;
+  if (!unheard) return false;
+  finding
+      .also(fmt::format(
+          "Its FIN was sent {} and not acknowledged until the answer came, {} after the first: the "
+          "server's host was out of reach or stood still, and when it answered cannot be seen "
+          "here.",
+          times(flow.c().fins), base::duration(answer.time - left.time)))
+      .remedy(
+          "Find what kept the server's host from answering at that time: its link, a router or "
+          "firewall on the way, the hypervisor (a host that stood still). Before sending again, "
+          "look "
+          "up the result: the request had arrived.")
+      .fault(Party::network, Confidence::medium, "the server's host was down or frozen meanwhile");
+  const FlowTrouble& trouble = flow.trouble();
+  if (has_no_way_on(trouble) && trouble.icmp.number > left.number &&
+      trouble.icmp.number < answer.number) {
+    finding.evidence(trouble.icmp, std::nullopt, icmp_evidence(trouble))
+        .fact("icmp_type", std::int64_t{trouble.icmp_type})
+        .fact("icmp_code", std::int64_t{trouble.icmp_code})
+        .fact("reported_by", to_string(trouble.icmp_reporter));
+  }
+  return true;
+}
+
 constexpr std::array kWhyTooLate = {
-    &only_repetition_came,  &answer_lost_on_its_way,
-    &client_had_probed,     &request_arrived_late,
-    &fin_was_held_up,       &leaving_unseen,
-    &left_with_its_request, &server_too_slow_for_client,
+    &only_repetition_came, &answer_lost_on_its_way, &client_had_probed,
+    &host_out_of_reach,    &request_arrived_late,   &fin_was_held_up,
+    &leaving_unseen,       &left_with_its_request,  &server_too_slow_for_client,
 };
 
 }  // namespace
@@ -274,6 +307,7 @@ std::optional<Finding> late_response(const ExchangeFacts& facts, const Threshold
           fmt::format("Client: read timed out, curl 28, status 0 / canceled. Server: logs {} and "
                       "may see a broken pipe; nginx 499, HAProxy CH or CD.",
                       status));
+  kept_body_back(finding, facts);
   tell_first(kWhyTooLate, finding, facts, *leaving);
   if (leaving->cancelled) finding.severity(Severity::warning);
   request_cut_in_recording(finding, facts);

@@ -233,14 +233,21 @@ void PatternCollector::conclude_onset(const Endpoint& endpoint, const Server& se
 
 void PatternCollector::conclude_backoffs(Patterns& patterns) const {
   for (const auto& [key, attempts] : attempts_) {
-    auto times = attempts.times;
-    std::sort(times.begin(), times.end(),
-              [](PacketRef a, PacketRef b) { return a.number < b.number; });
-    // Attempts side by side are one try.
-    times.erase(std::unique(times.begin(), times.end(),
-                            [](PacketRef a, PacketRef b) { return b.time - a.time < kSideBySide; }),
-                times.end());
-    if (times.size() < 3) continue;  // one gap shows no pattern
+    auto tries = attempts.times;
+    std::sort(tries.begin(), tries.end(),
+              [](const Attempt& a, const Attempt& b) { return a.first.number < b.first.number; });
+    std::vector<PacketRef> times;
+    bool overlapping = false;  // nothing is tried again that is still being tried
+    Timestamp until{};
+    for (const Attempt& each : tries) {
+      // Attempts side by side are one try.
+      if (times.empty() || each.first.time - times.back().time >= kSideBySide) {
+        overlapping = overlapping || (!times.empty() && until > each.first.time);
+        times.push_back(each.first);
+      }
+      until = std::max(until, each.until);
+    }
+    if (overlapping || times.size() < 3) continue;  // one gap shows no pattern
     BackoffPattern pattern{.client = key.first,
                            .server = key.second,
                            .attempts = attempts.count,

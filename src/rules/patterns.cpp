@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "rules/idle_timers.hpp"
+#include "rules/syn_schedules.hpp"
 
 namespace httpdiag::rules {
 
@@ -137,7 +138,7 @@ void PatternCollector::on_flow(const FlowRecord& flow, Timestamp until, EndCause
                                const FlowReport& report, const FlowUsage& usage) {
   note_states(flow, until, cause, report);
   const bool failed = failed_connect(report.label) && report.severity == Severity::error;
-  if (failed) note_failed_connect(report);
+  if (failed) note_failed_connect(flow, report);
   if (report.label == Label::handshake_not_completed) note_half_open(flow);
   for (const Side side : {Side::client, Side::server}) {
     if (tcp_state(flow, side) == TcpState::time_wait) note_time_wait(flow, side);
@@ -189,7 +190,7 @@ bool PatternCollector::closes_after(const Server* server, Duration idle) const {
          }) >= kEnough;
 }
 
-void PatternCollector::note_failed_connect(const FlowReport& report) {
+void PatternCollector::note_failed_connect(const FlowRecord& flow, const FlowReport& report) {
   const std::pair key{report.client.ip, report.server};
   auto found = attempts_.find(key);
   if (found == attempts_.end()) {
@@ -197,7 +198,8 @@ void PatternCollector::note_failed_connect(const FlowReport& report) {
     found = attempts_.emplace(key, Attempts{}).first;
   }
   ++found->second.count;
-  if (found->second.times.size() < kAttemptTimes) found->second.times.push_back(report.first);
+  if (found->second.times.size() < kAttemptTimes)
+    found->second.times.push_back({report.first, std::max(report.first.time, flow.c().last.time)});
 }
 
 void PatternCollector::note_time_wait(const FlowRecord& flow, Side closer) {
@@ -230,9 +232,16 @@ void PatternCollector::note_half_open(const FlowRecord& flow) {
 void PatternCollector::note_states(const FlowRecord& flow, Timestamp until, EndCause cause,
                                    const FlowReport& report) {
   if (cause != EndCause::capture_over) return;
+  // What one side has done is told by the other's packets.
+  if (std::ranges::count(report.labels, Label::capture_one_way) != 0) return;
   for (const Side side : {Side::client, Side::server}) {
     const TcpState state = report.sides[index(side)].state;
     if (state == TcpState::unknown || state == TcpState::closed) continue;
+    if (state == TcpState::syn_rcvd &&
+        (flow.c().packets == 0 ||
+         (flow.s().syns == 1 && until - flow.s().syn.time >= kSynAckRepeatDue))) {
+      continue;
+    }
     const IpAddress& ip = side == Side::client ? report.client.ip : report.server.ip;
     auto found = states_.find(ip);
     if (found == states_.end()) {

@@ -111,8 +111,12 @@ class PatternCollector {
   void finish(Report& report) const;
 
  private:
+  struct Attempt {
+    PacketRef first;
+    Timestamp until;  // the client's last packet
+  };
   struct Attempts {
-    std::vector<PacketRef> times;  // the first few
+    std::vector<Attempt> times;  // the first few
     std::uint64_t count = 0;
   };
   /// Connections that went into TIME_WAIT on one host.
@@ -128,7 +132,7 @@ class PatternCollector {
 
   void note_idle_close(const FlowRecord& flow, const FlowReport& report, Server& server);
   void note_failure(Server& server, PacketRef first, Label label);
-  void note_failed_connect(const FlowReport& report);
+  void note_failed_connect(const FlowRecord& flow, const FlowReport& report);
   void note_time_wait(const FlowRecord& flow, Side closer);
   void note_half_open(const FlowRecord& flow);
   void note_states(const FlowRecord& flow, Timestamp until, EndCause cause,

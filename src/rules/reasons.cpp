@@ -6,6 +6,7 @@
 #include "base/text.hpp"
 #include "rules/icmp_words.hpp"
 #include "rules/idle_timers.hpp"
+#include "rules/rst_origin.hpp"
 #include "rules/waiting.hpp"
 
 namespace httpdiag::rules {
@@ -66,6 +67,38 @@ bool answer_lacks_beginning(FindingBuilder& finding, const ExchangeFacts& facts)
   return true;
 }
 
+bool rst_ttl_tells(FindingBuilder& finding, const FlowRecord& flow, Side side) {
+  if (!rst_has_ttl_of_its_own(flow, side)) return false;
+  const SideRecord& own = flow.side(side);
+  finding
+      .also(fmt::format("Its TTL is {}, that of the {}'s other packets {}.", own.trouble().rst_ttl,
+                        words(side), own.last_ttl))
+      .fact("rst_ttl", std::int64_t{own.trouble().rst_ttl})
+      .fact("usual_ttl", std::int64_t{own.last_ttl})
+      .fault(Party::network, own.trouble().rst_ip_id_astray ? Confidence::medium : Confidence::low,
+             fmt::format("the {}'s host begins its RSTs at another TTL", words(side)));
+  return true;
+}
+
+bool arrived_and_not_taken(FindingBuilder& finding, const FlowFacts& facts, Side sender) {
+  constexpr std::uint32_t kInVain = 2;
+  const Side receiver = other(sender);
+  const VantagePoint place = receiver == Side::client ? VantagePoint::client : VantagePoint::server;
+  if (!facts.vantage.at(place) || facts.flow.side(sender).trouble().most_head_retransmits < kInVain)
+    return false;
+  finding
+      .also(fmt::format("The repetitions are seen arriving at the {0}, whose kernel did not take "
+                        "them{1}: the way there is not at fault.",
+                        words(receiver),
+                        receiver == Side::server ? ", as where the accept queue is full" : ""))
+      .fault(receiver == Side::client ? Party::client_host : Party::server_host, Confidence::medium,
+             facts.vantage.on_host ? "its ACKs were not recorded"
+                                   : "they get lost between the capture point and that host");
+  if (receiver == Side::server)
+    finding.remedy(std::string{info(Label::accept_queue_overflow).remedy});
+  return true;
+}
+
 bool reported_on_the_way(FindingBuilder& finding, const ExchangeFacts& facts) {
   const FlowTrouble& trouble = facts.flow.flow.trouble();
   if (trouble.icmp.number < facts.exchange.request.first.number) return false;
@@ -84,6 +117,7 @@ void blame_loss_of_request(FindingBuilder& finding, const ExchangeFacts& facts, 
       .fact("request_delay_us", std::optional{delay})
       .remedy(std::string{info(Label::loss_recovery_delay).remedy})
       .fault(Party::network, Confidence::medium, "the server host was slow to acknowledge");
+  if (arrived_and_not_taken(finding, facts.flow, Side::client)) return;
   reported_on_the_way(finding, facts);
 }
 

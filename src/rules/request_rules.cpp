@@ -134,7 +134,14 @@ std::optional<Finding> early_response(const ExchangeFacts& facts, const Threshol
   if (facts.request_complete && response.status < 300) return std::nullopt;  // RFC 9112 §9.5: legal
   // Unfinished although the answer is fine and nobody closed: still being sent.
   const Closing& close = facts.close_after_response;
-  if (!facts.request_complete && response.status < 300 && !by_server(close.closer))
+  // Its FIN stands where the request stopped: nothing of it is missing from the capture.
+  const SideRecord& client = facts.flow.flow.c();
+  const bool client_had_it = by_client(close.closer) && response.status >= 200 &&
+                             facts.response_complete && facts.client_received >= response.end &&
+                             !request.has_gap && client.fin && !client.fin_unseen &&
+                             client.fin_offset == request.end;
+  if (!facts.request_complete && response.status < 300 && !by_server(close.closer) &&
+      !client_had_it)
     return std::nullopt;
 
   const bool closed = by_server(close.closer);
@@ -170,6 +177,14 @@ std::optional<Finding> early_response(const ExchangeFacts& facts, const Threshol
       .fact("response_lost_risk", at_risk)
       .seen_as(at_risk ? "The client may see a broken pipe or a reset instead of the answer."
                        : "The client sees the status, or a broken pipe while it still sends.");
+  if (client_had_it && response.status < 300) {
+    finding
+        .also(
+            "The client had the whole answer when it closed; what it did not send, nobody waited "
+            "for.")
+        .fault(Party::server_app, Confidence::low, "the client meant to send more")
+        .seen_as("The client sees the status. Server: nothing, or a body that ended early.");
+  }
   if (request.body_omitted) {
     finding
         .also(
@@ -587,6 +602,17 @@ std::optional<Finding> request_not_acked(const ExchangeFacts& facts, const Thres
       .fact("retransmissions", std::int64_t{facts.head_retransmits})
       .fact("unacked_us", std::optional{waited})
       .seen_as("Client: a read timeout, or ETIMEDOUT after minutes. Server: nothing in any log.");
+  // What lies next to the server knows it, or knows that nobody answers there.
+  const FlowTrouble& trouble = flow.trouble();
+  if (trouble.icmp.number > x.request.first.number && has_no_way_on(trouble)) {
+    finding
+        .also(fmt::format("{} reported \"{}\" by ICMP.", to_string(trouble.icmp_reporter),
+                          icmp_meaning(trouble)))
+        .fact("icmp_type", std::int64_t{trouble.icmp_type})
+        .fact("icmp_code", std::int64_t{trouble.icmp_code})
+        .fact("reported_by", to_string(trouble.icmp_reporter))
+        .fault(Party::network, Confidence::high, "the server host went down: nobody answers there");
+  }
   return finding.build();
 }
 

@@ -296,7 +296,7 @@ std::optional<Finding> response_truncated_rst(const ExchangeFacts& facts, const 
       .fault(Party::server_app, Confidence::medium,
              "a device in between sent it with the server's address")
       .seen_as("Client: connection reset by peer while it reads the body (curl 56).");
-  tell_first(kWhyReset, finding, facts);
+  if (!rst_ttl_tells(finding, flow, Side::server)) tell_first(kWhyReset, finding, facts);
   return finding.build();
 }
 
@@ -426,6 +426,29 @@ constexpr std::array kWhyClientLeft = {
 
 }  // namespace
 
+namespace {
+
+/// How long all of the answer would have taken at the pace at which it came, where the server, and
+/// not the way, set the pace: what it sent fits into the first window (RFC 6928), and nothing of it
+/// was lost.
+std::optional<Duration> whole_at_that_pace(const ExchangeFacts& facts, const Departure& left) {
+  constexpr Duration kSlow = std::chrono::seconds{1};
+  constexpr std::uint64_t kFirstWindow = 10 * 1460;
+  const Message& response = *facts.exchange.response;
+  const std::uint64_t late = response.end - std::min(facts.client_received, response.end);
+  if (left.since_request < kSlow || !response.content_length || response.body_bytes <= late ||
+      response.end - response.begin > kFirstWindow ||
+      facts.flow.flow.s().trouble().most_head_retransmits > 0) {
+    return std::nullopt;
+  }
+  const double share = static_cast<double>(*response.content_length) /
+                       static_cast<double>(response.body_bytes - late);
+  return Duration{
+      static_cast<std::int64_t>(static_cast<double>(left.since_request.count()) * share)};
+}
+
+}  // namespace
+
 std::optional<Finding> response_aborted_by_client(const ExchangeFacts& facts,
                                                   const Thresholds& limits) {
   if (!left_in_the_middle(facts)) return std::nullopt;
@@ -455,6 +478,15 @@ std::optional<Finding> response_aborted_by_client(const ExchangeFacts& facts,
       .seen_as(
           "Server: broken pipe, ClientAbortException; nginx 499 or 200 with fewer bytes; HAProxy "
           "CD.");
+  if (const auto whole = whole_at_that_pace(facts, left); whole && !left_a_silent_server(facts)) {
+    finding
+        .also(fmt::format(
+            "The server sent it little by little: at that pace the whole answer would have taken "
+            "about {}.",
+            base::duration(*whole)))
+        .fault(Party::client_app, Confidence::medium,
+               "the server was too slow for the client's limit");
+  }
   const bool had_all = may_have_had_all(facts);
   if (had_all) {
     finding.also(
@@ -462,7 +494,9 @@ std::optional<Finding> response_aborted_by_client(const ExchangeFacts& facts,
         "all that was sent.");
   }
   if (had_all || response.head_cut()) finding.severity(Severity::info);
-  tell_first(kWhyClientLeft, finding, facts);
+  const bool by_device = left.how.closer == Closer::client_rst &&
+                         rst_ttl_tells(finding, facts.flow.flow, Side::client);
+  if (!by_device) tell_first(kWhyClientLeft, finding, facts);
   return finding.build();
 }
 

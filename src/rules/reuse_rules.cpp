@@ -117,17 +117,18 @@ std::string pool_remedy(const ExchangeFacts& facts, const Thresholds& limits) {
         closes);
   }
   const std::string age = base::duration(*facts.half_closed_age);
+  const std::string_view end = facts.goodbye ? "close_notify" : "FIN";
   if (*facts.half_closed_age >= limits.half_closed_race) {
     return fmt::format(
-        "The pool had {0} to notice the FIN and did not: check connections before use "
+        "The pool had {0} to notice the {2} and did not: check connections before use "
         "(validate-after-inactivity below {0}), or keep idle ones for less time than the server "
         "does{1}.",
-        age, closes);
+        age, closes, end);
   }
   return fmt::format(
-      "The FIN came {} before the request, between check and use: keep idle connections for less "
+      "The {} came {} before the request, between check and use: keep idle connections for less "
       "time than the server does{}, and let the client retry this error.",
-      age, closes);
+      end, age, closes);
 }
 
 /// The server closed a connection that had hardly come about: no pool could know.
@@ -167,16 +168,18 @@ std::optional<Finding> request_on_half_closed(const ExchangeFacts& facts,
   FindingBuilder finding{
       Label::request_on_half_closed,
       fmt::format(
-          "The server had closed its side{} before; the request's own ACK number covers its FIN. "
-          "{}",
+          "The server had closed its side{} before; the request's own ACK number covers its {}. {}",
           facts.half_closed_age ? fmt::format(" {}", base::duration(*facts.half_closed_age)) : "",
+          facts.goodbye ? "last record, which is as long as a close_notify" : "FIN",
           outcome_text(facts))};
   finding
       .fault(Party::client_app, facts.request_acked ? Confidence::medium : Confidence::high,
              facts.request_acked ? "the server half-closed on purpose and reads on" : "")
+      .evidence(facts.goodbye, Side::server, "as long as an alert: close_notify")
       .evidence(Closing{Closer::server_fin, flow.s().fin, flow.s().fin_unseen})
       .evidence(x.request.first, Side::client,
-                words_for_request_evidence(x) + ", its ACK covers the FIN")
+                words_for_request_evidence(x) +
+                    (facts.goodbye ? ", its ACK covers that" : ", its ACK covers the FIN"))
       .evidence(rst, Side::server, "server RST")
       .evidence(x.unsolicited, Side::server, fmt::format("unsolicited {}", x.unsolicited_status))
       .fact("outcome", std::string{outcome})

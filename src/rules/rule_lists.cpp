@@ -76,12 +76,23 @@ constexpr std::array kConnectPrimaries = {
     &reset_after_handshake,
 };
 
+/// What nobody can read was under way, and its sender broke it off at a window that stayed closed.
+std::optional<Finding> encrypted_upload_unread(const FlowFacts& facts, const Thresholds& limits) {
+  if (facts.tls->bursts == 0 || !facts.closed_window(Side::server)) return std::nullopt;
+  if (facts.flow.c().trouble().rst.number <= facts.flow.s().trouble().zero_window_since.number)
+    return std::nullopt;
+  auto finding = flow_zero_window_stall(facts, limits);
+  if (finding) finding->severity = Severity::error;
+  return finding;
+}
+
 constexpr std::array kTlsPrimaries = {
     &tls_alert,               // says why by itself
     &tls_plaintext_mismatch,  // no handshake can come of that
     &flow_pmtu_blackhole,     // before "stalled": the certificate is the first that is long
     &tls_handshake_stalled,   // before "aborted": whoever gives up on silence is not the cause
     &tls_handshake_aborted,
+    &encrypted_upload_unread,
     &encrypted_request_unanswered,
     &encrypted_answer_not_acked,
     &encrypted_answer_cut,

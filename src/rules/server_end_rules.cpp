@@ -219,19 +219,30 @@ bool handshake_was_thrown_away(FindingBuilder& finding, const ExchangeFacts& fac
   return true;
 }
 
+/// Something between the hosts had reset the server's side before, in the client's name.
+bool client_was_impersonated(FindingBuilder& finding, const ExchangeFacts& facts) {
+  const FlowRecord& flow = facts.flow.flow;
+  const PacketRef forged = flow.c().trouble().first_rst;
+  if (!forged || forged.number >= facts.exchange.request.first.number) return false;
+  const auto sure = sent_by_device(rst_signs(flow, Side::client, facts.limits), flow.c());
+  if (!sure || *sure == Confidence::low) return false;
+  finding
+      .also(
+          "A RST in the client's name, by its marks not the client's own, had come before the "
+          "request: the server's socket was gone by it.")
+      .evidence(forged, Side::client, "RST with the client's address, probably of a device")
+      .fault(Party::network, *sure,
+             "a load balancer or NAT in front of the client, which may do so by right")
+      .fact("impersonated", true)
+      .remedy(std::string{info(Label::rst_injection_suspect).remedy});
+  return true;
+}
+
 bool kernel_had_no_socket(FindingBuilder& finding, const ExchangeFacts& facts) {
   const bool live_socket = facts.flow.flow.s().trouble().rst_has_ack;
   if (!facts.crossed_rst && (live_socket || facts.request_acked)) return false;
   const FlowRecord& flow = facts.flow.flow;
-  if (rst_has_ttl_of_its_own(flow, Side::server)) {
-    finding
-        .also(fmt::format("Its TTL is {}, that of the server's other packets {}.",
-                          flow.s().trouble().rst_ttl, flow.s().last_ttl))
-        .fault(Party::server_host, Confidence::low,
-               "a device in between answered in its name, as the TTL suggests: a firewall that "
-               "rejects, or one that forgot the connection");
-    return true;
-  }
+  if (rst_ttl_tells(finding, flow, Side::server)) return true;
   const bool known = facts.flow.knows_server() && facts.rst_in_answer;
   finding.fault(Party::server_host, known ? Confidence::medium : Confidence::low,
                 "a firewall answered in its name, or the server was restarted");
@@ -239,8 +250,8 @@ bool kernel_had_no_socket(FindingBuilder& finding, const ExchangeFacts& facts) {
 }
 
 constexpr std::array kWhoReset = {
-    &syn_was_refused,           &reset_by_another_host, &probe_drew_reset,
-    &handshake_was_thrown_away, &kernel_had_no_socket,
+    &syn_was_refused,           &reset_by_another_host,   &probe_drew_reset,
+    &handshake_was_thrown_away, &client_was_impersonated, &kernel_had_no_socket,
 };
 
 /// The request had been sent again before the RST came: the way was interrupted, or its acks were.

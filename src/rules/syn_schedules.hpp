@@ -16,5 +16,8 @@ std::optional<SynSchedule> match_schedule(std::span<const PacketRef> syns,
 
 /// Gap to expect after a single SYN: the initial RTO of RFC 6298 §2.1.
 inline constexpr Duration kInitialRto = std::chrono::seconds{1};
+/// By then a kernel that misses the ACK has repeated its SYN-ACK (after a second, tcp(7)), unless
+/// it has sent a cookie in it.
+inline constexpr Duration kSynAckRepeatDue = 3 * kInitialRto;
 
 }  // namespace httpdiag::rules

@@ -438,6 +438,24 @@ void Tally::add_capture_findings(const CaptureSummary& input, const Ledger& ledg
   report_.worst = std::max(report_.worst, worst_of(findings));
 }
 
+namespace {
+
+/// All of a cause are the attempts of one client, which come again and again at one distance.
+bool is_regular(const Cause& cause, const std::vector<BackoffPattern>& backoffs) {
+  constexpr std::uint64_t kFewest = 4;
+  const auto even = [](const std::vector<Duration>& gaps) {  // a timer's, not a user's
+    const auto [least, most] = std::ranges::minmax(gaps);
+    return most - least <= std::max<Duration>(std::chrono::milliseconds{20}, most / 50);
+  };
+  if (cause.example_exchange != 0 || cause.clients != 1 || cause.count < kFewest) return false;
+  return std::any_of(backoffs.begin(), backoffs.end(), [&](const BackoffPattern& backoff) {
+    return backoff.kind == Backoff::constant && backoff.server == cause.server &&
+           backoff.attempts == cause.count && even(backoff.gaps);
+  });
+}
+
+}  // namespace
+
 Report Tally::finish(const CaptureSummary& input, const Ledger& ledger,
                      const PatternCollector& patterns, std::vector<Finding> lookups) {
   report_.input = &input;
@@ -450,8 +468,22 @@ Report Tally::finish(const CaptureSummary& input, const Ledger& ledger,
   add_capture_findings(input, ledger);
   for (auto& [key, row] : causes_) report_.causes.push_back(std::move(row.cause));
   causes_.clear();
+  const bool requests_failed =
+      std::any_of(report_.causes.begin(), report_.causes.end(), [](const Cause& cause) {
+        return cause.severity == Severity::error && cause.example_exchange != 0;
+      });
+  const auto asked = [&](const Endpoint& server) {
+    return std::any_of(report_.causes.begin(), report_.causes.end(), [&](const Cause& cause) {
+      return cause.server == server && cause.example_exchange != 0;
+    });
+  };
+  for (Cause& cause : report_.causes) {
+    cause.regular =
+        requests_failed && is_regular(cause, report_.patterns.backoffs) && !asked(cause.server);
+  }
   std::sort(report_.causes.begin(), report_.causes.end(), [](const Cause& a, const Cause& b) {
     if (a.severity != b.severity) return a.severity > b.severity;
+    if (a.regular != b.regular) return b.regular;
     if (a.count != b.count) return a.count > b.count;
     return a.first.number < b.first.number;
   });

@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "rules/finding_builder.hpp"
+#include "rules/reasons.hpp"
 #include "rules/rule_lists.hpp"
 #include "rules/waiting.hpp"
 
@@ -231,6 +232,19 @@ std::optional<Finding> reset_after_complete(const FlowFacts& facts, const Thresh
         fmt::format("Nothing on the {}. The {} left its socket open until its keep-alive "
                     "timer found out; let it close when read returns 0.",
                     words(side), words(other(side))));
+  } else if (rst_ttl_tells(finding, flow, side)) {
+    const Duration idle = (by_client ? client : server).time - facts.last_response_end.time;
+    finding
+        .detail(
+            fmt::format("After every answer had arrived, and {} of rest, a RST in the {}'s name "
+                        "ended the connection. Its TTL is {}, that of the {}'s other packets {}: "
+                        "by that a device between the hosts sent it.",
+                        base::duration(std::max(idle, Duration{0})), words(side),
+                        flow.side(side).trouble().rst_ttl, words(side), flow.side(side).last_ttl))
+        .remedy(
+            "Where idle connections end like this again and again, a firewall, NAT or load "
+            "balancer "
+            "forgets them: let the client close them, or probe them, sooner than that.");
   }
   return finding.build();
 }

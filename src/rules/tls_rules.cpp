@@ -85,10 +85,22 @@ std::string remedy_of(const TlsSession& tls) {
 
 }  // namespace
 
+namespace {
+
+/// The server closed without a word, and the client's library complains of that.
+bool complains_of_end(const FlowFacts& facts) {
+  const TlsAlert& alert = facts.tls->alert;
+  return alert.from == Side::client && facts.flow.s().next == 0 &&
+         facts.first_close.closer == Closer::server_fin &&
+         facts.first_close.packet.number < alert.packet.number;
+}
+
+}  // namespace
+
 std::optional<Finding> tls_alert(const FlowFacts& facts, const Thresholds& limits) {
   const TlsSession& tls = *facts.tls;
   const TlsAlert& alert = tls.alert;
-  if (!alert.matters()) return std::nullopt;
+  if (!alert.matters() || complains_of_end(facts)) return std::nullopt;
   // What its receiver sent behind a warning is not in the capture: it may have gone on.
   const PacketRef behind = facts.flow.side(other(alert.from)).last_payload;
   if (alert.level != 2 && tls.hidden && behind.number > alert.packet.number) return std::nullopt;
@@ -161,7 +173,8 @@ bool unfinished(const FlowFacts& facts) {
   if (tls.hidden || tls.unreadable || tls.early_data || tls.not_tls) return false;
   // Whoever hears the ClientHello has heard all, also of a connection that is older.
   const bool from_start = !facts.flow.has(Oddity::midstream) || tls.client_hello;
-  return !facts.server_unheard && !facts.client_unheard && from_start && !tls.alert.matters();
+  return !facts.server_unheard && !facts.client_unheard && from_start &&
+         (!tls.alert.matters() || complains_of_end(facts));
 }
 
 /// Who has to go on with the handshake, and since when.
@@ -177,11 +190,13 @@ Turn turn_of(const FlowRecord& flow) {
 }
 
 /// What the side that closed had last seen or said: the other side may have spoken behind that.
-Turn turn_before(const Closing& close, const FlowRecord& flow) {
-  const Turn last = turn_of(flow);
+Turn turn_before(const FlowFacts& facts) {
+  const Closing& close = facts.first_close;
+  const Turn last = turn_of(facts.flow);
   const Side closer = by_client(close.closer) ? Side::client : Side::server;
-  const bool own_word = last.spoke != closer && last.since.number > close.packet.number;
-  return own_word ? Turn{closer, flow.side(closer).last_payload} : last;
+  if (last.spoke == closer || last.since.number <= close.packet.number) return last;
+  const PacketRef word = facts.flow.side(closer).last_payload;
+  return word ? Turn{closer, word} : Turn{last.spoke, facts.tls->client_hello_end};
 }
 
 std::string_view words_of(Side side, const TlsSession& tls) {
@@ -211,6 +226,8 @@ struct Standstill {
   Duration silence{0};
   bool acked = false;  // what was said last
   std::uint32_t resent = 0;
+  PacketRef told_of;       // a number of the silent side's tells of bytes that never came here
+  std::uint64_t told = 0;  // how many
   Side silent() const { return other(turn.spoke); }
 };
 
@@ -218,10 +235,20 @@ Standstill standstill_of(const FlowFacts& facts) {
   const Turn turn = turn_of(facts.flow);
   const PacketRef close = facts.first_close.packet;
   const SideRecord& sender = facts.flow.side(turn.spoke);
-  return {.turn = turn,
-          .silence = (close ? close.time : facts.until) - turn.since.time,
-          .acked = sender.acked >= sender.next,
-          .resent = sender.trouble().head_retransmits};
+  const SideRecord& silent = facts.flow.side(other(turn.spoke));
+  Standstill still{.turn = turn,
+                   .silence = (close ? close.time : facts.until) - turn.since.time,
+                   .acked = sender.acked >= sender.next,
+                   .resent = sender.trouble().head_retransmits,
+                   .told_of = {}};
+  // A single one may be a FIN.
+  const SideTrouble& trouble = silent.trouble();
+  if (trouble.told_of.number > turn.since.number && trouble.told > silent.next + 1 &&
+      silent.acked <= silent.next && !silent.fin) {
+    still.told_of = trouble.told_of;
+    still.told = trouble.told - silent.next;
+  }
+  return still;
 }
 
 /// Long enough to tell; sooner, where so many repetitions did not get through.
@@ -251,7 +278,7 @@ std::string standstill_text(const Standstill& still, const FlowFacts& facts) {
         base::duration(still.silence));
   }
   return fmt::format(
-      "The {} acknowledged {} and sent nothing more of the handshake for {}{}.",
+      "The {} acknowledged {}, and nothing more of the handshake came for {}{}.",
       words(still.silent()), stage, base::duration(still.silence),
       facts.first_close.packet ? fmt::format("; then {}", words(facts.first_close.closer)) : "");
 }
@@ -262,6 +289,23 @@ bool last_word_got_lost(FindingBuilder& finding, const Standstill& still) {
   if (still.acked) return false;
   finding.fault(Party::network, Confidence::medium,
                 "large packets alone get lost: a path MTU that nobody is told of");
+  return true;
+}
+
+bool answer_got_lost(FindingBuilder& finding, const Standstill& still) {
+  if (!still.told_of) return false;
+  finding
+      .also(fmt::format("A number in a later packet of the {} says that {} had been sent: lost on "
+                        "the way to here.",
+                        words(still.silent()), base::bytes(still.told)))
+      .evidence(still.told_of, still.silent(), "its number tells of bytes that were not seen")
+      .fact("answer_unseen", true)
+      .remedy(
+          "Find what drops these packets on the way. Where short packets pass and the long ones of "
+          "the handshake do not, a path MTU that nobody is told of: allow ICMP type 3 code 4, or "
+          "clamp the MSS.")
+      .fault(Party::network, Confidence::medium,
+             "they were sent only when the other side had given up");
   return true;
 }
 
@@ -280,6 +324,7 @@ bool client_is_silent(FindingBuilder& finding, const Standstill&) {
 
 constexpr std::array kWhyHandshakeStalled = {
     &last_word_got_lost,
+    &answer_got_lost,
     &server_is_silent,
     &client_is_silent,
 };
@@ -390,13 +435,21 @@ bool disliked_client_hello(FindingBuilder& finding, const FlowFacts& facts, cons
 
 constexpr std::array kWhyServerAborted = {&device_reset_it, &disliked_client_hello};
 
-void blame_client_abort(FindingBuilder& finding, bool answered, Duration waited,
+/// `heard`: the server's host had acknowledged all that the client said.
+void blame_client_abort(FindingBuilder& finding, bool answered, bool heard, Duration waited,
                         const Thresholds& limits) {
+  constexpr Duration kPatience = std::chrono::seconds{2};  // more than who only looks has
   const auto matched = match_timeout(waited, limits, limits.known_timeouts);
   finding.fact("matched_timeout_us", matched);
   if (matched) {
     finding.fault(Party::server_app, Confidence::low,
                   "the client's limit is too short for a handshake");
+    return;
+  }
+  if (!answered && heard && waited >= kPatience) {
+    finding.also("The server had acknowledged it and sent nothing.")
+        .fault(Party::server_app, Confidence::low,
+               "a device in between holds the answer, or whoever connected only looked");
     return;
   }
   finding.severity(Severity::warning)
@@ -421,7 +474,7 @@ std::optional<Finding> tls_handshake_aborted(const FlowFacts& facts, const Thres
         .build();
   }
   if (!unfinished(facts) || !facts.first_close.packet) return std::nullopt;
-  const Turn turn = turn_before(facts.first_close, facts.flow);
+  const Turn turn = turn_before(facts);
   const Duration waited = std::max(facts.first_close.packet.time - turn.since.time, Duration{0});
   if (tls.client_refusal) {
     return aborted(facts,
@@ -438,7 +491,7 @@ std::optional<Finding> tls_handshake_aborted(const FlowFacts& facts, const Thres
         .build();
   }
   const bool client = by_client(facts.first_close.closer);
-  const bool overtaken = turn.since != turn_of(facts.flow).since;
+  const bool overtaken = turn.spoke != turn_of(facts.flow).spoke;
   FindingBuilder finding = aborted(
       facts,
       fmt::format("After {} {}, {} later{}; the handshake was not finished and no alert says "
@@ -452,7 +505,8 @@ std::optional<Finding> tls_handshake_aborted(const FlowFacts& facts, const Thres
   finding.fact("waited_us", std::optional{waited}).seen_as(std::string{kSeen});
   const bool answered = tls.server_hello && !overtaken;
   if (client) {
-    blame_client_abort(finding, answered, waited, limits);
+    const SideRecord& own = facts.flow.c();
+    blame_client_abort(finding, answered, own.acked >= own.next, waited, limits);
   } else {
     finding.fault(Party::unknown, Confidence::low);
     tell_first(kWhyServerAborted, finding, facts, limits);

@@ -9,6 +9,7 @@
 #include "base/text.hpp"
 #include "rules/finding_builder.hpp"
 #include "rules/icmp_words.hpp"
+#include "rules/reasons.hpp"
 #include "rules/rule_lists.hpp"
 
 namespace httpdiag::rules {
@@ -87,6 +88,7 @@ std::optional<Finding> flow_loss_recovery_delay(const FlowFacts& facts, const Th
       .fact("spurious", std::int64_t{trouble.spurious})
       .fact("longest_stall_us", std::optional{stall})
       .fact("consecutive_timeouts", std::int64_t{trouble.most_head_retransmits});
+  arrived_and_not_taken(finding, facts, *worst);
   if (*worst == Side::client && accepted_late(facts))
     blame_full_accept_queue(finding, facts, trouble.stall_begin, trouble.stall_end);
   return finding.build();
@@ -108,6 +110,7 @@ std::optional<Finding> exchange_loss_recovery_delay(const ExchangeFacts& facts,
       .evidence(x.stall_end, std::nullopt, "progress again")
       .fact("direction", std::string{x.stalled == Side::client ? "c2s" : "s2c"})
       .fact("longest_stall_us", std::optional{x.longest_stall});
+  arrived_and_not_taken(finding, facts.flow, x.stalled);
   if (x.stalled == Side::client && x.index == 1)
     blame_full_accept_queue(finding, facts.flow, x.stall_begin, x.stall_end);
   return finding.build();

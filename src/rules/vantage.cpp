@@ -163,6 +163,13 @@ bool VantageCollector::made_reset(const FlowRecord& flow) const {
                      : server.hints.has(Hints::to_here) || flow.trouble().forwarded;
 }
 
+bool VantageCollector::dropped(const FlowRecord& flow) const {
+  const Hints client = flow.c().hints;
+  return flow.s().packets == 0 && flow.trouble().duplicates == 0 && !flow.trouble().icmp &&
+         client.has(Hints::to_here) && !client.has(Hints::from_here) && !on_one_host(flow) &&
+         passed_on_to_.contains(flow.server.ip);
+}
+
 /// A RST that the capturing host makes in the name of another does not make it that other.
 Votes VantageCollector::votes(const FlowRecord& flow) const {
   Votes votes = votes_of(flow);
@@ -179,6 +186,11 @@ void VantageCollector::on_flow(const FlowRecord& flow) {
   const Endpoint& inside = flow.trouble().translated_server;
   if (on_the_way && passed_on_to_.size() < kMaxHosts)
     passed_on_to_.insert(inside.port != 0 ? inside.ip : flow.server.ip);
+  if (on_the_way && passed_on_from_.size() < kMaxHosts) passed_on_from_.insert(flow.client.ip);
+  const SideRecord& server = flow.s();
+  const bool spoke = server.packets > server.trouble().rsts;  // anybody may reject in its name
+  if (spoke && live_here_.size() < kMaxHosts && capturing_host(flow).server)
+    live_here_.insert(flow.server.ip);
   bool any = false;
   for (std::size_t clue = 0; clue < kClues; ++clue) {
     if (votes.by[clue] == unknown) continue;
@@ -213,8 +225,10 @@ Sighting VantageCollector::by_hosts(const FlowRecord& flow) const {
 }
 
 Sighting VantageCollector::of(const FlowRecord& flow) const {
-  if (settings_.vantage && *settings_.vantage != proxy) {
-    return {*settings_.vantage, Confidence::high, true};
+  // What the capturing host is seen to pass on it is no end of, whatever it was given for.
+  const bool passed_on = settings_.vantage != middle && flow.trouble().forwarded;
+  if (settings_.vantage && *settings_.vantage != proxy && !passed_on) {
+    return {*settings_.vantage, Confidence::high, true, true};
   }
   const Votes votes = this->votes(flow);
   const Sighting own = sighting_of(votes);
@@ -306,6 +320,7 @@ Vantage VantageCollector::finish(const CaptureSummary& input) const {
     vantage.given = true;
     vantage.because.emplace_back("given by the user");
     vantage.given_on_the_way = vantage.point != middle && majority() == middle;
+    vantage.passed_on = vantage.point == VantagePoint::client ? passed_on_from_ : passed_on_to_;
     return vantage;
   }
   vantage.point = majority();

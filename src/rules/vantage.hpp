@@ -48,6 +48,11 @@ class VantageCollector {
   /// The capturing host sent the RST in the server's name: the server's packets come to it from
   /// outside, on this connection or on the earlier ones.
   bool made_reset(const FlowRecord& flow) const;
+  /// Other connections show that the capturing host has this address.
+  bool lives_here(const IpAddress& address) const { return live_here_.contains(address); }
+  /// The capturing host passes packets on to the server, as earlier connections show, and passed
+  /// none of this client's on, to which nobody answered.
+  bool dropped(const FlowRecord& flow) const;
   /// By the flow's own evidence; else by what its hosts' other flows have shown so far.
   Sighting of(const FlowRecord& flow) const;
   Vantage finish(const CaptureSummary& input) const;
@@ -73,7 +78,9 @@ class VantageCollector {
 
   const Settings& settings_;
   std::map<IpAddress, Host> hosts_;
-  std::set<IpAddress> passed_on_to_;  // servers to which the capturing host passes packets on
+  std::set<IpAddress> live_here_;       // addresses of the capturing host
+  std::set<IpAddress> passed_on_from_;  // clients for which it does
+  std::set<IpAddress> passed_on_to_;    // servers to which the capturing host passes packets on
   std::array<std::uint64_t, 6> flows_at_{};  // by VantagePoint, of at least medium confidence
   std::array<std::uint64_t, 6> sure_at_{};   // of these: of high confidence
   std::uint64_t contradictory_ = 0;          // flows whose votes contradict each other

@@ -60,10 +60,11 @@ void kept_body_back(FindingBuilder& finding, const ExchangeFacts& facts) {
   if (!facts.awaits_continue) return;
   const auto& length = facts.exchange.request.content_length;
   finding
-      .also(fmt::format(
-          "The request asks with Expect: 100-continue whether to send its body{}; the server said "
-          "neither 100 nor a final status, and no byte of the body was sent.",
-          length ? " of " + base::count(*length, "byte") : ""))
+      .also(fmt::format("The request asks with Expect: 100-continue whether to send its body{}; "
+                        "{}the server said "
+                        "neither 100 nor a final status, and no byte of the body was sent.",
+                        length ? " of " + base::count(*length, "byte") : "",
+                        facts.answered ? "until the client left " : ""))
       .fact("awaits_continue", true)
       .remedy(
           "Server or proxy: answer Expect: 100-continue at once, with 100 or a final status (RFC "
@@ -103,7 +104,8 @@ bool drawn_by_leaving(const ExchangeFacts& facts) {
   const SideRecord& client = flow.c();
   if (!x.response || !client.fin || client.fin_unseen) return false;
   if (x.response->peer_acked <= client.fin_offset) return false;  // sent without knowing of it
-  if (x.response->body_bytes > 0 && x.response->status < 400) return false;  // a result
+  const bool result = x.response->body_bytes > 0 && x.response->status < 400;
+  if (result && !facts.awaits_continue) return false;
   constexpr int kSilence = 10;
   const Duration late_by = x.response->first.time - client.fin.time;
   const Duration waited = client.fin.time - x.request.last.time - delivery_delay(facts);

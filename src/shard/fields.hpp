@@ -55,20 +55,20 @@ void fields(Archive& archive, For<Archive, SideTrouble> record) {
          most_head_retransmits, head_most_bytes, head_least_bytes, head_smaller, head_in_vain,
          beyond_head, sacked_bytes, shrunk, retransmitted, spurious, out_of_order, longest_stall,
          stall_begin, stall_end, zero_window_since, longest_zero_window, zero_window_begin,
-         zero_window_end, zero_window_total, window_probe, window_probes, unanswered_probes,
-         peer_retransmitted, keepalives, unanswered_keepalives, first_keepalive, last_keepalive,
-         gap_bytes, snaplen_bytes, lost_bytes, gap_noticed, gap_unacked, snaplen_cut, lacks_pieces,
-         told_of, told, syn_times, differing] = record;
+         zero_window_end, zero_window_total, zero_window_last, window_probe, window_probes,
+         unanswered_probes, peer_retransmitted, keepalives, unanswered_keepalives, first_keepalive,
+         last_keepalive, gap_bytes, snaplen_bytes, lost_bytes, gap_noticed, gap_unacked,
+         snaplen_cut, lacks_pieces, told_of, told, syn_times, differing] = record;
   archive(rst, rst_seq, rst_ack, ignored_rst, rsts, rst_ttl, rst_ip_id, rst_window, rst_has_ack,
           rst_from_here, first_rst_ttl, first_rst_ip_id, ttl_before_rst, rst_ip_id_astray,
           first_rst, after_rst, stepped_rst, head_first_retransmit, head_retransmit,
           head_retransmits, most_head_retransmits, head_most_bytes, head_least_bytes, head_smaller,
           head_in_vain, beyond_head, sacked_bytes, shrunk, retransmitted, spurious, out_of_order,
           longest_stall, stall_begin, stall_end, zero_window_since, longest_zero_window,
-          zero_window_begin, zero_window_end, zero_window_total, window_probe, window_probes,
-          unanswered_probes, peer_retransmitted, keepalives, unanswered_keepalives, first_keepalive,
-          last_keepalive, gap_bytes, snaplen_bytes, lost_bytes, gap_noticed, gap_unacked,
-          snaplen_cut, lacks_pieces, told_of, told, syn_times, differing);
+          zero_window_begin, zero_window_end, zero_window_total, zero_window_last, window_probe,
+          window_probes, unanswered_probes, peer_retransmitted, keepalives, unanswered_keepalives,
+          first_keepalive, last_keepalive, gap_bytes, snaplen_bytes, lost_bytes, gap_noticed,
+          gap_unacked, snaplen_cut, lacks_pieces, told_of, told, syn_times, differing);
 }
 
 template <typename Archive>
@@ -223,14 +223,15 @@ void fields(Archive& archive, For<Archive, TlsSession> record) {
          client_hello_end_offset, sni, offered_alpn, newest_offered, server_hello, version, cipher,
          alpn, certificate, asked_again, server_text, server_text_start, not_tls, alert,
          last_flight, last_flight_packet, last_flight_end, finished, client_certificate,
-         client_refusal, server_refusal, server_goodbye, server_goodbye_end, bursts,
-         answered_bursts, server_spontaneous, client_repeated, early_data, burst, cut] = record;
+         client_refusal, server_refusal, server_goodbye, server_goodbye_end, server_before_goodbye,
+         bursts, answered_bursts, server_spontaneous, client_repeated, early_data, burst, cut] =
+      record;
   archive(stage, in_tunnel, hidden, unreadable, client_hello, client_hello_end,
           client_hello_end_offset, sni, offered_alpn, newest_offered, server_hello, version, cipher,
           alpn, certificate, asked_again, server_text, server_text_start, not_tls, alert,
           last_flight, last_flight_packet, last_flight_end, finished, client_certificate,
-          client_refusal, server_refusal, server_goodbye, server_goodbye_end, bursts,
-          answered_bursts, server_spontaneous, client_repeated, early_data, burst, cut);
+          client_refusal, server_refusal, server_goodbye, server_goodbye_end, server_before_goodbye,
+          bursts, answered_bursts, server_spontaneous, client_repeated, early_data, burst, cut);
 }
 
 template <typename Archive>

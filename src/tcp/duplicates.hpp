@@ -27,11 +27,6 @@ class DuplicateFilter {
     return segment.ip_id != 0 || segment.payload_length != 0 ||
            segment.flags.has(TcpFlags::syn | TcpFlags::fin);
   }
-  /// False: nothing would show that it is a copy, or it is not worth the look.
-  static bool may_be_copy(const Segment& segment) {
-    return has_identity(segment) || segment.device != 0 || segment.vlan != 0 ||
-           segment.flags.has(TcpFlags::rst);
-  }
   /// What makes a packet the one it is, never 0: its ends by their hashes and its fields; below
   /// them its options and the sum of its payload, or 0 if it was cut. One recording may be cut
   /// sooner than the other: a tag or a tunnel takes its bytes from the same snaplen.

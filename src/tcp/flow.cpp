@@ -521,7 +521,10 @@ void Flow::advance_acked(Context& context, const Segment& segment, Side tape, Of
   if (acked == 1 && may_have_begun_with_probe(tape)) return take_for_probe(tape);
   if (SideTrouble* rare = theirs.trouble_ptr.get()) {
     if (rare->head_retransmits > 0) {
-      note_stall(tape, theirs.head_sent, end_of_stall(theirs, *rare, segment.packet));
+      // What a closed window refuses is sent again without having been lost.
+      const SideTrouble* peer = record.side(other(tape)).trouble_ptr.get();
+      if (peer == nullptr || peer->zero_window_last.number <= theirs.head_sent.number)
+        note_stall(tape, theirs.head_sent, end_of_stall(theirs, *rare, segment.packet));
       note_shrunk(*rare, theirs, segment.packet);
       rare->head_retransmits = 0;
       rare->head_first_retransmit = rare->head_retransmit = {};

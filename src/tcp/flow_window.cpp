@@ -16,6 +16,7 @@ void Flow::on_window(const Segment& segment, Side from) {
   if (own.window == 0 && announced) {
     letter(from, 'W');
     SideTrouble& rare = trouble(from);
+    rare.zero_window_last = segment.packet;
     if (!rare.zero_window_since) {
       rare.zero_window_since = segment.packet;
       rare.window_probes = 0;

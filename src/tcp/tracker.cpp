@@ -22,11 +22,8 @@ void Tracker::Impl::announce(Arrival& arrival) const {
   arrival.tuple_hash = tuple_hash(from, to);
   store_.prefetch(arrival.tuple_hash);
   arrival.content = segment.payload.empty() ? 0 : base::content_sum(segment.payload);
-  arrival.fingerprint = 0;
-  if (DuplicateFilter::may_be_copy(segment)) {
-    arrival.fingerprint = duplicates_.fingerprint(segment, from, to, arrival.content);
-    arrival.copies_at = duplicates_.place(segment);
-  }
+  arrival.fingerprint = duplicates_.fingerprint(segment, from, to, arrival.content);
+  arrival.copies_at = duplicates_.place(segment);
 }
 
 void Tracker::Impl::on_segment(const Arrival& arrival) {
@@ -48,12 +45,12 @@ void Tracker::Impl::on_segment(const Arrival& arrival) {
 /// What its tuple leads to is `handle`, or nothing.
 inline void Tracker::Impl::on_known(const Arrival& arrival, Handle handle, Side from) {
   const Segment& segment = arrival.segment;
-  if (arrival.fingerprint != 0) {
-    const PacketRef original =
-        duplicates_.find_or_remember(segment, arrival.fingerprint, arrival.copies_at);
-    if (original && on_copy(segment, handle, original)) return;
+  const PacketRef original =
+      duplicates_.find_or_remember(segment, arrival.fingerprint, arrival.copies_at);
+  if (original) [[unlikely]] {
+    if (on_copy(segment, handle, original)) return;
     // Copies of this one are not of what it looks like.
-    if (original) duplicates_.renew(segment, arrival.fingerprint, arrival.copies_at);
+    duplicates_.renew(segment, arrival.fingerprint, arrival.copies_at);
   }
   if (handle != kNoHandle && !FlowStore::is_attempt(handle)) {
     Slot& s = store_.slot(handle);

@@ -174,6 +174,7 @@ void Session::on_record_end(const FlowRecord& flow, Side from, const Record& rec
       if (in_plaintext(from, record) && own.alert_bytes == 2) {
         on_alert(from, record);
       } else if (from == Side::server) {
+        facts_.server_before_goodbye = sides_[1].last_data;
         facts_.server_goodbye = record.first;
         facts_.server_goodbye_end = record.end;
       }

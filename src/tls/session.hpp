@@ -79,6 +79,7 @@ class Session final : private RecordSink {
   Answer answer_in(const Record& record);
   void answer_burst();
   bool may_be_alert(const Record& record) const;
+  bool as_long_as_alert(const Record& record) const;
   Answer ticket_or_answer(const Record& record);
   bool knows_of_burst(const Record& record) const;
 

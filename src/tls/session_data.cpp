@@ -181,6 +181,8 @@ void Session::server_data(const FlowRecord& flow, const Record& record) {
       ++facts_.server_spontaneous;
     }
   }
+  if (!facts_.server_goodbye)
+    facts_.server_before_goodbye = as_long_as_alert(record) ? sides_[1].last_data : PacketRef{};
   facts_.server_goodbye = small ? record.first : PacketRef{};
   facts_.server_goodbye_end = record.end;
   if (facts_.version == kTls13 && small && !sides_[1].last_data) {
@@ -209,8 +211,12 @@ Session::Answer Session::answer_in(const Record& record) {
   // The end of a chunked body, housekeeping of HTTP/2, or all of its answer.
   if (facts_.may_be_multiplexed()) return Answer::perhaps;
   if (!may_be_alert(record)) return Answer::certain;
-  const bool alert = std::find(kAlerts.begin(), kAlerts.end(), record.length) != kAlerts.end();
-  return alert ? Answer::no : Answer::perhaps;
+  return as_long_as_alert(record) ? Answer::no : Answer::perhaps;
+}
+
+bool Session::as_long_as_alert(const Record& record) const {
+  return may_be_alert(record) &&
+         std::find(kAlerts.begin(), kAlerts.end(), record.length) != kAlerts.end();
 }
 
 /// Up to TLS 1.2 alerts have a type of their own.

@@ -117,6 +117,48 @@ bool Verdicts::about_rest_of_handshake(Finding& finding) {
   return true;
 }
 
+/// What the rules for exchanges say of an encrypted burst that stands for a request.
+bool Verdicts::about_encrypted(Finding& finding) {
+  if (!finding.has_fact("burst_bytes") || report_.tls == nullptr) return false;
+  const TlsBurst& burst = report_.tls->burst;
+  ExchangeReport stand_in;
+  stand_in.index = report_.tls->bursts;
+  stand_in.label = finding.label;
+  stand_in.request.first = burst.first;
+  stand_in.request.last = burst.last;
+  if (burst.late_answer) {
+    ResponseReport& response = stand_in.response.emplace();
+    response.first = response.last = burst.late_answer;
+  }
+  raise(finding, stand_in);
+  return true;
+}
+
+/// Hellos, and what follows them: who fell silent, or whose words were lost.
+bool Verdicts::about_tls_handshake(Finding& finding) {
+  if (finding.label != Label::tls_handshake_stalled &&
+      finding.label != Label::tls_handshake_aborted)
+    return false;
+  const auto carries = [](const Seen& seen, const Stretch&) { return seen.length > 0; };
+  for (const Side from : {Side::client, Side::server}) {
+    const Fates sent = fates_of(flow_, from, carries);
+    if (sent.lost.empty() || sent.arrived + sent.lost.size() + sent.unknown < sent.all.size())
+      continue;
+    const bool none = sent.arrived == 0;
+    // What was lost and repeated with success has cost time, and no handshake.
+    if (!none && sent.all.back().number != sent.lost.back().number) continue;
+    say(finding, fmt::format("{} of the {}'s part of the handshake left the {} ({}) and {} lost "
+                             "between the two points.",
+                             base::count(sent.lost.size(), "segment"),
+                             from == Side::client ? "client" : "server",
+                             from == Side::client ? "client" : "server", names(sent.lost),
+                             sent.lost.size() == 1 ? "was" : "were"));
+    blame(finding, Party::network, Confidence::high);
+    return true;
+  }
+  return false;
+}
+
 /// FINs and keep-alive probes of the client that nobody answered.
 bool Verdicts::about_probes(Finding& finding) {
   const bool fin = finding.label == Label::fin_not_acked;

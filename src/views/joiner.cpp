@@ -115,6 +115,7 @@ class Joiner::Impl {
                                         const CaptureSummary& input);
   std::shared_ptr<FlowViews> views_of(FlowReport& report, std::size_t trail,
                                       const CaptureSummary& input);
+  std::array<bool, 2> on_the_way(const FlowReport& report) const;
   void doubt(FlowReport& report) const;
   void doubt_refusal(FlowReport& report) const;
   void note(const FlowViews& views);
@@ -126,6 +127,7 @@ class Joiner::Impl {
   Labels labels_;
   std::array<std::optional<Recorder>, 2> recorders_;
   std::array<Span, 2> ran_;
+  std::array<std::set<IpAddress>, 2> passed_on_;  // hosts behind the points, by side
   ClockEstimator clock_;
   Nearness nearness_;
   Views views_;
@@ -255,6 +257,12 @@ void Joiner::Impl::state_delays(Crossing& count, Duration by) const {
   }
 }
 
+/// Whether the points are no ends of this flow, but pass on what such hosts send.
+std::array<bool, 2> Joiner::Impl::on_the_way(const FlowReport& report) const {
+  return {views_.on_the_way[0] || passed_on_[0].contains(report.client.ip),
+          views_.on_the_way[1] || passed_on_[1].contains(report.server.ip)};
+}
+
 namespace {
 
 /// Whoever has got a packet of the other side's says so in all that it sends then (RFC 9293 §3.4),
@@ -285,7 +293,7 @@ std::shared_ptr<FlowViews> Joiner::Impl::lay_beside(FlowReport& report, const Tr
                 .server_last = server_last_,
                 .there = there,
                 .steady = !views_.clock || views_.clock->steady,
-                .on_the_way = views_.on_the_way,
+                .on_the_way = on_the_way(report),
                 .mute_server = blind_.mute_server};
   for (const Side side : {Side::client, Side::server}) {
     Way& way = joined.ways[index(side)];
@@ -351,8 +359,9 @@ std::shared_ptr<FlowViews> Joiner::Impl::views_of(FlowReport& report, std::size_
   };
   // It may have begun to run between the SYNs of this one.
   const bool ran = ran_at(report.first) || ran_at(report.last);
-  const bool would_show =
-      known_.contains({report.client.ip, report.server}) && ran && views_.not_compared == 0;
+  const bool would_show = known_.contains({report.client.ip, report.server}) && ran &&
+                          views_.not_compared == 0 &&
+                          !blind_.receiver[httpdiag::index(Side::client)];
   const bool answered = std::any_of(client.seen.begin(), client.seen.end(), [](const Seen& seen) {
     return seen.from == Side::server && !seen.is_rst();
   });
@@ -363,7 +372,9 @@ std::shared_ptr<FlowViews> Joiner::Impl::views_of(FlowReport& report, std::size_
     return views;
   }
   auto views = std::make_shared<FlowViews>();
-  views->presence = would_show && client.starts() ? Presence::replaced : Presence::absent;
+  // What was answered before that capture ran was answered by whomever.
+  const bool from_start = client.starts() && ran_at(report.first);
+  views->presence = would_show && from_start ? Presence::replaced : Presence::absent;
   if (views->presence == Presence::absent && ran_at(report.first)) doubt_refusal(report);
   return views;
 }
@@ -404,10 +415,11 @@ void Joiner::Impl::note(const FlowViews& views) {
 
 /// What was concluded from where the captures were said to be taken does not hold.
 void Joiner::Impl::doubt(FlowReport& report) const {
-  const auto weaken = [](std::vector<Finding>& findings) {
+  const auto weaken = [&](std::vector<Finding>& findings) {
     for (Finding& finding : findings) {
       finding.fault.confidence = Confidence::low;
-      finding.fault.unless = "the two captures are the wrong way round";
+      finding.fault.unless = views_.swapped ? "the two captures are the wrong way round"
+                                            : "the captures were not taken at the two ends";
     }
   };
   weaken(report.findings);
@@ -417,8 +429,9 @@ void Joiner::Impl::doubt(FlowReport& report) const {
 std::string Joiner::Impl::headline(const std::string& before, const CaptureSummary&) const {
   if (views_.unrelated) {
     return fmt::format(
-        "No connection is in both captures: either they do not belong together, or nothing of the "
-        "client's {} arrived. Of the client's capture alone: {}",
+        "No connection is in both captures: either they do not belong together, or a proxy between "
+        "the two ends the client's connections and makes its own, or nothing of the client's {} "
+        "arrived. Of the client's capture alone: {}",
         base::count(views_.flows[0], "connection"), before);
   }
   if (views_.same_point) {
@@ -472,6 +485,7 @@ Report Joiner::Impl::join(Report client, const Report& server, const CaptureSumm
   views_.same_point = at_one_point(views_.clock);
   if (views_.swapped || views_.same_point) views_.clock.reset();
   views_.on_the_way = {client.vantage.given_on_the_way, server.vantage.given_on_the_way};
+  passed_on_ = {client.vantage.passed_on, server.vantage.passed_on};
 
   const bool at_server =
       !views_.swapped && !views_.same_point && !views_.on_the_way[index(Side::server)];
@@ -480,10 +494,9 @@ Report Joiner::Impl::join(Report client, const Report& server, const CaptureSumm
   for (std::size_t i = 0; i < trails(Side::client).size(); ++i)
     trail_of.emplace(trails(Side::client)[i].flow, i);
   for (FlowReport& flow : held_.flows) {
-    if (views_.swapped) {
+    if (views_.swapped || views_.same_point) {
       doubt(flow);
-    } else if (const auto trail = trail_of.find(flow.id);
-               trail != trail_of.end() && !views_.same_point) {
+    } else if (const auto trail = trail_of.find(flow.id); trail != trail_of.end()) {
       const std::vector<Label> labels = flow.labels;
       const auto views = views_of(flow, trail->second, input);
       note(*views);

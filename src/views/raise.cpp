@@ -20,8 +20,9 @@ void Verdicts::about(Finding& finding, ExchangeReport& exchange) {
 void Verdicts::about(Finding& finding) {
   if (info(finding.label).phase == Phase::own) return;
   const Finding before = finding;
-  const bool told = about_reset(finding, nullptr) || about_connect(finding) ||
-                    about_rest_of_handshake(finding) || about_probes(finding);
+  const bool told = about_encrypted(finding) || about_reset(finding, nullptr) ||
+                    about_connect(finding) || about_rest_of_handshake(finding) ||
+                    about_tls_handshake(finding) || about_probes(finding);
   if (!told && finding.label == Label::loss_recovery_delay) about_loss(finding);
   finish(finding);
   hold_to_points(finding, before);

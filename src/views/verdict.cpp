@@ -98,6 +98,8 @@ bool Verdicts::about_reset(Finding& finding, const ExchangeReport* exchange) {
       return true;
     }
     if (exchange != nullptr && about_lost_fin(finding, *exchange, rst->sent)) return true;
+    if (exchange != nullptr) about_earlier_ones(finding, *exchange);
+    if (finding.has_fact("impersonated")) return true;  // whoever did that has ended it
     const bool suspected = finding.fault.party == Party::network;
     blame(finding, suspected ? Party::server_host : finding.fault.party, Confidence::high,
           finding.label == Label::connect_refused
@@ -140,6 +142,30 @@ bool Verdicts::about_lost_fin(Finding& finding, const ExchangeReport& exchange,
   return true;
 }
 
+/// The RST answers a request that was never acknowledged, and of which one transmission alone
+/// arrived: a kernel threw it away.
+bool Verdicts::thrown_away(const ExchangeReport& exchange, const RequestFacts& facts) const {
+  if (exchange.label != Label::reset_without_response && exchange.label != Label::idle_conn_reset)
+    return false;
+  const Fates& sent = facts.request;
+  return facts.arrived && !facts.acknowledged && facts.answer.all.empty() && sent.arrived == 1 &&
+         sent.lost.size() + 1 == sent.all.size() && !flow_.on_the_way[index(Side::server)] &&
+         ending_of(flow_, Side::server, TcpFlags::rst, {}).value_or(Ending{}).sent.number >
+             facts.arrived.number;
+}
+
+void Verdicts::about_earlier_ones(Finding& finding, const ExchangeReport& exchange) {
+  const auto facts = measure(flow_, report_, exchange);
+  if (!facts || !thrown_away(exchange, *facts) || facts->request.lost.empty()) return;
+  keep_measured(finding);
+  say(finding,
+      fmt::format("Of the request one transmission arrived (packet {}), and the server's kernel "
+                  "threw it away; {} in front of it ({}) {} lost between the two points. No "
+                  "application saw it.",
+                  name(facts->arrived), base::count(facts->request.lost.size(), "other"),
+                  names(facts->request.lost), facts->request.lost.size() == 1 ? "was" : "were"));
+}
+
 /// Beside an ending that was forged: how far the request had come.
 void Verdicts::tell_request(Finding& finding, const ExchangeReport* exchange) const {
   const auto facts = exchange == nullptr ? std::nullopt : measure(flow_, report_, *exchange);
@@ -168,6 +194,10 @@ std::optional<Revision> Verdicts::revise(ExchangeReport& exchange) const {
     return Revision{report_.id, exchange.index, false};
   }
   if (!facts->arrived) return std::nullopt;
+  if (thrown_away(exchange, *facts)) {
+    exchange.retry = Retry::safe;
+    return Revision{report_.id, exchange.index, false};
+  }
   // An answer that left proves that it was there; that it passed a point on the way does not.
   if (flow_.on_the_way[index(Side::server)] && facts->answer.all.empty()) return std::nullopt;
   // What a kernel without a socket threw away was there and yet was not delivered. Silence proves
@@ -419,9 +449,34 @@ bool Verdicts::about_answer(Finding& finding, const RequestFacts& facts) {
 }
 
 /// Late answers: how long the server had it, and how long the ways took.
+/// The client's FINs before the answer left were lost: the way was cut, and a host sends nothing
+/// over a link that is down, whenever its application has answered.
+bool Verdicts::about_cut_meanwhile(Finding& finding, const RequestFacts& facts) {
+  constexpr std::size_t kNoChance = 2;
+  const Timestamp answered = shifted(facts.answer.all.front().time, -flow_.ahead);
+  std::vector<PacketRef> lost;
+  for (const PacketRef& fin : fates_of(flow_, Side::client, [](const Seen&seen, const Stretch&) {
+                                return seen.flags.has(TcpFlags::fin);
+                              }).lost) {
+    if (fin.time < answered) lost.push_back(fin);
+  }
+  if (lost.size() < kNoChance) return false;
+  show(finding, facts.arrived, Side::client, "arrives at the server: request");
+  show(finding, facts.answer.all.front(), Side::server, "leaves the server: answer");
+  say(finding,
+      fmt::format("Before the answer left the server, {} of the client's FINs ({}) were lost "
+                  "between the two points: the way was cut, and when the application "
+                  "answered cannot be told from this.",
+                  lost.size(), names(lost)));
+  blame(finding, Party::network, Confidence::medium,
+        "the application would have been too late without that");
+  return true;
+}
+
 void Verdicts::about_time(Finding& finding, const ExchangeReport& exchange,
                           const RequestFacts& facts) {
   if (!facts.arrived || facts.answer.all.empty()) return;
+  if (about_cut_meanwhile(finding, facts)) return;
   const Duration served = between(facts.arrived.time, facts.answer.all.front().time);
   if (served < Duration{0}) return;
   show(finding, facts.arrived, Side::client, "arrives at the server: request");

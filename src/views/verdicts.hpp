@@ -40,6 +40,7 @@ class Verdicts {
   bool about_late_fin(Finding& finding);
   bool ignored_fins() const;
   bool about_answer(Finding& finding, const RequestFacts& facts);
+  bool about_cut_meanwhile(Finding& finding, const RequestFacts& facts);
   void about_time(Finding& finding, const ExchangeReport& exchange, const RequestFacts& facts);
   void raise(Finding& finding, ExchangeReport& exchange);
   bool about_connect(Finding& finding);
@@ -48,6 +49,10 @@ class Verdicts {
   void about_loss(Finding& finding);
   void finish(Finding& finding) const;
   void hold_to_points(Finding& finding, const Finding& before) const;
+  bool thrown_away(const ExchangeReport& exchange, const RequestFacts& facts) const;
+  void about_earlier_ones(Finding& finding, const ExchangeReport& exchange);
+  bool about_encrypted(Finding& finding);
+  bool about_tls_handshake(Finding& finding);
   bool about_lost_fin(Finding& finding, const ExchangeReport& exchange, const PacketRef& rst);
 
   std::string name(const PacketRef& packet) const { return packet_name(&input_, packet.number); }
