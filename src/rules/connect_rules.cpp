@@ -458,11 +458,12 @@ void tell_dropped_here(FindingBuilder& finding, const FlowFacts& facts) {
           "The host that the capture was taken on passes packets on to {}, as other connections "
           "show, and did not pass {} on.",
           to_string(facts.flow.server.ip), facts.syn_count == 1 ? "this one" : "these"))
-      .fault(Party::network, Confidence::high)
+      .fault(Party::network, Confidence::medium,
+             "it no longer finds the server's host (ARP), which is down")
       .remedy(
           "On the host that the capture was taken on: find the firewall rule that drops what goes "
           "to this port (nft list ruleset, iptables -S FORWARD: DROP), or what else keeps it "
-          "(rp_filter, a full conntrack table: dmesg).");
+          "(ip neigh: the next host does not answer; rp_filter, a full conntrack table: dmesg).");
 }
 
 }  // namespace

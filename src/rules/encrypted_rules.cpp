@@ -95,7 +95,10 @@ void measure_goodbye(ExchangeFacts& facts) {
   const PacketRef goodbye = tls.server_goodbye;
   const PacketRef answered = tls.server_before_goodbye;
   if (!goodbye || !answered || !flow.s().fin || tls.may_be_multiplexed()) return;
-  if (!time_unknown(flow, answered, goodbye)) facts.server_idle = goodbye.time - answered.time;
+  // Right behind the answer's head a body of two bytes is as long.
+  constexpr Duration kShortestRest = std::chrono::milliseconds{500};
+  if (time_unknown(flow, answered, goodbye) || goodbye.time - answered.time < kShortestRest) return;
+  facts.server_idle = goodbye.time - answered.time;
   const bool before = goodbye.number < facts.exchange.request.first.number;
   if (!before || facts.exchange.request.peer_acked < tls.server_goodbye_end) return;
   facts.fin_seen_by_client = true;

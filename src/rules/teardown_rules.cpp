@@ -238,7 +238,7 @@ std::optional<Finding> reset_after_complete(const FlowFacts& facts, const Thresh
         .detail(
             fmt::format("After every answer had arrived, and {} of rest, a RST in the {}'s name "
                         "ended the connection. Its TTL is {}, that of the {}'s other packets {}: "
-                        "by that a device between the hosts sent it.",
+                        "by that a device between the hosts probably sent it.",
                         base::duration(std::max(idle, Duration{0})), words(side),
                         flow.side(side).trouble().rst_ttl, words(side), flow.side(side).last_ttl))
         .remedy(

@@ -148,10 +148,16 @@ bool Verdicts::thrown_away(const ExchangeReport& exchange, const RequestFacts& f
   if (exchange.label != Label::reset_without_response && exchange.label != Label::idle_conn_reset)
     return false;
   const Fates& sent = facts.request;
-  return facts.arrived && !facts.acknowledged && facts.answer.all.empty() && sent.arrived == 1 &&
-         sent.lost.size() + 1 == sent.all.size() && !flow_.on_the_way[index(Side::server)] &&
-         ending_of(flow_, Side::server, TcpFlags::rst, {}).value_or(Ending{}).sent.number >
-             facts.arrived.number;
+  if (!facts.arrived || facts.acknowledged || !facts.answer.all.empty() || sent.arrived != 1 ||
+      sent.lost.size() + 1 != sent.all.size() || flow_.on_the_way[index(Side::server)]) {
+    return false;
+  }
+  const auto rst = ending_of(flow_, Side::server, TcpFlags::rst, {});
+  if (!rst || rst->sent.number <= facts.arrived.number) return false;
+  // That of a live socket carries an ACK: its application may have read the request.
+  return std::ranges::any_of(flow_.server.seen, [&](const Seen& seen) {
+    return seen.packet.number == rst->sent.number && !seen.flags.has(TcpFlags::ack);
+  });
 }
 
 void Verdicts::about_earlier_ones(Finding& finding, const ExchangeReport& exchange) {

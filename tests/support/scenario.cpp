@@ -202,7 +202,7 @@ void Player::set(Cursor& line) {
   } else if (key == "type") {
     peer.packet_type = static_cast<std::uint8_t>(line.number(0, 255));
   } else if (key == "forwarded") {
-    peer.forwarded = true;
+    peer.forwarded = !line.accept("off");
   } else if (key == "offload") {
     peer.offload = true;
   } else if (key == "win") {
