@@ -108,7 +108,7 @@ void Source::correct_times() {
 
 void Source::hold_back_last() {
   const Packet& last = batch_.back();
-  held_.emplace(last, std::vector<std::byte>(last.bytes.begin(), last.bytes.end()));
+  held_ = Held{last, std::vector<std::byte>(last.bytes.begin(), last.bytes.end())};
   batch_ = batch_.first(batch_.size() - 1);
   if (batch_.empty()) hand_on_held();
 }

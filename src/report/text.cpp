@@ -104,6 +104,18 @@ std::string period(const PacketRef& first, const PacketRef& last, const CaptureS
                      packet_name(input, last.number), begin, same_day ? end.substr(11) : end);
 }
 
+/// Nothing is wrong with the flow, but that the capture has it in part: what stands under "Beware".
+bool only_capture_lacks(const FlowReport& flow) {
+  const auto of_capture = [](const Finding& finding) {
+    return finding.severity < Severity::warning || info(finding.label).phase == Phase::capture;
+  };
+  return flow.severity < Severity::warning && std::ranges::all_of(flow.findings, of_capture) &&
+         std::ranges::all_of(flow.exchanges, [&](const ExchangeReport& exchange) {
+           return exchange.severity < Severity::warning &&
+                  std::ranges::all_of(exchange.findings, of_capture);
+         });
+}
+
 class TextWriter final : public Writer {
  public:
   TextWriter(const Options& options, Output& out)
@@ -119,7 +131,8 @@ class TextWriter final : public Writer {
       list_exchanges(flow);
     } else if (options_.all_flows) {
       lines_.add(flow.id, line_of(flow));
-    } else if (!is_healthy(flow) || !options_.selection.labels.empty()) {
+    } else if (!options_.selection.labels.empty() ||
+               (!is_healthy(flow) && !only_capture_lacks(flow))) {
       list(flow);
     }
   }

@@ -188,6 +188,9 @@ void Flow::accept_rst_of_unseen_handshake(Context& context, const Segment& segme
 // The sender of `packet` had sent bytes up to there that are not in the capture.
 void Flow::tell_unseen_up_to(Context& context, Offset to, Side from, PacketRef packet) {
   SideRecord& own = record.side(from);
+  const auto& pending = half(from).pending;
+  const bool held = pending && !pending->empty();
+  if (held) to = std::min(to, pending->first_offset());  // what follows that is known, or a hole
   if (to <= own.delivered) return;
   context.streams.on_gap(record,
                          {from, own.delivered, to - own.delivered, GapCause::not_captured, packet});
@@ -199,6 +202,7 @@ void Flow::tell_unseen_up_to(Context& context, Offset to, Side from, PacketRef p
   }
   own.delivered = to;
   own.next = std::max(own.next, to);
+  if (held) drain(context, from, packet);
 }
 
 // A RST further on than anything seen of its sender, with which the connection fell silent, and

@@ -136,7 +136,8 @@ bool time_unknown(const FlowRecord& flow, PacketRef from, PacketRef to) {
   };
   if (guessed(from) || guessed(to)) return true;
   if (from.number < to.number && from.time - to.time > kReordering) return true;
-  const auto [first, last] = std::minmax(from.number, to.number);
+  const PacketNumber first = std::min(from.number, to.number);
+  const PacketNumber last = std::max(from.number, to.number);
   return std::ranges::any_of(flow.trouble_ptr->clock_set, [&](PacketRef set) {
     return set.number > first && set.number <= last;
   });
