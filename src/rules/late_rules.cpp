@@ -256,8 +256,7 @@ bool host_out_of_reach(FindingBuilder& finding, const ExchangeFacts& facts, cons
       .remedy(
           "Find what kept the server's host from answering at that time: its link, a router or "
           "firewall on the way, the hypervisor (a host that stood still). Before sending again, "
-          "look "
-          "up the result: the request had arrived.")
+          "look up the result: the request had arrived.")
       .fault(Party::network, Confidence::medium, "the server's host was down or frozen meanwhile");
   const FlowTrouble& trouble = flow.trouble();
   if (has_no_way_on(trouble) && trouble.icmp.number > left.number &&

@@ -454,7 +454,6 @@ bool Verdicts::about_answer(Finding& finding, const RequestFacts& facts) {
   return true;
 }
 
-/// Late answers: how long the server had it, and how long the ways took.
 /// The client's FINs before the answer left were lost: the way was cut, and a host sends nothing
 /// over a link that is down, whenever its application has answered.
 bool Verdicts::about_cut_meanwhile(Finding& finding, const RequestFacts& facts) {
@@ -479,6 +478,7 @@ bool Verdicts::about_cut_meanwhile(Finding& finding, const RequestFacts& facts) 
   return true;
 }
 
+/// Late answers: how long the server had it, and how long the ways took.
 void Verdicts::about_time(Finding& finding, const ExchangeReport& exchange,
                           const RequestFacts& facts) {
   if (!facts.arrived || facts.answer.all.empty()) return;
