@@ -46,6 +46,19 @@ bool handed_over_and_reset(const FlowFacts& facts) {
   return handed_over && facts.first_close.closer == Closer::server_rst;
 }
 
+/// The server had the last word, and took the connection away right behind it without the
+/// close_notify that must come first (RFC 8446 §6.1, RFC 5246 §7.2.1): whether that word was whole
+/// is not visible. Behind a rest it is the end of an idle connection.
+bool reset_behind_data(const FlowFacts& facts, const Thresholds& limits) {
+  const PacketRef answer = facts.flow.s().last_payload, rst = facts.first_close.packet;
+  if (facts.tls == nullptr || facts.first_close.closer != Closer::server_rst) return false;
+  const TlsSession& tls = *facts.tls;
+  const bool answered = tls.stage == TlsStage::done && tls.burst.answered && !tls.server_goodbye;
+  if (!answered || facts.client_unheard || answer.number < facts.flow.c().last_payload.number)
+    return false;
+  return !time_unknown(facts.flow, answer, rst) && rst.time - answer.time < limits.tls_alert_close;
+}
+
 }  // namespace
 
 std::optional<Finding> payload_opaque(const FlowFacts& facts, const Thresholds& limits) {
@@ -98,6 +111,24 @@ std::optional<Finding> payload_opaque(const FlowFacts& facts, const Thresholds& 
             "Where the silence before it is as long as a timer of the server's or of a proxy's "
             "(nginx proxy_read_timeout, haproxy timeout tunnel), raise that, or send pings more "
             "often. Otherwise read the server's log at that second.");
+  }
+  if (reset_behind_data(facts, limits)) {
+    const PacketRef answer = facts.flow.s().last_payload;
+    finding
+        .also(fmt::format("The server's address sent RST {} after the server's last data and no "
+                          "close_notify: whether that answer was whole is not visible.",
+                          base::duration(facts.elapsed(answer, facts.first_close.packet))))
+        .severity(Severity::warning)
+        .evidence(answer, Side::server, "the server's last data")
+        .evidence(facts.first_close)
+        .fault(Party::server_app, Confidence::low,
+               "the answer was whole, or a device in between sent the RST")
+        .seen_as(
+            "Client: connection reset, or the end of TLS without close_notify (OpenSSL: unexpected "
+            "eof), if it was still reading. Server: a worker that ended, or nothing.")
+        .remedy(
+            "Ask the client whether it had the whole answer. Server: look for a worker that was "
+            "killed at that second, for SO_LINGER 0, and for a close that skips TLS's own.");
   }
   return finding.build();
 }
