@@ -410,8 +410,31 @@ bool held_as_asked(FindingBuilder& finding, const ExchangeFacts& facts) {
   return true;
 }
 
+/// Nothing to tell, and that after whole seconds: the server had waited for news until its own
+/// limit (RFC 6202 §2.1).
+bool held_until_a_limit(FindingBuilder& finding, const ExchangeFacts& facts) {
+  constexpr Duration kSecond = std::chrono::seconds{1}, kSlack = std::chrono::milliseconds{50};
+  constexpr std::uint64_t kEmpty = 2;  // "[]", "{}"
+  const Message& response = *facts.exchange.response;
+  const bool no_news = response.status == 304 || response.status == 204 ||
+                       (response.status == 200 && response.body_bytes <= kEmpty);
+  const Message& request = facts.exchange.request;
+  if (request.method() != "GET" || asks_to_be_held(request) || !no_news) return false;
+  if (response.state != MessageState::complete || *facts.wait % kSecond > kSlack) return false;
+  finding
+      .also(
+          "A GET without news in its answer, after a whole number of seconds: a long poll, by the "
+          "look of it, which the server holds for that long on purpose.")
+      .severity(Severity::info)
+      .fault(Party::none, Confidence::low, "this resource is meant to answer at once")
+      .seen_as("Client: an empty answer. Server: a long request time in its log.")
+      .remedy(
+          "Nothing, if this is a long poll; else look for a timer of that length in the server.");
+  return true;
+}
+
 constexpr std::array kWhySlowStart = {&answer_repeated, &request_arrived_after_losses,
-                                      &held_as_asked};
+                                      &held_as_asked, &held_until_a_limit};
 
 constexpr std::array kWhySlowTransfer = {
     &spent_on_losses,
