@@ -255,21 +255,37 @@ std::string hold_text(const Hold& hold) {
 
 /// Whole on the wire, but the server closed having received a part of it only.
 std::optional<Finding> closed_with_a_part(const ExchangeFacts& facts) {
-  const SideRecord& server = facts.flow.flow.s();
-  const bool part = server.fin && server.fin_ack > facts.q0 && server.fin_ack < facts.q1 &&
-                    !facts.request_acked && !facts.answered;
-  if (!part) return std::nullopt;
+  if (!closed_in_the_middle(facts)) return std::nullopt;
+  const FlowRecord& flow = facts.flow.flow;
+  const SideRecord& server = flow.s();
   const Message& request = facts.exchange.request;
-  return FindingBuilder{
+  const PacketRef rst = server.trouble().rst;
+  FindingBuilder finding{
       Label::request_incomplete,
-      fmt::format("The server closed after {} of {} request bytes had reached it.",
-                  server.fin_ack - facts.q0, facts.q1 - facts.q0)}
+      fmt::format("The server closed after {} of {} request bytes had reached it{}.",
+                  server.fin_ack - facts.q0, facts.q1 - facts.q0,
+                  rst.number > server.fin.number ? "; its kernel answered the rest with RST" : "")};
+  finding
       .fault(Party::server_app, Confidence::medium,
              "the rest of the request was delayed or lost on the way")
       .evidence(request.first, Side::client, words(request))
       .evidence(server.fin, Side::server, "server FIN, acknowledges part of the request")
-      .fact("ended_by", std::string{"server-fin"})
-      .build();
+      .evidence(rst.number > server.fin.number ? rst : PacketRef{}, Side::server, "RST")
+      .fact("ended_by", std::string{"server-fin"});
+  constexpr Duration kAtOnce = std::chrono::milliseconds{500};
+  const auto open_for = between(request.first, server.fin, flow);
+  if (open_for && *open_for < kAtOnce) {
+    finding
+        .seen_as(
+            "Client: connection reset by peer, broken pipe, or an end of file in place of the "
+            "answer. Server: nothing, or nginx 444.")
+        .remedy(
+            "Server: find what closes without reading the whole request: nginx return 444, a rule "
+            "or size limit that drops the connection, a handler or worker that ended. It should "
+            "answer with a status, and read the rest of the request before it closes (RFC 9112 "
+            "section 9.6).");
+  }
+  return finding.build();
 }
 
 /// What was not seen of the request need not be missing, or may yet come.
@@ -456,15 +472,33 @@ bool lost_in_the_middle(FindingBuilder& finding, const ExchangeFacts& facts) {
   return true;
 }
 
-/// A FIN after seconds of silence is a timeout of the server's; a RST at once is a refusal.
+/// As timers are set: a whole number of seconds, and what it takes to act on it.
+bool is_whole_seconds(Duration time) {
+  constexpr Duration kSecond = std::chrono::seconds{1}, kEarly = std::chrono::milliseconds{5},
+                     kSlack = std::chrono::milliseconds{50};
+  return time + kEarly >= kSecond && (time + kEarly) % kSecond <= kSlack;
+}
+
+/// A close after seconds of silence is a timeout of the server's; a RST at once is a refusal.
 bool server_refused_the_rest(FindingBuilder& finding, const ExchangeFacts& facts) {
   if (!by_server(facts.close.closer)) return false;
   const bool timed_out = facts.after_request >= facts.limits.request_stall ||
+                         is_whole_seconds(facts.after_request) ||
                          (facts.close.closer == Closer::server_fin &&
                           facts.after_request >= facts.limits.capture_end_margin);
   if (timed_out) {
+    const bool head = !facts.exchange.request.head_complete;
     finding.fault(Party::client_app, Confidence::medium,
-                  "the server's body timeout is too short, or the network held the rest back");
+                  fmt::format("the server's {} timeout is too short, or the network held the rest "
+                              "back",
+                              head ? "header" : "body"));
+    if (head) {
+      finding.remedy(
+          "Client: find why it stopped in the middle of the head (a process that was stopped, a "
+          "head written in pieces). Server: a limit for heads ran out (nginx client_header_timeout "
+          "60 s, HAProxy timeout http-request, Node.js headersTimeout 60 s, Apache "
+          "RequestReadTimeout header=20).");
+    }
   } else {
     finding.fault(Party::server_app, Confidence::medium,
                   "a size limit or a firewall in front of it");

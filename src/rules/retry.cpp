@@ -28,6 +28,15 @@ Retry by_late_answer(const ExchangeFacts& facts) {
   return status == 0 || status >= 500 ? Retry::idempotent_only : after_refusal(status);
 }
 
+/// The end of its head was not sent, as far as all numbers tell.
+bool has_half_a_head(const ExchangeFacts& facts) {
+  const Message& request = facts.exchange.request;
+  const SideTrouble& client = facts.flow.flow.c().trouble();
+  const bool all_seen = !request.has_gap && !request.snaplen_cut && client.lost_bytes == 0 &&
+                        client.told <= facts.flow.flow.c().next + 1;
+  return all_seen && !request.head_complete && facts.flow.flow.c().acked <= facts.q1 + 1;
+}
+
 }  // namespace
 
 Said said_by_answer(const ExchangeFacts& facts) {
@@ -101,6 +110,9 @@ Retry retry_for(Label label, Said said, const ExchangeFacts& facts) {
       return facts.response_complete && facts.exchange.response->status != 0
                  ? Retry::do_not
                  : Retry::idempotent_only;
+
+    case request_incomplete:  // whose head has no end is nothing that anybody could act upon
+      return has_half_a_head(facts) ? Retry::safe : done ? Retry::do_not : Retry::idempotent_only;
 
     case early_response:  // it had not read everything; a refusal stands all the same
       return facts.exchange.response->status < 400 ? Retry::idempotent_only : by_late_answer(facts);

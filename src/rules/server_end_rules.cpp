@@ -355,6 +355,7 @@ std::optional<Finding> reset_without_response(const ExchangeFacts& facts, const 
   const bool broken_off = !facts.request_complete && !facts.request_part_acked && !facts.answered &&
                           !facts.flow.server_unheard && !facts.exchange.response_missing;
   if (!whole_and_unanswered(facts) && !broken_off && !facts.reset_first) return std::nullopt;
+  if (closed_in_the_middle(facts)) return std::nullopt;  // the RST only follows from that
   const FlowRecord& flow = facts.flow.flow;
   const SideTrouble& server = flow.s().trouble();
   const bool first = facts.close.closer == Closer::server_rst;

@@ -27,6 +27,12 @@ bool server_closed_first(const ExchangeFacts& facts) {
          client.fin_ack > server.fin_offset;
 }
 
+bool closed_in_the_middle(const ExchangeFacts& facts) {
+  const SideRecord& server = facts.flow.flow.s();
+  return server.fin && server.fin_ack > facts.q0 && server.fin_ack < facts.q1 &&
+         !facts.request_acked && !facts.answered;
+}
+
 std::string acked_text(const ExchangeFacts& facts, bool inferred) {
   const Exchange& x = facts.exchange;
   if (inferred) return "acknowledged, since it was not sent again (the ACK is not in the capture)";

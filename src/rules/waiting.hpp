@@ -17,6 +17,10 @@ bool whole_and_unanswered(const ExchangeFacts& facts);
 /// what counts is what the server does then.
 bool sent_fin_with_request(const ExchangeFacts& facts);
 
+/// The server's FIN acknowledges a part of the request only (taxonomy 2.1): the rest met a server
+/// that had closed, and whose kernel may say RST to it.
+bool closed_in_the_middle(const ExchangeFacts& facts);
+
 /// Recorded in the wrong order: the client's FIN acknowledges the server's (taxonomy 2.1).
 bool server_closed_first(const ExchangeFacts& facts);
 
