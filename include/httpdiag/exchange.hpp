@@ -250,11 +250,12 @@ struct Stray {
     unsolicited_response,  // well-formed response while no request was outstanding
     opaque,                // first payload is no HTTP/1.x at all, or the flow switched protocols
     trailing_garbage,      // bytes from the server behind a complete response that are no response
+    answer_alone,          // final response whose request is not in the capture
   };
   Kind kind{};
   Side from = Side::server;
   PacketRef packet;
-  std::uint16_t status = 0;  // unsolicited_response
+  std::uint16_t status = 0;  // unsolicited_response, answer_alone
   std::string protocol;      // opaque: "tls", "http2", "upgrade", "connect-tunnel", "preface" (HTTP
                              // follows it), "unknown"
 };

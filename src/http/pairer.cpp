@@ -203,7 +203,10 @@ void Pairer::Impl::on_end(const FlowRecord& flow, EndCause, Timestamp now) {
     }
     find_missing_answers(flow, *c);
     while (w.size() > 0) emit_front(flow, *c, false, now);
-    for (Open* open : w.early) drop(open);
+    for (Open* open : w.early) {
+      tell_alone(flow, *open);
+      drop(open);
+    }
     w.early.clear();
     release_if_idle(*c);
   }

@@ -71,7 +71,7 @@ class Pairer::Impl {
   void begin_request(Conversation& c, const Input& in, bool resynchronised);
   Open& adopt_or_take(Conversation& c, const Input& in);
   /// The first response that waits for its request waits no longer.
-  void give_up_early(Work& w);
+  void give_up_early(const FlowRecord& flow, Work& w);
   void note_circumstances(Conversation& c, Open& open, const Input& in);
   void request_complete(const FlowRecord& flow, Conversation& c, Timestamp now);
   /// `in`: behind the bytes that broke it, which begin at `before`.
@@ -97,6 +97,8 @@ class Pairer::Impl {
   void response_head(const FlowRecord& flow, Conversation& c, Open& open);
   void response_complete(const FlowRecord& flow, Conversation& c, Timestamp now);
   void response_broken(const FlowRecord& flow, Conversation& c);
+  /// Once its status is known: nothing more will come of it than that.
+  void tell_alone(const FlowRecord& flow, Open& open);
   void tell_unsolicited(const FlowRecord& flow, Conversation& c, Open& open, Stray::Kind kind);
   static void note_tail(Open& open, std::string_view bytes);
   static void judge_unknown_end(const FlowRecord& flow, Open& open);

@@ -117,14 +117,15 @@ Open& Pairer::Impl::adopt_or_take(Conversation& c, const Input& in) {
       }
       return *open;
     }
-    give_up_early(w);
+    give_up_early(in.flow, w);
   }
   return *opens_.take();
 }
 
 // It answers a request that is not in the capture.
-void Pairer::Impl::give_up_early(Work& w) {
+void Pairer::Impl::give_up_early(const FlowRecord& flow, Work& w) {
   Open* open = w.early.front();
+  tell_alone(flow, *open);
   w.early.erase(w.early.begin());
   if (w.open[1] == open) {
     open->role = Role::ignored;
@@ -320,7 +321,8 @@ void Pairer::Impl::client_gap(const FlowRecord& flow, Conversation& c, const Str
   // Responses that were taken for recorded too early have lost their requests.
   if (c.work == nullptr) return;
   const auto& early = c.work->early;
-  while (!early.empty() && early.front()->response().peer_acked <= end) give_up_early(*c.work);
+  while (!early.empty() && early.front()->response().peer_acked <= end)
+    give_up_early(flow, *c.work);
   release_if_idle(c);
 }
 

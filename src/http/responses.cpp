@@ -253,6 +253,7 @@ void Pairer::Impl::begin_response(Conversation& c, Input& in, bool resynchronise
       if (early.size() >= kMaxEarly && early.front() != c.work->open[1]) {
         c.work->early_lost = early.front()->response().end;
         c.work->early_lost_in = early.front()->response().last;
+        tell_alone(in.flow, *early.front());
         drop(early.front());
         early.erase(early.begin());
       }
@@ -261,7 +262,7 @@ void Pairer::Impl::begin_response(Conversation& c, Input& in, bool resynchronise
   }
   Work& w = *c.work;
   // A server answers in order: what came before this answer is not of a request behind its own.
-  while (open->role == Role::exchange && !w.early.empty()) give_up_early(w);
+  while (open->role == Role::exchange && !w.early.empty()) give_up_early(in.flow, w);
   if (Open* before = w.open[1]; before != nullptr) {  // unknown until now: it has ended
     w.open[1] = nullptr;
     before->response_done = true;
@@ -308,12 +309,24 @@ void Pairer::Impl::tell_unsolicited(const FlowRecord& flow, Conversation& c, Ope
   }
 }
 
+void Pairer::Impl::tell_alone(const FlowRecord& flow, Open& open) {
+  const Message& response = open.response();
+  if (open.told || response.status == 0 || is_interim(response.status)) return;
+  open.told = true;
+  exchanges_.on_stray(flow, {.kind = Stray::Kind::answer_alone,
+                             .from = Side::server,
+                             .packet = response.first,
+                             .status = response.status,
+                             .protocol = {}});
+}
+
 void Pairer::Impl::response_head(const FlowRecord& flow, Conversation& c, Open& open) {
   const Message& response = open.response();
   if (open.role == Role::unsolicited) {
     tell_unsolicited(flow, c, open, Stray::Kind::unsolicited_response);
     return;
   }
+  if (open.role == Role::ignored) tell_alone(flow, open);
   if (is_interim(response.status) && !open.x.interim) {
     open.x.interim = response.first;
     open.x.interim_status = response.status;

@@ -140,9 +140,15 @@ std::string delivery_text(const ExchangeReport& exchange, const CaptureSummary* 
          fmt::format(" ({})", packets(exchange.response->first, exchange.response->last, input));
 }
 
-/// Nothing of a request can have been on this connection.
+/// What the client sent is in the capture, and no payload is among it.
 bool carried_nothing(const FlowReport& flow) {
-  return flow.exchange_count == 0 && flow.sides[index(Side::client)].payload_bytes == 0;
+  const SideReport& client = flow.sides[index(Side::client)];
+  const bool seen =
+      client.packets > 0 && std::none_of(flow.labels.begin(), flow.labels.end(), [](Label label) {
+        return label == Label::capture_gap || label == Label::capture_one_way;
+      });
+  return seen && flow.exchange_count == 0 && client.payload_bytes == 0 &&
+         flow.sides[index(Side::server)].payload_bytes == 0;
 }
 
 std::string_view arrow(const std::optional<Side>& from) {

@@ -44,6 +44,7 @@ struct Account {
 
   struct Strays {
     PacketRef opaque, unsolicited, garbage, pipelined, pipelined_behind;
+    AnswersAlone alone;
     bool unannounced_body = false;  // which draws an answer of its own
     std::string protocol;
     std::shared_ptr<const TlsSession> tls;
@@ -78,6 +79,7 @@ void add_what_it_carried(FlowFacts& facts, const Account& account) {
   facts.tls = rare.tls.get();
   if (!rare.unannounced_body) facts.unsolicited = rare.unsolicited;
   facts.garbage = rare.garbage;
+  facts.alone = rare.alone;
   facts.pipelined = rare.pipelined;
   facts.pipelined_behind = rare.pipelined_behind;
 }
@@ -326,6 +328,9 @@ void Engine::Impl::on_stray(const FlowRecord& flow, const Stray& stray) {
       return;
     case Stray::Kind::trailing_garbage:
       if (!rare.garbage) rare.garbage = stray.packet;
+      return;
+    case Stray::Kind::answer_alone:
+      rare.alone.add(stray.packet, stray.status);
       return;
   }
 }

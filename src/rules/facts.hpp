@@ -55,6 +55,21 @@ struct ClosedClock {
 /// long without that, the ACK came, and was not recorded.
 inline constexpr Duration kRetransmissionOverdue = std::chrono::seconds{10};
 
+/// Final responses whose requests are not in the capture.
+struct AnswersAlone {
+  PacketRef worst;  // the first of those with the worst class of status
+  std::uint16_t status = 0;
+  std::uint32_t count = 0, failed = 0;
+
+  void add(PacketRef packet, std::uint16_t of) {
+    ++count;
+    if (of >= 400) ++failed;
+    if (of / 100 <= status / 100) return;
+    worst = packet;
+    status = of;
+  }
+};
+
 /// About a flow, measured when it ended (or as it stands when an exchange is settled).
 struct FlowFacts {
   /// From `from` to `to`, or to the end of the watching where that is none. Where the clock was set
@@ -98,6 +113,7 @@ struct FlowFacts {
   PacketRef pipelined{},
       pipelined_behind{};  // first request sent before the answer to the one in front of it
   PacketRef opaque{}, unsolicited{}, garbage{};  // strays: see Stray
+  AnswersAlone alone{};
   std::string_view opaque_protocol{};
   const TlsSession* tls = nullptr;  // null: no TLS was seen
   bool server_speaks_tls = false;   // on another connection

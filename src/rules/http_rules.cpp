@@ -130,6 +130,31 @@ std::optional<Finding> http_gateway_error(const ExchangeFacts& facts, const Thre
   return finding.build();
 }
 
+std::optional<Finding> failed_answer_alone(const FlowFacts& facts, const Thresholds&) {
+  const std::uint16_t status = facts.alone.status;
+  // A challenge is the first half of an exchange that goes on (RFC 9110 §11.3).
+  if (status < 400 || status > 599 || status == 401 || status == 407) return std::nullopt;
+  const bool gateway = is_gateway_error(status), server = status >= 500;
+  return FindingBuilder{
+      gateway  ? Label::http_gateway_error
+      : server ? Label::http_server_error
+               : Label::http_client_error,
+      fmt::format("The server answered {} to a request that is not in the "
+                  "capture{}.",
+                  status,
+                  facts.alone.count < 2 ? std::string{}
+                                        : fmt::format("; of {} such answers here {} failed",
+                                                      facts.alone.count, facts.alone.failed))}
+      .evidence(facts.alone.worst, Side::server, fmt::format("{}", status))
+      .fact("status", std::int64_t{status})
+      .fact("answers_alone", std::int64_t{facts.alone.count})
+      .fact("answers_alone_failed", std::int64_t{facts.alone.failed})
+      .fault(server ? Party::server_app : Party::unknown, Confidence::low,
+             gateway ? "what stands behind the gateway failed, or the network between them" : "")
+      .seen_as(fmt::format("Client: status {}. Server: its access log has the request.", status))
+      .build();
+}
+
 std::optional<Finding> http_server_error(const ExchangeFacts& facts, const Thresholds&) {
   const std::uint16_t status = status_of(facts);
   if (status < 500 || status > 599 || is_gateway_error(status)) return std::nullopt;

@@ -112,6 +112,7 @@ constexpr std::array kQuietPrimaries = {&http2_refused, &payload_opaque, &window
                                         &connection_unused};
 
 constexpr std::array kTeardownPrimaries = {
+    &failed_answer_alone,  // the server says what is wrong, though not about what
     &flow_pmtu_blackhole,  // of a request none of which can be read
     &unread_not_acked,     // before "fin-not-acked": what is in front of the FIN says more
     &flow_keepalive_probe_failed,

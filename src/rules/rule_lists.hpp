@@ -70,6 +70,7 @@ std::optional<Finding> http_gateway_error(const ExchangeFacts&, const Thresholds
 std::optional<Finding> http_server_error(const ExchangeFacts&, const Thresholds&);
 std::optional<Finding> http_client_error(const ExchangeFacts&, const Thresholds&);
 std::optional<Finding> http_redirect(const ExchangeFacts&, const Thresholds&);
+std::optional<Finding> failed_answer_alone(const FlowFacts&, const Thresholds&);
 std::optional<Finding> ack_negative(const ExchangeFacts&, const Thresholds&);
 std::optional<Finding> ack_unrecognized(const ExchangeFacts&, const Thresholds&);
 // Connect (connect_rules.cpp)

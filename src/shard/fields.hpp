@@ -33,8 +33,7 @@ inline constexpr auto kLast<MessageState> = static_cast<std::uint64_t>(MessageSt
 template <>
 inline constexpr auto kLast<Marker> = static_cast<std::uint64_t>(Marker::none);
 template <>
-inline constexpr auto kLast<Stray::Kind> =
-    static_cast<std::uint64_t>(Stray::Kind::trailing_garbage);
+inline constexpr auto kLast<Stray::Kind> = static_cast<std::uint64_t>(Stray::Kind::answer_alone);
 template <>
 inline constexpr auto kLast<DnsError> = static_cast<std::uint64_t>(DnsError::forbidden);
 template <>
