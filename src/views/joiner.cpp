@@ -128,6 +128,7 @@ class Joiner::Impl {
   std::array<std::optional<Recorder>, 2> recorders_;
   std::array<Span, 2> ran_;
   std::array<std::set<IpAddress>, 2> passed_on_;  // hosts behind the points, by side
+  std::set<IpAddress> connected_;                 // servers that had a connection
   ClockEstimator clock_;
   Nearness nearness_;
   Views views_;
@@ -257,10 +258,13 @@ void Joiner::Impl::state_delays(Crossing& count, Duration by) const {
   }
 }
 
-/// Whether the points are no ends of this flow, but pass on what such hosts send.
+/// Whether the points are no ends of this flow, but pass on what such hosts send. Of a server that
+/// was never connected to nobody knows where it is, once others are behind that point.
 std::array<bool, 2> Joiner::Impl::on_the_way(const FlowReport& report) const {
+  const IpAddress& server = report.server.ip;
+  const bool may_be_behind = !passed_on_[1].empty() && !connected_.contains(server);
   return {views_.on_the_way[0] || passed_on_[0].contains(report.client.ip),
-          views_.on_the_way[1] || passed_on_[1].contains(report.server.ip)};
+          views_.on_the_way[1] || passed_on_[1].contains(server) || may_be_behind};
 }
 
 namespace {
@@ -486,6 +490,10 @@ Report Joiner::Impl::join(Report client, const Report& server, const CaptureSumm
   if (views_.swapped || views_.same_point) views_.clock.reset();
   views_.on_the_way = {client.vantage.given_on_the_way, server.vantage.given_on_the_way};
   passed_on_ = {client.vantage.passed_on, server.vantage.passed_on};
+  for (const FlowReport& flow : held_.flows) {
+    const bool had = flow.handshake == Handshake::complete || flow.exchange_count > 0;
+    if (had) connected_.insert(flow.server.ip);
+  }
 
   const bool at_server =
       !views_.swapped && !views_.same_point && !views_.on_the_way[index(Side::server)];

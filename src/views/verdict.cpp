@@ -267,6 +267,17 @@ bool Verdicts::about_request(Finding& finding, const RequestFacts& facts) {
     say(finding, "The server acknowledged what its capture lacks: that capture is not complete.");
     return true;
   }
+  constexpr std::size_t kNoChance = 2;
+  const bool rest_unknown = request.lost.size() + request.unknown == request.all.size();
+  if (request.lost.size() >= kNoChance && rest_unknown && !facts.begun) {
+    say(finding, fmt::format("The request left the client {} while the server's capture ran ({}) "
+                             "and did not reach it: lost between the two points. Of {} later ones "
+                             "it is not known.",
+                             base::count(request.lost.size(), "time"), names(request.lost),
+                             request.unknown));
+    blame(finding, Party::network, Confidence::high);
+    return true;
+  }
   if (request.unknown == request.all.size() && !facts.begun) {
     say(finding, fmt::format("None of it ({}) is in the server's capture, which may have ended "
                              "before.",
@@ -447,6 +458,10 @@ bool Verdicts::about_answer(Finding& finding, const RequestFacts& facts) {
     finding.settle.reset();
     return true;
   }
+  // Whether the client gave up, or half-closed and read on, is not to be seen at the server either.
+  const bool may_have_read_on =
+      party == Party::client_app && finding.fault.confidence == Confidence::low;
+  if (may_have_read_on) return true;
   blame(finding, party, Confidence::high,
         finding.label == Label::closed_without_response
             ? ""
