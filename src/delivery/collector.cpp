@@ -54,8 +54,12 @@ bool note_legs(Attempt& attempt, const Chain& chain) {
     attempt.done = static_cast<std::uint32_t>(
         std::count_if(repeated.begin(), repeated.end(), [](const Leg* leg) { return leg->done; }));
   }
-  if (attempt.outcome != AttemptClass::unknown) return false;
-  if (const Leg* done = done_behind(chain.legs, 0)) {
+  const Leg* done = done_behind(chain.legs, 0);
+  // A refusal stands, unless it is another backend's than the one whose success came too late.
+  const bool refused = attempt.outcome == AttemptClass::refused;
+  if (attempt.outcome != AttemptClass::unknown && !(refused && done && done->gave_up_after))
+    return false;
+  if (done != nullptr) {
     attempt.outcome = AttemptClass::late;
     attempt.done_flow = done->flow;
     attempt.done_exchange = done->exchange;

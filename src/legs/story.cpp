@@ -368,8 +368,9 @@ void tell_done(const Chain& chain, std::size_t place, ExchangeReport& exchange) 
   const Leg& leg = chain.legs[place];
   const Leg* done = done_behind(chain.legs, place);
   const bool has_answer = leg.answered && leg.status >= 200 && !is_gateway_error(leg.status);
-  if (done == nullptr || exchange.retry == Retry::do_not || (has_answer && leg.status >= 300))
-    return;
+  if (done == nullptr || exchange.retry == Retry::do_not) return;
+  // The answer is that of another backend, where the proxy had not waited for the first one's.
+  if (has_answer && leg.status >= 300 && !done->gave_up_after) return;
   exchange.retry = Retry::do_not;
   exchange.done_behind = fmt::format("{} on {}", done->status, name_of(*done));
 }

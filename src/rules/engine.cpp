@@ -393,6 +393,7 @@ FlowVerdict Engine::Impl::judge_ended(Account& own, const FlowRecord& flow, EndC
   facts.closed_by_idle_timer =
       server_end && server.last_payload &&
       patterns_.closes_after(own.server, server_end.time - server.last_payload.time);
+  facts.last_response_end = own.last_response_end;
   if (own.strays) judge_kept(own, own.strays->challenged, facts);
   judge_kept(own, own.undecided, facts);
   add_what_it_carried(facts, own);

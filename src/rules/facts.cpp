@@ -368,7 +368,11 @@ void measure_reuse(ExchangeFacts& facts) {
   const FlowRecord& flow = facts.flow.flow;
   const SideRecord& server = flow.s();
   if (!server.fin) return;
-  facts.server_idle = between(server.last_payload, server.fin, flow);
+  // What it says to nobody, as a 408 in front of its FIN, is no answer: it had waited for longer.
+  const PacketRef stray = facts.exchange.unsolicited;
+  const bool behind_stray = stray && server.last_payload.number >= stray.number;
+  facts.server_idle =
+      between(behind_stray ? facts.flow.last_response_end : server.last_payload, server.fin, flow);
   const Offset ack_in_request = facts.exchange.request.peer_acked;
   facts.fin_seen_by_client = ack_in_request > server.fin_offset;
   if (facts.fin_seen_by_client) {
