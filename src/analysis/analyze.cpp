@@ -115,7 +115,8 @@ Report analyze(BothEnds& ends, const Settings& settings, FlowReportSink& flows,
   const Report server = run(ends.server_, at_server, joiner.reports(Side::server), progress, query,
                             {.trail = &joiner.record(Side::server, client.ledger.packets)});
   ends.complete();
-  Report report = joiner.join(std::move(client), server, ends.summary());
+  Report report = joiner.join(std::move(client), server, ends.summary(),
+                              {&ends.client_.summary(), &ends.server_.summary()});
   report.input = &ends.summary();
   add(report.ledger, server.ledger);
   delivery::revise(report.deliveries, report.views->revisions);

@@ -381,12 +381,16 @@ Finding LookupFindings::finding_of(const Seen& seen) {
   return finding;
 }
 
-std::vector<Finding> LookupFindings::finish() const {
+std::vector<Finding> LookupFindings::finish(
+    const std::function<bool(const IpAddress&)>& deaf) const {
+  const auto proves_nothing = [&](const DnsLookup& lookup) {
+    return lookup.outcome == DnsOutcome::unanswered && !lookup.server_heard && deaf(lookup.client);
+  };
   std::vector<std::pair<PacketNumber, Finding>> ordered;
   std::set<std::size_t> told;  // spells
   for (const auto& [server, spells] : spells_) {
     for (const Spell& spell : spells) {
-      if (spell.names.size() < kManyNames) continue;
+      if (spell.names.size() < kManyNames || proves_nothing(spell.one)) continue;
       told.insert(spell.number);
       ordered.emplace_back(spell.first.number,
                            failed(server, spell, spell.connected == spell.lookups));
@@ -394,7 +398,7 @@ std::vector<Finding> LookupFindings::finish() const {
   }
   std::map<Key, Seen> others;
   for (const auto& [key, seen] : seen_) {
-    if (told.contains(key.spell)) continue;
+    if (told.contains(key.spell) || proves_nothing(seen.worst)) continue;
     Key any = key;
     any.spell = 0;
     const auto [found, first] = others.try_emplace(std::move(any), seen);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -21,8 +22,9 @@ class LookupFindings {
   explicit LookupFindings(const Settings& settings) : settings_{settings} {}
 
   void on_lookup(const DnsLookup& lookup);
-  /// In the order of their first packets.
-  std::vector<Finding> finish() const;
+  /// In the order of their first packets. `deaf`: hosts to which nothing comes in this capture, so
+  /// that answers which it lacks need not be missing.
+  std::vector<Finding> finish(const std::function<bool(const IpAddress&)>& deaf) const;
 
  private:
   /// Of one server, when one lookup that failed followed the other.

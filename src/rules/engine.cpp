@@ -120,7 +120,8 @@ class Engine::Impl {
   void on_open(const FlowRecord& flow) { one_way_.note(flow); }
   void on_flow(const FlowRecord& flow, EndCause cause, Timestamp now);
   Report finish(const CaptureSummary& input, const Ledger& ledger) {
-    Report report = tally_.finish(input, ledger, patterns_, lookups_.finish());
+    const auto deaf = [&](const IpAddress& host) { return one_way_.is_sent_nothing(host); };
+    Report report = tally_.finish(input, ledger, patterns_, lookups_.finish(deaf));
     report.why = std::move(why_);
     report.vantage = vantage_.finish(input);
     return report;

@@ -30,6 +30,8 @@ class OneWayHosts {
   /// Other flows prove that what `side` sends does not come past here, and it was not heard in this
   /// one.
   bool hides(const FlowRecord& flow, Side side) const;
+  /// Flows prove that nothing that anybody sends to `host` comes past here.
+  bool is_sent_nothing(const IpAddress& host) const { return never_heard({{}, host}); }
   /// Other flows prove that what `side` sends does come past here.
   bool hears(const FlowRecord& flow, Side side) const;
 

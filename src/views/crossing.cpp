@@ -86,7 +86,7 @@ class Sweep {
 /// Lays the transmissions of one direction beside the receptions.
 class Comparison {
  public:
-  Comparison(Way& way, const Trail& sender, const Trail& receiver, const Span& receiver_ran)
+  Comparison(Way& way, const Trail& sender, const Trail& receiver, const Watch& receiver_ran)
       : way_{way},
         sender_{sender},
         receiver_{receiver},
@@ -132,7 +132,7 @@ class Comparison {
   Way& way_;
   const Trail& sender_;
   const Trail& receiver_;
-  const Span& ran_;
+  const Watch& ran_;
   Acknowledged acked_there_, acked_here_;
   std::vector<std::int64_t> lost_, unseen_;  // of each sent one: how much of it
   bool comparable_ = true;
@@ -283,12 +283,13 @@ void Comparison::judge() {
     count.unknown = count.sent;
     return;
   }
-  const Span ran_then = way_.transit ? ran_ : receiver_heard();
+  const Span heard = way_.transit ? Span{} : receiver_heard();
   for (std::size_t i = 0; i < way_.sent.size(); ++i) {
     if (lost_[i] == 0 && unseen_[i] == 0) continue;
     Fate& fate = way_.fates[i];
     const std::int64_t size = std::max<std::int64_t>(way_.sent[i].end - way_.sent[i].begin, 1);
-    const bool ran = ran_then.has(way_.transit ? due(i) : sent(i).packet.time) && receiver_.whole;
+    const bool ran =
+        receiver_.whole && (way_.transit ? ran_.has(due(i)) : heard.has(sent(i).packet.time));
     if (lost_[i] == 0) {
       fate = Fate::not_recorded;
       ++count.not_recorded;
@@ -394,7 +395,7 @@ void blind_receiver(Way& way) {
 }
 
 Way cross(const Trail& sender, const Trail& receiver, Side from, std::optional<Duration> transit,
-          const Span& sender_ran, const Span& receiver_ran) {
+          const Watch& sender_ran, const Watch& receiver_ran) {
   Way way;
   way.from = from;
   const auto first = std::find_if(sender.seen.begin(), sender.seen.end(),

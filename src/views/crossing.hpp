@@ -4,6 +4,7 @@
 // that are followed, transmission by transmission, not the packets.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -24,6 +25,21 @@ enum class Fate : std::uint8_t {
 struct Span {
   Timestamp begin{}, end{};
   bool has(Timestamp time) const { return time >= begin && time <= end; }
+};
+
+/// When a capture ran: what it does not show then was not there.
+struct Watch {
+  Span span;
+  // Inside it: nobody may have recorded, or what was recorded cannot be read any more.
+  std::vector<Span> gaps;
+  bool lossy = false;  // it says itself that packets are missing, not which
+
+  bool has(Timestamp time) const { return span.has(time) && throughout(time, time); }
+  /// No gap is between these times.
+  bool throughout(Timestamp from, Timestamp to) const {
+    return std::ranges::none_of(gaps,
+                                [&](const Span& gap) { return gap.begin < to && from < gap.end; });
+  }
 };
 
 /// A segment in the numbers of one direction: [begin, end), behind the first number seen of it.
@@ -58,7 +74,7 @@ std::vector<Pair> pairs_of(const Trail& sender, const Trail& receiver, Side from
 /// `transit`: of the fastest packet of the direction; none: not known. The spans are those of the
 /// two captures.
 Way cross(const Trail& sender, const Trail& receiver, Side from, std::optional<Duration> transit,
-          const Span& sender_ran, const Span& receiver_ran);
+          const Watch& sender_ran, const Watch& receiver_ran);
 
 /// What `way` says without the capture of its sender's end, or that of its receiver's.
 void blind_sender(Way& way);

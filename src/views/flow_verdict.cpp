@@ -56,6 +56,12 @@ bool Verdicts::about_connect(Finding& finding) {
     say(finding, fmt::format("{} {}; the server's capture lacks what it sent.", there, first));
     return true;
   }
+  if (answers.all.empty() && has_gap(finding)) {
+    say(finding, fmt::format("{} {}; nothing left it in reply as far as the server's capture goes.",
+                             there, first));
+    blame(finding, Party::server_host, Confidence::medium, capture_end());
+    return true;
+  }
   if (answers.all.empty()) {
     // A capture in which no server ever says a word may be of one direction only.
     const bool mute = flow_.mute_server;

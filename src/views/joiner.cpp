@@ -89,7 +89,8 @@ class Joiner::Impl {
     if (side == Side::client) return held_;
     return labels_;
   }
-  Report join(Report client, const Report& server, const CaptureSummary& input);
+  Report join(Report client, const Report& server, const CaptureSummary& input,
+              const std::array<const CaptureSummary*, 2>& own);
 
  private:
   // Of one joined flow, as far as it can be told from its own packets.
@@ -126,7 +127,7 @@ class Joiner::Impl {
   Held held_;
   Labels labels_;
   std::array<std::optional<Recorder>, 2> recorders_;
-  std::array<Span, 2> ran_;
+  std::array<Watch, 2> ran_;
   std::array<std::set<IpAddress>, 2> passed_on_;  // hosts behind the points, by side
   std::set<IpAddress> connected_;                 // servers that had a connection
   ClockEstimator clock_;
@@ -186,8 +187,13 @@ void Joiner::Impl::take_drift_out(const std::vector<Match>& matches) {
     for (Trail& trail : trails(Side::server)) {
       for (Seen& seen : trail.seen) correct(seen.packet.time);
     }
-    correct(ran_[index(Side::server)].begin);
-    correct(ran_[index(Side::server)].end);
+    Watch& ran = ran_[index(Side::server)];
+    correct(ran.span.begin);
+    correct(ran.span.end);
+    for (Span& gap : ran.gaps) {
+      correct(gap.begin);
+      correct(gap.end);
+    }
     correct(server_last_.time);
   }
   for (const Match& each : matches) measure_transit(each);
@@ -297,6 +303,7 @@ std::shared_ptr<FlowViews> Joiner::Impl::lay_beside(FlowReport& report, const Tr
                 .server_last = server_last_,
                 .there = there,
                 .steady = !views_.clock || views_.clock->steady,
+                .ran = {&client_ran, &server_ran},
                 .on_the_way = on_the_way(report),
                 .mute_server = blind_.mute_server};
   for (const Side side : {Side::client, Side::server}) {
@@ -453,8 +460,9 @@ std::string Joiner::Impl::headline(const std::string& before, const CaptureSumma
   return before;
 }
 
-Report Joiner::Impl::join(Report client, const Report& server, const CaptureSummary& input) {
-  ran_ = {span_of(client), span_of(server)};
+Report Joiner::Impl::join(Report client, const Report& server, const CaptureSummary& input,
+                          const std::array<const CaptureSummary*, 2>& own) {
+  ran_ = {watch_of(client, *own[0]), watch_of(server, *own[1])};
   if (server.last) {
     server_last_ = {client.ledger.packets + server.last->number, server.last->time};
   }
@@ -544,8 +552,9 @@ Joiner::Joiner(const Settings& settings, FlowReportSink& flows)
 Joiner::~Joiner() = default;
 Recorder& Joiner::record(Side side, PacketNumber before) { return impl_->record(side, before); }
 FlowReportSink& Joiner::reports(Side side) { return impl_->reports(side); }
-Report Joiner::join(Report client, const Report& server, const CaptureSummary& input) {
-  return impl_->join(std::move(client), server, input);
+Report Joiner::join(Report client, const Report& server, const CaptureSummary& input,
+                    const std::array<const CaptureSummary*, 2>& own) {
+  return impl_->join(std::move(client), server, input, own);
 }
 
 }  // namespace httpdiag::views

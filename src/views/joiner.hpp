@@ -3,6 +3,7 @@
 // both have been read, and passes on the flows of the client's capture with what both prove.
 #pragma once
 
+#include <array>
 #include <memory>
 
 #include "httpdiag/report.hpp"
@@ -21,8 +22,10 @@ class Joiner {
   /// Takes the reports on its flows.
   FlowReportSink& reports(Side side);
 
-  /// The client's report with what the server's adds to it. `input` is both captures.
-  Report join(Report client, const Report& server, const CaptureSummary& input);
+  /// The client's report with what the server's adds to it. `input` is both captures, `own` each of
+  /// them, the client's first.
+  Report join(Report client, const Report& server, const CaptureSummary& input,
+              const std::array<const CaptureSummary*, 2>& own);
 
  private:
   class Impl;

@@ -15,6 +15,7 @@ void Verdicts::about(Finding& finding, ExchangeReport& exchange) {
   raise(finding, exchange);
   finish(finding);
   hold_to_points(finding, before);
+  hold_to_losses(finding, before);
 }
 
 void Verdicts::about(Finding& finding) {
@@ -26,6 +27,7 @@ void Verdicts::about(Finding& finding) {
   if (!told && finding.label == Label::loss_recovery_delay) about_loss(finding);
   finish(finding);
   hold_to_points(finding, before);
+  hold_to_losses(finding, before);
 }
 
 /// A capture that was taken on the way shows what passed that point, not what the end behind it
@@ -49,6 +51,19 @@ void Verdicts::hold_to_points(Finding& finding, const Finding& before) const {
                              "said of the {0} holds at that point, not beyond it.",
                              of_client ? "client" : "server"));
   }
+}
+
+/// What a capture that lost packets does not show may have been there.
+void Verdicts::hold_to_losses(Finding& finding, const Finding& before) const {
+  const bool lossy = std::ranges::any_of(flow_.ran, [](const Watch* ran) { return ran->lossy; });
+  if (!lossy || finding.fault.confidence <= Confidence::medium) return;
+  if (finding.fault.party == before.fault.party &&
+      finding.fault.confidence == before.fault.confidence)
+    return;
+  finding.fault.confidence = Confidence::medium;
+  finding.fault.unless +=
+      fmt::format("{}what counts is among the packets that a capture says it dropped",
+                  finding.fault.unless.empty() ? "" : ", or ");
 }
 
 bool Verdicts::refuted(const Finding& finding) const {

@@ -195,12 +195,14 @@ std::optional<Revision> Verdicts::revise(ExchangeReport& exchange) const {
   if (exchange.response) return std::nullopt;
   const auto facts = measure(flow_, report_, exchange);
   if (!facts) return std::nullopt;
+  const bool lossy = flow_.ran[index(Side::server)]->lossy;
+  if (lossy && facts->request.arrived == 0) return std::nullopt;
   if (facts->request.none_arrived() && !facts->begun) {
     exchange.retry = Retry::safe;
     return Revision{report_.id, exchange.index, false};
   }
   if (!facts->arrived) return std::nullopt;
-  if (thrown_away(exchange, *facts)) {
+  if (!lossy && thrown_away(exchange, *facts)) {
     exchange.retry = Retry::safe;
     return Revision{report_.id, exchange.index, false};
   }
@@ -279,9 +281,9 @@ bool Verdicts::about_request(Finding& finding, const RequestFacts& facts) {
     return true;
   }
   if (request.unknown == request.all.size() && !facts.begun) {
-    say(finding, fmt::format("None of it ({}) is in the server's capture, which may have ended "
-                             "before.",
-                             names(request.all)));
+    say(finding,
+        fmt::format("None of it ({}) is in the server's capture, which {}.", names(request.all),
+                    has_gap(finding) ? "has a gap there" : "may have ended before"));
     blame(finding, Party::network, Confidence::medium, capture_end());
     return true;
   }

@@ -11,12 +11,13 @@ namespace httpdiag::views {
 /// A flow laid beside itself. Borrows the trails.
 struct Joined {
   const Trail& client;
-  const Trail& server;      // without packets where none of it arrived
-  std::array<Way, 2> ways;  // by sending side
-  Duration ahead{};         // the server's clock at that time
-  PacketRef server_last;    // of the server's whole capture
-  bool there = true;        // the server's capture has the flow
-  bool steady = true;       // neither clock was set: times of both can be compared
+  const Trail& server;                // without packets where none of it arrived
+  std::array<Way, 2> ways;            // by sending side
+  Duration ahead{};                   // the server's clock at that time
+  PacketRef server_last;              // of the server's whole capture
+  bool there = true;                  // the server's capture has the flow
+  bool steady = true;                 // neither clock was set: times of both can be compared
+  std::array<const Watch*, 2> ran{};  // the two captures, each by its own clock
   // Of each capture: it was taken between the ends, not at one.
   std::array<bool, 2> on_the_way{};
   bool mute_server = false;  // no packet of a server is in either capture

@@ -49,6 +49,7 @@ class Verdicts {
   void about_loss(Finding& finding);
   void finish(Finding& finding) const;
   void hold_to_points(Finding& finding, const Finding& before) const;
+  void hold_to_losses(Finding& finding, const Finding& before) const;
   bool thrown_away(const ExchangeReport& exchange, const RequestFacts& facts) const;
   void about_earlier_ones(Finding& finding, const ExchangeReport& exchange);
   bool about_encrypted(Finding& finding);
@@ -58,16 +59,28 @@ class Verdicts {
   std::string name(const PacketRef& packet) const { return packet_name(&input_, packet.number); }
   std::string names(const std::vector<PacketRef>& packets) const;
   std::string capture_end() const {
+    if (!flow_.ran[index(Side::server)]->gaps.empty())
+      return "it lies where the server's capture has a gap, or behind its end";
     return flow_.server_last
                ? fmt::format("the server's capture had ended by then (its last packet is {})",
                              name(flow_.server_last))
                : std::string{"the server's capture did not run then"};
   }
+  /// Whether the server's capture has a gap while what the finding shows went on.
+  bool has_gap(const Finding& finding) const {
+    Timestamp first = Timestamp::max(), last = Timestamp::min();
+    for (const Evidence& row : finding.evidence) {
+      first = std::min(first, row.packet.time);
+      last = std::max(last, row.packet.time);
+    }
+    const Watch& ran = *flow_.ran[index(Side::server)];
+    return !ran.throughout(shifted(first, flow_.ahead), shifted(last, flow_.ahead));
+  }
   /// Whether the server's capture went on behind all that the finding shows: silence is no evidence
   /// otherwise.
   bool watched(const Finding& finding) const {
     const Timestamp end = shifted(flow_.server_last.time, -flow_.ahead);
-    return flow_.server_last &&
+    return flow_.server_last && !has_gap(finding) &&
            std::all_of(finding.evidence.begin(), finding.evidence.end(),
                        [&](const Evidence& row) { return row.packet.time <= end; });
   }

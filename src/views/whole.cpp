@@ -47,9 +47,29 @@ void replace(std::string& text, std::string_view what, const std::string& by) {
 
 }  // namespace
 
-Span span_of(const Report& report) {
-  return report.first && report.last ? Span{report.first->time, report.last->time}
-                                     : Span{Timestamp::max(), Timestamp::min()};
+Watch watch_of(const Report& report, const CaptureSummary& input) {
+  Watch watch{.span = {Timestamp::max(), Timestamp::min()}, .gaps = {}, .lossy = false};
+  if (report.first && report.last) watch.span = {report.first->time, report.last->time};
+  for (const CaptureBorder& border : input.borders) {
+    if (!border.ordinary) watch.gaps.push_back({border.last.time, border.next.time});
+  }
+  for (const SkippedStretch& stretch : input.skipped) {
+    watch.gaps.push_back({stretch.damage.last_good.value_or(watch.span.begin),
+                          stretch.next.value_or(watch.span.end)});
+  }
+  for (std::size_t i = 0; i + 1 < input.files.size(); ++i) {  // a damaged end, and what followed it
+    const CaptureFile &file = input.files[i], &next = input.files[i + 1];
+    if (file.damage && file.last && next.first) watch.gaps.push_back({*file.last, *next.first});
+  }
+  watch.lossy = input.skipped_stretches > input.skipped.size();
+  for (const CaptureFile& file : input.files) {
+    for (const CaptureInterface& each : file.interfaces) {
+      const std::uint64_t dropped = each.dropped_by_interface.value_or(0) +
+                                    each.dropped_by_os.value_or(0) + each.dropped_between;
+      watch.lossy = watch.lossy || dropped > 0;
+    }
+  }
+  return watch;
 }
 
 void add(Crossing& total, const Crossing& way) {

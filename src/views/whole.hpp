@@ -11,7 +11,7 @@
 
 namespace httpdiag::views {
 
-Span span_of(const Report& report);
+Watch watch_of(const Report& report, const CaptureSummary& input);
 
 /// One file given twice, or two captures of one host: the fastest packets took no time at all.
 bool at_one_point(const std::optional<ClockRelation>& clock);

@@ -28,11 +28,24 @@ DnsLookup lookup(std::string name, std::chrono::seconds at, DnsOutcome outcome) 
   return told;
 }
 
-std::vector<Finding> findings_of(const std::vector<DnsLookup>& lookups) {
+std::vector<Finding> findings_of(const std::vector<DnsLookup>& lookups, bool deaf = false) {
   const Settings settings;
   LookupFindings findings{settings};
   for (const DnsLookup& each : lookups) findings.on_lookup(each);
-  return findings.finish();
+  return findings.finish([&](const IpAddress&) { return deaf; });
+}
+
+// A capture of what the client sends alone lacks the answers, whatever they were.
+TEST(LookupFindings, SilenceTowardsAHostThatNothingIsSentToIsNoFailure) {
+  const std::vector<DnsLookup> unanswered = {lookup("a.example", 1000s, DnsOutcome::unanswered),
+                                             lookup("b.example", 1001s, DnsOutcome::unanswered),
+                                             lookup("c.example", 1002s, DnsOutcome::unanswered)};
+  EXPECT_EQ(findings_of(unanswered).size(), 1u);
+  EXPECT_TRUE(findings_of(unanswered, true).empty());
+  std::vector<DnsLookup> others = unanswered;
+  for (DnsLookup& each : others) each.server_heard = true;
+  EXPECT_EQ(findings_of(others, true).size(), 1u);
+  EXPECT_EQ(findings_of({lookup("a.example", 1000s, DnsOutcome::no_such_name)}, true).size(), 1u);
 }
 
 TEST(LookupFindings, ManyNamesOfOneSilentServerAreOneOutage) {

@@ -28,9 +28,9 @@ struct Both {
   std::vector<FlowReport> flows;
   Report report;
 
-  Both(const std::string& at_client, const std::string& at_server)
-      : client{open_capture(at_client, {})},
-        server{open_capture(at_server, {})},
+  Both(const std::string& at_client, const std::string& at_server, bool recover = false)
+      : client{open_capture(at_client, {.digest = false, .recover = recover})},
+        server{open_capture(at_server, {.digest = false, .recover = recover})},
         ends{std::make_unique<BothEnds>(*client, *server)} {
     Collector collector;
     report = analyze(*ends, Settings{}, collector);
@@ -387,6 +387,54 @@ TEST(BrokenOff, WhatWasOpenIsToldOfEither) {
   EXPECT_EQ(both.report.open_at_damage[0]->first.size(), 1u);
   EXPECT_TRUE(both.report.open_at_damage[1]->first.empty());
 }
+
+/// Where the records of a classic pcap, little-endian, begin; and its end.
+std::vector<std::size_t> records_of(const std::string& capture) {
+  constexpr std::size_t kFileHeader = 24, kRecordHeader = 16;
+  std::vector<std::size_t> begins;
+  std::size_t at = kFileHeader;
+  while (at + kRecordHeader <= capture.size()) {
+    begins.push_back(at);
+    std::uint32_t length = 0;
+    std::memcpy(&length, capture.data() + at + 8, sizeof length);
+    at += kRecordHeader + length;
+  }
+  begins.push_back(capture.size());
+  return begins;
+}
+
+class Damaged : public testing::TestWithParam<std::string> {};
+
+// What a damaged stretch of the server's capture held may have been an answer, or the request.
+TEST_P(Damaged, AtTheServerProvesNothingByWhatIsGone) {
+  const std::string pair = "pairs/" + GetParam();
+  const std::string client = pair + ".client.pcap", whole = read_file(pair + ".server.pcap");
+  const Both both{client, pair + ".server.pcap"};
+  const std::vector<std::size_t> begins = records_of(whole);
+  const std::size_t count = begins.size() - 1;
+  for (std::size_t first = 0; first + 3 < count; first += std::max<std::size_t>(count / 6, 1)) {
+    const std::size_t last = std::min(first + count / 3 + 1, count - 1);
+    std::string bytes = whole;
+    std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(begins[first]),
+              bytes.begin() + static_cast<std::ptrdiff_t>(begins[last]), '\0');
+    const MemoryFile server{bytes};
+    const Both cut{client, server.path(), true};
+    ASSERT_EQ(cut.flows.size(), both.flows.size());
+    for (std::size_t f = 0; f < cut.flows.size(); ++f) {
+      const auto& exchanges = cut.flows[f].exchanges;
+      ASSERT_EQ(exchanges.size(), both.flows[f].exchanges.size());
+      for (std::size_t i = 0; i < exchanges.size(); ++i) {
+        const ExchangeReport& known = both.flows[f].exchanges[i];
+        EXPECT_FALSE(exchanges[i].retry == Retry::safe && known.retry != Retry::safe)
+            << "without records " << first << " to " << last << ": "
+            << httpdiag::info(known.label).id;
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Scenarios, Damaged, testing::ValuesIn(stems(files("pairs", ".txt"))),
+                         [](const auto& param) { return test_name(param.param); });
 
 TEST(OnePoint, IsNoticed) {
   for (const char* name :
