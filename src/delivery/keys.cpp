@@ -24,12 +24,28 @@ bool has_value(const base::Field& field) {
   return !field.value.empty() && field.value != "null" && field.value != "0";
 }
 
-/// A mere "id" names an event where its value says so: "evt_1Nx…" (Stripe), "WH-2WR3…" (PayPal),
-/// "EV-2018…" (WeChat Pay v3). Short ones of the last two kinds may be anything.
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_capital(char c) { return c >= 'A' && c <= 'Z'; }
+bool is_small(char c) { return c >= 'a' && c <= 'z'; }
+
+/// A mere "id" names an event where its value is made as senders make those of their events:
+/// "evt_1NG8Du2eZvKYlo2C…" (Stripe: letters and digits at random), "WH-" and twice 17 capitals and
+/// digits (PayPal), "EV-" and a date with a number, 19 digits at least (WeChat Pay v3).
 bool names_event(std::string_view id) {
-  constexpr std::size_t kShortest = 14;
-  return id.starts_with("evt_") || id.starts_with("event_") ||
-         ((id.starts_with("WH-") || id.starts_with("EV-")) && id.size() >= kShortest);
+  constexpr std::size_t kRandom = 14, kPayPal = 35, kWechat = 19;
+  const std::string_view stripe = id.substr(std::min<std::size_t>(id.size(), 4));
+  const std::string_view rest = id.substr(std::min<std::size_t>(id.size(), 3));
+  if (id.starts_with("evt_")) {
+    return stripe.size() >= kRandom && std::ranges::any_of(stripe, is_digit) &&
+           std::ranges::all_of(stripe,
+                               [](char c) { return is_digit(c) || is_capital(c) || is_small(c); });
+  }
+  if (id.starts_with("WH-")) {
+    return rest.size() == kPayPal && rest[kPayPal / 2] == '-' &&
+           std::ranges::all_of(rest,
+                               [](char c) { return is_digit(c) || is_capital(c) || c == '-'; });
+  }
+  return id.starts_with("EV-") && rest.size() >= kWechat && std::ranges::all_of(rest, is_digit);
 }
 
 std::string shown(std::string_view text) { return std::string{text.substr(0, kMaxShownValue)}; }
@@ -126,6 +142,9 @@ void KeyReader::classify(const base::Fields& fields, const AckProfile& profile, 
   for (ClassifiedField& field : out) {
     const bool id = field.at->depth == 1 && field.at->name.size() == 2 && field.at->name == "id";
     if (id && (cloud_event || names_event(field.at->value))) field.found.bits |= FieldClass::event;
+    // Ids of CloudEvents count for each source.
+    if (cloud_event && field.at->depth == 1 && field.at->name == "source")
+      field.found.bits |= FieldClass::event;
   }
 }
 

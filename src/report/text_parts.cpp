@@ -354,8 +354,13 @@ void explain_finding(Page& page, const Finding& finding, const FlowReport& flow,
              : fmt::format("do not: behind the proxy it was answered {}, so it has been processed",
                            exchange->done_behind));
   } else if (carried_nothing(flow) && flow.handshake != Handshake::not_captured) {
-    item(page, "Delivery", "nothing sent; no request was on this connection");
-    item(page, "Retry", retry_text(Retry::safe, flow.label));
+    // An attempt that was under way may have come about, and carried a request.
+    const bool open = flow.label == Label::connect_abandoned &&
+                      std::ranges::count(flow.labels, Label::capture_ended_early) > 0;
+    item(page, "Delivery",
+         open ? "nothing sent as far as the capture goes; the attempt was under way at its end"
+              : "nothing sent; no request was on this connection");
+    if (!open) item(page, "Retry", retry_text(Retry::safe, flow.label));
   }
   item(page, "Seen as", symptoms(finding));
   item(page, "Remedy",

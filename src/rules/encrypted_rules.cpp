@@ -98,6 +98,10 @@ void measure_goodbye(ExchangeFacts& facts) {
   // Right behind the answer's head a body of two bytes is as long.
   constexpr Duration kShortestRest = std::chrono::milliseconds{500};
   if (time_unknown(flow, answered, goodbye) || goodbye.time - answered.time < kShortestRest) return;
+  // Who says goodbye closes. A record that is as short, and nothing behind it, is a heartbeat.
+  if (time_unknown(flow, goodbye, flow.s().fin) ||
+      flow.s().fin.time - goodbye.time >= facts.limits.tls_alert_close)
+    return;
   facts.server_idle = goodbye.time - answered.time;
   const bool before = goodbye.number < facts.exchange.request.first.number;
   if (!before || facts.exchange.request.peer_acked < tls.server_goodbye_end) return;

@@ -220,15 +220,16 @@ void Flow::note_refused(const Segment& rst) {
 }
 
 /// The segment is from before the last one, or from long after it.
-void Flow::note_clock(const Segment& segment, Side from, Duration most_back) {
+void Flow::note_clock(const Context& context, const Segment& segment, Side from) {
   const Duration step = segment.packet.time - record.last.time;
   if (step < Duration{0}) {
-    if (-step <= most_back || segment.hints.has(Hints::piece)) return;
+    if (-step <= context.settings.thresholds.clock_step_back || segment.hints.has(Hints::piece))
+      return;
     trouble().clock_step = std::max(trouble().clock_step, -step);
     if (-step > kReordering) note_clock_set(segment);
     return;
   }
-  const auto really = refuted_pause(segment, from);
+  const auto really = refuted_pause(segment, from, context.leaps);
   if (!really) return;
   note_clock_set(segment);
   FlowTrouble& rare = trouble();
@@ -238,8 +239,9 @@ void Flow::note_clock(const Segment& segment, Side from, Duration most_back) {
   rare.ahead_really = *really;
 }
 
-std::optional<Duration> Flow::refuted_pause(const Segment& segment, Side from) const {
-  // RFC 7323 §5.4 allows ticks of up to 1 s; no system in use has longer ones than 10 ms.
+std::optional<Duration> Flow::refuted_pause(const Segment& segment, Side from,
+                                            const Leaps& leaps) const {
+  // RFC 7323 §5.4 allows ticks of up to 1 s; systems in use have such of 1 to 10 ms.
   constexpr Duration kLongestTick = std::chrono::milliseconds{10};
   // A clock that stands still may be none, and a number that somebody made up.
   constexpr Duration kNoneStandsStill = std::chrono::hours{1};
@@ -250,7 +252,10 @@ std::optional<Duration> Flow::refuted_pause(const Segment& segment, Side from) c
   const std::uint32_t ticks = tsval - tsval_before;
   if (ticks >= kMaxDistance || (ticks == 0 && pause <= kNoneStandsStill)) return std::nullopt;
   const Duration really = kLongestTick * ticks;
-  return really <= pause / 2 ? std::optional{really} : std::nullopt;
+  if (really > pause / 2) return std::nullopt;
+  // A host that slept has a clock that stood still, and the capture of others went on.
+  const bool quiet = leaps.longest_since(before.time) >= (pause - really) / 2;
+  return quiet ? std::optional{really} : std::nullopt;
 }
 
 void Flow::note_untimed(const Segment& segment) {
@@ -269,8 +274,7 @@ void Flow::on_segment(Context& context, const Segment& segment, Side from, std::
   const Side peer = other(from);
   SideRecord& own = record.side(from);
   if (!record.first) record.first = segment.packet;
-  if (record.last && !soon_behind(segment.packet.time))
-    note_clock(segment, from, context.settings.thresholds.clock_step_back);
+  if (record.last && !soon_behind(segment.packet.time)) note_clock(context, segment, from);
   if (segment.time_guessed) note_untimed(segment);
   half(from).tsval =
       segment.flags.has(TcpFlags::syn) ? timestamp_of(segment).value_or(0) : usual_tsval(segment);

@@ -54,12 +54,36 @@ class RecentSegments {
   std::unique_ptr<std::array<Entry, kEntries>> entries_;
 };
 
+/// The longest pauses of the capture as a whole, the newest of them: while anybody's packets come,
+/// its clock has not been set ahead.
+class Leaps {
+ public:
+  static constexpr Duration kShortest = std::chrono::minutes{1};
+  void note(Timestamp from, Duration size) { newest_[count_++ % newest_.size()] = {from, size}; }
+  Duration longest_since(Timestamp time) const {
+    Duration longest{0};
+    for (const Leap& each : newest_) {
+      if (each.from >= time) longest = std::max(longest, each.size);
+    }
+    return longest;
+  }
+
+ private:
+  struct Leap {
+    Timestamp from{};
+    Duration size{0};
+  };
+  std::array<Leap, 16> newest_;
+  std::size_t count_ = 0;
+};
+
 /// What all flows share.
 struct Context {
   const Settings& settings;
   StreamSink& streams;
   RecentSegments recent;
   std::uint64_t held_bytes = 0;  // out-of-order bytes of all flows
+  Leaps leaps{};
 };
 
 class Flow {
@@ -124,8 +148,9 @@ class Flow {
   void end(Context& context, EndCause cause, Timestamp now);
 
   /// For how long, at most, `from` was silent in front of `segment` by its own clock (TSval), where
-  /// the capture's tells of far more: that was set.
-  std::optional<Duration> refuted_pause(const Segment& segment, Side from) const;
+  /// the capture's tells of far more, and nobody's packets came meanwhile: that was set.
+  std::optional<Duration> refuted_pause(const Segment& segment, Side from,
+                                        const Leaps& leaps) const;
   /// Both sides have closed, or one has reset.
   bool closed() const;
   /// How far `segment` is from where this flow stands; small means it belongs here.
@@ -168,7 +193,7 @@ class Flow {
   const Half& half(Side side) const { return halves_[index(side)]; }
   SideTrouble& trouble(Side side);
   FlowTrouble& trouble();
-  void note_clock(const Segment& segment, Side from, Duration most_back);
+  void note_clock(const Context& context, const Segment& segment, Side from);
   void note_clock_set(const Segment& segment);
   void note_untimed(const Segment& segment);
   void note(Oddity oddity) { record.oddities |= static_cast<std::uint16_t>(oddity); }

@@ -88,7 +88,8 @@ bool Tracker::Impl::goes_on_across_jump(const Segment& segment, Handle handle) {
   if (attempt) return true;
   const Flow& flow = store_.slot(handle).flow;
   // Where the sender's clock tells that there was no pause, the connection is known to go on.
-  return awaits_ack(flow.record) && !flow.refuted_pause(segment, sender(segment, flow.record));
+  return awaits_ack(flow.record) &&
+         !flow.refuted_pause(segment, sender(segment, flow.record), context_.leaps);
 }
 
 /// What was seen up to the jump stays as if the capture had ended there, the rest as if it began

@@ -36,7 +36,8 @@ class Tracker::Impl {
         fallbacks_{settings.thresholds.happy_eyeballs},
         translations_{settings.thresholds.dedup_window,
                       settings.thresholds.dedup_window_other_vlan},
-        context_{.settings = settings, .streams = streams, .recent = {}, .held_bytes = 0},
+        context_{
+            .settings = settings, .streams = streams, .recent = {}, .held_bytes = 0, .leaps = {}},
         seed_{std::random_device{}()} {}  // decides slots only, never an order of output
 
   void announce(Arrival& arrival) const;
@@ -50,6 +51,9 @@ class Tracker::Impl {
  private:
   /// The capture clock decides how long flows live.
   void advance_clock(Timestamp time) {
+    if (const Duration step = time - clock_.now();
+        step >= Leaps::kShortest && clock_.now() != Timestamp{}) [[unlikely]]
+      context_.leaps.note(clock_.now(), step);
     clock_.set(time);
     if (clock_.now() > due_) expire();
   }
