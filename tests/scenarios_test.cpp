@@ -278,6 +278,17 @@ void Scenarios::check(const Expectation& expected) const {
       EXPECT_NE(text.find(expected.word), std::string::npos) << text;
       return;
     }
+    case Kind::lacks: {
+      const auto v = at(expected.place);
+      ASSERT_TRUE(v && v->primary() != nullptr) << "no such finding";
+      const std::string text = v->primary()->detail + " " + v->primary()->remedy;
+      EXPECT_EQ(text.find(expected.word), std::string::npos) << text;
+      return;
+    }
+    case Kind::headline:
+      EXPECT_NE(outcome_.report.headline.find(expected.word), std::string::npos)
+          << outcome_.report.headline;
+      return;
     case Kind::settle: {
       const auto v = at(expected.place);
       ASSERT_TRUE(v && v->primary() != nullptr) << "no such finding";

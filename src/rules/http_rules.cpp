@@ -229,12 +229,22 @@ std::optional<Finding> http_redirect(const ExchangeFacts& facts, const Threshold
   if (facts.exchange.granted_by) return step(std::move(finding), facts.exchange, kFollowed).build();
   finding.seen_as(
       "Senders of callbacks count it as a failure, or follow it with a GET and lose the body.");
+  // Behind a 303 it is asked for by GET, which is another request (RFC 9110 §15.4.4); so clients
+  // take 301 and 302 as well (§15.4.2).
+  const bool keeps_method = status == 307 || status == 308 ||
+                            facts.exchange.request.method() == "GET" ||
+                            facts.exchange.request.method() == "HEAD";
   switch (leads_to(facts.exchange)) {
     case LeadsTo::elsewhere:
       break;
     case LeadsTo::itself:
+      if (status == 303 && !keeps_method) break;
       finding
-          .also("It leads back to the URL that was asked for: whoever follows it goes in circles.")
+          .also(keeps_method
+                    ? "It leads back to the URL that was asked for: whoever follows it goes in "
+                      "circles."
+                    : "It leads back to the URL that was asked for: whoever follows it by the same "
+                      "method goes in circles, and by GET it is another request.")
           .fact("leads_to", std::string{"itself"})
           .remedy(
               "Server: find the rule that redirects to the same URL (a rewrite for www or for a "

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <string>
 
+#include "base/fields.hpp"
 #include "base/text.hpp"
 #include "rules/ack.hpp"
 #include "rules/finding_builder.hpp"
@@ -247,6 +248,12 @@ bool host_out_of_reach(FindingBuilder& finding, const ExchangeFacts& facts, cons
                        answer.number > left.number &&
                        facts.exchange.response->peer_acked <= flow.c().fin_offset;
   if (!unheard) return false;
+  // Its packets came meanwhile: it was there, and what the client sent was lost on the way to it.
+  const auto meanwhile = [&](PacketRef packet) {
+    return packet.number > left.number && packet.number < answer.number;
+  };
+  if (meanwhile(facts.exchange.interim) || meanwhile(flow.s().trouble().last_keepalive))
+    return false;
   finding
       .also(fmt::format(
           "Its FIN was sent {} and not acknowledged until the answer came, {} after the first: the "
@@ -377,10 +384,34 @@ std::optional<Duration> time_in(std::string_view value) {
   return std::nullopt;
 }
 
+/// Of a resource that has news, by its name.
+bool is_named_for_news(std::string_view path) {
+  constexpr std::array<std::string_view, 6> kNews = {"poll",  "update", "watch",
+                                                     "event", "wait",   "notif"};
+  const std::string lower = base::lower(path);
+  return std::ranges::any_of(
+      kNews, [&](std::string_view each) { return lower.find(each) != std::string::npos; });
+}
+
+/// A parameter that says for how long to hold the request. A mere timeout may be anything's: of a
+/// query in a database, of an idle session.
+bool asks_to_hold(std::string_view name, std::string_view path) {
+  constexpr std::array<std::string_view, 12> kHolds = {
+      "wait",     "waitfor",     "waitms",   "waitseconds",     "waittime", "waittimeseconds",
+      "holdtime", "holdseconds", "longpoll", "longpolltimeout", "hold",     "polltimeout"};
+  constexpr std::array<std::string_view, 4> kTimeouts = {"timeout", "timeoutms", "timeoutsec",
+                                                         "timeoutseconds"};
+  const auto is_one_of = [&](const auto& names) {
+    return std::ranges::any_of(names, [&](auto each) { return base::is_named(name, each); });
+  };
+  return is_one_of(kHolds) || (is_one_of(kTimeouts) && is_named_for_news(path));
+}
+
 /// For how long a long poll (RFC 6202 §2) asks to be held: "/updates?timeout=30", "?wait=5m".
 std::optional<Duration> asks_to_be_held(const Message& request) {
   if (request.method() != "GET") return std::nullopt;
   std::string_view query = request.start();
+  const std::string_view path = query.substr(0, query.find('?'));
   query.remove_prefix(std::min(query.find('?'), query.size()));
   while (!query.empty()) {
     query.remove_prefix(1);
@@ -388,10 +419,7 @@ std::optional<Duration> asks_to_be_held(const Message& request) {
     query.remove_prefix(field.size());
     const std::size_t equals = field.find('=');
     if (equals == std::string_view::npos) continue;
-    const std::string name = base::lower(field.substr(0, equals));
-    const bool says_how_long = name.find("timeout") != std::string::npos ||
-                               name.starts_with("wait") || name.starts_with("hold");
-    if (!says_how_long) continue;
+    if (!asks_to_hold(field.substr(0, equals), path)) continue;
     if (const auto time = time_in(field.substr(equals + 1))) return time;
   }
   return std::nullopt;
@@ -416,10 +444,14 @@ bool held_until_a_limit(FindingBuilder& finding, const ExchangeFacts& facts) {
   constexpr Duration kSecond = std::chrono::seconds{1}, kSlack = std::chrono::milliseconds{50};
   constexpr std::uint64_t kEmpty = 2;  // "[]", "{}"
   const Message& response = *facts.exchange.response;
-  const bool no_news = response.status == 304 || response.status == 204 ||
-                       (response.status == 200 && response.body_bytes <= kEmpty);
   const Message& request = facts.exchange.request;
-  if (request.method() != "GET" || asks_to_be_held(request) || !no_news) return false;
+  const std::string_view target = request.start();
+  const bool no_news = response.status == 304 || response.status == 204 ||
+                       (response.status == 200 && response.body_bytes <= kEmpty &&
+                        is_named_for_news(target.substr(0, target.find('?'))));
+  // One that names a limit of whatever kind was to be answered sooner.
+  const bool limited = base::lower(request.start()).find("timeout") != std::string::npos;
+  if (request.method() != "GET" || limited || asks_to_be_held(request) || !no_news) return false;
   if (response.state != MessageState::complete || *facts.wait % kSecond > kSlack) return false;
   finding
       .also(

@@ -107,12 +107,20 @@ PatternCollector::Server* PatternCollector::server(const Endpoint& endpoint) {
   return &servers_[endpoint];
 }
 
+bool PatternCollector::was_asked(const Endpoint& endpoint) const {
+  const auto found = servers_.find(endpoint);
+  return found != servers_.end() && found->second.asked;
+}
+
 void PatternCollector::on_healthy(Server* server, Timestamp at) {
-  if (server != nullptr) server->timeline.add(at, false);
+  if (server == nullptr) return;
+  server->asked = true;
+  server->timeline.add(at, false);
 }
 
 void PatternCollector::on_exchange(Server* server, const ExchangeReport& exchange) {
   if (server == nullptr) return;
+  server->asked = true;
   const PacketRef request = exchange.request.first;
   const bool failed = exchange.severity == Severity::error;
   server->timeline.add(request.time, failed);

@@ -96,12 +96,15 @@ class PatternCollector {
     Label first_label{};
     std::uint64_t failures = 0;
     PacketRef first_rst;
+    bool asked = false;  // it had requests
   };
   /// What is kept of a server; lives as long as the collector. Null: there is no room for it.
   Server* server(const Endpoint& endpoint);
   /// Both take null for a server that has no room.
   void on_healthy(Server* server, Timestamp at);
   void on_exchange(Server* server, const ExchangeReport& exchange);
+  /// Somebody sent it requests.
+  bool was_asked(const Endpoint& endpoint) const;
   /// True where the server has closed at least two connections after a rest of this length.
   bool closes_after(const Server* server, Duration idle) const;
   void on_flow(const FlowRecord& flow, Timestamp until, EndCause cause, const FlowReport& report,

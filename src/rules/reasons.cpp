@@ -86,16 +86,23 @@ bool arrived_and_not_taken(FindingBuilder& finding, const FlowFacts& facts, Side
   const VantagePoint place = receiver == Side::client ? VantagePoint::client : VantagePoint::server;
   if (!facts.vantage.at(place) || facts.flow.side(sender).trouble().most_head_retransmits < kInVain)
     return false;
+  // One that has said something is out of the queue.
+  const bool queued = receiver == Side::server && facts.flow.s().payload_bytes == 0;
   finding
       .also(fmt::format("The repetitions are seen arriving at the {0}, whose kernel did not take "
                         "them{1}: the way there is not at fault.",
-                        words(receiver),
-                        receiver == Side::server ? ", as where the accept queue is full" : ""))
+                        words(receiver), queued ? ", as where the accept queue is full" : ""))
       .fault(receiver == Side::client ? Party::client_host : Party::server_host, Confidence::medium,
              facts.vantage.on_host ? "its ACKs were not recorded"
                                    : "they get lost between the capture point and that host");
-  if (receiver == Side::server)
+  if (queued) {
     finding.remedy(std::string{info(Label::accept_queue_overflow).remedy});
+  } else if (receiver == Side::server) {
+    finding.remedy(
+        "Server host: find what keeps its TCP from taking them: a firewall rule, conntrack "
+        "INVALID, "
+        "bad checksums (nstat: TcpInCsumErrors), or a host that stood still.");
+  }
   return true;
 }
 

@@ -436,15 +436,17 @@ std::optional<Duration> whole_at_that_pace(const ExchangeFacts& facts, const Dep
   constexpr std::uint64_t kFirstWindow = 10 * 1460;
   const Message& response = *facts.exchange.response;
   const std::uint64_t late = response.end - std::min(facts.client_received, response.end);
-  if (left.since_request < kSlow || !response.content_length || response.body_bytes <= late ||
+  const Duration wait = facts.wait.value_or(Duration{0});
+  const Duration coming = left.since_request - wait;  // from its first byte on
+  if (coming < kSlow || facts.flow.flow.c().trouble().zero_window_last ||
+      !response.content_length || response.body_bytes <= late ||
       response.end - response.begin > kFirstWindow ||
       facts.flow.flow.s().trouble().most_head_retransmits > 0) {
     return std::nullopt;
   }
   const double share = static_cast<double>(*response.content_length) /
                        static_cast<double>(response.body_bytes - late);
-  return Duration{
-      static_cast<std::int64_t>(static_cast<double>(left.since_request.count()) * share)};
+  return wait + Duration{static_cast<std::int64_t>(static_cast<double>(coming.count()) * share)};
 }
 
 }  // namespace

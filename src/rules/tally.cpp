@@ -472,14 +472,9 @@ Report Tally::finish(const CaptureSummary& input, const Ledger& ledger,
       std::any_of(report_.causes.begin(), report_.causes.end(), [](const Cause& cause) {
         return cause.severity == Severity::error && cause.example_exchange != 0;
       });
-  const auto asked = [&](const Endpoint& server) {
-    return std::any_of(report_.causes.begin(), report_.causes.end(), [&](const Cause& cause) {
-      return cause.server == server && cause.example_exchange != 0;
-    });
-  };
   for (Cause& cause : report_.causes) {
-    cause.regular =
-        requests_failed && is_regular(cause, report_.patterns.backoffs) && !asked(cause.server);
+    cause.regular = requests_failed && is_regular(cause, report_.patterns.backoffs) &&
+                    !patterns.was_asked(cause.server);
   }
   std::sort(report_.causes.begin(), report_.causes.end(), [](const Cause& a, const Cause& b) {
     if (a.severity != b.severity) return a.severity > b.severity;

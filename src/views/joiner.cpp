@@ -473,7 +473,8 @@ Report Joiner::Impl::join(Report client, const Report& server, const CaptureSumm
     const Trail& ours = trails(Side::client)[each.client];
     Trail& theirs = trails(Side::server)[each.server];
     if (renumber(ours, theirs)) ++views_.renumbered;
-    known_.emplace(ours.client.ip, ours.server);
+    // Behind a translated address there may be other servers than the one with the capture.
+    if (ours.server == theirs.server) known_.emplace(ours.client.ip, ours.server);
     if (ours.client != theirs.client || ours.server != theirs.server) ++views_.translated;
   }
   carry_on(matches.renamed);

@@ -148,6 +148,8 @@ bool Verdicts::thrown_away(const ExchangeReport& exchange, const RequestFacts& f
   if (exchange.label != Label::reset_without_response && exchange.label != Label::idle_conn_reset)
     return false;
   const Fates& sent = facts.request;
+  // A recorder that missed one packet of the connection may have missed another.
+  if (flow_.ways[0].count.not_recorded > 0) return false;
   if (!facts.arrived || facts.acknowledged || !facts.answer.all.empty() || sent.arrived != 1 ||
       sent.lost.size() + 1 != sent.all.size() || flow_.on_the_way[index(Side::server)]) {
     return false;
@@ -483,6 +485,19 @@ bool Verdicts::about_cut_meanwhile(Finding& finding, const RequestFacts& facts) 
     if (fin.time < answered) lost.push_back(fin);
   }
   if (lost.size() < kNoChance) return false;
+  // What came through behind them, and not just before the answer, says that the way was open
+  // again.
+  constexpr Duration kJustBefore = std::chrono::seconds{1};
+  const auto meanwhile = [&](Timestamp at_client) {
+    return at_client > lost.back().time && at_client < answered - kJustBefore;
+  };
+  const Fates forth = fates_of(flow_, Side::client, [&](const Seen& seen, const Stretch&) {
+    return meanwhile(seen.packet.time);
+  });
+  const Fates back = fates_of(flow_, Side::server, [&](const Seen& seen, const Stretch&) {
+    return meanwhile(shifted(seen.packet.time, -flow_.ahead));
+  });
+  if (forth.arrived + back.arrived > 0) return false;
   show(finding, facts.arrived, Side::client, "arrives at the server: request");
   show(finding, facts.answer.all.front(), Side::server, "leaves the server: answer");
   say(finding,

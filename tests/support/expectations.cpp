@@ -20,7 +20,7 @@ struct Prefix {
   bool with_place;
 };
 
-constexpr std::array<Prefix, 27> kPrefixes = {{
+constexpr std::array<Prefix, 29> kPrefixes = {{
     {"expect flow ", Kind::flow, true},
     {"expect exchange ", Kind::exchange, true},
     {"not exchange ", Kind::not_primary, true},
@@ -48,6 +48,8 @@ constexpr std::array<Prefix, 27> kPrefixes = {{
     {"decisive ", Kind::decisive, true},
     {"proxied:", Kind::proxied, false},
     {"says ", Kind::says, true},
+    {"lacks ", Kind::lacks, true},
+    {"headline:", Kind::headline, false},
 }};
 
 std::uint32_t small_number(std::string_view text, std::size_t line) {
@@ -94,7 +96,9 @@ void read(std::string_view comment, std::size_t line, std::vector<Expectation>& 
     expectation.place = place_of(rest.substr(0, colon), line);
     rest.remove_prefix(colon + 1);
   }
-  if (prefix->kind == Kind::config || prefix->kind == Kind::says) {
+  const bool text = prefix->kind == Kind::config || prefix->kind == Kind::says ||
+                    prefix->kind == Kind::lacks || prefix->kind == Kind::headline;
+  if (text) {
     rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
     expectation.word = rest;
     out.push_back(expectation);

@@ -47,6 +47,8 @@ struct Expectation {
     decisive,     // the one that decided how the others went
     proxied,      // how many requests were seen on several legs
     says,         // words of the place's primary finding: its sentence or remedy
+    lacks,        // words that are not there
+    headline,     // words of the report's
   };
   Kind kind{};
   std::size_t line = 0;
