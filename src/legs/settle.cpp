@@ -285,9 +285,13 @@ void Book::find_relays() {
 void Book::find_own_answers() {
   for (auto& [id, kept] : kept_) {
     Record& front = kept.record;
-    // A 503 may be an application's, but not where what comes is passed on.
+    // A 503 may be an application's that asks others with what it was asked; but who passes on all
+    // that comes knows at once that it cannot.
+    constexpr Duration kKnownAtOnce = std::chrono::milliseconds{50};
     const bool error = front.leg.label == Label::http_gateway_error;
-    const bool own = error && (front.leg.gateway || route_of(front).passed_on);
+    const bool at_once = front.leg.answered && front.leg.answered.time >= front.leg.sent.time &&
+                         front.leg.answered.time - front.leg.sent.time <= kKnownAtOnce;
+    const bool own = error && (front.leg.gateway || (at_once && route_of(front).passed_on));
     if (!own || !front.server_here || front.client_here || !kept.behind.empty() ||
         !kept.failed.empty())
       continue;

@@ -382,7 +382,10 @@ FlowVerdict Engine::Impl::judge_ended(Account& own, const FlowRecord& flow, EndC
                                  !proves_unheard(flow, Side::server) &&
                                  one_way_.hears(flow, Side::server);
   facts.input = input_;
-  facts.server_speaks_tls = !own.undecided.empty() && tls_servers_.contains(flow.server);
+  // A port may serve both, and tell them apart by the first bytes.
+  const auto* known = own.undecided.empty() ? nullptr : patterns_.server(flow.server);
+  facts.server_speaks_tls = !own.undecided.empty() && tls_servers_.contains(flow.server) &&
+                            (known == nullptr || !known->answers);
   facts.vantage = vantage_.of(flow);
   facts.rst_made_here = vantage_.made_reset(flow);
   facts.server_lives_here = vantage_.lives_here(flow.server.ip);

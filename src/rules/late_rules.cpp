@@ -28,6 +28,7 @@ struct Leaving {
   bool lost = false;        // the response was sent while the client was still there
   bool drawn_only = false;  // only the RST that the response drew: it does not say when
   bool at_once = false;     // behind its own request, at a place where that says nothing
+  bool older = false;       // untimed, since the request is older than the capture
   bool held_up = false;     // likewise, by a FIN that had waited for what was lost of the request
   bool probed = false;      // keep-alive probes went unanswered before
   bool drew_it = false;     // its FIN may have drawn the response
@@ -59,7 +60,10 @@ std::optional<Leaving> leaving_of(const ExchangeFacts& facts, const Thresholds& 
   Leaving leaving;
   leaving.lost = x.response->first.number < left.number && resent > 0;
   if (leaving.lost && resent >= limits.unacked_min_retransmits) return std::nullopt;
-  leaving.untimed = time_unknown(flow, x.request.last, left) ||
+  // Of the first request behind the beginning, bytes that are not there left before it.
+  leaving.older = flow.has(Oddity::midstream) && x.requests_before == 0 && x.request.has_gap &&
+                  !x.request.snaplen_cut;
+  leaving.untimed = leaving.older || time_unknown(flow, x.request.last, left) ||
                     time_unknown(flow, x.request.last, x.response->first);
   if (!leaving.untimed) {
     leaving.waited = std::max(left.time - x.request.last.time, Duration{0});
@@ -97,10 +101,12 @@ std::string words(const Leaving& leaving, std::string_view status) {
   if (leaving.untimed) {
     return fmt::format(
         "{} before the server's {} reached it, and nobody read it; after how long is not known: "
-        "the capture's clock was set meanwhile, or it has no times.",
+        "{}.",
         leaving.by_device ? "A RST in the client's name ended the connection"
                           : "The client was gone",
-        status);
+        status,
+        leaving.older ? "a part of the request left before the capture began"
+                      : "the capture's clock was set meanwhile, or it has no times");
   }
   if (leaving.by_device) {
     return fmt::format(

@@ -114,13 +114,14 @@ bool PatternCollector::was_asked(const Endpoint& endpoint) const {
 
 void PatternCollector::on_healthy(Server* server, Timestamp at) {
   if (server == nullptr) return;
-  server->asked = true;
+  server->asked = server->answers = true;
   server->timeline.add(at, false);
 }
 
 void PatternCollector::on_exchange(Server* server, const ExchangeReport& exchange) {
   if (server == nullptr) return;
   server->asked = true;
+  server->answers = server->answers || (exchange.response && is_success(exchange.response->status));
   const PacketRef request = exchange.request.first;
   const bool failed = exchange.severity == Severity::error;
   server->timeline.add(request.time, failed);

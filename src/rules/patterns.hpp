@@ -96,7 +96,8 @@ class PatternCollector {
     Label first_label{};
     std::uint64_t failures = 0;
     PacketRef first_rst;
-    bool asked = false;  // it had requests
+    bool asked = false;    // it had requests
+    bool answers = false;  // and answered one of them with what is no error
   };
   /// What is kept of a server; lives as long as the collector. Null: there is no room for it.
   Server* server(const Endpoint& endpoint);

@@ -136,10 +136,12 @@ std::optional<Finding> early_response(const ExchangeFacts& facts, const Threshol
   const Closing& close = facts.close_after_response;
   // Its FIN stands where the request stopped: nothing of it is missing from the capture.
   const SideRecord& client = facts.flow.flow.c();
+  const bool by_fin = client.fin && !client.fin_unseen && client.fin_offset == request.end;
+  const bool by_rst = close.closer == Closer::client_rst && client.trouble().rst_has_ack &&
+                      client.next == request.end;
   const bool client_had_it = by_client(close.closer) && response.status >= 200 &&
                              facts.response_complete && facts.client_received >= response.end &&
-                             !request.has_gap && client.fin && !client.fin_unseen &&
-                             client.fin_offset == request.end;
+                             !request.has_gap && (by_fin || by_rst);
   if (!facts.request_complete && response.status < 300 && !by_server(close.closer) &&
       !client_had_it)
     return std::nullopt;
