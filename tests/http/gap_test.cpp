@@ -219,6 +219,7 @@ TEST(Gap, AResponseToALostRequestShiftsNothing) {
       .server(kOk)
       .ack(kClient);
   EXPECT_EQ(s.end(),
+            "alone p5 201\n"
             "1: GET /a complete -> 200 OK complete body=2\n"
             "2: GET /b complete resync -> 200 OK complete body=2 uncertain\n");
 }
@@ -292,7 +293,7 @@ TEST(Snaplen, ACutBodyIsOfKnownLength) {
 TEST(Midstream, TheFirstResponseBelongsToARequestBeforeTheCapture) {
   Script s;
   s.midstream().server(kOk).client(kGet).server(kCreated).ack(kClient);
-  EXPECT_EQ(s.end(), "1: GET /a complete -> 201 Created complete\n");
+  EXPECT_EQ(s.end(), "alone p2 200\n1: GET /a complete -> 201 Created complete\n");
 }
 
 // The first answer says by its ACK number that it answers a request which is not there yet; the
@@ -302,6 +303,7 @@ TEST(Gap, AnAnswerInFrontOfTheOneThatWasWaitedForIsOfNoLaterRequest) {
   s.client(kGet).gap(kServer, 77).server(kOk, kGet.size() + 9).server(kCreated, kGet.size());
   s.client(kGetB, 0).ack(kClient);
   EXPECT_EQ(s.end(),
+            "alone p4 200\n"
             "1: GET /a complete -> 201 Created complete uncertain\n"
             "2: GET /b complete -> none (end)\n");
 }
@@ -325,6 +327,7 @@ TEST(Midstream, TheAnswerToAnUnseenHeadSwallowsNothing) {
     Script s;
     s.midstream().server(head).client(kGet).server(kOk).client(kGetB).server(kCreated).ack(kClient);
     EXPECT_EQ(s.end(),
+              "alone p2 200\n"
               "1: GET /a complete -> 200 OK complete body=2\n"
               "2: GET /b complete -> 201 Created complete\n")
         << head;
@@ -334,7 +337,7 @@ TEST(Midstream, TheAnswerToAnUnseenHeadSwallowsNothing) {
 TEST(Midstream, ABodyThatIsThereIsRead) {
   Script s;
   s.midstream().server(kTen).server("HTTP/1.1 i").client(kGet).server(kOk).ack(kClient);
-  EXPECT_EQ(s.end(), "1: GET /a complete -> 200 OK complete body=2\n");
+  EXPECT_EQ(s.end(), "alone p2 200\n1: GET /a complete -> 200 OK complete body=2\n");
 }
 
 TEST(Midstream, TlsIsRecognised) {

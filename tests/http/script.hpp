@@ -65,7 +65,7 @@ class Recorder final : public ExchangeSink {
     exchanges.push_back(std::move(exchange));
   }
   void on_stray(const FlowRecord&, const Stray& stray) override {
-    static constexpr const char* kKinds[] = {"unsolicited", "opaque", "garbage"};
+    static constexpr const char* kKinds[] = {"unsolicited", "opaque", "garbage", "alone"};
     std::string line =
         fmt::format("{} p{}", kKinds[static_cast<std::size_t>(stray.kind)], stray.packet.number);
     if (stray.status != 0) line += fmt::format(" {}", stray.status);
