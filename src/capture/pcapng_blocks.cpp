@@ -2,6 +2,7 @@
 #include "capture/pcapng_blocks.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace httpdiag::capture {
 namespace {
@@ -141,7 +142,9 @@ Statistics read_statistics(Bytes body, Order order) {
   statistics.interface = order.u32(body.data());
   Options options{body.subspan(12), order};
   while (const auto option = options.next()) {
-    const auto count = number(*option, order);
+    auto count = number(*option, order);
+    // All ones: writers that have no such number say so, as they do for times.
+    if (count == std::numeric_limits<std::uint64_t>::max()) count.reset();
     if (option->code == received) statistics.received = count;
     if (option->code == dropped) statistics.dropped_by_interface = count;
     if (option->code == accepted) statistics.accepted = count;

@@ -94,28 +94,11 @@ Delivery delivery_of(const Chain& chain) {
 }
 
 /// Deliveries can be wrong where no exchange is: acknowledged twice.
-void tell_of_duplicates(Report& report) {
-  Severity worst = Severity::ok;
-  std::uint64_t duplicated = 0, reused = 0;
+void raise_worst(Report& report) {
   for (const Delivery& delivery : report.deliveries.list) {
-    worst = std::max(worst, delivery.severity);
-    if (delivery.severity < Severity::warning) continue;
-    if (delivery.duplicated) ++duplicated;
-    if (delivery.bodies_differ) ++reused;
+    if (delivery.severity >= Severity::warning)
+      report.worst = std::max(report.worst, delivery.severity);
   }
-  if (worst < Severity::warning) return;
-  report.worst = std::max(report.worst, worst);
-  if (!report.causes.empty()) return;
-  if (duplicated == 0 && reused > 0) {
-    report.headline =
-        fmt::format("Nothing failed among {}, but {} came with different bodies.",
-                    base::count(report.exchanges, "request"), base::count(reused, "callback key"));
-    return;
-  }
-  report.headline = fmt::format(
-      "Nothing failed among {}, but {} delivered more than once.",
-      base::count(report.exchanges, "request"),
-      duplicated == 1 ? "1 callback was" : fmt::format("{} callbacks were", duplicated));
 }
 
 }  // namespace
@@ -508,7 +491,7 @@ void Collector::Impl::finish(Report& report) {
     out_.endpoints.resize(kMaxEndpoints);
   }
   report.deliveries = std::move(out_);
-  tell_of_duplicates(report);
+  raise_worst(report);
 }
 
 Collector::Collector(const Settings& settings) : impl_{std::make_unique<Impl>(settings)} {}

@@ -24,9 +24,9 @@ constexpr std::array<std::string_view, 8> kYesCodes = {"0",     "00",     "000",
                                                        "00000", "000000", "200", "success"};
 constexpr std::array<std::string_view, 4> kNoCodes = {"fail", "failed", "failure", "error"};
 // Members of a JSON answer, or elements of an XML one, that carry them (as in is_named()).
-constexpr std::array<std::string_view, 11> kCodeNames = {
+constexpr std::array<std::string_view, 12> kCodeNames = {
     "code",   "status", "success", "errcode", "returncode", "resultcode",
-    "result", "ret",    "retcode", "state",   "respcode"};
+    "result", "ret",    "retcode", "state",   "respcode",   "ok"};
 
 // Members that say it in words, and words of somebody who did not do it.
 constexpr std::array<std::string_view, 6> kMessageNames = {"msg",    "message",   "errmsg",
@@ -52,6 +52,16 @@ std::optional<std::string_view> whole_text(const Message& response) {
       response.body_bytes == response.body_head.size() && response.content_encoding().empty();
   if (!whole && !response.body_decoded && response.body_bytes > 0) return std::nullopt;
   return response.body_head;
+}
+
+bool is_number(std::string_view value) {
+  if (value.starts_with('-')) value.remove_prefix(1);
+  return !value.empty() && value.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+/// A member that is yes or no by itself.
+bool is_flag(std::string_view name) {
+  return base::is_named(name, "success") || base::is_named(name, "ok");
 }
 
 /// A number that says no: of an HTTP error, or any but 0 where the name says that it is an error's.
@@ -91,8 +101,8 @@ Ack read_document(const base::Fields& fields) {
     const std::string value = base::lower(field.value);
     complaint = complaint || complains(field, value);
     if (!named_among(field, kCodeNames)) continue;
-    const bool flag = base::is_named(field.name, "success");
-    if (among(kNoCodes, value) || (flag && value == "false") || refuses(field.name, value))
+    if (among(kNoCodes, value) || (is_flag(field.name) && value == "false") ||
+        refuses(field.name, value))
       return Ack::refused;
     const bool says_yes = among(kYesCodes, value) || among(kYes, value);
     yes = yes || says_yes;
@@ -250,16 +260,17 @@ bool is_rpc_error(std::string_view text, const base::Fields& fields) {
 bool plainly_refuses(std::string_view text, const base::Fields& fields) {
   if (is_rpc_error(text, fields) || (text.starts_with('<') && is_soap_fault(text))) return true;
   bool refused = false, accepted = false, told = false, explained = false;
+  bool complaint = false, other_code = false;  // a code that no success has, words of what failed
   std::size_t members = 0;
   for (const base::Field& field : fields.list) {
     if (field.depth != 1) continue;
     ++members;
     const bool says_what = named_among(field, kMessageNames) || named_among(field, kErrorNames);
     explained = explained || (says_what && !field.value.empty() && field.value != "null");
-    if (!named_among(field, kCodeNames)) continue;
     const std::string value = base::lower(field.value);
-    const bool no =
-        among(kNoCodes, value) || (base::is_named(field.name, "success") && value == "false");
+    complaint = complaint || (says_what && complains(field, value));
+    if (!named_among(field, kCodeNames)) continue;
+    const bool no = among(kNoCodes, value) || (is_flag(field.name) && value == "false");
     const bool may_be_told =
         base::is_named(field.name, "status") || base::is_named(field.name, "state");
     if (no && !may_be_told) {
@@ -267,9 +278,12 @@ bool plainly_refuses(std::string_view text, const base::Fields& fields) {
     } else if (no || refuses(field.name, value)) {
       told = true;
     } else if (!may_be_told) {
-      accepted = accepted || among(kYesCodes, value) || among(kYes, value);
+      const bool yes = among(kYesCodes, value) || among(kYes, value);
+      accepted = accepted || yes;
+      other_code = other_code || (!yes && is_number(value));
     }
   }
+  if (complaint && other_code && !accepted) return true;
   return refused || (told && !accepted && (explained || members == 1));
 }
 

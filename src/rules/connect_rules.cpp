@@ -688,8 +688,9 @@ std::optional<Finding> connection_unused(const FlowFacts& facts, const Threshold
       .fact("unused_us", facts.unused_for);
   // Whoever waited for it may have waited for less.
   constexpr Duration kLong = std::chrono::seconds{1};
+  // Who has given up puts it away at once; one that is kept is a reserve.
   if (facts.handshake_time && *facts.handshake_time >= kLong && facts.flow.c().syns >= 2 &&
-      by_client(facts.first_close.closer)) {
+      by_client(facts.first_close.closer) && *facts.unused_for < kLong) {
     finding.severity(Severity::warning)
         .also(fmt::format("It took {} to come about: who wanted it may have given up meanwhile.",
                           base::duration(*facts.handshake_time)))

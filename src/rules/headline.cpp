@@ -179,6 +179,28 @@ std::string left_unseen(const Report& report) {
 
 }  // namespace
 
+namespace {
+
+/// What went well each time, and more often than once.
+std::string delivered_again(const Report& report) {
+  std::uint64_t duplicated = 0, reused = 0;
+  for (const Delivery& delivery : report.deliveries.list) {
+    if (delivery.severity < Severity::warning) continue;
+    if (delivery.duplicated) ++duplicated;
+    if (delivery.bodies_differ) ++reused;
+  }
+  if (duplicated + reused == 0) return {};
+  const std::string among = base::count(report.exchanges, "request");
+  if (duplicated == 0)
+    return fmt::format("Nothing failed among {}, but {} came with different bodies.", among,
+                       base::count(reused, "callback key"));
+  return fmt::format(
+      "Nothing failed among {}, but {} delivered more than once.", among,
+      duplicated == 1 ? "1 callback was" : fmt::format("{} callbacks were", duplicated));
+}
+
+}  // namespace
+
 std::string headline(const Report& report) {
   const std::uint64_t exchanges = sum(report, Severity::error, true);
   const std::uint64_t flows = sum(report, Severity::error, false);
@@ -203,6 +225,7 @@ std::string headline(const Report& report) {
                        report.causes.size() > 1 ? "most often, " : "",
                        most_frequent(report, Severity::warning), one_way_words(report));
   }
+  if (const std::string again = delivered_again(report); !again.empty()) return again;
   if (mostly_one_way(report)) {
     return fmt::format(
         "No failure is visible {}, but only one direction of most of them is in this capture.",

@@ -452,13 +452,18 @@ bool held_until_a_limit(FindingBuilder& finding, const ExchangeFacts& facts) {
   const Message& response = *facts.exchange.response;
   const Message& request = facts.exchange.request;
   const std::string_view target = request.start();
+  const bool named = request.head_cut() || is_named_for_news(target.substr(0, target.find('?')));
+  // What was cut off when it was recorded may be anything.
+  const bool got = request.method() == "GET" ||
+                   (request.head_cut() && std::string_view{"GET"}.starts_with(request.method()));
+  const bool empty = response.snaplen_cut ||
+                     (response.state == MessageState::complete && response.body_bytes <= kEmpty);
   const bool no_news = response.status == 304 || response.status == 204 ||
-                       (response.status == 200 && response.body_bytes <= kEmpty &&
-                        is_named_for_news(target.substr(0, target.find('?'))));
+                       ((response.status == 200 || response.status == 0) && empty && named);
   // One that names a limit of whatever kind was to be answered sooner.
   const bool limited = base::lower(request.start()).find("timeout") != std::string::npos;
-  if (request.method() != "GET" || limited || asks_to_be_held(request) || !no_news) return false;
-  if (response.state != MessageState::complete || *facts.wait % kSecond > kSlack) return false;
+  if (!got || limited || asks_to_be_held(request) || !no_news) return false;
+  if (*facts.wait % kSecond > kSlack) return false;
   finding
       .also(
           "A GET without news in its answer, after a whole number of seconds: a long poll, by the "

@@ -140,6 +140,7 @@ std::optional<Finding> early_response(const ExchangeFacts& facts, const Threshol
   const bool by_rst = close.closer == Closer::client_rst && client.trouble().rst_has_ack &&
                       client.next == request.end;
   const bool client_had_it = by_client(close.closer) && response.status >= 200 &&
+                             response.last.number < close.packet.number &&
                              facts.response_complete && facts.client_received >= response.end &&
                              !request.has_gap && (by_fin || by_rst);
   if (!facts.request_complete && response.status < 300 && !by_server(close.closer) &&

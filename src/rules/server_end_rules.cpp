@@ -397,6 +397,8 @@ std::optional<Finding> reset_without_response(const ExchangeFacts& facts, const 
   tell_first(kWhoReset, finding, facts);
   if (facts.head_retransmits > 0) tell_of_retransmissions(finding, facts);
   tell_first(kWhyNoSocket, finding, facts);
+  // Behind a rest the server may have waited for what is not in the recording.
+  if (apart && *apart >= facts.limits.capture_end_margin) request_cut_in_recording(finding, facts);
   kept_body_back(finding, facts);
   return finding.build();
 }
