@@ -54,9 +54,14 @@ std::optional<std::string_view> whole_text(const Message& response) {
   return response.body_head;
 }
 
-bool is_number(std::string_view value) {
-  if (value.starts_with('-')) value.remove_prefix(1);
-  return !value.empty() && value.find_first_not_of("0123456789") == std::string_view::npos;
+/// As many number what went wrong, where their users see it: below zero, or 4001, 40013, 500100.
+bool is_error_number(std::string_view value) {
+  const bool negative = value.starts_with('-');
+  if (negative) value.remove_prefix(1);
+  if (value.empty() || value.find_first_not_of("0123456789") != std::string_view::npos)
+    return false;
+  return negative ||
+         (value.size() >= 4 && value.size() <= 6 && (value.front() == '4' || value.front() == '5'));
 }
 
 /// A member that is yes or no by itself.
@@ -280,7 +285,7 @@ bool plainly_refuses(std::string_view text, const base::Fields& fields) {
     } else if (!may_be_told) {
       const bool yes = among(kYesCodes, value) || among(kYes, value);
       accepted = accepted || yes;
-      other_code = other_code || (!yes && is_number(value));
+      other_code = other_code || (!yes && is_error_number(value));
     }
   }
   if (complaint && other_code && !accepted) return true;
@@ -340,10 +345,15 @@ bool may_say_no(std::string_view text, std::size_t mark, std::size_t at) {
       return low(at + 1) == 'a';
     case 'e':
       return low(at + 1) == 'r';
+    case '-':
+      return is_digit(low(at + 1));
     case '4':
-    case '5':
-      if (is_digit(low(at + 1)) && is_digit(low(at + 2)) && !is_digit(low(at + 3))) return true;
+    case '5': {
+      std::size_t digits = 1;
+      while (digits < 7 && is_digit(low(at + digits))) ++digits;
+      if (digits >= 3 && digits <= 6) return true;
       break;
+    }
     default:
       if (low(at) < '1' || low(at) > '9') return false;
   }
