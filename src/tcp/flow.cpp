@@ -308,7 +308,9 @@ void Flow::on_segment(Context& context, const Segment& segment, Side from, std::
     } else if (!is_probe(segment, from, offset)) {
       const std::int64_t end = offset + segment.payload_length;
       const std::int64_t known = static_cast<std::int64_t>(own.next) + (own.fin ? 1 : 0);
-      if (segment.payload_length == 0 && end > known && !own.trouble().told_of) {
+      // Of the hole that is still there: an earlier one that was filled says nothing any more.
+      const bool filled = own.trouble().told <= own.next;
+      if (segment.payload_length == 0 && end > known && (!own.trouble().told_of || filled)) {
         SideTrouble& rare = trouble(from);
         rare.told_of = segment.packet;
         rare.told = static_cast<Offset>(end);

@@ -87,9 +87,21 @@ void follow_request(RequestFacts& facts, const Joined& flow, const Stretch& plac
   }
 }
 
+/// Where the final response begins, if the client has it: interim ones (1xx) are in front of it.
+std::int64_t response_begin(const Joined& flow, const ExchangeReport& exchange,
+                            std::int64_t answer) {
+  if (!exchange.response) return answer;
+  for (const Stretch& each : flow.ways[1].got) {
+    const Seen& seen = flow.client.seen[each.seen];
+    if (seen.packet.number == exchange.response->first.number)
+      return seen.length > 0 ? std::max(answer, each.begin) : answer;
+  }
+  return answer;
+}
+
 void follow_answer(RequestFacts& facts, const Joined& flow, const Stretch& place,
-                   std::int64_t answer_end) {
-  const std::int64_t begin = answer_begin(flow, place);
+                   const ExchangeReport& exchange, std::int64_t answer_end) {
+  const std::int64_t begin = response_begin(flow, exchange, answer_begin(flow, place));
   const Way& back = flow.ways[1];
   for (std::size_t i = 0; i < back.sent.size(); ++i) {
     const Seen& seen = flow.server.seen[back.sent[i].seen];
@@ -153,7 +165,7 @@ std::optional<RequestFacts> measure(const Joined& flow, const FlowReport& report
     if (const auto next = place_of(flow, other.request))
       answer_end = std::min(answer_end, answer_begin(flow, *next));
   }
-  follow_answer(facts, flow, *place, answer_end);
+  follow_answer(facts, flow, *place, exchange, answer_end);
   return facts;
 }
 
