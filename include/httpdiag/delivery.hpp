@@ -74,6 +74,7 @@ struct Attempt {
   PacketRef first;           // of the request, or of the connection
   PacketRef last;            // that proves the outcome
   IpAddress client;
+  Endpoint server;
   std::uint64_t body_digest = 0;    // of the request's body; 0: not all of it was seen
   std::uint64_t answer_digest = 0;  // of the response's body
   bool short_answer = false;        // a body that can be an acknowledgement

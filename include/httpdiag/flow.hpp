@@ -198,6 +198,7 @@ struct SideRecord {
   std::uint8_t ttl = 0;           // of the first segment that was no RST
   Hints hints;                    // of the same
   std::uint8_t last_ttl = 0;      // of the last one that was no RST
+  std::uint8_t other_ttl = 0;     // the one before it that differed; 0: all have one TTL
   std::uint8_t ip_id_steps = 0;   // IPv4 ids that followed each other; kNoCounter: some did not
   std::uint16_t last_ip_id = 0;   // the last that was not 0
   std::uint16_t longest = 0;      // longest payload of a segment

@@ -154,6 +154,7 @@ Attempt attempt_of(const JudgedExchange& judged) {
   attempt.first = x.request.first;
   attempt.last = x.request.last;
   attempt.client = judged.flow.client.ip;
+  attempt.server = judged.flow.server;
   const bool whole = x.request.state == MessageState::complete && !x.request.has_gap;
   if (whole && x.request.body_bytes > 0) attempt.body_digest = x.request.digest;
   if (x.response) {
@@ -199,6 +200,7 @@ std::optional<Attempt> failed_connection(const FlowReport& flow) {
   attempt.first = flow.first;
   attempt.last = flow.last;
   attempt.client = flow.client.ip;
+  attempt.server = flow.server;
   attempt.weak = true;
   return attempt;
 }

@@ -89,7 +89,8 @@ Delivery delivery_of(const Chain& chain) {
                                .status = front.status,
                                .first = front.first,
                                .last = front.last,
-                               .client = front.client.ip});
+                               .client = front.client.ip,
+                               .server = front.server});
   return delivery;
 }
 
@@ -480,7 +481,7 @@ void Collector::Impl::note_proxies(const Chains& chains) {
 void Collector::Impl::finish(Report& report) {
   while (!groups_.empty()) close(groups_.begin());
   sort_by_time(out_.list);
-  out_.failed_connections = connections_.attach(out_.list, limits());
+  out_.failed_connections = connections_.attach(out_.list, remembered_.attempts(), limits());
   out_.endpoints = endpoints_.with_failures();
   note_proxies(report.chains);
   out_.total += singles_;

@@ -3,6 +3,7 @@
 // attached to a delivery only where just one can be meant (taxonomy 5.3).
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "httpdiag/report.hpp"
@@ -13,16 +14,14 @@ class FailedConnectionList {
  public:
   void note(const FlowReport& flow);
 
-  /// Adds attempts to `deliveries` and judges those again; returns the rest by server.
+  /// Adds attempts to `deliveries` and judges those again; returns the rest by server. `others` are
+  /// attempts of callbacks that are in none of them.
   std::vector<FailedConnections> attach(std::vector<Delivery>& deliveries,
+                                        std::span<const Attempt> others,
                                         const Thresholds& settings);
 
  private:
-  struct One {
-    Attempt attempt;
-    Endpoint server;
-  };
-  std::vector<One> list_;                     // the first of them, in full
+  std::vector<Attempt> list_;                 // the first of them, in full
   std::vector<FailedConnections> by_server_;  // those beyond
 };
 

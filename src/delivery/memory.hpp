@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,8 @@ class Remembered {
   Entry& add(std::uint64_t key, const Attempt& attempt);
   /// Of an entry just found that is not repeating: those stay beyond their attempt.
   const Attempt& attempt(const Entry& entry) const { return attempts_[entry.number % limit_]; }
+  /// All that have not been forgotten, in no order.
+  std::span<const Attempt> attempts() const { return attempts_; }
 
  private:
   struct alignas(64) Set {

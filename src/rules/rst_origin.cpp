@@ -3,32 +3,43 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <string_view>
 #include <vector>
 
 #include "base/text.hpp"
+#include "rules/vantage.hpp"
 
 namespace httpdiag::rules {
 
 namespace {
+
+/// As many routers away under another initial value: some stacks send their RSTs with 255.
+bool as_far_as(std::uint8_t rst_ttl, std::uint8_t ttl) {
+  const auto distance = hops(rst_ttl);
+  return distance && *distance > 0 && distance == hops(ttl);
+}
 
 /// A RST in the name of `side` with this TTL would be unlike its other packets.
 bool unlike_others(const FlowRecord& flow, Side side, std::uint8_t rst_ttl,
                    const Thresholds& limits) {
   const SideRecord& own = flow.side(side);
   if (own.ttl == 0) return false;
-  // A SYN proxy has a TTL of its own in the first packet, so the later ones count as well.
+  // A SYN proxy has a TTL of its own in the first packet, so the later ones count as well; paths of
+  // equal cost may differ by a router or two (RFC 2991).
   const auto differs = [&](std::uint8_t ttl) {
-    return ttl == 0 || std::abs(int{rst_ttl} - int{ttl}) >= limits.rst_ttl_delta;
+    return ttl == 0 ||
+           (std::abs(int{rst_ttl} - int{ttl}) >= limits.rst_ttl_delta && !as_far_as(rst_ttl, ttl));
   };
-  return differs(own.ttl) && differs(own.trouble().ttl_before_rst) && differs(own.last_ttl);
+  const auto seen = {own.ttl, own.trouble().ttl_before_rst, own.last_ttl, own.other_ttl};
+  return std::ranges::all_of(seen, differs);
 }
 
 /// By however little, where all other packets of the side have one TTL: no jitter of the path.
 bool only_one_with_its_ttl(const SideRecord& own) {
   const SideTrouble& trouble = own.trouble();
-  return own.ttl != 0 && own.ttl == trouble.ttl_before_rst && own.ttl == own.last_ttl &&
+  return own.ttl != 0 && own.ttl == trouble.ttl_before_rst && own.other_ttl == 0 &&
          trouble.first_rst_ttl != 0 && trouble.first_rst_ttl != own.ttl;
 }
 
@@ -77,7 +88,8 @@ std::string reasons(const RstSigns& signs, const SideRecord& own, Side side) {
 bool rst_has_ttl_of_its_own(const FlowRecord& flow, Side side) {
   const SideRecord& own = flow.side(side);
   const std::uint8_t ttl = own.trouble().rst_ttl;
-  return ttl != 0 && own.ttl != 0 && ttl != own.ttl && ttl != own.last_ttl;
+  return ttl != 0 && own.ttl != 0 && ttl != own.ttl && ttl != own.last_ttl &&
+         ttl != own.other_ttl && !as_far_as(ttl, own.last_ttl);
 }
 
 bool reset_from_elsewhere(const FlowRecord& flow, Side side, const Thresholds& limits) {

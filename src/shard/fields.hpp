@@ -86,12 +86,12 @@ template <typename Archive>
 void fields(Archive& archive, For<Archive, SideRecord> record) {
   auto& [next, acked, acked_by, sent, delivered, fin_offset, fin_ack, syn, last, fin, last_payload,
          head_sent, payload_bytes, packets, payload_packets, isn, window, syns, fins, mss,
-         window_scale, ttl, hints, last_ttl, ip_id_steps, last_ip_id, longest, longest_begin, state,
-         isn_known, fin_unseen, trouble_ptr] = record;
+         window_scale, ttl, hints, last_ttl, other_ttl, ip_id_steps, last_ip_id, longest,
+         longest_begin, state, isn_known, fin_unseen, trouble_ptr] = record;
   archive(next, acked, acked_by, sent, delivered, fin_offset, fin_ack, syn, last, fin, last_payload,
           head_sent, payload_bytes, packets, payload_packets, isn, window, syns, fins, mss,
-          window_scale, ttl, hints, last_ttl, ip_id_steps, last_ip_id, longest, longest_begin,
-          state, isn_known, fin_unseen, trouble_ptr);
+          window_scale, ttl, hints, last_ttl, other_ttl, ip_id_steps, last_ip_id, longest,
+          longest_begin, state, isn_known, fin_unseen, trouble_ptr);
 }
 
 template <typename Archive>

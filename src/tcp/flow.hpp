@@ -249,7 +249,10 @@ class Flow {
                   std::uint64_t content);
   /// What tells the packets of one sender from those of another in its name.
   static void note_sender(const Segment& segment, SideRecord& own) {
-    own.last_ttl = segment.ttl;
+    if (segment.ttl != own.last_ttl) {
+      own.other_ttl = own.last_ttl;
+      own.last_ttl = segment.ttl;
+    }
     if (segment.ip_id == 0) return;
     const auto step = static_cast<std::uint16_t>(segment.ip_id - own.last_ip_id);
     // A counter of the connection's own; a packet that the card cuts up takes several.

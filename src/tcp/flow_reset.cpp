@@ -130,7 +130,8 @@ void Flow::note_after_rst(const Segment& segment, Side from, bool news) {
   Duration detour = kUnknownRoundTrip;
   if (news) {
     // Of one sender all packets go one way: where the RST alone came another, none overtook.
-    const bool came_alone = segment.ttl == rare.ttl_before_rst && segment.ttl != rare.first_rst_ttl;
+    const bool came_alone = segment.ttl == rare.ttl_before_rst &&
+                            segment.ttl != rare.first_rst_ttl && own.other_ttl == 0;
     detour = came_alone ? Duration{0} : kReordering;
   } else {
     // Measured as nothing, it is shorter than the clock can tell.
