@@ -73,6 +73,7 @@ struct DnsLookup {
   // asked again (`decided`) and connected only then.
   bool stalled = false;
   bool waited_for_v6 = false;
+  bool gave_up = false;  // it did not connect at all, though it had asked for both kinds again
   Duration took{0};                 // first query to that answer, or to the last query
   PacketRef decided;                // answer, ICMP error, or last query
   DnsError error = DnsError::none;  // of `unreachable`
@@ -86,6 +87,8 @@ struct DnsLookup {
   // The client had been connected to that server before it asked: it may have nothing to do with
   // the name.
   bool flow_known_before = false;
+  // A request of the client's to this very name, or a TLS session: it had an address all the same.
+  bool flow_names_it = false;
 };
 
 class DnsSink {
@@ -99,10 +102,18 @@ class DnsSink {
 
 class NameTable {
  public:
-  /// The name by which `client` last looked this address up before `at`; failing that, anybody.
-  /// Empty: nobody did. Printable ASCII.
-  virtual std::string_view name_of(const IpAddress& address, const IpAddress& client,
-                                   Timestamp at) const = 0;
+  /// What names this address may have had for `client` at a time.
+  struct Use {
+    IpAddress address, client;
+    Timestamp at{};
+    std::string_view asked_for;  // by its requests: in small letters, without a port; may be empty
+  };
+  /// The name that was asked for, if it led to the address; failing that, the one by which the client
+  /// last looked it up, or anybody. One that was looked up only afterwards: if there is no other.
+  /// Empty: none. Printable ASCII.
+  virtual std::string_view name_of(const Use& use) const = 0;
+  /// A name was asked for so far, or is known.
+  virtual bool any() const = 0;
 
  protected:
   ~NameTable() = default;

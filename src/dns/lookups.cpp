@@ -436,7 +436,8 @@ std::optional<DnsLookup> Lookups::judge(const Queries& queries, Timestamp now) c
   if (success != nullptr) {
     told.name = success->name;
     told.outcome = DnsOutcome::resolved;
-    if (told.took >= settings_.thresholds.dns_slow || stalls(queries, *success, told)) return told;
+    if (told.took >= settings_.thresholds.dns_slow || stalls(queries, *success, now, told))
+      return told;
     return std::nullopt;
   }
   if (query.refused) {
@@ -471,7 +472,8 @@ std::optional<DnsLookup> Lookups::judge(const Queries& queries, Timestamp now) c
 
 /// One kind of address is known, and the resolver waits for the other one until it asks again: what
 /// drops the second of two queries from one port costs the connection 5 s.
-bool Lookups::stalls(const Queries& queries, const Query& success, DnsLookup& told) const {
+bool Lookups::stalls(const Queries& queries, const Query& success, Timestamp now,
+                     DnsLookup& told) const {
   PacketRef again, end;
   for (const Query* query : queries) {
     if (query->again && (!again || query->again.number < again.number)) again = query->again;
@@ -486,6 +488,7 @@ bool Lookups::stalls(const Queries& queries, const Query& success, DnsLookup& to
   if (!waited) return false;
   told.stalled = true;
   told.waited_for_v6 = success.type == kTypeA;
+  told.gave_up = success.again && now - told.last_query.time >= kWaitsOn;
   told.decided = again;
   told.took = std::max(again.time, end.time) - told.first_query.time;
   // Where the clock was set in between, the wait is not known.
@@ -545,8 +548,14 @@ void Lookups::on_flow(const FlowRecord& flow, Timestamp now) {
         std::ranges::find(decided.addresses, flow.server.ip) != decided.addresses.end();
     const bool at_once = begin >= lookup.answer.time && begin < lookup.decided.time;
     if (lookup.stalled && by_this && at_once) decided.at_once = true;
+    if (by_this && begin >= lookup.first_query.time) decided.connected = true;
     if (!follows(decided, flow)) continue;
-    const bool explained = !names_.name_of(flow.server.ip, flow.client.ip, begin).empty();
+    const bool explained = !names_
+                                .name_of({.address = flow.server.ip,
+                                          .client = flow.client.ip,
+                                          .at = begin,
+                                          .asked_for = {}})
+                                .empty();
     if (!by_this && (explained || lookup.outcome == DnsOutcome::resolved)) continue;
     const bool better =
         !lookup.flow_first || (by_this && !lookup.flow_by_this_name) ||
@@ -572,7 +581,15 @@ void Lookups::note_connection(const FlowRecord& flow) {
 
 void Lookups::tell(const Decided& decided) {
   DnsLookup lookup = decided.lookup;
-  if (lookup.stalled && (!lookup.flow_by_this_name || decided.at_once)) return;
+  if (lookup.stalled && (!lookup.flow_by_this_name || decided.at_once)) {
+    // Unless the capture has no connections at all of that client.
+    const auto some = connected_.lower_bound({lookup.client, Endpoint{}});
+    const bool connects = some != connected_.end() && some->first.first == lookup.client;
+    if (!lookup.gave_up || decided.connected || !connects) return;
+    lookup.flow_first = {};
+  } else {
+    lookup.gave_up = false;
+  }
   if (lookup.flow_first && !lookup.flow_by_this_name) {
     const auto known = connected_.find({lookup.client, lookup.flow_server});
     lookup.flow_known_before = known != connected_.end() && known->second < lookup.first_query.time;

@@ -70,6 +70,7 @@ class Lookups {
     std::vector<IpAddress> addresses;
     Timestamp ready;          // the last query had its answer; failing that, was sent
     bool unanswered = false;  // one of the queries had none: the resolver waited on
+    bool connected = false;   // to one of the addresses, at any time since
     bool at_once = false;     // a connection did not wait for what the lookup stalled for
   };
   using DecidedList = std::list<Decided>;
@@ -116,7 +117,7 @@ class Lookups {
   void close(std::map<Serial, Lookup>::iterator at, Timestamp now);
   void settle(const Lookup& lookup, Timestamp now);
   std::optional<DnsLookup> judge(const Queries& queries, Timestamp now) const;
-  bool stalls(const Queries& queries, const Query& success, DnsLookup& told) const;
+  bool stalls(const Queries& queries, const Query& success, Timestamp now, DnsLookup& told) const;
   void decide(const Queries& queries, Timestamp now);
   void forget_oldest();
   static bool follows(const Decided& decided, const FlowRecord& flow);

@@ -16,11 +16,13 @@ class NameBook final : public NameTable {
 
   void learn(const IpAddress& address, const std::string& name, const IpAddress& client,
              Timestamp at);
-  std::string_view name_of(const IpAddress& address, const IpAddress& client,
-                           Timestamp at) const override;
+  /// Somebody asks.
+  void note_query() { any_ = true; }
+  std::string_view name_of(const Use& use) const override;
+  bool any() const override { return any_; }
 
  private:
-  static constexpr std::size_t kNames = 4;  // of an address: virtual hosts share them
+  static constexpr std::size_t kNames = 8;  // of an address: virtual hosts share them
   struct Entry {
     std::string name;
     IpAddress client;
@@ -28,7 +30,12 @@ class NameBook final : public NameTable {
   };
 
   std::size_t most_;
-  std::map<IpAddress, std::vector<Entry>> entries_;
+  bool any_ = false;
+  struct Names {
+    std::vector<Entry> list;  // in the order of their lookups
+    bool some_dropped = false;
+  };
+  std::map<IpAddress, Names> entries_;
   std::deque<IpAddress> order_;
 };
 

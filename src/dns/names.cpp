@@ -5,6 +5,7 @@ namespace httpdiag::dns {
 
 void Names::on_message(const DnsMessage& message) {
   lookups_.on_message(message);
+  book_.note_query();
   if (!message.response || message.error != DnsError::none) return;
   for (const IpAddress& address : message.addresses)
     book_.learn(address, message.name, message.destination.ip, message.packet.time);

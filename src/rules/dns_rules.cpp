@@ -46,6 +46,9 @@ constexpr std::size_t kMostFindings = 256;
 constexpr std::size_t kMostKept = 4096;  // of what becomes findings
 constexpr std::size_t kMostSpells = 256;
 constexpr std::size_t kMostNames = 1024;
+constexpr std::size_t kMostUses = 4096;
+// A resolver that keeps old answers hands them out as soon as the new one has failed.
+constexpr Duration kAtOnce = 5s;
 constexpr std::size_t kNamesShown = 6;
 // From here on it is the server that fails, not the names.
 constexpr std::size_t kManyNames = 3;
@@ -105,10 +108,17 @@ std::string often(std::uint64_t times, PacketRef first, PacketRef last) {
 }
 
 /// A connection that shows that the client got on without an answer.
-bool got_on(const DnsLookup& lookup) { return lookup.flow_first && !lookup.flow_known_before; }
+bool got_on(const DnsLookup& lookup) {
+  return lookup.flow_first && (lookup.flow_names_it || !lookup.flow_known_before);
+}
 
 std::string what_followed(const DnsLookup& lookup) {
   if (!lookup.flow_first) return "No connection followed.";
+  if (lookup.flow_names_it) {
+    return fmt::format(
+        "The client had an address all the same: it asked {} for that name (flow {}).",
+        to_string(lookup.flow_server), static_cast<std::uint32_t>(lookup.flow));
+  }
   if (lookup.flow_known_before) {
     return fmt::format(
         "No connection followed but to servers that the client had been connected to before (flow "
@@ -200,12 +210,16 @@ Finding stalled(const DnsLookup& lookup, std::uint64_t times) {
       Label::dns_slow,
       fmt::format(
           "{} had an address of {} after {}{}, but no answer about {}: {} after its first query it "
-          "asked again. Only then it connected to {} (flow {}).",
+          "asked again. {}",
           to_string(lookup.client), lookup.name,
           base::duration(lookup.answer.time - lookup.first_query.time),
           times > 1 ? fmt::format(" ({} times so; worst)", times) : "", missing,
           base::duration(lookup.decided.time - lookup.first_query.time),
-          to_string(lookup.flow_server), static_cast<std::uint32_t>(lookup.flow))};
+          lookup.gave_up
+              ? std::string{"It never connected: whoever wanted to had given up by then."}
+              : fmt::format("Only then it connected to {} (flow {}).",
+                            to_string(lookup.flow_server),
+                            static_cast<std::uint32_t>(lookup.flow)))};
   add_facts(finding, lookup, times);
   finding
       .fault(Party::network, Confidence::medium, "the name server answers one kind of query only")
@@ -214,11 +228,11 @@ Finding stalled(const DnsLookup& lookup, std::uint64_t times) {
           "the name server leaves that kind unanswered: ask it with dig, A and AAAA. Until it "
           "is mended: options single-request-reopen or use-vc in the client's resolv.conf, or a "
           "caching resolver on its host.");
-  return finding.evidence(lookup.first_query, std::nullopt, "query for " + lookup.name)
+  finding.evidence(lookup.first_query, std::nullopt, "query for " + lookup.name)
       .evidence(lookup.answer, std::nullopt, "answer")
-      .evidence(lookup.decided, std::nullopt, "asked again")
-      .evidence(lookup.flow_first, std::nullopt, "the connection")
-      .build();
+      .evidence(lookup.decided, std::nullopt, "asked again");
+  if (!lookup.gave_up) finding.evidence(lookup.flow_first, std::nullopt, "the connection");
+  return finding.build();
 }
 
 Finding slow(const DnsLookup& lookup, std::uint64_t times) {
@@ -271,6 +285,34 @@ std::string_view what_it_did(DnsOutcome outcome) {
 
 }  // namespace
 
+std::string host_name(std::string_view host) {
+  const std::size_t colon = host.find(':');
+  return base::lower(host.substr(0, colon));
+}
+
+void LookupFindings::on_use(const IpAddress& client, const std::string& host, const Use& use) {
+  if (host.empty() || use_count_ >= kMostUses) return;
+  ++use_count_;
+  uses_[{client, host}].push_back(use);
+}
+
+/// The first one, from the lookup on.
+void LookupFindings::find_use(DnsLookup& lookup) const {
+  const auto found = uses_.find({lookup.client, lookup.name});
+  if (found == uses_.end()) return;
+  const Use* first = nullptr;
+  for (const Use& use : found->second) {
+    if (use.first.time < lookup.first_query.time || use.first.time > lookup.decided.time + kAtOnce)
+      continue;
+    if (first == nullptr || use.first.number < first->first.number) first = &use;
+  }
+  if (first == nullptr) return;
+  lookup.flow_names_it = true;
+  lookup.flow = first->flow;
+  lookup.flow_first = first->first;
+  lookup.flow_server = first->server;
+}
+
 LookupFindings::Spell* LookupFindings::spell_of(const DnsLookup& lookup) {
   if (!is_servers(lookup.outcome)) return nullptr;
   const auto found = spells_.try_emplace({lookup.server, lookup.outcome}).first;
@@ -303,7 +345,9 @@ LookupFindings::Spell* LookupFindings::spell_of(const DnsLookup& lookup) {
   return &spell;
 }
 
-void LookupFindings::on_lookup(const DnsLookup& lookup) {
+void LookupFindings::on_lookup(const DnsLookup& told) {
+  DnsLookup lookup = told;
+  if (lookup.outcome != DnsOutcome::resolved && !got_on(lookup)) find_use(lookup);
   const Label label = lookup.outcome == DnsOutcome::resolved ? Label::dns_slow : Label::dns_failed;
   const Spell* spell = spell_of(lookup);
   const Key key{label,         lookup.client,  lookup.name,

@@ -8,6 +8,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -17,10 +18,21 @@
 
 namespace httpdiag::rules {
 
+/// Of a Host header or a server name, as names are kept: in small letters, without the port.
+std::string host_name(std::string_view host);
+
 class LookupFindings {
  public:
   explicit LookupFindings(const Settings& settings) : settings_{settings} {}
 
+  /// A request, or a TLS session, that names its server: comes before the lookups that it may have
+  /// followed.
+  struct Use {
+    PacketRef first;
+    FlowId flow{};
+    Endpoint server;
+  };
+  void on_use(const IpAddress& client, const std::string& host, const Use& use);
   void on_lookup(const DnsLookup& lookup);
   /// In the order of their first packets. `deaf`: hosts to which nothing comes in this capture, so
   /// that answers which it lacks need not be missing.
@@ -53,6 +65,9 @@ class LookupFindings {
   };
   using Server = std::pair<Endpoint, DnsOutcome>;
 
+  using Named = std::pair<IpAddress, std::string>;  // client, and the host that it asked for
+
+  void find_use(DnsLookup& lookup) const;
   Spell* spell_of(const DnsLookup& lookup);
   static void add(Seen& seen, const Seen& more);
   static Finding failed(const Server& server, const Spell& spell, bool harmless);
@@ -62,6 +77,8 @@ class LookupFindings {
   std::map<Key, Seen> seen_;                     // at most kMostKept
   std::map<Server, std::vector<Spell>> spells_;  // at most kMostSpells
   std::size_t spell_count_ = 0;
+  std::map<Named, std::vector<Use>> uses_;
+  std::size_t use_count_ = 0;  // at most kMostUses
 };
 
 }  // namespace httpdiag::rules

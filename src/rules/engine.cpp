@@ -38,6 +38,7 @@ struct Account {
   std::uint16_t unsolicited_status = 0;
   PacketRef last_response_end;
   FlowUsage usage;
+  const std::string* host = nullptr;           // what its requests name; null: no matter
   PatternCollector::Server* server = nullptr;  // borrowed; null: not looked up yet, or no room
   std::vector<ExchangeReport> shown;
   std::vector<Exchange> undecided;  // judged when the flow has ended
@@ -111,6 +112,7 @@ class Engine::Impl {
     if (tls_servers_.size() < kMaxTlsServers) tls_servers_.insert(server);
   }
   void on_tls(const FlowRecord& flow, std::shared_ptr<const TlsSession> session) {
+    note_host(account(flow), flow, session->sni, session->client_hello);
     strays(account(flow)).tls = std::move(session);
   }
   void on_lookup(const DnsLookup& lookup) { lookups_.on_lookup(lookup); }
@@ -153,6 +155,7 @@ class Engine::Impl {
   /// Also judges the exchanges that waited for the end.
   FlowVerdict judge_ended(Account& account, const FlowRecord& flow, EndCause cause, Timestamp now);
   FlowReport describe(const FlowRecord& flow, Account& account) const;
+  void note_host(Account& own, const FlowRecord& flow, std::string_view host, PacketRef request);
   void count_ended(const FlowRecord& flow, const Account& account, const FlowReport& report,
                    EndCause cause, Timestamp now);
 
@@ -175,6 +178,8 @@ class Engine::Impl {
   static constexpr std::uint64_t kMostFound = 10000;  // exchanges, of those that a query asks for
   std::uint64_t found_shown_ = 0;
   std::set<Endpoint> tls_servers_;
+  static constexpr std::size_t kMostHosts = 4096;
+  std::set<std::string> hosts_;             // that requests named, while there are lookups
   std::uint64_t waiting_bodies_bytes_ = 0;  // of requests of undecided exchanges
 };
 
@@ -203,6 +208,7 @@ void Engine::Impl::on_exchange(const FlowRecord& flow, Exchange& exchange, bool 
     own.server = patterns_.server(flow.server);
     vantage_.on_flow(flow);
     ttls_.note(flow);
+    note_host(own, flow, exchange.request.host(), exchange.request.first);
   }
   own.usage.on_exchange(exchange);
   if (exchange.pipelined) note_pipelined(own, exchange);
@@ -341,8 +347,13 @@ FlowReport Engine::Impl::describe(const FlowRecord& flow, Account& own) const {
   report.id = flow.id;
   report.client = flow.client;
   report.server = flow.server;
-  if (names_ != nullptr)
-    report.server_name = names_->name_of(flow.server.ip, flow.client.ip, flow.first.time);
+  if (names_ != nullptr) {
+    report.server_name =
+        names_->name_of({.address = flow.server.ip,
+                         .client = flow.client.ip,
+                         .at = flow.first.time,
+                         .asked_for = own.host != nullptr ? *own.host : std::string_view{}});
+  }
   if (flow.trouble().translated_server.port != 0) {
     report.translated = {.id = flow.id,
                          .client = flow.trouble().translated_client,
@@ -367,6 +378,16 @@ FlowReport Engine::Impl::describe(const FlowRecord& flow, Account& own) const {
   report.exchange_count = own.exchanges;
   report.omitted_exchanges = own.omitted;
   return report;
+}
+
+/// What its client calls the server: the first of its hosts counts, a connection to a proxy has
+/// several.
+void Engine::Impl::note_host(Account& own, const FlowRecord& flow, std::string_view host,
+                             PacketRef request) {
+  if (own.host != nullptr || names_ == nullptr || !names_->any() || hosts_.size() >= kMostHosts)
+    return;
+  own.host = &*hosts_.insert(host_name(host)).first;
+  lookups_.on_use(flow.client.ip, *own.host, {request, flow.id, flow.server});
 }
 
 FlowVerdict Engine::Impl::judge_ended(Account& own, const FlowRecord& flow, EndCause cause,

@@ -133,7 +133,7 @@ TEST(DnsReader, ReadsMessagesFromAStreamInAnyPieces) {
                              .peer_acked = 0});
     }
     const IpAddress address = IpAddress::v4(0xcb007109);
-    EXPECT_EQ(names.table().name_of(address, flow.client.ip, {}), "shop.example") << piece;
+    EXPECT_EQ(names.table().name_of({address, flow.client.ip, {}, {}}), "shop.example") << piece;
     reader.on_end(flow);
   }
 }
