@@ -39,6 +39,12 @@ constexpr std::string_view kConnectTimeoutSeen =
     "Client: connection timed out (ETIMEDOUT), connect timed out, dial i/o timeout, curl 7 or 28. "
     "Server: nothing.";
 
+constexpr std::string_view kComesBackAround =
+    "Make the answers come back the way the SYNs went: translate the source address as well where "
+    "the destination is translated (masquerade, hairpin NAT), or route the server's answers "
+    "through "
+    "that device; or let the client call the server by its own address.";
+
 /// Behind the capturing host's address translation, where there is one.
 std::string listener(const FlowRecord& flow) {
   const Endpoint& behind = flow.trouble().translated_server;
@@ -338,6 +344,24 @@ std::optional<Finding> handshake_client_reset(const FlowFacts& facts, const Thre
   return finding.build();
 }
 
+namespace {
+
+/// The SYN went to another address.
+void tell_question_from_elsewhere(FindingBuilder& finding, const SynAnswers::Match& syn) {
+  finding
+      .also(
+          fmt::format("It answers a SYN to {} (flow {}): something on the way there translates the "
+                      "address, and the answers come back around it.",
+                      to_string(syn.server), static_cast<std::uint32_t>(syn.flow)))
+      .evidence(syn.packet, Side::client, "SYN to another address")
+      .severity(Severity::info)
+      .fact("syn_went_to", to_string(syn.server))
+      .fault(Party::network, Confidence::high)
+      .remedy(std::string{kComesBackAround});
+}
+
+}  // namespace
+
 std::optional<Finding> handshake_not_completed(const FlowFacts& facts, const Thresholds& limits) {
   const FlowRecord& flow = facts.flow;
   if (facts.handshake != Handshake::incomplete || facts.client_unheard) return std::nullopt;
@@ -385,7 +409,19 @@ std::optional<Finding> handshake_not_completed(const FlowFacts& facts, const Thr
       .fault(Party::network, flow.c().syns >= 2 ? Confidence::high : Confidence::medium,
              "the client host drops the SYN-ACK in its own firewall, or is gone")
       .seen_as("Client: connect timed out, or nothing at all. Server: SYN_RECV in netstat.");
-  if (!repeated && !no_synack && facts.until - answer.time >= kSynAckRepeatDue) {
+  const PacketRef refused = flow.c().syn ? PacketRef{} : flow.c().trouble().rst;
+  if (facts.torn) {
+    tell_question_from_elsewhere(finding, *facts.torn);
+  } else if (refused) {
+    finding
+        .also(fmt::format("Its host reset it {} later, as one that knows no such connection.",
+                          base::duration(std::max(refused.time - answer.time, Duration{0}))))
+        .severity(Severity::info)
+        .fault(
+            Party::network, Confidence::low,
+            "the client had given up by then; the SYN is not in this capture, or went to another "
+            "address, which something on the way translates");
+  } else if (!repeated && !no_synack && facts.until - answer.time >= kSynAckRepeatDue) {
     finding
         .also("The server did not repeat it within " + base::duration(facts.until - answer.time) +
               ": it had an ACK or a RST that is not in this capture, or had sent a cookie.")
@@ -451,6 +487,19 @@ FindingBuilder unanswered_syns(Label label, const FlowFacts& facts, std::string 
   return finding;
 }
 
+/// The SYN-ACK came from another address.
+void tell_answer_from_elsewhere(FindingBuilder& finding, const FlowFacts& facts) {
+  if (!facts.torn) return;
+  finding.evidence(facts.torn->packet, std::nullopt, "SYN-ACK from another address")
+      .also(fmt::format(
+          "{} answered with a SYN-ACK (flow {}), which the client's host does not know: something "
+          "on the way there translates the address, and the answers come back around it.",
+          to_string(facts.torn->server), static_cast<std::uint32_t>(facts.torn->flow)))
+      .fact("answered_from", to_string(facts.torn->server))
+      .fault(Party::network, Confidence::high)
+      .remedy(std::string{kComesBackAround});
+}
+
 void tell_dropped_here(FindingBuilder& finding, const FlowFacts& facts) {
   if (!facts.dropped_here) return;
   finding
@@ -486,6 +535,7 @@ std::optional<Finding> syn_retries_exhausted(const FlowFacts& facts, const Thres
                 "with a longer schedule, a connect timeout of the application fits too");
   doubt_unheard_answer(finding, facts);
   tell_dropped_here(finding, facts);
+  tell_answer_from_elsewhere(finding, facts);
   return finding.build();
 }
 
@@ -568,6 +618,7 @@ std::optional<Finding> connect_abandoned(const FlowFacts& facts, const Threshold
   if (facts.server_unheard) finding.severity(Severity::warning);
   doubt_unheard_answer(finding, facts);
   tell_dropped_here(finding, facts);
+  tell_answer_from_elsewhere(finding, facts);
   return finding.build();
 }
 

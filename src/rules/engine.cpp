@@ -119,7 +119,10 @@ class Engine::Impl {
   void forget_open() { tally_.forget_open(); }
   void use(const NameTable& names) { names_ = &names; }
   void use(const CaptureSummary& input) { input_ = &input; }
-  void on_open(const FlowRecord& flow) { one_way_.note(flow); }
+  void on_open(const FlowRecord& flow) {
+    one_way_.note(flow);
+    answers_.note(flow);
+  }
   void on_flow(const FlowRecord& flow, EndCause cause, Timestamp now);
   Report finish(const CaptureSummary& input, const Ledger& ledger) {
     const auto deaf = [&](const IpAddress& host) { return one_way_.is_sent_nothing(host); };
@@ -169,6 +172,7 @@ class Engine::Impl {
   const CaptureSummary* input_ = nullptr;
   VantageCollector vantage_;
   OneWayHosts one_way_;
+  SynAnswers answers_;
   SynClocks clocks_;
   HostTtls ttls_;
   std::optional<Why> why_;
@@ -411,6 +415,7 @@ FlowVerdict Engine::Impl::judge_ended(Account& own, const FlowRecord& flow, EndC
   facts.rst_made_here = vantage_.made_reset(flow);
   facts.server_lives_here = vantage_.lives_here(flow.server.ip);
   facts.dropped_here = vantage_.dropped(flow);
+  facts.torn = flow.c().syn ? answers_.answer_to(flow) : answers_.question_of(flow);
   const SideRecord& server = flow.s();
   if (facts.handshake == Handshake::refused || server.packets == server.trouble().rsts)
     facts.server_ttl = ttls_.of(flow.server.ip);
@@ -450,7 +455,7 @@ void Engine::Impl::on_flow(const FlowRecord& flow, EndCause cause, Timestamp now
     verdict = judge_ended(own, flow, cause, now);
   }
   clocks_.note(flow);
-  if (cause != EndCause::capture_over) one_way_.note(flow);  // else on_open() did
+  if (cause != EndCause::capture_over) on_open(flow);  // else it was called before
   FlowReport report = describe(flow, own);
   if (own.strays) report.tls = own.strays->tls;
   report.label = verdict.label;

@@ -13,6 +13,7 @@
 #include "httpdiag/report.hpp"
 #include "httpdiag/settings.hpp"
 #include "httpdiag/tls.hpp"
+#include "rules/syn_answers.hpp"
 
 namespace httpdiag::rules {
 
@@ -126,6 +127,9 @@ struct FlowFacts {
   // Likewise: the capturing host passes packets on to the server, and passed none of the client's
   // on.
   bool dropped_here = false;
+  // Likewise: of a SYN without an answer, the SYN-ACK that came from another address; of such a
+  // SYN-ACK the SYN.
+  std::optional<SynAnswers::Match> torn{};
   // Likewise: it closed, or reset, as long after its last answer as it closed other connections at
   // rest.
   bool closed_by_idle_timer = false;

@@ -370,7 +370,7 @@ void attribute_party(Finding& finding, const FlowFacts& facts, const Thresholds&
   if (forgot_translation(finding, facts)) return attribute_to_translation(finding, facts);
   if (facts.rst_made_here && about_server_reset(finding.label))
     return attribute_to_gateway(finding);
-  if (facts.dropped_here) return;  // its rules say so themselves
+  if (facts.dropped_here || facts.torn) return;  // its rules say so themselves
   if (const auto reset = reset_by_device(finding, facts, limits))
     return attribute_to_device(finding, facts, *reset);
   if (finding.has_fact("answer_unseen"))

@@ -417,7 +417,10 @@ void Flow::on_syn(Context& context, const Segment& segment, Side from) {
   own.window = segment.window;  // never scaled in a SYN (RFC 7323 §2.2)
 
   if (has_ack) {
-    if (!half(peer).base_known) set_base(peer, segment.ack);  // the SYN itself is missing
+    if (!half(peer).base_known) {  // the SYN itself is missing
+      set_base(peer, segment.ack);
+      record.side(peer).isn = segment.ack - 1;
+    }
     const std::int64_t acked = half(peer).space.offset(segment.ack, record.side(peer).acked);
     if (acked > static_cast<std::int64_t>(record.side(peer).acked)) {
       advance_acked(context, segment, peer, static_cast<Offset>(acked));

@@ -11,7 +11,8 @@ namespace httpdiag::tcp {
 bool Flow::rst_is_effective(const Segment& segment, Side from) const {
   const SideRecord& own = record.side(from);
   const Side peer = other(from);
-  const bool peer_opening = record.side(peer).syn && !own.syn &&
+  // A server whose SYN-ACK answers a SYN that the capture lacks knows the client's number.
+  const bool peer_opening = record.side(peer).syn && !own.syn && !half(from).base_known &&
                             !record.has(Oddity::synack_missing) && own.delivered == 0;
   if (peer_opening) {  // SYN-SENT: a RST counts only if it acknowledges the SYN (RFC 9293
                        // §3.10.7.3)
