@@ -16,7 +16,7 @@ namespace httpdiag::rules {
 
 namespace {
 
-constexpr std::uint8_t kUserCanceled = 90;
+constexpr std::uint8_t kCloseNotify = 0, kUserCanceled = 90;
 
 /// About certificates (RFC 8446 §6.2).
 bool about_certificate(std::uint8_t code) {
@@ -95,12 +95,27 @@ bool complains_of_end(const FlowFacts& facts) {
          facts.first_close.packet.number < alert.packet.number;
 }
 
+/// Whoever spoke last has waited in vain, and says goodbye: RFC 8446 §6.1 has user_canceled for
+/// what has nothing to do with the protocol.
+bool gives_up_waiting(const TlsSession& tls, const Thresholds& limits) {
+  const TlsAlert& alert = tls.alert;
+  return alert.packet && (alert.code == kCloseNotify || alert.code == kUserCanceled) &&
+         alert.from == tls.last_flight && tls.last_flight_packet &&
+         alert.packet.time - tls.last_flight_packet.time >= limits.tls_stall;
+}
+
+/// The alert says why the handshake ended.
+bool says_why(const FlowFacts& facts, const Thresholds& limits) {
+  return facts.tls->alert.matters() && !complains_of_end(facts) &&
+         !gives_up_waiting(*facts.tls, limits);
+}
+
 }  // namespace
 
 std::optional<Finding> tls_alert(const FlowFacts& facts, const Thresholds& limits) {
   const TlsSession& tls = *facts.tls;
   const TlsAlert& alert = tls.alert;
-  if (!alert.matters() || complains_of_end(facts)) return std::nullopt;
+  if (!says_why(facts, limits)) return std::nullopt;
   // What its receiver sent behind a warning is not in the capture: it may have gone on.
   const PacketRef behind = facts.flow.side(other(alert.from)).last_payload;
   if (alert.level != 2 && tls.hidden && behind.number > alert.packet.number) return std::nullopt;
@@ -167,36 +182,42 @@ std::optional<Finding> tls_plaintext_mismatch(const FlowFacts& facts, const Thre
 namespace {
 
 /// The handshake is under way, and what is missing of it is missing on the wire.
-bool unfinished(const FlowFacts& facts) {
+bool unfinished(const FlowFacts& facts, const Thresholds& limits) {
   const TlsSession& tls = *facts.tls;
   if (tls.stage == TlsStage::unseen || tls.stage == TlsStage::done) return false;
   if (tls.hidden || tls.unreadable || tls.early_data || tls.not_tls) return false;
   // Whoever hears the ClientHello has heard all, also of a connection that is older.
   const bool from_start = !facts.flow.has(Oddity::midstream) || tls.client_hello;
-  return !facts.server_unheard && !facts.client_unheard && from_start &&
-         (!tls.alert.matters() || complains_of_end(facts));
+  return !facts.server_unheard && !facts.client_unheard && from_start && !says_why(facts, limits);
 }
 
 /// Who has to go on with the handshake, and since when.
 struct Turn {
   Side spoke = Side::client;
   PacketRef since;
+  Offset end = 0;  // of what was said
 };
 
-Turn turn_of(const FlowRecord& flow) {
+Turn turn_of(const FlowFacts& facts, const Thresholds& limits) {
+  const FlowRecord& flow = facts.flow;
   const bool client = flow.c().last_payload.number > flow.s().last_payload.number;
   const Side spoke = client ? Side::client : Side::server;
-  return {spoke, flow.side(spoke).last_payload};
+  const TlsSession& tls = *facts.tls;
+  const PacketRef last = flow.side(spoke).last_payload;
+  // A goodbye is no turn of the handshake's.
+  if (tls.alert.from == spoke && gives_up_waiting(tls, limits))
+    return {spoke, tls.last_flight_packet, tls.last_flight_end};
+  return {spoke, last, flow.side(spoke).next};
 }
 
 /// What the side that closed had last seen or said: the other side may have spoken behind that.
-Turn turn_before(const FlowFacts& facts) {
+Turn turn_before(const FlowFacts& facts, const Thresholds& limits) {
   const Closing& close = facts.first_close;
-  const Turn last = turn_of(facts.flow);
+  const Turn last = turn_of(facts, limits);
   const Side closer = by_client(close.closer) ? Side::client : Side::server;
   if (last.spoke == closer || last.since.number <= close.packet.number) return last;
   const PacketRef word = facts.flow.side(closer).last_payload;
-  return word ? Turn{closer, word} : Turn{last.spoke, facts.tls->client_hello_end};
+  return word ? Turn{closer, word, 0} : Turn{last.spoke, facts.tls->client_hello_end, 0};
 }
 
 std::string_view words_of(Side side, const TlsSession& tls) {
@@ -231,14 +252,14 @@ struct Standstill {
   Side silent() const { return other(turn.spoke); }
 };
 
-Standstill standstill_of(const FlowFacts& facts) {
-  const Turn turn = turn_of(facts.flow);
+Standstill standstill_of(const FlowFacts& facts, const Thresholds& limits) {
+  const Turn turn = turn_of(facts, limits);
   const PacketRef close = facts.first_close.packet;
   const SideRecord& sender = facts.flow.side(turn.spoke);
   const SideRecord& silent = facts.flow.side(other(turn.spoke));
   Standstill still{.turn = turn,
                    .silence = (close ? close.time : facts.until) - turn.since.time,
-                   .acked = sender.acked >= sender.next,
+                   .acked = sender.acked >= turn.end,
                    .resent = sender.trouble().head_retransmits,
                    .told_of = {}};
   // A single one may be a FIN.
@@ -333,8 +354,8 @@ constexpr std::array kWhyHandshakeStalled = {
 
 std::optional<Finding> tls_handshake_stalled(const FlowFacts& facts, const Thresholds& limits) {
   const TlsSession& tls = *facts.tls;
-  if (!unfinished(facts) || tls.client_refusal) return std::nullopt;
-  const Standstill still = standstill_of(facts);
+  if (!unfinished(facts, limits) || tls.client_refusal) return std::nullopt;
+  const Standstill still = standstill_of(facts, limits);
   if (!tells(still, limits)) return std::nullopt;
   const PacketRef close = facts.first_close.packet;
   const Side spoke = still.turn.spoke;
@@ -473,8 +494,8 @@ std::optional<Finding> tls_handshake_aborted(const FlowFacts& facts, const Thres
         .seen_as(std::string{kSeen})
         .build();
   }
-  if (!unfinished(facts) || !facts.first_close.packet) return std::nullopt;
-  const Turn turn = turn_before(facts);
+  if (!unfinished(facts, limits) || !facts.first_close.packet) return std::nullopt;
+  const Turn turn = turn_before(facts, limits);
   const Duration waited = std::max(facts.first_close.packet.time - turn.since.time, Duration{0});
   if (tls.client_refusal) {
     return aborted(facts,
@@ -491,7 +512,7 @@ std::optional<Finding> tls_handshake_aborted(const FlowFacts& facts, const Thres
         .build();
   }
   const bool client = by_client(facts.first_close.closer);
-  const bool overtaken = turn.spoke != turn_of(facts.flow).spoke;
+  const bool overtaken = turn.spoke != turn_of(facts, limits).spoke;
   FindingBuilder finding = aborted(
       facts,
       fmt::format("After {} {}, {} later{}; the handshake was not finished and no alert says "
