@@ -80,8 +80,20 @@ bool rst_ttl_tells(FindingBuilder& finding, const FlowRecord& flow, Side side) {
   return true;
 }
 
+namespace {
+
+constexpr std::uint32_t kInVain = 2;  // of one segment: no chance any more
+
+}  // namespace
+
+bool arrived_and_not_taken(FindingBuilder& finding, const ExchangeFacts& facts, Side sender) {
+  const Exchange& x = facts.exchange;
+  // What was sent again in other exchanges says nothing of this one.
+  return x.retransmits_after - x.retransmits_before >= kInVain &&
+         arrived_and_not_taken(finding, facts.flow, sender);
+}
+
 bool arrived_and_not_taken(FindingBuilder& finding, const FlowFacts& facts, Side sender) {
-  constexpr std::uint32_t kInVain = 2;
   const Side receiver = other(sender);
   const VantagePoint place = receiver == Side::client ? VantagePoint::client : VantagePoint::server;
   if (!facts.vantage.at(place) || facts.flow.side(sender).trouble().most_head_retransmits < kInVain)
@@ -124,7 +136,7 @@ void blame_loss_of_request(FindingBuilder& finding, const ExchangeFacts& facts, 
       .fact("request_delay_us", std::optional{delay})
       .remedy(std::string{info(Label::loss_recovery_delay).remedy})
       .fault(Party::network, Confidence::medium, "the server host was slow to acknowledge");
-  if (arrived_and_not_taken(finding, facts.flow, Side::client)) return;
+  if (arrived_and_not_taken(finding, facts, Side::client)) return;
   reported_on_the_way(finding, facts);
 }
 

@@ -39,6 +39,7 @@ bool answer_lacks_beginning(FindingBuilder& finding, const ExchangeFacts& facts)
 /// The capture was taken at the receiver of what `sender` sent again and again: it is seen
 /// arriving, so that the way there is not at fault.
 bool arrived_and_not_taken(FindingBuilder& finding, const FlowFacts& facts, Side sender);
+bool arrived_and_not_taken(FindingBuilder& finding, const ExchangeFacts& facts, Side sender);
 
 /// The RST of `side` has a TTL of its own, and so did not come from its host as all else did.
 bool rst_ttl_tells(FindingBuilder& finding, const FlowRecord& flow, Side side);

@@ -566,7 +566,7 @@ std::optional<Finding> plain_request_to_tls_port(const ExchangeFacts& facts, con
   FindingBuilder finding{
       Label::tls_plaintext_mismatch,
       record ? std::string{"The request is plain HTTP; the server answered with a TLS record."}
-      : told ? fmt::format("The server's {} says that plain HTTP came to its TLS port.",
+      : told ? fmt::format("The server's {} says that plain HTTP came to a TLS port.",
                            x.response->status)
              : std::string{"The request is plain HTTP; on other connections this port speaks TLS, "
                            "and here the server closed without a byte."}};
@@ -581,6 +581,20 @@ std::optional<Finding> plain_request_to_tls_port(const ExchangeFacts& facts, con
       .seen_as(
           "Client: malformed HTTP response, parse error, 400. Server: client sent plain HTTP "
           "request to HTTPS port.");
+  // The server of such a port closes behind this answer (nginx, Apache httpd, Go and Tomcat do).
+  if (told && !record && !x.response->close_token) {
+    finding
+        .also(
+            "It keeps the connection open, as the server of a TLS port does not behind such an "
+            "answer: it looks like that of a server behind it, to which a proxy speaks plain HTTP.")
+        .fact("kept_open", true)
+        .fault(Party::server_app, Confidence::medium,
+               "the server of this port answers so by itself, and the callback URL is wrong")
+        .remedy(
+            "In the proxy: speak TLS to the server behind it (nginx: proxy_pass https://, "
+            "Kubernetes "
+            "ingress: backend-protocol HTTPS), or give it that server's plain port.");
+  }
   return finding.build();
 }
 

@@ -110,7 +110,7 @@ std::optional<Finding> exchange_loss_recovery_delay(const ExchangeFacts& facts,
       .evidence(x.stall_end, std::nullopt, "progress again")
       .fact("direction", std::string{x.stalled == Side::client ? "c2s" : "s2c"})
       .fact("longest_stall_us", std::optional{x.longest_stall});
-  arrived_and_not_taken(finding, facts.flow, x.stalled);
+  arrived_and_not_taken(finding, facts, x.stalled);
   if (x.stalled == Side::client && x.index == 1)
     blame_full_accept_queue(finding, facts.flow, x.stall_begin, x.stall_end);
   return finding.build();
