@@ -35,6 +35,22 @@ std::string reuse_seen(const ExchangeFacts& facts) {
                                                : "no request in any log");
 }
 
+/// No idle timer is so short: it had counted enough requests, or was stopped.
+bool closed_behind_answer(const ExchangeFacts& facts) {
+  constexpr Duration kAtOnce = std::chrono::seconds{1};
+  return facts.server_idle && *facts.server_idle < kAtOnce;
+}
+
+/// What the server is to change that closes so soon.
+std::string announce_close(const ExchangeFacts& facts) {
+  return fmt::format(
+      "The server closed {} after its answer to request {} of this connection: no idle timer, but "
+      "a "
+      "limit on requests per connection (keepalive_requests, max_requests) or a stop. It should "
+      "announce that with Connection: close in the answer.",
+      base::duration(*facts.server_idle), facts.exchange.requests_before);
+}
+
 /// " (it closed 5 s after its last answer)"
 std::string closes_after(const ExchangeFacts& facts) {
   if (!facts.server_idle) return {};
@@ -109,6 +125,9 @@ std::string_view outcome_text(const ExchangeFacts& facts) {
 
 /// Whether the pool had the time to notice the FIN.
 std::string pool_remedy(const ExchangeFacts& facts, const Thresholds& limits) {
+  if (closed_behind_answer(facts))
+    return announce_close(facts) +
+           " Let the client check connections before use, and retry this error.";
   const std::string closes = closes_after(facts);
   if (!facts.half_closed_age) {
     return fmt::format(
@@ -235,10 +254,12 @@ std::optional<Finding> keepalive_close_race(const ExchangeFacts& facts, const Th
                 words_for_request_evidence(x) + ", does not acknowledge the FIN")
       .evidence(rst, Side::server, "server RST")
       .remedy(
-          fmt::format("Nobody broke a rule. Keep idle connections on the client for a second or "
-                      "two less than the "
-                      "server does{}, and let it retry {}.",
-                      closes_after(facts),
+          fmt::format("Nobody broke a rule. {} Let the client retry {}.",
+                      closed_behind_answer(facts)
+                          ? announce_close(facts)
+                          : fmt::format("Keep idle connections on the client for a second or two "
+                                        "less than the server does{}.",
+                                        closes_after(facts)),
                       facts.request_part_acked
                           ? "what may be done twice: the server's kernel took the request after "
                             "its FIN, and its application may have read it"
