@@ -74,8 +74,8 @@ struct DnsLookup {
   bool stalled = false;
   bool waited_for_v6 = false;
   bool gave_up = false;  // it did not connect at all, though it had asked for both kinds again
-  Duration took{0};                 // first query to that answer, or to the last query
-  PacketRef decided;                // answer, ICMP error, or last query
+  Duration took{0};      // first query to that answer, or to the last query
+  PacketRef decided;     // answer, ICMP error, or last query
   DnsError error = DnsError::none;  // of `unreachable`
   IpAddress reporter{};             // who sent it
 
@@ -108,9 +108,9 @@ class NameTable {
     Timestamp at{};
     std::string_view asked_for;  // by its requests: in small letters, without a port; may be empty
   };
-  /// The name that was asked for, if it led to the address; failing that, the one by which the client
-  /// last looked it up, or anybody. One that was looked up only afterwards: if there is no other.
-  /// Empty: none. Printable ASCII.
+  /// The name that was asked for, if it led to the address; failing that, the one by which the
+  /// client last looked it up, or anybody. One that was looked up only afterwards: if there is no
+  /// other. Empty: none. Printable ASCII.
   virtual std::string_view name_of(const Use& use) const = 0;
   /// A name was asked for so far, or is known.
   virtual bool any() const = 0;

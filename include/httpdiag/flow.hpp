@@ -189,7 +189,8 @@ struct SideRecord {
   std::uint64_t payload_bytes = 0;  // distinct bytes seen
   std::uint32_t packets = 0;        // copies excluded: a packet captured twice counts once
   std::uint32_t payload_packets = 0;
-  std::uint32_t isn = 0;  // valid if isn_known; by the peer's SYN-ACK where the SYN was not captured
+  std::uint32_t isn =
+      0;  // valid if isn_known; by the peer's SYN-ACK where the SYN was not captured
   std::uint32_t window = 0;  // last window, in bytes; a guess if Oddity::window_unknown
   std::uint16_t syns = 0;    // SYN (client) or SYN-ACK (server) transmissions
   std::uint16_t fins = 0;    // FIN transmissions

@@ -47,6 +47,14 @@ struct Query {
   std::string header_id;  // the value of the header field that names a delivery or a trace
 
   bool selects_ends() const { return !networks.empty() || !ports.empty(); }
+  bool selects_packets() const { return selects_ends() || from || to || !bpf.empty(); }
+  /// Without what chooses among packets.
+  Query of_exchanges() const {
+    Query query;
+    query.text = text;
+    query.header_id = header_id;
+    return query;
+  }
   bool selects_exchanges() const { return !text.empty() || !header_id.empty(); }
   bool matches(const Endpoint& a, const Endpoint& b) const;
 };

@@ -106,7 +106,8 @@ struct Limits {
 struct Thresholds {
   Duration dedup_window = 10ms;       // capture.dedup_window_ms, IP id != 0; below RTO min 200 ms
   Duration dedup_window_no_id = 1ms;  // IP id 0, IPv6
-  Duration dedup_window_other_vlan = 199ms;  // copies under different VLAN tags: below RTO min
+  Duration dedup_window_other_vlan = 199ms;  // copies under different VLAN tags, or on
+                                             // different devices: below RTO min
   Duration clock_step_back = 1ms;            // capture-clock-anomaly
   Duration clock_gap = 24h;
   Duration capture_end_margin = 1s;

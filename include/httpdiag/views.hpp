@@ -89,7 +89,9 @@ struct Views {
   std::uint64_t renumbered = 0;  // of these: their sequence numbers are rewritten on the way
   std::uint64_t renamed = 0;     // flows of the server's capture that only carry on joined ones
   std::uint64_t lost = 0, absent = 0, replaced = 0;
-  std::uint64_t server_only = 0;   // flows of the server's capture that the client's lacks
+  // Flows of the server's capture that the client's lacks; 0 where filters chose among the
+  // client's.
+  std::uint64_t server_only = 0;
   std::uint64_t not_compared = 0;  // beyond Limits::max_view_flows
   bool unrelated = false;          // no flow is in both
   bool swapped = false;            // the client's capture was taken nearer to the server

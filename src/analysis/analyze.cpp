@@ -112,11 +112,15 @@ Report analyze(BothEnds& ends, const Settings& settings, FlowReportSink& flows,
   at_server.why.reset();
   Report client = run(ends.client_, at_client, joiner.reports(Side::client), progress, query,
                       {.trail = &joiner.record(Side::client, 0)});
-  const Report server = run(ends.server_, at_server, joiner.reports(Side::server), progress, query,
-                            {.trail = &joiner.record(Side::server, client.ledger.packets)});
+  // Filters choose among the client's connections. At the server these may have other addresses,
+  // ports and times.
+  const Report server =
+      run(ends.server_, at_server, joiner.reports(Side::server), progress, query.of_exchanges(),
+          {.trail = &joiner.record(Side::server, client.ledger.packets)});
   ends.complete();
   Report report = joiner.join(std::move(client), server, ends.summary(),
                               {&ends.client_.summary(), &ends.server_.summary()});
+  if (query.selects_packets()) report.views->server_only = 0;
   report.input = &ends.summary();
   add(report.ledger, server.ledger);
   delivery::revise(report.deliveries, report.views->revisions);

@@ -11,8 +11,10 @@ DuplicateFilter::DuplicateFilter(const Thresholds& thresholds)
 // TTL, checksums, MAC, VLAN and interface are not part of a packet's identity:
 // routers and bridges change them. A retransmission differs in IP id or TSval,
 // or comes at least an RTO (200 ms on Linux, TCP_RTO_MIN) later.
-Duration DuplicateFilter::window(const Segment& segment, std::uint32_t vlan) const {
-  if (segment.vlan != vlan) return thresholds_.dedup_window_other_vlan;
+// Captures of two hosts that are put on one timeline have a way between them.
+Duration DuplicateFilter::window(const Segment& segment, std::uint32_t vlan,
+                                 DeviceId device) const {
+  if (segment.vlan != vlan || segment.device != device) return thresholds_.dedup_window_other_vlan;
   return segment.ip_id != 0 ? thresholds_.dedup_window : thresholds_.dedup_window_no_id;
 }
 
@@ -31,7 +33,7 @@ PacketRef DuplicateFilter::original_of(const Segment& segment, const Set& set,
   for (std::size_t way = 0; way < kWays; ++way) {
     if (!same_packet(set.fingerprints[way], fingerprint)) continue;
     if (!has_identity(segment) && same_place(segment, set, way)) continue;
-    if (!within_window(segment, set.vlans[way], set.packets[way].time)) continue;
+    if (!within_window(segment, set.vlans[way], set.devices[way], set.packets[way].time)) continue;
     origin_ = {.devices = {set.devices[way], segment.device},
                .vlans = {set.vlans[way], segment.vlan},
                .ttls = {set.ttls[way], segment.ttl}};

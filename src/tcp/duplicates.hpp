@@ -72,13 +72,15 @@ class DuplicateFilter {
   PacketRef find(const Segment& segment, std::uint64_t fingerprint, std::uint32_t place) {
     return original_of(segment, (*sets_)[place], fingerprint);
   }
-  /// Whether what was recorded at `time` under `vlan` is near enough to be a recording of
-  /// `segment`.
-  bool within_window(const Segment& segment, std::uint32_t vlan, Timestamp time) const {
+  /// Whether what was recorded at `time`, under `vlan` and by `device`, is near enough to be a
+  /// recording of `segment`.
+  bool within_window(const Segment& segment, std::uint32_t vlan, DeviceId device,
+                     Timestamp time) const {
     const Duration age = segment.packet.time - time;
     return age < Duration{0} ? -age <= thresholds_.dedup_window_no_id
-                             : age <= window(segment, vlan);
+                             : age <= window(segment, vlan, device);
   }
+  Duration longest_window() const { return thresholds_.dedup_window_other_vlan; }
   /// What was found is another packet that looks the same: `segment` takes its place.
   void renew(const Segment& segment, std::uint64_t fingerprint, std::uint32_t place);
 
@@ -123,7 +125,7 @@ class DuplicateFilter {
   }
   static bool same_place(const Segment& segment, const Set& set, std::size_t way);
   PacketRef original_of(const Segment& segment, const Set& set, std::uint64_t fingerprint);
-  Duration window(const Segment& segment, std::uint32_t vlan) const;
+  Duration window(const Segment& segment, std::uint32_t vlan, DeviceId device) const;
 
   const Thresholds& thresholds_;
   CopyOrigin origin_;

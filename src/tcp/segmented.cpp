@@ -37,7 +37,7 @@ void SegmentedCopies::remember(const Segment& whole) {
 }
 
 std::optional<SegmentedCopies::Copy> SegmentedCopies::find_whole(const Segment& piece) {
-  if (remembered_ == 0 || !filter_.within_window(piece, piece.vlan, last_)) return std::nullopt;
+  if (remembered_ == 0 || piece.packet.time - last_ > filter_.longest_window()) return std::nullopt;
   for (std::size_t back = 1; back <= std::min(remembered_, kEntries); ++back) {
     Entry& entry = entries_[(remembered_ - back) % kEntries];
     if (is_piece(entry, piece)) {
@@ -69,7 +69,7 @@ bool SegmentedCopies::is_piece(const Entry& entry, const Segment& piece) const {
   const std::uint8_t gained = flags & piece.flags.bits;
   if ((flags & ~may_differ) != 0 || gained != 0 || whole.ack != piece.ack ||
       whole.window != piece.window || whole.tunnel.network != piece.tunnel.network ||
-      !filter_.within_window(piece, whole.vlan, whole.packet.time))
+      !filter_.within_window(piece, whole.vlan, whole.device, whole.packet.time))
     return false;
   const CopyOrigin origin{.devices = {whole.device, piece.device},
                           .vlans = {whole.vlan, piece.vlan},

@@ -108,9 +108,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   names.on_flow(tcp, EndCause::capture_over, packet.time);
   names.finish();
   for (unsigned i = 0; i < 4; ++i)
-    REQUIRE(printable(names.table().name_of({.address = host(i, 0).ip,
-                                             .client = host(0, 0).ip,
-                                             .at = packet.time,
-                                             .asked_for = {}})));
+    REQUIRE(printable(names.table().name_of(
+        {.address = host(i, 0).ip, .client = host(0, 0).ip, .at = packet.time, .asked_for = {}})));
   return 0;
 }

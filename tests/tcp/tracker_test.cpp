@@ -72,6 +72,21 @@ TEST(Tracker, ASynAckOnItsWayThroughIsOne) {
   }
 }
 
+// Files of two hosts on one timeline: each packet is in both, as far apart as the way is long.
+TEST(Tracker, CapturesOfTwoHostsHoldEachPacketTwice) {
+  for (const DeviceId there : {DeviceId{2}, DeviceId{3}}) {
+    Script t;
+    t.send(Side::client, 0, kSyn, 1000, 0, "", {.ip_id = 7, .device = 2});
+    t.send(Side::client, 120, kSyn, 1000, 0, "", {.ip_id = 7, .device = there});
+    t.send(Side::server, 120, kSyn | kAck, 5000, 1001, "", {.ip_id = 0, .device = there});
+    t.send(Side::server, 240, kSyn | kAck, 5000, 1001, "", {.ip_id = 0, .device = 2});
+    t.send(Side::client, 240, kAck, 1001, 5001, "hi", {.ip_id = 8, .device = 2});
+    t.send(Side::client, 450, kAck, 1001, 5001, "hi", {.ip_id = 8, .device = there});  // sent again
+    t.finish();
+    EXPECT_EQ(t.ledger.duplicates, there == 2 ? 0U : 2U) << there;
+  }
+}
+
 TEST(Tracker, MidstreamRolesFollowThePayload) {
   Script t;
   t.s(0, kAck, 5001, 1001, "GET / HTTP/1.1\r\n\r\n")

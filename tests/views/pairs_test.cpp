@@ -28,12 +28,13 @@ struct Both {
   std::vector<FlowReport> flows;
   Report report;
 
-  Both(const std::string& at_client, const std::string& at_server, bool recover = false)
+  Both(const std::string& at_client, const std::string& at_server, bool recover = false,
+       const Query& query = {})
       : client{open_capture(at_client, {.digest = false, .recover = recover})},
         server{open_capture(at_server, {.digest = false, .recover = recover})},
         ends{std::make_unique<BothEnds>(*client, *server)} {
     Collector collector;
-    report = analyze(*ends, Settings{}, collector);
+    report = analyze(*ends, Settings{}, collector, nullptr, query);
     flows = std::move(collector.flows);
     std::sort(flows.begin(), flows.end(),
               [](const FlowReport& a, const FlowReport& b) { return a.id < b.id; });
@@ -435,6 +436,19 @@ TEST_P(Damaged, AtTheServerProvesNothingByWhatIsGone) {
 
 INSTANTIATE_TEST_SUITE_P(Scenarios, Damaged, testing::ValuesIn(stems(files("pairs", ".txt"))),
                          [](const auto& param) { return test_name(param.param); });
+
+TEST(Filtered, TheClientsConnectionIsJoinedWithWhatItIsCalledAtTheServer) {
+  Query query;
+  query.ports = {40001};  // translated on the way
+  const Both both{"pairs/nat.client.pcap", "pairs/nat.server.pcap", false, query};
+  ASSERT_EQ(both.flows.size(), 1);
+  EXPECT_EQ(both.report.views->joined, 1);
+  EXPECT_EQ(both.report.views->server_only, 0);
+  const ExchangeReport& lost = both.flows[0].exchanges.at(1);
+  EXPECT_EQ(lost.label, Label::request_not_acked);
+  EXPECT_EQ(lost.findings.front().fault.confidence, Confidence::high);
+  EXPECT_EQ(lost.retry, Retry::safe);
+}
 
 TEST(OnePoint, IsNoticed) {
   for (const char* name :

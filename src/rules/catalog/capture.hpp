@@ -77,7 +77,9 @@ inline constexpr std::array kCaptureRules{
             "The same packet is in the capture two times or more. Two records are one packet "
             "when addresses, ports, sequence and acknowledgement numbers, flags, payload and TCP "
             "timestamps are equal and the second follows within 10 ms (1 ms if the IP id is 0 or "
-            "the packet is IPv6). TTL, checksums, MAC addresses, VLAN tags and interface may "
+            "the packet is IPv6; 199 ms under another VLAN tag or on another interface, or in "
+            "another file of those that are merged). TTL, checksums, MAC addresses, VLAN tags and "
+            "interface may "
             "differ. The first copy is used, the others are only counted.",
         .guards =
             "A retransmission was sent anew by the host: it comes later, mostly 200 ms or more, "
