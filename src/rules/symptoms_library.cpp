@@ -11,7 +11,7 @@ constexpr SymptomKind kCode = SymptomKind::code;
 constexpr SymptomKind kCodeInContext = SymptomKind::code_in_context;
 constexpr std::string_view kCurl =
     "curl: ($)|curl ($)|curl error $|curl exit code $|curl_errno $|curl code $|curl exit $|curl "
-    "$|curl_errno() $";
+    "$|curl_errno() $|exit code $";
 
 // What a client reports when the server closed before a first byte came.
 constexpr std::string_view kReusedOrClosed =
@@ -51,6 +51,10 @@ constexpr std::array kSymptoms{
     Symptom{"Java", "ProtocolException: unexpected end of stream|Premature end of Content-Length delimited message body|"
                     "Premature end of chunk coded message body|closing chunk expected|ConnectionClosedException",
             "response-truncated-fin response-truncated-rst"},
+    Symptom{"Java", "java.io.IOException: Premature EOF|Premature EOF", "response-truncated-fin response-truncated-rst"},
+    Symptom{"reactor-netty", "PrematureCloseException|Connection prematurely closed BEFORE response", kReusedOrClosed, kReusedNote},
+    Symptom{"reactor-netty", "PrematureCloseException*Connection prematurely closed DURING response|Connection prematurely closed DURING response",
+            "response-truncated-fin response-truncated-rst"},
     Symptom{"OkHttp", "IOException: Canceled|InterruptedIOException: timeout", "client-timeout response-aborted-by-client"},
     Symptom{"Java server", "ClientAbortException|org.eclipse.jetty.io.EofException|EofException", "client-timeout late-response response-aborted-by-client"},
     Symptom{"Java server", "EOFException: Unexpected EOF read on the socket|Unexpected EOF read on the socket", "request-incomplete"},
@@ -80,6 +84,9 @@ constexpr std::array kSymptoms{
             "reset-without-response request-on-half-closed idle-conn-reset early-response"},
     Symptom{"Go", "TLS handshake timeout", "tls-handshake-stalled pmtu-blackhole"},
     Symptom{"Go", "server gave HTTP response to HTTPS client|malformed HTTP response*\\x15\\x03", "tls-plaintext-mismatch"},
+    Symptom{"Go", "Client sent an HTTP request to an HTTPS server", "tls-plaintext-mismatch"},
+    Symptom{"Go", "use of closed network connection", "client-timeout response-aborted-by-client",
+            "The program had closed the connection itself, as at a timeout, while it was still in use."},
     Symptom{"Go", "malformed HTTP response|malformed MIME header|malformed HTTP status code", "response-malformed"},
     Symptom{"Go", "Unsolicited response received on idle HTTP channel", "response-unsolicited"},
     Symptom{"Go", "connect: cannot assign requested address", "timewait-buildup"},
@@ -92,11 +99,22 @@ constexpr std::array kSymptoms{
     Symptom{"Python", "ConnectTimeoutError|ConnectTimeout|timed out. (connect timeout", "connect-abandoned"},
     Symptom{"Python", "ReadTimeoutError|ReadTimeout|Read timed out. (read timeout", "client-timeout late-response request-not-acked response-stalled response-not-acked"},
     Symptom{"Python", "RemoteDisconnected|Remote end closed connection without response", kClosedOrReused, kReusedNote},
+    Symptom{"Python", "Server disconnected without sending a response|ServerDisconnectedError: Server disconnected|ServerDisconnectedError|Server disconnected",
+            kClosedOrReused, kReusedNote},
     Symptom{"Python", "ConnectionResetError(104|ConnectionResetError|[Errno 104] Connection reset by peer", "reset-without-response idle-conn-reset request-on-half-closed"},
     Symptom{"Python", "BrokenPipeError(32|BrokenPipeError|[Errno 32] Broken pipe", "early-response request-on-half-closed"},
     Symptom{"Python", "IncompleteRead(|ChunkedEncodingError|Connection broken", "response-truncated-fin response-truncated-rst"},
     Symptom{"Python", "BadStatusLine", "response-malformed"},
     Symptom{"Python", "Max retries exceeded with url", "", "A wrapper: look up what stands behind \"Caused by\"."},
+
+    // Ruby, Rust, PHP
+    Symptom{"Ruby", "EOFError: end of file reached|end of file reached|EOFError", kClosedOrReused, kReusedNote},
+    Symptom{"Ruby", "Net::OpenTimeout", "connect-abandoned syn-retries-exhausted tls-handshake-stalled"},
+    Symptom{"Ruby", "Net::ReadTimeout", "client-timeout late-response request-not-acked response-stalled"},
+    Symptom{"hyper", "connection closed before message completed|IncompleteMessage",
+            "request-on-half-closed keepalive-close-race closed-without-response response-truncated-fin", kReusedNote},
+    Symptom{"PHP", "Error Fetching http headers", "client-timeout closed-without-response reset-without-response late-response",
+            "default_socket_timeout (60 s) gives the same message as a server that closes."},
 
     // Node and browsers
     Symptom{"Node", "connect ECONNREFUSED", "connect-refused"},
@@ -150,6 +168,10 @@ constexpr std::array kSymptoms{
             "client-timeout late-response request-not-acked idle-conn-blackholed connect-abandoned response-stalled"},
     Symptom{"curl", "28", "client-timeout connect-abandoned late-response request-not-acked idle-conn-blackholed response-stalled",
             "The text behind the code tells connecting from waiting.", kCode, kCurl},
+    Symptom{"curl", "curl: (35) Recv failure: Connection reset by peer|curl: (35)*Connection reset by peer|SSL_connect: Connection reset by peer|SSL_connect: SSL_ERROR_SYSCALL", "tls-handshake-aborted",
+            "During the TLS handshake."},
+    Symptom{"curl", "curl: (28) SSL connection timeout|SSL connection timeout", "tls-handshake-stalled pmtu-blackhole"},
+    Symptom{"curl", "curl: (56)*from proxy after CONNECT|HTTP code # from proxy after CONNECT", "proxy-tunnel-refused"},
     Symptom{"curl", "35|60", "tls-alert tls-handshake-aborted tls-plaintext-mismatch", {}, kCodeInContext, kCurl},
     Symptom{"curl", "Empty reply from server|CURLE_GOT_NOTHING", "closed-without-response request-on-half-closed"},
     Symptom{"curl", "52", "closed-without-response request-on-half-closed", {}, kCode, kCurl},
@@ -169,6 +191,10 @@ constexpr std::array kSymptoms{
     Symptom{".NET", "The response ended prematurely|ResponseEnded", "closed-without-response request-on-half-closed keepalive-close-race response-truncated-fin"},
     Symptom{".NET", "The response ended prematurely, with at least # additional bytes expected", "response-truncated-fin"},
     Symptom{".NET", "An existing connection was forcibly closed by the remote host", "reset-without-response idle-conn-reset request-on-half-closed"},
+    Symptom{".NET", "The underlying connection was closed: A connection that was expected to be kept alive was closed by the server|expected to be kept alive was closed by the server",
+            "request-on-half-closed keepalive-close-race idle-conn-reset"},
+    Symptom{".NET", "The underlying connection was closed: The connection was closed unexpectedly|The connection was closed unexpectedly|The underlying connection was closed",
+            "closed-without-response request-on-half-closed response-truncated-fin keepalive-close-race", kReusedNote},
     Symptom{".NET", "due to the configured HttpClient.Timeout|TaskCanceledException", "client-timeout late-response"},
     Symptom{".NET", "The server returned an invalid or unrecognized response", "response-malformed"},
 };

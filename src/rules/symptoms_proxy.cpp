@@ -15,7 +15,7 @@ constexpr SymptomKind kTermination = SymptomKind::termination;
 
 constexpr std::string_view kStatus =
     "HTTP/# $|HTTP $|status $|status code $|http_code $|code $|returned $|returns $|answered $|"
-    "error $|nginx $|nginx log $|nginx access log $|got $|返回 $|返回$|返回了$";
+    "error $|nginx $|cloudflare $|cloudflare error $|nginx log $|nginx access log $|got $|返回 $|返回$|返回了$";
 constexpr std::string_view kTermState =
     "haproxy|termination state|term_state|term state|termination code|#/#/#/#/#|#/#/# # $";
 constexpr std::string_view kEnvoy =
@@ -39,7 +39,12 @@ constexpr std::array kSymptoms{
             "The failing leg is the one from the CDN to the origin: capture at the origin.", kCode, kStatus},
     Symptom{"HTTP", "500 Internal Server Error|Internal Server Error", "http-server-error"},
     Symptom{"HTTP", "500|501|505", "http-server-error", {}, kCode, kStatus},
-    Symptom{"HTTP", "400|401|403|404|405|410|413|415|422|429", "http-client-error", {}, kCode, kStatus},
+    Symptom{"HTTP", "400|401|403|404|405|406|409|410|411|414|415|417|421|422|426|428|429|431|451", "http-client-error", {}, kCode, kStatus},
+    Symptom{"HTTP", "413", "early-response http-client-error", "Often sent while the client is still sending.", kCode, kStatus},
+    Symptom{"HTTP", "413 Request Entity Too Large|413 Payload Too Large|Request Entity Too Large|Payload Too Large|Content Too Large",
+            "early-response http-client-error", "Often sent while the client is still sending."},
+    Symptom{"HTTP", "429 Too Many Requests|Too Many Requests|414 URI Too Long|URI Too Long|431 Request Header Fields Too Large|"
+                    "Request Header Fields Too Large|Request Header Or Cookie Too Large", "http-client-error"},
     Symptom{"HTTP", "301|302|303|307|308", "http-redirect", {}, kCode, kStatus},
     Symptom{"HTTP", "408", "request-incomplete response-unsolicited http-client-error", "On an idle connection it answers no request.", kCode, kStatus},
     Symptom{"HTTP", "408 Request Timeout|408 Request Time-out", "request-incomplete response-unsolicited http-client-error", "On an idle connection it answers no request."},
@@ -97,6 +102,20 @@ constexpr std::array kSymptoms{
     Symptom{"Envoy", "UC", "closed-without-response request-on-half-closed keepalive-close-race reset-without-response", "On the upstream leg.", kCode, kEnvoy},
     Symptom{"Envoy", "upstream connect error or disconnect/reset before headers|reset reason: connection termination|upstream_reset_before_response_started",
             "closed-without-response request-on-half-closed keepalive-close-race reset-without-response", "On the upstream leg."},
+    Symptom{"Envoy", "upstream connect error or disconnect/reset before headers*reset reason connection timeout|reset reason connection timeout",
+            "connect-abandoned syn-retries-exhausted", "On the upstream leg."},
+    Symptom{"Envoy", "upstream connect error or disconnect/reset before headers*connection failure|reset reason connection failure|"
+                     "reset reason remote connection failure|reset reason local connection failure",
+            "connect-refused syn-retries-exhausted connect-abandoned connect-unreachable", "On the upstream leg."},
+    Symptom{"Envoy", "upstream connect error or disconnect/reset before headers*delayed connect error|delayed connect error",
+            "connect-refused connect-unreachable syn-retries-exhausted", "On the upstream leg; errno 111 is a refusal."},
+    Symptom{"Envoy", "upstream connect error or disconnect/reset before headers*TLS error|transport failure reason TLS error",
+            "tls-alert tls-handshake-aborted tls-plaintext-mismatch", "On the upstream leg."},
+    Symptom{"Envoy", "upstream connect error or disconnect/reset before headers*reset reason protocol error",
+            "response-malformed", "On the upstream leg."},
+    Symptom{"Envoy", "upstream connect error or disconnect/reset before headers*reset reason overflow|no healthy upstream", "http-gateway-error",
+            "No packet goes upstream: no healthy host, or a limit of the proxy's own."},
+    Symptom{"Envoy", "upstream request timeout", "client-timeout response-stalled slow-response", "On the upstream leg Envoy is the client that gave up."},
     Symptom{"Envoy", "UR|LR", "reset-without-response", "On the upstream leg.", kCode, kEnvoy},
     Symptom{"Envoy", "UT|UMSDR|SI", "client-timeout response-stalled slow-response", "On the upstream leg Envoy is the client that gave up.", kCode, kEnvoy},
     Symptom{"Envoy", "DC|downstream_remote_disconnect", "client-timeout late-response response-aborted-by-client", kClientLegNote, kCode, kEnvoy},
@@ -106,11 +125,30 @@ constexpr std::array kSymptoms{
 
     // AWS
     Symptom{"ALB", "460", "client-timeout late-response", kClientLegNote, kCode, kAws},
+    Symptom{"ALB", "460", "client-timeout late-response", kClientLegNote, kCode, kStatus},
     Symptom{"ALB", "502", "connect-refused connect-unreachable closed-without-response reset-without-response request-on-half-closed keepalive-close-race response-malformed tls-handshake-aborted",
             "On the leg to the target.", kCodeInContext, kAws},
     Symptom{"ALB", "504", "connect-abandoned slow-response no-response response-stalled", "After 10 s: connecting to the target. After 60 s: waiting for it.", kCodeInContext, kAws},
     Symptom{"ALB", "408", "response-unsolicited request-incomplete", {}, kCodeInContext, kAws},
     Symptom{"AWS", "after 350 s|after 350 seconds|350 seconds|350 s|350s", "idle-conn-reset", "350 s is the idle timer of AWS NLB and NAT gateway."},
+
+    // Google Cloud load balancers (statusDetails), Azure Application Gateway, Apache httpd
+    Symptom{"Google Cloud", "backend_timeout", "client-timeout slow-response no-response", "On the leg to the backend the load balancer is the client that gave up."},
+    Symptom{"Google Cloud", "backend_connection_closed_before_data_sent_to_client", kUpstreamClosed, "On the leg to the backend."},
+    Symptom{"Google Cloud", "backend_connection_closed_after_partial_response_sent", "response-truncated-fin response-truncated-rst", "On the leg to the backend."},
+    Symptom{"Google Cloud", "failed_to_connect_to_backend", "connect-refused connect-abandoned syn-retries-exhausted", "On the leg to the backend."},
+    Symptom{"Google Cloud", "failed_to_pick_backend", "http-gateway-error", "No packet goes to a backend: none is healthy."},
+    Symptom{"Google Cloud", "client_disconnected_before_any_response", "client-timeout late-response", kClientLegNote},
+    Symptom{"Google Cloud", "client_disconnected_after_partial_response", "response-aborted-by-client", kClientLegNote},
+    Symptom{"Azure", "ERRORINFO_CLIENT_CLOSED_REQUEST", kClientLegLeft, kClientLegNote},
+    Symptom{"Azure", "ERRORINFO_CLIENT_TIMED_OUT", "request-incomplete", "On the client's leg."},
+    Symptom{"Azure", "ERRORINFO_UPSTREAM_TIMED_OUT", "client-timeout slow-response no-response", "On the leg to the backend the gateway is the client that gave up."},
+    Symptom{"Azure", "ERRORINFO_UPSTREAM_CLOSED_CONNECTION", kUpstreamClosed, "On the leg to the backend."},
+    Symptom{"Azure", "ERRORINFO_UPSTREAM_NO_LIVE", "http-gateway-error", "No packet goes to a backend: none is healthy."},
+    Symptom{"Apache httpd", "AH00957|AH01114|attempt to connect to * failed", "connect-refused connect-abandoned syn-retries-exhausted", "On the upstream leg."},
+    Symptom{"Apache httpd", "AH01102|error reading status line from remote server|AH00898|Error reading from remote server", kUpstreamClosed, "On the upstream leg."},
+    Symptom{"Apache httpd", "AH01097|AH01084|pass request body failed", "request-on-half-closed early-response", "On the upstream leg."},
+    Symptom{"Apache httpd", "AH01110|error reading response", "response-truncated-fin response-stalled", "On the upstream leg."},
 
     // Senders of callbacks
     Symptom{"Twilio", "11205", "connect-abandoned syn-retries-exhausted connect-refused", {}, kCode, "twilio*$|error $"},
