@@ -52,6 +52,14 @@ report::Selection selection(const ReportOptions& options) {
   return selection;
 }
 
+/// What is wrong with it; empty: nothing.
+std::string number_of_flow(const std::string& text) {
+  std::uint32_t id = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
+  const bool number = error == std::errc{} && end == text.data() + text.size() && id > 0;
+  return number ? "" : fmt::format("expected the number of a flow, from 1 on, not \"{}\"", text);
+}
+
 /// "12" or "12.3".
 WhyQuestion why_question(const std::string& text) {
   std::uint32_t flow = 0, exchange = 0;
@@ -148,8 +156,13 @@ void tell_filtered(spdlog::logger& log, const std::string& shown, const Ledger& 
         "tags",
         shown, base::count(ledger.filtered_wrapped, "packet"));
   }
-  if (ledger.filtered == 0 || ledger.filtered != ledger.packets) return;
-  log.warn("{}: the filters left out all of {}", shown, base::count(ledger.packets, "packet"));
+  if (ledger.filtered == 0 || ledger.decoded + ledger.duplicates != 0) return;
+  if (ledger.filtered == ledger.packets) {
+    log.warn("{}: the filters left out all of {}", shown, base::count(ledger.packets, "packet"));
+  } else {
+    log.warn("{}: the filters left out {} of {}, and the others are no TCP", shown, ledger.filtered,
+             base::count(ledger.packets, "packet"));
+  }
   if (ledger.passed_bpf == 0 && ledger.filtered_wrapped > 0) {
     log.warn(
         "{}: --bpf does not look behind VLAN tags or into tunnels, where {} of them are: use "
@@ -247,6 +260,7 @@ ReportPlan plan_of(const ReportOptions& options, const Console& console) {
   if (!options.why.empty()) {
     settings.why = why_question(options.why);
     wanted.selection.flow = settings.why->flow;
+    wanted.selection.flow_option = "--why";
   }
   if (!options.ack_profile.empty()) set_profile(settings.thresholds, options.ack_profile);
   if (!options.ack_token.empty()) settings.thresholds.ack_token = options.ack_token;
@@ -341,7 +355,7 @@ void add_report_options(CLI::App& command, ReportOptions& options) {
       ->allow_extra_args(false);
   add_filter_options(command, options.filters);
   command.add_option("--flow", options.flow, "Show this flow in full, with all of its exchanges")
-      ->check(CLI::PositiveNumber)
+      ->check(&number_of_flow)
       ->type_name("N");
   command
       .add_option("--why", options.why,

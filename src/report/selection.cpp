@@ -139,9 +139,9 @@ void check_flow_exists(const Selection& selection, const Report& report) {
   if (!selection.flow) return;
   const auto id = static_cast<std::uint32_t>(*selection.flow);
   if (id >= 1 && id <= report.flows) return;
-  throw Error{report.flows == 0
-                  ? fmt::format("--flow {}: the capture has no flow", id)
-                  : fmt::format("--flow {}: the capture has flows 1 to {}", id, report.flows)};
+  throw Error{
+      fmt::format("{} {}: the capture has {}", selection.flow_option, id,
+                  report.flows == 0 ? "no flow" : fmt::format("flows 1 to {}", report.flows))};
 }
 
 }  // namespace httpdiag::report

@@ -23,7 +23,8 @@ std::optional<StatusRange> read_status(std::string_view text);
 struct Selection {
   std::vector<Label>
       labels;  // empty: all; else those that carry one of them, as primary label or annotation
-  std::optional<FlowId> flow;  // empty: all
+  std::optional<FlowId> flow;               // empty: all
+  std::string_view flow_option = "--flow";  // that asked for it
 
   // Of exchanges; each must hold, where any is asked for. Empty: any.
   std::vector<std::string> uris;     // parts of the target

@@ -272,19 +272,33 @@ std::string clock(Timestamp time) {
   return text.substr(0, 10) + ' ' + text.substr(11, 12);
 }
 
-std::string route(const FlowReport& flow) {
-  const std::string name =
-      flow.server_name.empty() ? "" : fmt::format(" ({})", base::shorten(flow.server_name, 40));
-  return fmt::format("{} -> {}{}", to_string(flow.client), to_string(flow.server), name);
+namespace {
+
+std::string name_beside(const FlowReport& flow) {
+  return flow.server_name.empty() ? "" : fmt::format(" ({})", base::shorten(flow.server_name, 40));
 }
 
+}  // namespace
+
+std::string route(const FlowReport& flow) {
+  return fmt::format("{} -> {}{}", to_string(flow.client), to_string(flow.server),
+                     name_beside(flow));
+}
+
+// As long as it is, an address is shown whole; a name gives way.
 std::string flow_line(const FlowReport& flow) {
-  std::string line = fmt::format("{:>5}  {:<26} {}", static_cast<std::uint32_t>(flow.id),
-                                 info(flow.label).id, route(flow));
-  if (flow.labels.empty()) return line;
-  const std::string also = " + " + label_list(flow.labels);
-  const bool fits = columns(line) + columns(also) + kMark <= Page::kWidth;
-  return line + (fits ? also : fmt::format(" +{}", flow.labels.size()));
+  const std::string line =
+      fmt::format("{:>5}  {:<26} {} -> {}", static_cast<std::uint32_t>(flow.id),
+                  info(flow.label).id, to_string(flow.client), to_string(flow.server));
+  const auto fits = [&](const std::string& more) {
+    return columns(line) + columns(more) + kMark <= Page::kWidth;
+  };
+  const std::string name = name_beside(flow);
+  const std::string also = flow.labels.empty() ? "" : " + " + label_list(flow.labels);
+  const std::string count = flow.labels.empty() ? "" : fmt::format(" +{}", flow.labels.size());
+  for (const std::string& more : {name + also, name + count})
+    if (fits(more)) return line + more;
+  return line + count;
 }
 
 namespace {

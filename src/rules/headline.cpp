@@ -212,10 +212,12 @@ std::string headline(const Report& report) {
   if (const std::string names = unresolved(report); !names.empty()) return names;
   if (report.flows == 0) {
     const Finding* warning = warning_over_all(report);
+    const std::string_view none = report.ledger.filtered > 0
+                                      ? "The filters left over no TCP connection"
+                                      : "No TCP connection is in this capture";
     return warning == nullptr
-               ? "No TCP connection is in this capture."
-               : fmt::format("No TCP connection is in this capture, but a warning: {}.",
-                             info(warning->label).id);
+               ? fmt::format("{}.", none)
+               : fmt::format("{}, but a warning: {}.", none, info(warning->label).id);
   }
   if (!report.causes.empty()) {
     const std::uint64_t warnings =

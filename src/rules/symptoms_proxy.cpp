@@ -15,7 +15,8 @@ constexpr SymptomKind kTermination = SymptomKind::termination;
 
 constexpr std::string_view kStatus =
     "HTTP/# $|HTTP $|status $|status code $|http_code $|code $|returned $|returns $|answered $|"
-    "error $|nginx $|cloudflare $|cloudflare error $|nginx log $|nginx access log $|got $|返回 $|返回$|返回了$";
+    "error $|nginx $|cloudflare $|cloudflare error $|nginx log $|nginx access log $|got $|返回 "
+    "$|返回$|返回了$";
 constexpr std::string_view kTermState =
     "haproxy|termination state|term_state|term state|termination code|#/#/#/#/#|#/#/# # $";
 constexpr std::string_view kEnvoy =

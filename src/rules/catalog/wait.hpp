@@ -87,7 +87,7 @@ inline constexpr std::array kWaitRules{
     RuleInfo{
         .label = Label::closed_without_response,
         .id = "closed-without-response",
-        .title = "Server closed after the request, without a response",
+        .title = "Server closed after the request without answering",
         .scope = Scope::exchange,
         .role = Role::primary,
         .phase = Phase::wait,
