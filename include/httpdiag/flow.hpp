@@ -343,6 +343,8 @@ struct FlowRecord {
 
   PacketRef first, last;
   PacketRef handshake_ack;  // the client's first segment that acknowledges the SYN-ACK
+  bool handshake_ack_alone =
+      false;  // and does nothing else: no data, no FIN, nothing in front of it
   PacketRef
       active;       // last segment with payload, SYN or FIN, of either side, before the current one
   Duration rtt{0};  // 0: not measured; see docs/tcp.md

@@ -60,6 +60,13 @@ class HeadTexts {
     span.size += static_cast<std::uint32_t>(size);
     used_ += static_cast<std::uint32_t>(size);
   }
+  /// Its first `bytes` are no longer part of it.
+  void drop_front(Part part, std::size_t bytes) {
+    Span& span = spans_[part];
+    const auto gone = static_cast<std::uint32_t>(std::min<std::size_t>(bytes, span.size));
+    span.begin += gone;
+    span.size -= gone;
+  }
   /// Another text takes its place; what the old one took stays taken.
   void restart(Part part) { spans_[part] = {}; }
   /// Keeps its memory unless that is large.

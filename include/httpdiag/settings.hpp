@@ -195,7 +195,7 @@ struct Thresholds {
   std::vector<const AckProfile*> own_profiles;  // in the order of the file; never null
 
   // Whole, trimmed response bodies that mean "not accepted", compared without case (taxonomy D0).
-  std::vector<std::string> negative_acks = {"fail", "failure", "error", "false", "0"};
+  std::vector<std::string> negative_acks = {"fail", "failure", "failed", "error", "false", "0"};
 };
 
 /// What a user changed about a label.

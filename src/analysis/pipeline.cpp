@@ -114,12 +114,12 @@ void Pipeline::select(std::span<const Packet> packets) {
   for (const Packet& packet : packets) {
     ++ledger_.packets;
     if (!first_) first_ = packet.ref.time;
-    if (in_time(packet.ref.time) && passes_bpf(packet)) {
-      last_ = packet.ref.time;
-      on_selected(packet);
-    } else {
+    if (!in_time(packet.ref.time)) {
       ++ledger_.filtered;
+      continue;
     }
+    last_ = packet.ref.time;
+    passes_bpf(packet) ? on_selected(packet) : leave_out(packet.ref);
   }
 }
 
@@ -187,16 +187,21 @@ std::optional<Packet> Pipeline::without_tags(const Packet& packet) {
   return untagged;
 }
 
+/// The capture went on all the same: whatever was asked for could have come.
+void Pipeline::leave_out(PacketRef packet) {
+  ++ledger_.filtered;
+  tell_time(packet);
+  if (decoder_.holds_pieces()) put_held(packet.time);
+  tcp_.on_other_packet(packet);
+}
+
 void Pipeline::on_selected(const Packet& packet) {
   if (!query_.selects_ends()) {
     tell_time(packet.ref);
     return on_packet(packet);
   }
   const bool wanted = matches(decoder_.on_packet(packet));
-  if (!wanted && !decoder_.more()) {
-    ++ledger_.filtered;
-    return;
-  }
+  if (!wanted && !decoder_.more()) return leave_out(packet.ref);
   tell_time(packet.ref);
   decoder_.more() ? take_each(packet) : take(decoder_.last(), packet.ref);
 }

@@ -84,6 +84,7 @@ class Pipeline {
   void select(std::span<const Packet> packets);
   bool in_time(Timestamp time) const;
   bool passes_bpf(const Packet& packet);
+  void leave_out(PacketRef packet);
   std::optional<Packet> without_tags(const Packet& packet);
   void on_selected(const Packet& packet);
   /// What is neither of a flow nor about one is accounted for as ever.

@@ -302,4 +302,21 @@ std::string base_name(const std::string& path) {
   return slash == std::string::npos || slash + 1 == path.size() ? path : path.substr(slash + 1);
 }
 
+std::size_t authority_begin(std::string_view target) {
+  const auto slashes = target.find("//");
+  const auto first_slash = target.find_first_of("/?#");
+  if (slashes != std::string_view::npos && slashes == first_slash) return slashes + 2;
+  return !target.empty() && target[0] == '/' ? std::string_view::npos : 0;
+}
+
+std::string without_user(std::string_view target) {
+  std::string text{target};
+  const std::size_t begin = authority_begin(target);
+  if (begin == std::string_view::npos) return text;
+  const std::size_t end = std::min(target.find_first_of("/?#", begin), target.size());
+  const std::size_t at = target.substr(begin, end - begin).rfind('@');
+  if (at != std::string_view::npos) text.erase(begin, at + 1);
+  return text;
+}
+
 }  // namespace httpdiag::base

@@ -48,6 +48,13 @@ std::string_view trim(std::string_view text, std::string_view around = " \t\r\n\
 /// What is behind the last slash of a path; the path, if that is nothing.
 std::string base_name(const std::string& path);
 
+/// Where the authority of a request target begins (RFC 9112 §3.2): behind "//" in absolute and
+/// network-path form, else at 0 where the target is no path (authority form, or something
+/// malformed); npos: it has none.
+std::size_t authority_begin(std::string_view target);
+/// Such a target without user information (RFC 3986 §3.2.1), which may be a password.
+std::string without_user(std::string_view target);
+
 /// Edit distance (Levenshtein), for "did you mean"; O(a*b).
 std::size_t distance(std::string_view a, std::string_view b);
 

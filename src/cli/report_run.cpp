@@ -250,13 +250,13 @@ void set_profile(Thresholds& settings, const std::string& name) {
 ReportPlan plan_of(const ReportOptions& options, const Console& console) {
   ReportPlan plan;
   report::Options& wanted = plan.wanted;
-  wanted.selection = selection(options);
   wanted.show_payload = options.show_payload;
   wanted.colour = coloured(options, console);
   wanted.all_flows = options.flows == "all";
   plan.format = kFormats.at(options.format);
   Settings& settings = plan.settings;
   if (!options.config.empty()) settings = load_config(options.config);
+  wanted.selection = selection(options);  // own labels among them
   if (!options.why.empty()) {
     settings.why = why_question(options.why);
     wanted.selection.flow = settings.why->flow;

@@ -305,6 +305,9 @@ bool MessageBuilder::on_request_head(const Head& head) {
     const std::string authority{connect ? m.start() : authority_of(m.start())};
     m.texts.append(HeadTexts::host, authority, limits_.max_field_bytes);
   }
+  // User information, which may be a password, has no place in it (RFC 9110 §4.2.4).
+  if (const std::size_t at = m.host().rfind('@'); at != std::string_view::npos)
+    m.texts.drop_front(HeadTexts::host, at + 1);
   keeps_body_ = is_callback(m.method());
   digests_body_ = digests_body_ || keeps_body_;
   return connect;  // a body would have no meaning (RFC 9110 §9.3.6)

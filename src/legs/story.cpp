@@ -281,8 +281,7 @@ std::string conclusion_of(const std::vector<Leg>& legs, std::size_t decisive) {
   }
   if (left_on_both_sides(legs) != nullptr) {
     return "The proxy left the upstream and closed towards its client at one moment, before there "
-           "was "
-           "an answer: it was stopped or restarted, or ran into a limit of its own.";
+           "was an answer: it ran into a limit of its own, or was stopped or restarted.";
   }
   if (!front.answered && upstream->answered && upstream->answered.time <= end_of(front))
     return "The proxy had an answer and did not pass it on.";
@@ -339,10 +338,21 @@ void tell_stopped(const Leg& upstream, ExchangeReport& exchange, const Fault& fa
     if (finding.label != exchange.label) continue;
     finding.fault = fault;
     finding.settle.reset();
+    if (finding.has_fact("matched_timeout_us")) {
+      finding.remedy = fmt::format(
+          "The proxy closed towards its client in the moment in which it left {} ({}), after a "
+          "time "
+          "that matches a limit. Find out why that server took longer, or set the proxy's limit "
+          "above the longest call (nginx proxy_read_timeout, HAProxy timeout server; the idle "
+          "limit "
+          "of a proxy that passes on TCP). If there is none: a stop or a restart at that second, "
+          "in its log.",
+          to_string(upstream.server), name_of(upstream));
+      continue;
+    }
     finding.remedy = fmt::format(
         "The proxy closed towards its client in the moment in which it left {} ({}). Look in its "
-        "log "
-        "for a stop, a restart or a reload at that second, and let it finish what is under way "
+        "log for a stop, a restart or a reload at that second, and let it finish what is under way "
         "(nginx -s quit; haproxy -sf; a preStop hook that waits). A proxy that passes on TCP: an "
         "idle limit above the longest call.",
         to_string(upstream.server), name_of(upstream));

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "report/redact.hpp"
 
+#include "base/text.hpp"
+
 namespace httpdiag::report {
 namespace {
 
@@ -38,21 +40,12 @@ void append_query(std::string& out, std::string_view query) {
   }
 }
 
-/// Start of the authority: behind "//" in absolute and network-path form, else
-/// at 0 where the target is no path (authority form, or something malformed).
-std::size_t authority_begin(std::string_view target) {
-  const auto slashes = target.find("//");
-  const auto first_slash = target.find_first_of("/?#");
-  if (slashes != std::string_view::npos && slashes == first_slash) return slashes + 2;
-  return !target.empty() && target[0] == '/' ? std::string_view::npos : 0;
-}
-
 }  // namespace
 
 std::string redact_target(std::string_view target) {
   std::string out;
   out.reserve(target.size());
-  if (const auto begin = authority_begin(target); begin != std::string_view::npos) {
+  if (const auto begin = base::authority_begin(target); begin != std::string_view::npos) {
     const auto end = target.find_first_of("/?#", begin);
     const auto authority = target.substr(begin, end == std::string_view::npos ? end : end - begin);
     const auto at = authority.rfind('@');

@@ -24,17 +24,27 @@ constexpr std::array<std::string_view, 8> kYesCodes = {"0",     "00",     "000",
                                                        "00000", "000000", "200", "success"};
 constexpr std::array<std::string_view, 4> kNoCodes = {"fail", "failed", "failure", "error"};
 // Members of a JSON answer, or elements of an XML one, that carry them (as in is_named()).
-constexpr std::array<std::string_view, 12> kCodeNames = {
-    "code",   "status", "success", "errcode", "returncode", "resultcode",
-    "result", "ret",    "retcode", "state",   "respcode",   "ok"};
+constexpr std::array<std::string_view, 14> kCodeNames = {
+    "code", "status",  "success", "errcode",  "returncode", "resultcode", "result",
+    "ret",  "retcode", "state",   "respcode", "ok",         "issuccess",  "statuscode"};
 
 // Members that say it in words, and words of somebody who did not do it.
-constexpr std::array<std::string_view, 6> kMessageNames = {"msg",    "message",   "errmsg",
-                                                           "submsg", "returnmsg", "info"};
+constexpr std::array<std::string_view, 12> kMessageNames = {
+    "msg",     "message", "errmsg",    "submsg",   "returnmsg", "info",
+    "respmsg", "retmsg",  "resultmsg", "errormsg", "desc",      "reason"};
 constexpr std::array<std::string_view, 4> kErrorNames = {"error", "errors", "errormessage",
                                                          "exception"};
-constexpr std::array<std::string_view, 8> kComplaints = {
-    "fail", "error", "invalid", "illegal", "denied", "refused", "reject", "unauthorized"};
+constexpr std::array<std::string_view, 17> kComplaints = {
+    "fail", "error", "invalid", "illegal", "denied", "refused", "reject", "unauthorized", "失败",
+    "错误", "异常",  "不合法",  "无效",    "非法",   "拒绝",    "不匹配", "未授权"};
+// With which the words above say the contrary.
+constexpr std::array<std::string_view, 9> kNoComplaints = {"success", "no error",   "no_error",
+                                                           "noerror", "error_none", "成功",
+                                                           "无错误",  "没有错误",   "无异常"};
+// What somebody did, in words beside the state of the thing that he did it with.
+constexpr std::array<std::string_view, 9> kDone = {"stored",   "saved",  "updated",
+                                                   "received", "queued", "accepted",
+                                                   "recorded", "logged", "processed"};
 
 bool among(std::span<const std::string_view> words, std::string_view word) {
   return std::find(words.begin(), words.end(), word) != words.end();
@@ -54,19 +64,44 @@ std::optional<std::string_view> whole_text(const Message& response) {
   return response.body_head;
 }
 
-/// As many number what went wrong, where their users see it: below zero, or 4001, 40013, 500100.
-bool is_error_number(std::string_view value) {
-  const bool negative = value.starts_with('-');
-  if (negative) value.remove_prefix(1);
-  if (value.empty() || value.find_first_not_of("0123456789") != std::string_view::npos)
-    return false;
-  return negative ||
-         (value.size() >= 4 && value.size() <= 6 && (value.front() == '4' || value.front() == '5'));
+bool contains_any(std::string_view text, std::span<const std::string_view> words) {
+  return std::any_of(words.begin(), words.end(), [&](std::string_view word) {
+    return text.find(word) != std::string_view::npos;
+  });
+}
+
+/// Words of what went wrong, in lower case.
+bool names_failure(std::string_view text) {
+  return contains_any(text, kComplaints) && !contains_any(text, kNoComplaints);
+}
+
+bool is_below_zero(std::string_view value) { return value.size() > 1 && value.front() == '-'; }
+
+/// A number, and none of those with which HTTP says yes.
+bool is_other_number(std::string_view value) {
+  const bool success = value.size() == 3 && value.front() == '2';
+  if (is_below_zero(value)) value.remove_prefix(1);
+  return !success && !value.empty() &&
+         value.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
 /// A member that is yes or no by itself.
 bool is_flag(std::string_view name) {
-  return base::is_named(name, "success") || base::is_named(name, "ok");
+  return base::is_named(name, "success") || base::is_named(name, "ok") ||
+         base::is_named(name, "issuccess");
+}
+bool is_no(std::string_view value) { return value == "false" || value == "n" || value == "no"; }
+
+/// A member that may be told about something else.
+bool may_be_told(std::string_view name) {
+  return base::is_named(name, "status") || base::is_named(name, "state") ||
+         base::is_named(name, "statuscode");
+}
+
+/// A code that says yes. A flag of 0 says nothing: some mean no by it.
+bool says_yes(std::string_view name, std::string_view value) {
+  if (is_flag(name) && value == "0") return false;
+  return among(kYesCodes, value) || among(kYes, value);
 }
 
 /// A number that says no: of an HTTP error, or any but 0 where the name says that it is an error's.
@@ -74,7 +109,8 @@ bool refuses(std::string_view name, std::string_view number) {
   std::uint32_t code = 0;
   const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), code);
   if (error != std::errc{} || end != number.data() + number.size()) return false;
-  return (code >= 400 && code <= 599) || (code != 0 && base::is_named(name, "errcode"));
+  return (code >= 400 && code <= 599) ||
+         (base::is_named(name, "errcode") && !among(kYesCodes, number) && code != 0);
 }
 
 bool named_among(const base::Field& field, std::span<const std::string_view> names) {
@@ -85,35 +121,34 @@ bool named_among(const base::Field& field, std::span<const std::string_view> nam
 /// Says no, though not in a code that everybody knows: an error that is no "none", a message that
 /// complains, a number below zero. `value` is in lower case.
 bool complains(const base::Field& field, std::string_view value) {
-  if (named_among(field, kCodeNames)) return value.size() > 1 && value.front() == '-';
-  const auto contains = [&](std::string_view word) {
-    return value.find(word) != std::string_view::npos;
-  };
+  if (named_among(field, kCodeNames)) return is_below_zero(value);
   if (named_among(field, kErrorNames)) {
     const bool none = value.empty() || value == "null" || value == "none" || value == "false" ||
-                      among(kYesCodes, value) || among(kYes, value);
+                      value == "no" || value == "ok" || among(kYesCodes, value);
     return !none;
   }
-  return named_among(field, kMessageNames) && !contains("success") && !contains("no error") &&
-         std::any_of(kComplaints.begin(), kComplaints.end(), contains);
+  return named_among(field, kMessageNames) && names_failure(value);
 }
 
 /// What a document answers, by the fields that usually say so; a "no" outweighs.
 Ack read_document(const base::Fields& fields) {
-  bool yes = false, sure = false, complaint = false;
+  bool yes = false, sure = false, complaint = false, other_code = false;
   for (const base::Field& field : fields.list) {
     if (field.depth > 2) continue;
     const std::string value = base::lower(field.value);
     complaint = complaint || complains(field, value);
     if (!named_among(field, kCodeNames)) continue;
-    if (among(kNoCodes, value) || (is_flag(field.name) && value == "false") ||
-        refuses(field.name, value))
+    const bool told = may_be_told(field.name);
+    if (among(kNoCodes, value) || (is_flag(field.name) && is_no(value)) ||
+        refuses(field.name, value) || (!told && names_failure(value)))
       return Ack::refused;
-    const bool says_yes = among(kYesCodes, value) || among(kYes, value);
-    yes = yes || says_yes;
-    sure = sure || (says_yes && value != "1");  // some number their errors from 1 on
+    const bool accepts = says_yes(field.name, value);
+    yes = yes || accepts;
+    // Some number their errors from 1 on; a state of 0 may be one of several.
+    sure = sure || (accepts && value != "1" && !(told && value == "0"));
+    other_code = other_code || (!told && !accepts && is_other_number(value));
   }
-  if (complaint && !sure) return Ack::unrecognized;
+  if (complaint && !sure) return other_code ? Ack::refused : Ack::unrecognized;
   return yes ? Ack::accepted : Ack::unknown;
 }
 
@@ -185,6 +220,25 @@ AckReading read_own(const AckProfile& profile, const Thresholds& settings, const
   return {Ack::unrecognized, describe(response), {}};
 }
 
+/// An element that is SOAP's own word for "no" (SOAP 1.2 part 1, §5.4), `end` being that of its
+/// tag.
+bool ends_fault(std::string_view text, std::size_t end) {
+  constexpr std::string_view kFault = "Fault";
+  const std::string_view front = text.substr(0, end);
+  if (!front.ends_with(kFault) || front.size() == kFault.size()) return false;
+  const char before = front[front.size() - kFault.size() - 1];
+  return before == ':' || before == '<';
+}
+
+bool is_soap_fault(std::string_view text) {
+  if (text.find("Envelope") == std::string_view::npos) return false;
+  for (std::size_t end = text.find('>'); end != std::string_view::npos;
+       end = text.find('>', end + 1)) {
+    if (ends_fault(text, end)) return true;
+  }
+  return false;
+}
+
 AckReading read_token(const AckProfile& profile, const Thresholds& settings,
                       const Message& response, std::string_view text) {
   const std::string_view trimmed = base::trim(text);
@@ -198,6 +252,8 @@ AckReading read_token(const AckProfile& profile, const Thresholds& settings,
   if (profile.strict && low == "success")
     return {Ack::unrecognized, "the word in other letters, or with white space around it", {}};
   if (is_negative(settings, low)) return word(Ack::refused, trimmed);
+  if (trimmed.starts_with('<') && is_soap_fault(trimmed))
+    return {Ack::refused, "a code that says no", {}};
   const base::Document kind = base::document_kind(trimmed);
   const bool document = kind == base::Document::json || kind == base::Document::xml;
   const bool html = kind_of(trimmed) == "an HTML page";
@@ -229,25 +285,6 @@ bool acknowledges(const AckProfile& profile, std::uint16_t status) {
 // An acknowledgement is short; what is longer is a result, whose state is its own.
 constexpr std::size_t kLongestDocument = 512;
 
-/// An element that is SOAP's own word for "no" (SOAP 1.2 part 1, §5.4), `end` being that of its
-/// tag.
-bool ends_fault(std::string_view text, std::size_t end) {
-  constexpr std::string_view kFault = "Fault";
-  const std::string_view front = text.substr(0, end);
-  if (!front.ends_with(kFault) || front.size() == kFault.size()) return false;
-  const char before = front[front.size() - kFault.size() - 1];
-  return before == ':' || before == '<';
-}
-
-bool is_soap_fault(std::string_view text) {
-  if (text.find("Envelope") == std::string_view::npos) return false;
-  for (std::size_t end = text.find('>'); end != std::string_view::npos;
-       end = text.find('>', end + 1)) {
-    if (ends_fault(text, end)) return true;
-  }
-  return false;
-}
-
 /// An error object and no result (JSON-RPC 2.0, §5).
 bool is_rpc_error(std::string_view text, const base::Fields& fields) {
   bool rpc = false, code = false;
@@ -270,22 +307,27 @@ bool plainly_refuses(std::string_view text, const base::Fields& fields) {
   for (const base::Field& field : fields.list) {
     if (field.depth != 1) continue;
     ++members;
-    const bool says_what = named_among(field, kMessageNames) || named_among(field, kErrorNames);
-    explained = explained || (says_what && !field.value.empty() && field.value != "null");
+    const bool of_error = named_among(field, kErrorNames);
+    const bool says_what = of_error || named_among(field, kMessageNames);
     const std::string value = base::lower(field.value);
-    complaint = complaint || (says_what && complains(field, value));
+    const bool complains_now = says_what && complains(field, value);
+    complaint = complaint || complains_now;
+    const bool of_success = value.empty() || value == "null" || among(kYes, value) ||
+                            contains_any(value, kDone) || contains_any(value, kNoComplaints);
+    explained = explained || complains_now || (says_what && !of_success);
+    if (of_error && (value == "true" || value == "1")) refused = true;
     if (!named_among(field, kCodeNames)) continue;
-    const bool no = among(kNoCodes, value) || (is_flag(field.name) && value == "false");
-    const bool may_be_told =
-        base::is_named(field.name, "status") || base::is_named(field.name, "state");
-    if (no && !may_be_told) {
+    const bool no = among(kNoCodes, value) || (is_flag(field.name) && is_no(value));
+    if (may_be_told(field.name)) {
+      told = told || no || refuses(field.name, value);
+    } else if (no || is_below_zero(value) || names_failure(value)) {
       refused = true;
-    } else if (no || refuses(field.name, value)) {
+    } else if (refuses(field.name, value)) {
       told = true;
-    } else if (!may_be_told) {
-      const bool yes = among(kYesCodes, value) || among(kYes, value);
+    } else {
+      const bool yes = says_yes(field.name, value);
       accepted = accepted || yes;
-      other_code = other_code || (!yes && is_error_number(value));
+      other_code = other_code || (!yes && is_other_number(value));
     }
   }
   if (complaint && other_code && !accepted) return true;
@@ -316,20 +358,21 @@ std::size_t value_behind(std::string_view text, std::size_t mark) {
              : at;
 }
 
-/// "errcode", "err_code", "errorCode" in front of `end`, with or without a quote behind it.
-bool ends_with_error_code(std::string_view text, std::size_t end) {
+/// The name in front of `end`, with or without a quote behind it, ends with one of `words`.
+bool name_ends_with(std::string_view text, std::size_t end,
+                    std::span<const std::string_view> words) {
   std::string_view name = base::trim(text.substr(0, end));
   if (name.ends_with('"')) name.remove_suffix(1);
-  constexpr std::string_view kCode = "code";
-  if (name.size() <= kCode.size() + 1) return false;
-  const std::string_view last = name.substr(name.size() - kCode.size());
-  if (!std::equal(last.begin(), last.end(), kCode.begin(),
-                  [](char a, char b) { return (a | 0x20) == b; }))
-    return false;
-  name.remove_suffix(kCode.size());
-  if (name.ends_with('_')) name.remove_suffix(1);
-  return (name.back() | 0x20) == 'r';
+  return std::any_of(words.begin(), words.end(), [&](std::string_view word) {
+    return name.size() >= word.size() &&
+           std::equal(word.begin(), word.end(),
+                      name.end() - static_cast<std::ptrdiff_t>(word.size()),
+                      [](char a, char b) { return a == (b | 0x20); });
+  });
 }
+constexpr std::array<std::string_view, 5> kCodeEndings = {"code", "ret", "result", "success", "ok"};
+constexpr std::array<std::string_view, 2> kFlagEndings = {"success", "ok"};
+constexpr std::array<std::string_view, 2> kErrorEndings = {"error", "errors"};
 
 /// The value at `at`, whose name ends at `mark`, may be one that plainly_refuses().
 bool may_say_no(std::string_view text, std::size_t mark, std::size_t at) {
@@ -338,26 +381,21 @@ bool may_say_no(std::string_view text, std::size_t mark, std::size_t at) {
   };
   const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
   if (text[mark] == '>' && ends_fault(text, mark)) return true;
-  switch (low(at)) {
-    case '{':
-      return text.substr(0, mark).ends_with("\"error\"");
-    case 'f':
-      return low(at + 1) == 'a';
-    case 'e':
-      return low(at + 1) == 'r';
-    case '-':
-      return is_digit(low(at + 1));
-    case '4':
-    case '5': {
-      std::size_t digits = 1;
-      while (digits < 7 && is_digit(low(at + digits))) ++digits;
-      if (digits >= 3 && digits <= 6) return true;
-      break;
-    }
-    default:
-      if (low(at) < '1' || low(at) > '9') return false;
+  const char first = low(at);
+  if (first == 'f' && low(at + 1) == 'a') return true;
+  if (first == 'e' && low(at + 1) == 'r') return true;
+  if (first == '-') return is_digit(low(at + 1));
+  if (first == '0' || first == 'n') return name_ends_with(text, mark, kFlagEndings);
+  if (is_digit(first)) {
+    std::size_t digits = 1;
+    while (digits < 4 && is_digit(low(at + digits))) ++digits;
+    return (digits == 3 && (first == '4' || first == '5')) ||
+           name_ends_with(text, mark, kCodeEndings) || name_ends_with(text, mark, kErrorEndings);
   }
-  return ends_with_error_code(text, mark);
+  if (first == '{' || first == 't') return name_ends_with(text, mark, kErrorEndings);
+  // A word that names what failed.
+  const bool word = (first >= 'a' && first <= 'z') || static_cast<unsigned char>(first) >= 0x80;
+  return word && name_ends_with(text, mark, kCodeEndings);
 }
 
 /// plainly_refuses(), for answers of which nearly none does: the document is read only where such a

@@ -61,10 +61,10 @@ const Message* response(const E& facts) {
   return facts.exchange.response ? &*facts.exchange.response : nullptr;
 }
 
-/// Without the query, which may hold secrets.
-std::string_view path(const E& facts) {
+/// Without what may hold secrets: the query, and user information.
+std::string path(const E& facts) {
   const std::string_view target = facts.exchange.request.start();
-  return target.substr(0, target.find('?'));
+  return base::without_user(target.substr(0, target.find('?')));
 }
 
 Value gave_up(const E& facts) {

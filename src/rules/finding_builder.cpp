@@ -147,13 +147,8 @@ std::string_view words(Closer closer) {
 
 std::string words(const Message& request) {
   // No query, no path parameters, no user info: they carry secrets.
-  std::string path{request.start().substr(0, request.start().find_first_of("?;#"))};
-  const std::size_t scheme = path.find("://");
-  if (scheme != std::string::npos) {
-    const std::size_t slash = path.find('/', scheme + 3);
-    const std::size_t user = path.rfind('@', slash == std::string::npos ? path.size() : slash);
-    if (user != std::string::npos && user > scheme) path.erase(scheme + 3, user - scheme - 2);
-  }
+  const std::string_view target = request.start();
+  const std::string path = base::without_user(target.substr(0, target.find_first_of("?;#")));
   if (request.method().empty()) return "request (start not captured)";
   return fmt::format("{} {}", request.method(), base::shorten(path, 60));
 }

@@ -98,6 +98,12 @@ bool arrived_and_not_taken(FindingBuilder& finding, const FlowFacts& facts, Side
   const VantagePoint place = receiver == Side::client ? VantagePoint::client : VantagePoint::server;
   if (!facts.vantage.at(place) || facts.flow.side(sender).trouble().most_head_retransmits < kInVain)
     return false;
+  // Who answers them with a RST has taken them, and knows of no such connection.
+  const SideTrouble& theirs = facts.flow.side(receiver).trouble();
+  const PacketRef begin = facts.flow.side(sender).trouble().stall_begin;
+  if (theirs.rsts > 0 &&
+      (!begin || std::max(theirs.rst.number, theirs.ignored_rst.number) > begin.number))
+    return false;
   // One that has said something is out of the queue.
   const bool queued = receiver == Side::server && facts.flow.s().payload_bytes == 0;
   finding

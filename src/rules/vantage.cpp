@@ -67,7 +67,8 @@ VantagePoint by_checksum(const FlowRecord& flow) {
 std::optional<std::array<Duration, 2>> halves(const FlowRecord& flow) {
   const SideRecord& client = flow.c();
   const SideRecord& server = flow.s();
-  if (client.syns != 1 || server.syns != 1 || !flow.handshake_ack || flow.oddities != 0)
+  // What carries more, or came behind more, is not the kernel's answer to the SYN-ACK.
+  if (client.syns != 1 || server.syns != 1 || !flow.handshake_ack_alone || flow.oddities != 0)
     return std::nullopt;
   const std::array<Duration, 2> both{server.syn.time - client.syn.time,
                                      flow.handshake_ack.time - server.syn.time};

@@ -333,9 +333,10 @@ template <typename Archive>
 void fields(Archive& archive, For<Archive, FlowRecord> record) {
   // The slots are the sinks' own: whoever reads the record has others.
   auto& [id, oddities, client, server, syn_clock, fin_clock, network, sides, first, last,
-         handshake_ack, active, rtt, history, sink_slot, rules_slot, trouble_ptr] = record;
+         handshake_ack, handshake_ack_alone, active, rtt, history, sink_slot, rules_slot,
+         trouble_ptr] = record;
   archive(id, oddities, client, server, syn_clock, fin_clock, network, sides, first, last,
-          handshake_ack, active, rtt, history, trouble_ptr);
+          handshake_ack, handshake_ack_alone, active, rtt, history, trouble_ptr);
   std::ignore = sink_slot;
   std::ignore = rules_slot;
   if constexpr (!Archive::kWrites) history.back() = '\0';

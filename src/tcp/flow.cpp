@@ -270,6 +270,17 @@ void Flow::note_clock_set(const Segment& segment) {
   if (free != set.end()) *free = segment.packet;
 }
 
+/// The client's timestamp has gone on since its SYN by no more than the time that passed.
+bool Flow::goes_on_by_clock(const Segment& segment) const {
+  constexpr std::int64_t kTicks = 1000, kSlack = 100;  // in a second; RFC 7323 §5.4
+  const std::uint32_t tsval = timestamp_of(segment).value_or(0);
+  if (record.syn_clock == 0 || tsval == 0 || !record.c().syn) return false;
+  const std::int64_t ticks = std::uint32_t{tsval - record.syn_clock};
+  const Duration passed = segment.packet.time - record.c().syn.time;
+  return ticks <= kTicks * std::chrono::duration_cast<std::chrono::seconds>(passed).count() +
+                      kTicks + kSlack;
+}
+
 void Flow::on_segment(Context& context, const Segment& segment, Side from, std::uint64_t content) {
   const Side peer = other(from);
   SideRecord& own = record.side(from);
@@ -471,12 +482,17 @@ bool Flow::on_ack(Context& context, const Segment& segment, Side from) {
 
   if (from == Side::client && record.s().syn && !record.handshake_ack) {
     const std::int64_t own_offset = half(from).space.offset(segment.seq, own.next);
-    const auto limit = static_cast<std::int64_t>(theirs.next) + kHandshakeWindow;
-    if (offset < 0 || offset > limit || own_offset < -1 || own_offset > kHandshakeWindow) {
+    // A capture of SYNs, FINs and RSTs alone lacks all that was sent in between; the sender's clock
+    // tells that it is the same connection.
+    const std::int64_t farthest = goes_on_by_clock(segment) ? kMaxDistance : kHandshakeWindow;
+    const auto limit = static_cast<std::int64_t>(theirs.next) + farthest;
+    if (offset < 0 || offset > limit || own_offset < -1 || own_offset > farthest) {
       note(Oddity::out_of_window);  // not an answer to this SYN-ACK
       return false;
     }
     record.handshake_ack = segment.packet;
+    record.handshake_ack_alone = segment.payload_length == 0 && own_offset == 0 && offset == 0 &&
+                                 !segment.flags.has(TcpFlags::fin);
     const Duration rtt = segment.packet.time - record.c().syn.time;
     if (record.c().syn && own.syns == 1 && record.s().syns == 1 && rtt > Duration{0}) {
       record.rtt = rtt;

@@ -237,6 +237,7 @@ class Flow {
     if (half(tape).rtt_sent != Timestamp{}) end_rtt_sample(segment, tape);
   }
   void end_rtt_sample(const Segment& segment, Side tape);
+  bool goes_on_by_clock(const Segment& segment) const;
   void note_sack(const Segment& segment, Side tape);
   void note_shrunk(SideTrouble& rare, const SideRecord& own, PacketRef acked_by);
   void advance_acked(Context& context, const Segment& segment, Side tape, Offset acked);

@@ -247,6 +247,16 @@ TEST(Trim, TakesAsciiWhiteSpaceFromBothEnds) {
   EXPECT_EQ(trim("\u00a0x"), "\u00a0x");
 }
 
+TEST(WithoutUser, KnowsAllFormsOfATarget) {
+  EXPECT_EQ(without_user("/notify/a@b"), "/notify/a@b");
+  EXPECT_EQ(without_user("http://user:key@shop/x@y"), "http://shop/x@y");
+  EXPECT_EQ(without_user("//user:key@shop/x"), "//shop/x");
+  EXPECT_EQ(without_user("user:key@shop:443"), "shop:443");
+  EXPECT_EQ(without_user("user@x:key@shop"), "shop");
+  EXPECT_EQ(without_user("*"), "*");
+  EXPECT_EQ(without_user(""), "");
+}
+
 TEST(Distance, CountsEdits) {
   const struct {
     const char *a, *b;

@@ -38,15 +38,19 @@ TEST(Ack, TokenProfile) {
        {"success", "SUCCESS", " ok\n", "true", R"({"code":0})", R"({"status":"SUCCESS"})"}) {
     EXPECT_EQ(read("token-success", body), Ack::accepted) << body;
   }
-  for (const char* body : {"fail", "FAIL", "error", R"({"code":"FAIL"})", R"({"success":false})",
-                           "<xml><return_code><![CDATA[FAIL]]></return_code></xml>"}) {
+  for (const char* body :
+       {"fail", "FAIL", "error", R"({"code":"FAIL"})", R"({"success":false})",
+        R"({"code":"40004","msg":"Business Failed"})", R"({"code":-1})",
+        R"({"code":10001,"msg":"签名错误"})", R"({"code":"SYSTEM_ERROR"})",
+        R"({"isSuccess":false})", R"({"success":"N"})", R"({"success":0,"msg":"失败"})",
+        "<s:Envelope><s:Body><s:Fault>x</s:Fault></s:Body></s:Envelope>",
+        "<xml><return_code><![CDATA[FAIL]]></return_code></xml>"}) {
     EXPECT_EQ(read("token-success", body), Ack::refused) << body;
   }
   for (const char* body :
        {"", "\"success\"", "\xef\xbb\xbfsuccess", "<html><body>success</body></html>",
         "Notice: undefined index\nsuccess", R"({"code":1,"msg":"sign error"})",
-        R"({"code":"40004","msg":"Business Failed"})", R"({"code":-1})",
-        R"({"error":"invalid"})"}) {
+        R"({"status":0,"msg":"签名错误"})", R"({"error":"invalid"})"}) {
     EXPECT_EQ(read("token-success", body), Ack::unrecognized) << body;
   }
   for (const char* body :
