@@ -25,8 +25,8 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
   for (const std::string& candidate : known) {
     const bool begins = candidate.starts_with(word);
     const std::size_t away = begins ? 1 : base::distance(word, candidate);
-    // What differs in half of its letters is another word.
-    if (!begins && away * 2 >= without_dashes(word)) continue;
+    // What differs in more than half of its letters is another word.
+    if (!begins && away * 2 > without_dashes(word)) continue;
     if (away < best) {
       best = away;
       nearest = &candidate;

@@ -11,10 +11,13 @@ DuplicateFilter::DuplicateFilter(const Thresholds& thresholds)
 // TTL, checksums, MAC, VLAN and interface are not part of a packet's identity:
 // routers and bridges change them. A retransmission differs in IP id or TSval,
 // or comes at least an RTO (200 ms on Linux, TCP_RTO_MIN) later.
-// Captures of two hosts that are put on one timeline have a way between them.
+// Captures of two hosts that are put on one timeline have a way between them; without an id,
+// payload or timestamp nothing tells a packet from the next of its kind.
 Duration DuplicateFilter::window(const Segment& segment, std::uint32_t vlan,
                                  DeviceId device) const {
-  if (segment.vlan != vlan || segment.device != device) return thresholds_.dedup_window_other_vlan;
+  const bool told_apart = has_identity(segment) || !segment.options.empty();
+  if (segment.vlan != vlan || (segment.device != device && told_apart))
+    return thresholds_.dedup_window_other_vlan;
   return segment.ip_id != 0 ? thresholds_.dedup_window : thresholds_.dedup_window_no_id;
 }
 
