@@ -79,21 +79,38 @@ FieldClass find_out(std::string_view name, const AckProfile& profile) {
   return found;
 }
 
+template <typename Word>
+std::uint64_t word_at(const char* at) {
+  Word word;
+  std::memcpy(&word, at, sizeof word);
+  return word;
+}
+
+/// The first and the last bytes of a name, which overlap where it is short; in words that are read
+/// as a whole, for a copy of so many bytes as there are is slow to be read back.
+template <typename Word>
+std::uint64_t ends_of(std::string_view name) {
+  return word_at<Word>(name.data()) ^ word_at<Word>(name.data() + name.size() - sizeof(Word)) << 5;
+}
+
 /// Which of the remembered names may be this one: by its length and its ends.
 std::size_t place_of(std::string_view name) {
-  std::uint64_t head = 0, tail = 0;
-  const std::size_t size = std::min(name.size(), sizeof head);
-  std::memcpy(&head, name.data(), size);
-  std::memcpy(&tail, name.data() + name.size() - size, size);
-  return static_cast<std::size_t>((head ^ tail << 5 ^ name.size()) * 0x9e3779b97f4a7c15 >> 56);
+  const std::uint64_t ends = name.size() >= 8   ? ends_of<std::uint64_t>(name)
+                             : name.size() >= 4 ? ends_of<std::uint32_t>(name)
+                                                : ends_of<std::uint8_t>(name);
+  return static_cast<std::size_t>((ends ^ name.size()) * 0x9e3779b97f4a7c15 >> 56);
+}
+
+bool same(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
 }  // namespace
 
-FieldClass FieldClasses::of(std::string_view name, const AckProfile& profile) {
-  if (name.empty() || name.size() > kLongest) return find_out(name, profile);
+const FieldClass& FieldClasses::of(std::string_view name, const AckProfile& profile) {
+  if (name.empty() || name.size() > kLongest) return other_ = find_out(name, profile);
   Known& known = known_[place_of(name)];
-  if (known.profile != &profile || known.name != name) {
+  if (known.profile != &profile || !same(known.name, name)) {
     known.name = name;
     known.profile = &profile;
     known.found = find_out(name, profile);

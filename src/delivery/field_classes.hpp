@@ -26,7 +26,8 @@ struct FieldClass {
 
 class FieldClasses {
  public:
-  FieldClass of(std::string_view name, const AckProfile& profile);
+  /// Until the next call.
+  const FieldClass& of(std::string_view name, const AckProfile& profile);
 
  private:
   static constexpr std::size_t kRemembered = 256;
@@ -37,6 +38,7 @@ class FieldClasses {
     FieldClass found;
   };
   std::array<Known, kRemembered> known_;
+  FieldClass other_;  // of a name that is not worth remembering
 };
 
 }  // namespace httpdiag::delivery

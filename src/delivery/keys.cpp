@@ -136,7 +136,9 @@ void KeyReader::classify(const base::Fields& fields, const AckProfile& profile, 
   out.clear();
   bool cloud_event = false;  // its "id" is that of the event (CloudEvents 1.0 §3.1)
   for (const base::Field& field : fields.list) {
-    out.push_back({&field, classes_.of(field.name, profile)});
+    ClassifiedField& classified = out.emplace_back();
+    classified.at = &field;
+    classified.found = classes_.of(field.name, profile);
     cloud_event = cloud_event || (field.depth == 1 && field.name == "specversion");
   }
   for (ClassifiedField& field : out) {

@@ -81,7 +81,7 @@ class KeyReader {
     std::uint8_t wanted = 0, deepest = 0;  // the classes of its fields, and how deep they may lie
   };
   struct ClassifiedField {
-    const base::Field* at;
+    const base::Field* at = nullptr;
     FieldClass found;
   };
   using Classified = std::vector<ClassifiedField>;
