@@ -13,7 +13,9 @@ namespace {
 
 constexpr std::string_view kSpace = " \t\r\n";
 
-constexpr bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+constexpr bool is_space(char c) {
+  return static_cast<unsigned char>(c) <= ' ' && (c == ' ' || c == '\t' || c == '\r' || c == '\n');
+}
 
 /// Of the first character from `at` on that is no white space. Mostly that is the one there, for
 /// which std::string_view's search is a long way round.
@@ -37,12 +39,16 @@ class JsonScanner {
   }
 
  private:
+  // Without initialisers: there are several for each document, most of which need one or two.
   struct Container {
-    std::uint64_t place = 0;
-    std::uint64_t elements = 0;
-    std::string_view name;  // of the member whose value comes next
-    bool array = false;
-    bool named = false;
+    std::uint64_t place;
+    std::uint64_t elements;
+    const char* name;  // of the member whose value comes next
+    std::size_t name_size;
+    bool array;
+    bool named;
+
+    std::string_view name_text() const { return {name, name_size}; }
   };
 
   Container& top() { return open_[depth_ - 1]; }
@@ -64,12 +70,13 @@ class JsonScanner {
 
   bool enter(bool array) {
     if (depth_ == open_.size()) return false;
-    Container next;
+    Container next{};
     next.array = array;
     if (depth_ > 0) {
       Container& holder = top();
       if (!holder.array && !holder.named) return false;
-      next.place = inside(holder.place, holder.array ? holder.elements++ : hash64(holder.name));
+      next.place =
+          inside(holder.place, holder.array ? holder.elements++ : hash64(holder.name_text()));
       holder.named = false;
     }
     open_[depth_++] = next;
@@ -96,7 +103,7 @@ class JsonScanner {
       if (slashes % 2 == 0) break;
     }
     at_ = end + 1;
-    return take(text_.substr(begin, end - begin), true);
+    return take({text_.data() + begin, end - begin}, true);
   }
 
   bool scalar() {
@@ -106,7 +113,7 @@ class JsonScanner {
       if (c == ',' || c == ']' || c == '}' || is_space(c)) break;
       if (c == '"' || c == ':' || c == '{' || c == '[') return false;
     }
-    const std::string_view token = text_.substr(at_, end - at_);
+    const std::string_view token{text_.data() + at_, end - at_};
     at_ = end;
     return take(token, false);
   }
@@ -114,18 +121,20 @@ class JsonScanner {
   bool take(std::string_view token, bool quoted) {
     Container& holder = top();
     if (!holder.array && !holder.named) {
-      holder.name = token;
+      holder.name = token.data();
+      holder.name_size = token.size();
       holder.named = true;
       return quoted;
     }
     if (out_.list.size() >= kMaxFields) return false;
     const std::uint64_t place =
         holder.array ? inside(holder.place, holder.elements++) : holder.place;
-    out_.list.push_back({.name = holder.array ? std::string_view{} : holder.name,
-                         .value = token,
-                         .place = place,
-                         .depth = static_cast<std::uint8_t>(depth_),
-                         .quoted = quoted});
+    Field& field = out_.list.emplace_back();
+    if (!holder.array) field.name = holder.name_text();
+    field.value = token;
+    field.place = place;
+    field.depth = static_cast<std::uint8_t>(depth_);
+    field.quoted = quoted;
     holder.named = false;
     return true;
   }
