@@ -264,8 +264,36 @@ std::string rfc3339(std::chrono::sys_time<std::chrono::nanoseconds> time) {
                      second_of_day / 3600, second_of_day / 60 % 60, second_of_day % 60, fraction);
 }
 
+namespace {
+
+/// Of the letters of `word` the one that is least likely in texts and names.
+std::size_t rarest_in(std::string_view word) {
+  constexpr std::string_view kOften = "etaoinsrdlcumphgyf";
+  std::size_t rarest = 0, rank = 0;
+  for (std::size_t i = 0; i < word.size(); ++i) {
+    const std::size_t own = std::min(kOften.find(word[i]), kOften.size());
+    if (own < rank) continue;
+    rarest = i;
+    rank = own;
+  }
+  return rarest;
+}
+
+}  // namespace
+
 bool contains(std::string_view text, std::string_view word) {
-  return memmem(text.data(), text.size(), word.data(), word.size()) != nullptr;
+  if (word.empty()) return true;
+  if (text.size() < word.size()) return false;
+  // By a letter that few places have: for a short word memmem() looks at each of them.
+  const std::size_t rare = rarest_in(word);
+  const char* at = text.data() + rare;
+  const char* const end = text.data() + text.size() - word.size() + rare + 1;
+  while ((at = static_cast<const char*>(
+              std::memchr(at, word[rare], static_cast<std::size_t>(end - at)))) != nullptr) {
+    if (std::memcmp(at - rare, word.data(), word.size()) == 0) return true;
+    if (++at == end) return false;
+  }
+  return false;
 }
 
 std::string lower(std::string_view text) {
@@ -277,9 +305,12 @@ std::string lower(std::string_view text) {
 }
 
 std::string_view trim(std::string_view text, std::string_view around) {
-  const std::size_t first = text.find_first_not_of(around);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(around) - first + 1);
+  const auto goes = [&](char c) {
+    return std::find(around.begin(), around.end(), c) != around.end();
+  };
+  while (!text.empty() && goes(text.front())) text.remove_prefix(1);
+  while (!text.empty() && goes(text.back())) text.remove_suffix(1);
+  return text;
 }
 
 std::size_t distance(std::string_view a, std::string_view b) {
