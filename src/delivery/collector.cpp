@@ -123,9 +123,9 @@ class Collector::Impl {
   struct Arrival {
     const JudgedExchange& judged;
     Attempt attempt;
-    std::uint64_t endpoint = 0;
-    std::uint64_t plain = 0;
-    Endpoints::Entry* entry = nullptr;
+    std::uint64_t endpoint;
+    std::uint64_t plain;
+    Endpoints::Entry* entry;
   };
 
   const Thresholds& limits() const { return settings_.thresholds; }
@@ -170,11 +170,14 @@ class Collector::Impl {
 void Collector::Impl::on_judged(const JudgedExchange& judged) {
   if (!carries_callback(judged.method, judged.target)) return;
   if (judged.exchange.granted_by) return;  // a step on its way, not an attempt
-  Arrival arrival{.judged = judged, .attempt = attempt_of(judged)};
-  arrival.endpoint = endpoint_hash(judged.method, judged.host, judged.target);
-  arrival.plain = plain_key(arrival.endpoint, judged.target, judged.exchange.request);
-  remembered_.prefetch(arrival.plain);
-  arrival.entry = endpoints_.find_or_add(arrival.endpoint, judged);
+  const std::uint64_t endpoint = endpoint_hash(judged.method, judged.host, judged.target);
+  const std::uint64_t plain = plain_key(endpoint, judged.target, judged.exchange.request);
+  remembered_.prefetch(plain);
+  Arrival arrival{.judged = judged,
+                  .attempt = attempt_of(judged),
+                  .endpoint = endpoint,
+                  .plain = plain,
+                  .entry = endpoints_.find_or_add(endpoint, judged)};
   if (arrival.entry != nullptr) Endpoints::count(arrival.entry->endpoint, arrival.attempt);
   if (arrival.attempt.outcome == AttemptClass::acknowledged) {
     on_acknowledged(arrival);
