@@ -121,7 +121,7 @@ class Pool {
   T* take(Args&&... args) {
     if (free_.empty()) {
       all_.push_back(std::make_unique<T>(std::forward<Args>(args)...));
-      free_.reserve(all_.size());
+      free_.reserve(all_.capacity());
       return all_.back().get();
     }
     T* object = free_.back();

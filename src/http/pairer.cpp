@@ -9,7 +9,8 @@ namespace httpdiag::http {
 Conversation& Pairer::Impl::open_conversation(const FlowRecord& flow) {
   if (free_slots_.empty()) {
     conversations_.add();
-    free_slots_.reserve(conversations_.size());
+    if (free_slots_.capacity() < conversations_.size())
+      free_slots_.reserve(2 * conversations_.size());
     flow.sink_slot = static_cast<std::uint32_t>(conversations_.size());
   } else {
     flow.sink_slot = free_slots_.back();
