@@ -350,7 +350,7 @@ bool Book::answers_by_itself(const Record& front) const {
   const auto among = static_cast<std::ptrdiff_t>(records_.size());
   bool by_itself = false;
   for (auto at = records_.end() - std::min(among, kLookedAt); at != records_.end(); ++at) {
-    if (at->leg.server != front.leg.server || at->key != front.key) continue;
+    if (at->key != front.key || at->leg.server != front.leg.server) continue;
     if (at->legs_behind > 0) return false;
     by_itself = by_itself || is_success(at->leg.status);
   }
