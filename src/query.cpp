@@ -112,6 +112,7 @@ std::optional<Duration> read_duration(std::string_view text) {
 }  // namespace
 
 bool IpNetwork::contains(const IpAddress& ip) const {
+  if (ip.is_v4() && bits < kMappedBits) return false;  // a network of IPv6
   const std::size_t whole = bits / 8;
   if (std::memcmp(address.bytes.data(), ip.bytes.data(), whole) != 0) return false;
   if (bits % 8 == 0) return true;

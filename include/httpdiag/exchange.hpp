@@ -210,9 +210,11 @@ struct Circumstances {
   // What the flow looked like when the first response byte came.
   PacketRef client_closed_before_response;  // the client's FIN or RST, if it came earlier
   std::uint32_t retransmits_before = 0;     // both sides, when the request began
-  Duration window_closed_before{0};         // the server's, in all, when the request began
-  std::uint32_t retransmits_after = 0;      // both sides, when the exchange was settled
-  Duration longest_stall{0};                // longest retransmission stall during the exchange
+  // In all, when the request began.
+  Duration server_window_closed_before{0};
+  Duration client_window_closed_before{0};
+  std::uint32_t retransmits_after = 0;  // both sides, when the exchange was settled
+  Duration longest_stall{0};            // longest retransmission stall during the exchange
   PacketRef stall_begin, stall_end;
   Side stalled = Side::client;
 

@@ -375,6 +375,10 @@ bool in_progress(const FlowRecord& flow);
 
 /// Pure functions over a record; defined in tcp/flow_state.cpp, table-tested there.
 Handshake handshake(const FlowRecord& flow);
+/// The client's ACK is not in the capture, yet the connection was opened: a host in SYN_RECV sends
+/// no FIN and no data and acknowledges none, and a client that has had no SYN-ACK knows none of its
+/// numbers.
+bool opened_unseen(const FlowRecord& flow);
 EndedBy ended_by(const FlowRecord& flow);
 TcpState tcp_state(const FlowRecord& flow, Side side);
 /// Both sides have closed, or one has reset.

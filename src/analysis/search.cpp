@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "analysis/search.hpp"
 
+#include <fmt/format.h>
+
 namespace httpdiag::analysis {
 
 std::string_view Search::place_of(const Exchange& exchange) const {
@@ -17,7 +19,8 @@ std::string_view Search::place_of(const Exchange& exchange) const {
   const auto holds = [&](std::string_view part) {
     return part.find(query_.text) != std::string_view::npos;
   };
-  if (holds(q.method()) || holds(q.start())) return "request line";
+  if (holds(fmt::format("{} {} HTTP/{}.{}", q.method(), q.start(), q.major, q.minor)))
+    return "request line";
   if (holds(q.host()) || holds(q.content_encoding()) || holds(q.delivery_id()) ||
       holds(q.trace_id()) || holds(q.forwarded_for())) {
     return "request header";
@@ -25,7 +28,8 @@ std::string_view Search::place_of(const Exchange& exchange) const {
   if (holds(q.body_head)) return "request body";
   if (!exchange.response) return {};
   const Message& r = *exchange.response;
-  if (holds(r.start())) return "status line";
+  if (holds(fmt::format("HTTP/{}.{} {} {}", r.major, r.minor, r.status, r.start())))
+    return "status line";
   if (holds(r.host()) || holds(r.content_encoding()) || holds(r.trace_id()))
     return "response header";
   return holds(r.body_head) ? "response body" : std::string_view{};

@@ -86,6 +86,8 @@ void add_folder(Inputs& inputs, const std::string& folder, const CaptureOptions&
 void add_file(Inputs& inputs, const std::string& path, const CaptureOptions& options) {
   try {
     inputs.members.push_back(look_into(path, options));
+  } catch (const capture::NotACapture&) {
+    throw;
   } catch (const Error& refused) {
     if (!is_shorter_than_a_header(path)) throw;
     inputs.pass_over(path, refused.what());

@@ -426,9 +426,9 @@ std::unique_ptr<Source> open_file(const std::string& path, const CaptureOptions&
       throw Error{name + ": nothing could be decompressed" +
                   (trouble.empty() ? ": it is empty" : ": " + trouble)};
     }
-    throw Error{name +
-                ": not a capture file: " + (input->compression().empty() ? "" : "decompressed, ") +
-                describe_first_bytes(input->head())};
+    throw NotACapture{
+        name + ": not a capture file: " + (input->compression().empty() ? "" : "decompressed, ") +
+        describe_first_bytes(input->head())};
   }
   auto source = std::make_unique<Source>(std::move(input), path, options);
   source->open();

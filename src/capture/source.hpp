@@ -14,6 +14,7 @@
 
 #include "capture/formats.hpp"
 #include "capture/input.hpp"
+#include "httpdiag/error.hpp"
 #include "httpdiag/packet.hpp"
 
 namespace httpdiag::capture {
@@ -189,7 +190,13 @@ class Reader {
   Source& source_;
 };
 
-/// Throws Error when `path` cannot be opened or is no capture.
+/// Something else, by its first bytes.
+class NotACapture final : public Error {
+ public:
+  using Error::Error;
+};
+
+/// Throws Error when `path` cannot be opened or is empty, NotACapture.
 std::unique_ptr<Source> open_file(const std::string& path, const CaptureOptions& options);
 
 // Of the capture that begins at the beginning of ready(). Throw Error where it cannot be read.

@@ -107,6 +107,7 @@ void add_check(CLI::App& app, Job& job) {
   command
       ->add_option("-o,--output", options->output,
                    "Write the results to this file instead of standard output")
+      ->check(names_a_file)
       ->type_name("OUT");
   command->add_option("-j,--jobs", options->jobs, "Captures analysed at once; same output")
       ->check(CLI::Range(1u, kMostJobs))

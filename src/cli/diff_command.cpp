@@ -71,6 +71,7 @@ void add_diff(CLI::App& app, Job& job) {
   command
       ->add_option("-o,--output", options->output,
                    "Write the result to this file instead of standard output")
+      ->check(names_a_file)
       ->type_name("OUT");
   command
       ->add_option("--config", options->config,

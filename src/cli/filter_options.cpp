@@ -132,8 +132,9 @@ void add_filter_options(CLI::App& command, FilterOptions& options) {
   single("--header-id", options.header_id,
          "Report only on exchanges whose delivery or trace id header has this value", "ID");
   single("--find", options.find,
-         "Report only on exchanges that hold this text, and say where: in what is kept of start "
-         "lines (2 KiB), Host, id and forwarding headers (256 B), bodies of POST, PUT and PATCH "
+         "Report only on exchanges that hold this text, in the same letter case, and say where: in "
+         "what is kept of start lines (2 KiB), Host, id and forwarding headers (256 B), bodies of "
+         "POST, PUT and PATCH "
          "requests (16 KiB) and of responses (512 B)",
          "TEXT");
 }

@@ -36,6 +36,11 @@ std::unique_ptr<ReportOutput> file_output(const std::string& path,
                                           const std::vector<std::string>& inputs,
                                           std::ostream& standard_output);
 
+/// For CLI11: "" where `path` is one, for an empty one (a variable that is not set) what is wrong.
+inline std::string names_a_file(const std::string& path) {
+  return path.empty() ? "expected the name of a file" : "";
+}
+
 /// Throws Error, or ReaderGone, if something written to standard output got lost.
 void check_stream(std::ostream& stream);
 

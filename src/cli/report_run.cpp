@@ -258,6 +258,8 @@ ReportPlan plan_of(const ReportOptions& options, const Console& console) {
   if (!options.config.empty()) settings = load_config(options.config);
   wanted.selection = selection(options);  // own labels among them
   if (!options.why.empty()) {
+    if (plan.format != report::Format::text)
+      throw Error{"--why: is told as text only; leave --format out"};
     settings.why = why_question(options.why);
     wanted.selection.flow = settings.why->flow;
     wanted.selection.flow_option = "--why";
@@ -283,6 +285,7 @@ Exit write_report(const ReportOptions& options, ReportPlan& plan, const CaptureS
   const std::string path = input_text(input);
   std::vector<std::string> inputs = names_of(input);
   inputs.insert(inputs.end(), plan.reports.begin(), plan.reports.end());
+  if (!options.config.empty()) inputs.push_back(options.config);
   const auto output = options.output.empty() ? stream_output(console.out)
                                              : file_output(options.output, inputs, console.out);
   const auto writer = report::make_writer(plan.format, wanted, *output);
@@ -336,6 +339,7 @@ void add_report_options(CLI::App& command, ReportOptions& options) {
   command
       .add_option("-o,--output", options.output,
                   "Write the report to this file instead of standard output")
+      ->check(names_a_file)
       ->type_name("OUT");
   command
       .add_option("--config", options.config,

@@ -83,8 +83,17 @@ class Reader {
         document_.fail(here,
                        fmt::format("unknown setting \"{}\"", shown(key)) + nearest(key, known));
       }
+      refuse_too_small(key, value, here);
       with_value(*setting, settings_, [&](auto& target) { set(target, value, here); });
     }
+  }
+
+  /// A table without room would end each connection with its first packet.
+  void refuse_too_small(const std::string& key, const Json& value, const Path& path) const {
+    constexpr std::int64_t kLeast = 16;
+    if (key != "limits.max_flows" && key != "limits.max_attempts") return;
+    document_.expect(value.is_number_integer() && value >= kLeast, path,
+                     fmt::format("expected a whole number from {} on", kLeast));
   }
 
   /// The two settings that are texts.

@@ -22,6 +22,14 @@ void Document::refuse_repeated() const {
                            shown(text_.substr(*at + 1, end - *at - 1))));
 }
 
+void Document::refuse_number(std::string_view complaint) const {
+  const std::size_t begin = complaint.find('\'');
+  const std::size_t end = complaint.rfind('\'');
+  const bool quoted = begin != std::string_view::npos && end > begin + 1;
+  const std::size_t at = quoted ? text_.find(complaint.substr(begin + 1, end - begin - 1)) : 0;
+  fail_at(at == std::string_view::npos ? 0 : at, "a number that is too large");
+}
+
 void Document::fail(const Path& path, const std::string& what) const {
   fail(place_of(text_, path), what);
 }

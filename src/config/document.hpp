@@ -33,6 +33,8 @@ class Document {
       root = Json::parse(text_);
     } catch (const typename Json::parse_error& error) {
       fail_at(error.byte == 0 ? 0 : error.byte - 1, "is no JSON here");
+    } catch (const typename Json::out_of_range& error) {
+      refuse_number(error.what());
     }
     refuse_repeated();
     return root;
@@ -47,6 +49,8 @@ class Document {
  private:
   [[noreturn]] void fail(Place at, const std::string& what) const;
   void refuse_repeated() const;
+  /// "… '1e400'": the parser says which, and not where.
+  [[noreturn]] void refuse_number(std::string_view complaint) const;
 
   std::string_view text_;
   const std::string& name_;

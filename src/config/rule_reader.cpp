@@ -150,7 +150,10 @@ class RuleReader {
     }
     document_.expect(found->is_string() && found->get_ref<const std::string&>().size() <= 1000,
                      at(key), "expected a text of 1000 bytes at most");
-    return found->get<std::string>();
+    const auto value = found->get<std::string>();
+    document_.expect(!needed || !base::trim(value, " \t\r\n").empty(), at(key),
+                     "expected a text that says something");
+    return value;
   }
 
   bool flag(const Json& object, const std::string& key) const {

@@ -183,7 +183,8 @@ void Pairer::Impl::note_circumstances(Conversation& c, Open& open, const Input& 
   if (flow.active.number < in.chunk.carried_by.number) x.active_before = flow.active;
   if (flow.c().trouble_ptr || flow.s().trouble_ptr) {
     x.retransmits_before = flow.c().trouble().retransmitted + flow.s().trouble().retransmitted;
-    x.window_closed_before = flow.s().trouble().zero_window_total;
+    x.server_window_closed_before = flow.s().trouble().zero_window_total;
+    x.client_window_closed_before = flow.c().trouble().zero_window_total;
   }
   if (c.unsolicited && c.mode[1] != Mode::preface) {
     x.unsolicited_before = true;

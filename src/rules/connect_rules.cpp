@@ -220,23 +220,6 @@ std::optional<Finding> connect_unreachable(const FlowFacts& facts, const Thresho
 
 namespace {
 
-/// A RST of the client's says that it had acknowledged and used the connection, which was not
-/// recorded: by numbers that it can only have from the SYN-ACK, or by one far beyond what was seen.
-/// A RST that refuses a wrong answer comes before the SYN-ACK, or has the number of that answer.
-bool opened_unseen(const FlowRecord& flow) {
-  const SideTrouble& client = flow.c().trouble();
-  const PacketRef syn_ack = flow.s().syn;
-  if (!syn_ack) return false;
-  const bool numbers =
-      client.rst_has_ack || (flow.c().acked > 0 && !flow.has(Oddity::syn_with_data));
-  if (client.rst && numbers && client.rst_seq > 0) return true;
-  return client.ignored_rst.number > syn_ack.number && !flow.has(Oddity::challenged);
-}
-
-}  // namespace
-
-namespace {
-
 /// The client repeated its SYN behind the server's SYN-ACK, as one does that has not had it.
 bool synack_lost(const FlowRecord& flow) {
   constexpr Duration kCrossing = std::chrono::milliseconds{500};
@@ -363,6 +346,9 @@ void tell_question_from_elsewhere(FindingBuilder& finding, const SynAnswers::Mat
 }  // namespace
 
 std::optional<Finding> handshake_not_completed(const FlowFacts& facts, const Thresholds& limits) {
+  // SYN-ACKs that may as well have been acknowledged, where a filter kept all ACKs out: the second
+  // answers a SYN that was repeated on its way.
+  constexpr std::uint16_t kUntold = 2;
   const FlowRecord& flow = facts.flow;
   if (facts.handshake != Handshake::incomplete || facts.client_unheard) return std::nullopt;
   // Bytes that both sides acknowledged prove a connection, whatever the recording order says. An
@@ -387,7 +373,8 @@ std::optional<Finding> handshake_not_completed(const FlowFacts& facts, const Thr
       facts.capture_over && flow.s().syns == 2 &&
       facts.watched_after(flow.s().trouble().syn_times[1]) < limits.capture_end_margin;
   if ((too_early || under_way) && !facts.first_close.packet && !wrong_ack) return std::nullopt;
-  const bool repeated = flow.s().syns >= 2 || flow.c().syns >= 2;
+  // A SYN that was repeated before the SYN-ACK says nothing about what became of that.
+  const bool repeated = flow.s().syns >= 2 || (no_synack ? flow.c().syns >= 2 : synack_lost(flow));
   const FlowTrouble& trouble = flow.trouble();
   std::string detail =
       no_synack ? std::string{"The SYN was answered by a packet that does not acknowledge it, and "
@@ -406,7 +393,7 @@ std::optional<Finding> handshake_not_completed(const FlowFacts& facts, const Thr
       .severity(repeated ? Severity::error : Severity::warning)
       .fact("syn_count", std::int64_t{flow.c().syns})
       .fact("synack_count", std::int64_t{flow.s().syns})
-      .fault(Party::network, flow.c().syns >= 2 ? Confidence::high : Confidence::medium,
+      .fault(Party::network, repeated && flow.c().syns >= 2 ? Confidence::high : Confidence::medium,
              "the client host drops the SYN-ACK in its own firewall, or is gone")
       .seen_as("Client: connect timed out, or nothing at all. Server: SYN_RECV in netstat.");
   const PacketRef refused = flow.c().syn ? PacketRef{} : flow.c().trouble().rst;
@@ -421,6 +408,14 @@ std::optional<Finding> handshake_not_completed(const FlowFacts& facts, const Thr
             Party::network, Confidence::low,
             "the client had given up by then; the SYN is not in this capture, or went to another "
             "address, which something on the way translates");
+  } else if (facts.only_syns && flow.s().syns <= kUntold) {
+    finding
+        .also(
+            "No connection of this capture has more than SYNs and RSTs: a filter left out what "
+            "followed.")
+        .severity(Severity::info)
+        .fault(Party::capture, Confidence::low, "the connection did not come about")
+        .seen_as("Client and server: most often nothing.");
   } else if (!repeated && !no_synack && facts.until - answer.time >= kSynAckRepeatDue) {
     finding
         .also("The server did not repeat it within " + base::duration(facts.until - answer.time) +
@@ -616,6 +611,14 @@ std::optional<Finding> connect_abandoned(const FlowFacts& facts, const Threshold
       finding.fault(Party::network, Confidence::low, "an answer came after the end of the capture");
   }
   if (facts.server_unheard) finding.severity(Severity::warning);
+  if (facts.only_first_syns) {
+    finding
+        .also(
+            "This capture holds nothing but SYNs, and most of them once: where a filter chose them "
+            "(tcp[13] == 2), it left the answers out.")
+        .severity(Severity::warning)
+        .fault(Party::network, Confidence::low, "the answers are not in this capture");
+  }
   doubt_unheard_answer(finding, facts);
   tell_dropped_here(finding, facts);
   tell_answer_from_elsewhere(finding, facts);

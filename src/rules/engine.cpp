@@ -13,6 +13,7 @@
 #include "rules/judge.hpp"
 #include "rules/oddities.hpp"
 #include "rules/one_way.hpp"
+#include "rules/only_syns.hpp"
 #include "rules/patterns.hpp"
 #include "rules/syn_clocks.hpp"
 #include "rules/tally.hpp"
@@ -122,6 +123,7 @@ class Engine::Impl {
   void on_open(const FlowRecord& flow) {
     one_way_.note(flow);
     answers_.note(flow);
+    only_syns_.note(flow);
   }
   void on_flow(const FlowRecord& flow, EndCause cause, Timestamp now);
   Report finish(const CaptureSummary& input, const Ledger& ledger) {
@@ -173,6 +175,7 @@ class Engine::Impl {
   VantageCollector vantage_;
   OneWayHosts one_way_;
   SynAnswers answers_;
+  OnlySyns only_syns_;
   SynClocks clocks_;
   HostTtls ttls_;
   std::optional<Why> why_;
@@ -370,10 +373,12 @@ FlowReport Engine::Impl::describe(const FlowRecord& flow, Account& own) const {
   report.history = flow.history.data();
   report.handshake = handshake(flow);
   report.ended_by = ended_by(flow);
+  const bool untold = report.handshake == Handshake::incomplete && only_syns_.and_answers();
   for (const Side side : {Side::client, Side::server}) {
     const SideRecord& record = flow.side(side);
     report.sides[index(side)] = {record.packets, record.payload_bytes,
-                                 record.trouble().retransmitted, tcp_state(flow, side)};
+                                 record.trouble().retransmitted,
+                                 untold ? TcpState::unknown : tcp_state(flow, side)};
   }
   report.duplicates = flow.trouble().duplicates;
   if (flow.rtt > Duration{0}) report.rtt = flow.rtt;
@@ -415,6 +420,8 @@ FlowVerdict Engine::Impl::judge_ended(Account& own, const FlowRecord& flow, EndC
   facts.rst_made_here = vantage_.made_reset(flow);
   facts.server_lives_here = vantage_.lives_here(flow.server.ip);
   facts.dropped_here = vantage_.dropped(flow);
+  facts.only_syns = only_syns_.and_answers();
+  facts.only_first_syns = only_syns_.without_answers();
   facts.torn = flow.c().syn ? answers_.answer_to(flow) : answers_.question_of(flow);
   const SideRecord& server = flow.s();
   if (facts.handshake == Handshake::refused || server.packets == server.trouble().rsts)

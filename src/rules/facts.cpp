@@ -395,7 +395,8 @@ void measure_reuse(ExchangeFacts& facts) {
 
 void measure_window(ExchangeFacts& facts) {
   const SideTrouble& server = facts.flow.flow.s().trouble();
-  facts.server_window_closed = server.zero_window_total - facts.exchange.window_closed_before;
+  facts.server_window_closed =
+      server.zero_window_total - facts.exchange.server_window_closed_before;
   if (server.zero_window_since) {
     const PacketRef request = facts.exchange.request.first;
     const bool before = server.zero_window_since.number < request.number;
@@ -405,6 +406,8 @@ void measure_window(ExchangeFacts& facts) {
   // A clock that is set in between makes its parts longer than the whole.
   const Duration whole = facts.flow.until - facts.flow.flow.first.time;
   facts.server_window_closed = std::min(facts.server_window_closed, std::max(whole, Duration{0}));
+  facts.client_window_closed =
+      facts.flow.flow.c().trouble().zero_window_total - facts.exchange.client_window_closed_before;
 }
 
 /// RFC 9110 §10.1.1: a client keeps its body back until the server has said 100.

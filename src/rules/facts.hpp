@@ -127,6 +127,10 @@ struct FlowFacts {
   // Likewise: the capturing host passes packets on to the server, and passed none of the client's
   // on.
   bool dropped_here = false;
+  // Likewise: no packet of the capture goes beyond a handshake's first two, though servers answer;
+  // or none beyond the SYN, of which hardly one was repeated.
+  bool only_syns = false;
+  bool only_first_syns = false;
   // Likewise: of a SYN without an answer, the SYN-ACK that came from another address; of such a
   // SYN-ACK the SYN.
   std::optional<SynAnswers::Match> torn{};
@@ -208,6 +212,7 @@ struct ExchangeFacts {
   bool rst_from_elsewhere = false;   // the server's RST; see rst_origin.hpp
   bool crossed = false;              // FIN and request crossed
   Duration server_window_closed{0};  // since the request began: the server's window was 0
+  Duration client_window_closed{0};  // likewise the client's, in periods that have ended
 
   std::optional<ClientLimit> limit{};  // that the wait up to `close` matches
 

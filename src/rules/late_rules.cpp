@@ -4,14 +4,13 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <charconv>
 #include <string>
 
-#include "base/fields.hpp"
 #include "base/text.hpp"
 #include "rules/ack.hpp"
 #include "rules/finding_builder.hpp"
 #include "rules/icmp_words.hpp"
+#include "rules/long_polls.hpp"
 #include "rules/reasons.hpp"
 #include "rules/rst_origin.hpp"
 #include "rules/rule_lists.hpp"
@@ -369,74 +368,45 @@ bool spent_on_sending(FindingBuilder& finding, const ExchangeFacts& facts) {
   return true;
 }
 
+/// Its reader took nothing for most of the time.
+bool spent_on_reading(FindingBuilder& finding, const ExchangeFacts& facts) {
+  if (!facts.receive || facts.client_window_closed * 2 < *facts.receive) return false;
+  const SideTrouble& client = facts.flow.flow.c().trouble();
+  finding
+      .also(fmt::format("For {} of that the client's receive window was 0: its application did not "
+                        "read, and the server had to wait for it.",
+                        base::duration(std::min(facts.client_window_closed, *facts.receive))))
+      .evidence(client.zero_window_begin, Side::client, "window 0, for the longest time")
+      .evidence(client.zero_window_end, Side::client, "window open again")
+      .fact("client_window_closed_us", std::optional{facts.client_window_closed})
+      .fault(Party::client_app, Confidence::medium, "it hands the answer on to somebody slow")
+      .remedy(
+          "Client: find what kept the application from reading its socket: a full queue behind it, "
+          "a slow disk, a rate limit of its own (curl --limit-rate), a long garbage collection.");
+  return true;
+}
+
 bool spent_on_receiving(FindingBuilder& finding, const ExchangeFacts&) {
   finding.fault(Party::server_app, Confidence::low,
                 "a large answer on a narrow link, a stream, or a client that reads slowly");
   return true;
 }
 
-/// A number with or without a unit: "30", "30s", "5m", "30000", "30000ms". Without one, of a
-/// thousand and more, they are milliseconds: nobody holds a request for a quarter of an hour.
-std::optional<Duration> time_in(std::string_view value) {
-  constexpr std::uint32_t kMilliseconds = 1000;
-  std::uint32_t number = 0;
-  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-  if (error != std::errc{}) return std::nullopt;
-  const std::string_view unit = value.substr(static_cast<std::size_t>(end - value.data()));
-  if (unit == "ms" || (unit.empty() && number >= kMilliseconds))
-    return std::chrono::milliseconds{number};
-  if (unit == "m") return std::chrono::minutes{number};
-  if (unit == "s" || unit.empty()) return std::chrono::seconds{number};
-  return std::nullopt;
-}
-
-/// Of a resource that has news, by its name.
-bool is_named_for_news(std::string_view path) {
-  constexpr std::array<std::string_view, 6> kNews = {"poll",  "update", "watch",
-                                                     "event", "wait",   "notif"};
-  const std::string lower = base::lower(path);
-  return std::ranges::any_of(
-      kNews, [&](std::string_view each) { return lower.find(each) != std::string::npos; });
-}
-
-/// A parameter that says for how long to hold the request. A mere timeout may be anything's: of a
-/// query in a database, of an idle session.
-bool asks_to_hold(std::string_view name, std::string_view path) {
-  constexpr std::array<std::string_view, 12> kHolds = {
-      "wait",     "waitfor",     "waitms",   "waitseconds",     "waittime", "waittimeseconds",
-      "holdtime", "holdseconds", "longpoll", "longpolltimeout", "hold",     "polltimeout"};
-  constexpr std::array<std::string_view, 4> kTimeouts = {"timeout", "timeoutms", "timeoutsec",
-                                                         "timeoutseconds"};
-  const auto is_one_of = [&](const auto& names) {
-    return std::ranges::any_of(names, [&](auto each) { return base::is_named(name, each); });
-  };
-  return is_one_of(kHolds) || (is_one_of(kTimeouts) && is_named_for_news(path));
-}
-
-/// For how long a long poll (RFC 6202 §2) asks to be held: "/updates?timeout=30", "?wait=5m".
-std::optional<Duration> asks_to_be_held(const Message& request) {
-  if (request.method() != "GET") return std::nullopt;
-  std::string_view query = request.start();
-  const std::string_view path = query.substr(0, query.find('?'));
-  query.remove_prefix(std::min(query.find('?'), query.size()));
-  while (!query.empty()) {
-    query.remove_prefix(1);
-    const std::string_view field = query.substr(0, query.find('&'));
-    query.remove_prefix(field.size());
-    const std::size_t equals = field.find('=');
-    if (equals == std::string_view::npos) continue;
-    if (!asks_to_hold(field.substr(0, equals), path)) continue;
-    if (const auto time = time_in(field.substr(equals + 1))) return time;
-  }
-  return std::nullopt;
-}
-
 /// An answer to a long poll that came when it was asked for, or with what was waited for.
 bool held_as_asked(FindingBuilder& finding, const ExchangeFacts& facts) {
+  // Servers add to it what keeps their clients from coming all at once: a sixteenth (Consul).
   constexpr Duration kSlack = std::chrono::seconds{2};
-  const auto asked = asks_to_be_held(facts.exchange.request);
-  if (!asked || *asked < facts.limits.slow_response || *facts.wait > *asked + kSlack) return false;
-  finding.also("Its query asks to be held, for that long at least: a long poll, as it should be.")
+  constexpr Duration kUnsaid = std::chrono::minutes{5};
+  const Message& request = facts.exchange.request;
+  const auto asked = asks_to_be_held(request);
+  const bool polls = says_it_polls(request);
+  if (!asked && !polls) return false;
+  const Duration longest = std::max(asked.value_or(Duration{0}), polls ? kUnsaid : Duration{0});
+  if (longest < facts.limits.slow_response || *facts.wait > longest + longest / 16 + kSlack)
+    return false;
+  finding
+      .also(asked ? "It asks to be held, for that long at least: a long poll, as it should be."
+                  : "It says itself that it is a long poll, which is answered when there is news.")
       .severity(Severity::info)
       .fault(Party::none, Confidence::medium, "that is not what the parameter means")
       .seen_as("Client: an answer when there is news, or an empty one.")
@@ -482,6 +452,7 @@ constexpr std::array kWhySlowStart = {&answer_repeated, &request_arrived_after_l
 constexpr std::array kWhySlowTransfer = {
     &spent_on_losses,
     &spent_on_sending,
+    &spent_on_reading,
     &spent_on_receiving,
 };
 

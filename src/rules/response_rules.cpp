@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "httpdiag/http2.hpp"
 #include "rules/finding_builder.hpp"
+#include "rules/long_polls.hpp"
 #include "rules/reasons.hpp"
 #include "rules/rule_lists.hpp"
 #include "rules/waiting.hpp"
@@ -393,6 +394,23 @@ bool server_out_of_reach(FindingBuilder& finding, const ExchangeFacts& facts) {
   return true;
 }
 
+/// It comes in pieces, as things happen, until the client has seen enough.
+bool watches_for_news(const ExchangeFacts& facts) {
+  const Message& request = facts.exchange.request;
+  const Message& response = *facts.exchange.response;
+  return response.chunked && response.body_bytes > 0 && request.method() == "GET" &&
+         is_named_for_news(request.start());
+}
+
+bool watched_for_news(FindingBuilder& finding, const ExchangeFacts& facts) {
+  if (!left_a_silent_server(facts) || !watches_for_news(facts)) return false;
+  finding.also("By its name it is a stream of news, which ends when its client has seen enough.")
+      .severity(Severity::info)
+      .fact("silent_us", std::optional{facts.silence})
+      .fault(Party::none, Confidence::low, "the server fell silent with more to send");
+  return true;
+}
+
 bool may_be_endless_stream(FindingBuilder& finding, const ExchangeFacts& facts) {
   if (!facts.exchange.response->head_cut()) return false;
   finding.fault(Party::unknown, Confidence::low,
@@ -420,8 +438,8 @@ bool status_was_enough(FindingBuilder& finding, const ExchangeFacts& facts) {
 }
 
 constexpr std::array kWhyClientLeft = {
-    &status_was_enough,     &server_out_of_reach, &server_fell_silent,
-    &may_be_endless_stream, &client_had_enough,
+    &status_was_enough,  &server_out_of_reach,   &watched_for_news,
+    &server_fell_silent, &may_be_endless_stream, &client_had_enough,
 };
 
 }  // namespace
@@ -654,7 +672,7 @@ std::optional<Finding> response_stalled(const ExchangeFacts& facts, const Thresh
   if (!lost && !fell_silent(facts)) return std::nullopt;
   const Message& response = *facts.exchange.response;
   // A stream of events is silent by design until it has something to say.
-  if (!lost && response.event_stream) return std::nullopt;
+  if (!lost && (response.event_stream || watches_for_news(facts))) return std::nullopt;
 
   const FlowRecord& flow = facts.flow.flow;
   const SideTrouble& server = flow.s().trouble();

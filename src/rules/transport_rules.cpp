@@ -268,6 +268,16 @@ bool blame_syn_proxy(FindingBuilder& finding, const FlowRecord& flow, PacketRef 
 
 }  // namespace
 
+namespace {
+
+/// Where it happened more than once.
+std::string in_all(Duration total, Duration longest) {
+  if (total * 10 < longest * 11) return "";
+  return fmt::format(", and for {} in all", base::duration(total));
+}
+
+}  // namespace
+
 std::optional<Finding> flow_zero_window_stall(const FlowFacts& facts, const Thresholds& limits) {
   for (const Side receiver : {Side::client, Side::server}) {
     const SideTrouble& trouble = facts.flow.side(receiver).trouble();
@@ -286,9 +296,10 @@ std::optional<Finding> flow_zero_window_stall(const FlowFacts& facts, const Thre
     }
     if (closed < limits.zero_window_min || !begin) continue;
     FindingBuilder finding{Label::zero_window_stall,
-                           fmt::format("The {} took nothing for {}: its receive window was 0 while "
-                                       "the other side had more to send.",
-                                       words(receiver), base::duration(closed))};
+                           fmt::format("The {} took nothing for {}{}: its receive window was 0 "
+                                       "while the other side had more to send.",
+                                       words(receiver), base::duration(closed),
+                                       in_all(trouble.zero_window_total, closed))};
     finding.evidence(begin, receiver, "window 0")
         .evidence(trouble.window_probe, other(receiver), "window probe")
         .evidence(end, receiver, "window open again")

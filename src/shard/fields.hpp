@@ -158,14 +158,16 @@ void fields(Archive& archive, For<Archive, Circumstances> record) {
          pipelined_behind, previous_said_close, close_token_in, close_token_in_flight,
          announced_keep_alive_s, response_missing, response_gap, response_gap_bytes, response_cut,
          went_on, uncertain, unsolicited_before, unsolicited, unsolicited_status, granted_by,
-         granted_status, client_closed_before_response, retransmits_before, window_closed_before,
-         retransmits_after, longest_stall, stall_begin, stall_end, stalled, found_in] = record;
+         granted_status, client_closed_before_response, retransmits_before,
+         server_window_closed_before, client_window_closed_before, retransmits_after, longest_stall,
+         stall_begin, stall_end, stalled, found_in] = record;
   archive(index, requests_before, acked_by, interim, interim_status, active_before, pipelined,
           pipelined_behind, previous_said_close, close_token_in, close_token_in_flight,
           announced_keep_alive_s, response_missing, response_gap, response_gap_bytes, response_cut,
           went_on, uncertain, unsolicited_before, unsolicited, unsolicited_status, granted_by,
-          granted_status, client_closed_before_response, retransmits_before, window_closed_before,
-          retransmits_after, longest_stall, stall_begin, stall_end, stalled, found_in);
+          granted_status, client_closed_before_response, retransmits_before,
+          server_window_closed_before, client_window_closed_before, retransmits_after,
+          longest_stall, stall_begin, stall_end, stalled, found_in);
 }
 
 template <typename Archive>

@@ -37,6 +37,22 @@ Handshake handshake(const FlowRecord& flow) {
   return answered ? Handshake::incomplete : Handshake::unanswered;
 }
 
+bool opened_unseen(const FlowRecord& flow) {
+  const SideRecord &client = flow.c(), &server = flow.s();
+  if (!server.syn || flow.handshake_ack) return false;
+  const SideTrouble& reset = client.trouble();
+  const bool asked_in_syn =
+      flow.has(Oddity::syn_with_data);  // which is answered at once (RFC 7413)
+  // A RST that refuses a wrong answer comes before the SYN-ACK, or has the number of that answer.
+  const bool numbers = reset.rst_has_ack || (client.acked > 0 && !asked_in_syn);
+  if (reset.rst && numbers && reset.rst_seq > 0) return true;
+  if (reset.ignored_rst.number > server.syn.number && !flow.has(Oddity::challenged)) return true;
+  if (asked_in_syn) return false;
+  const SideTrouble& refusal = server.trouble();
+  return client.acked > 0 || server.fin.number > server.syn.number ||
+         (refusal.rst && refusal.rst_seq > 0);
+}
+
 EndedBy ended_by(const FlowRecord& flow) {
   struct Event {
     PacketNumber number;
@@ -159,6 +175,7 @@ TcpState tcp_state(const FlowRecord& flow, Side side) {
     return side == Side::client ? TcpState::closed : TcpState::unknown;
   if (opened == Handshake::unanswered) return TcpState::syn_sent;
   if (opened == Handshake::incomplete && !own.fin) {
+    if (opened_unseen(flow)) return TcpState::unknown;
     if (side == Side::client) return TcpState::syn_sent;
     return flow.s().syn ? TcpState::syn_rcvd : TcpState::unknown;
   }
