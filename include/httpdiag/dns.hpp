@@ -89,6 +89,7 @@ struct DnsLookup {
   bool flow_known_before = false;
   // A request of the client's to this very name, or a TLS session: it had an address all the same.
   bool flow_names_it = false;
+  bool flow_names_other = false;  // it is for another host, by its first request or TLS session
 };
 
 class DnsSink {

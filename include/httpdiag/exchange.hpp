@@ -28,6 +28,10 @@ inline constexpr std::string_view kBareLineFeed = "HPE_BARE_LF";
 /// MessageShape::error of a request whose head announces no body (RFC 9112 §6.3 rule 7) although
 /// bytes follow that are no other request.
 inline constexpr std::string_view kBodyWithoutLength = "BODY_WITHOUT_LENGTH";
+/// The same of one whose Content-Length is smaller than its body, and of the request that follows
+/// it, in front of which the server finds the rest.
+inline constexpr std::string_view kBodyBeyondLength = "BODY_BEYOND_LENGTH";
+inline constexpr std::string_view kBehindLongBody = "BEHIND_BODY_BEYOND_LENGTH";
 
 /// Request headers by which senders mark their callbacks (taxonomy 5.1, 5.2). First those whose
 /// value names the delivery, the more specific ones in front.

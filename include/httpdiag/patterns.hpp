@@ -62,6 +62,7 @@ struct OnsetPattern {
   PacketRef first;                          // the packet with which it began
   PacketRef last;                           // of the last failure
   std::uint64_t before = 0;                 // exchanges without failure before it
+  std::uint64_t failed_before = 0;          // with one: now and then
   std::uint64_t failed = 0, succeeded = 0;  // from then on
   PacketRef first_rst;  // the server's first RST of all, if it came within a minute before
 };

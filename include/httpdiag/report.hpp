@@ -74,7 +74,8 @@ enum class Said : std::uint8_t {
   nothing,  // no answer, or one that only the client's leaving has drawn
   done,     // 2xx, and nothing in its body, as far as it was sent, that would take it back
   refused,  // a status that says no, or the body of a 2xx
-  unheard,  // a gateway's own: it has no answer of the server's behind it
+  unheard,  // a gateway's own, with no answer of the server's behind it; a 2xx whose body is not
+            // what the sender waits for
 };
 
 struct ExchangeReport {

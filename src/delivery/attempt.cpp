@@ -56,9 +56,11 @@ bool may_be_lost(const ExchangeReport& report) {
 }
 
 /// What came back is no word of the receiver's about the request: the client had left it unfinished
-/// before, or a gateway speaks.
+/// before, its server waited in vain for the rest, or a gateway speaks.
 bool says_nothing_of_receiver(const Exchange& exchange) {
   if (!exchange.response) return false;
+  if (exchange.response->status == 408 && exchange.request.state == MessageState::incomplete)
+    return true;
   return exchange.client_closed_before_response || is_gateway_error(exchange.response->status);
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <bitset>
+#include <functional>
 #include <map>
 #include <optional>
 #include <unordered_map>
@@ -25,8 +26,10 @@ namespace {
 
 constexpr std::size_t kMaxTarget = 512;
 constexpr std::size_t kMaxEndpoints = 100;  // in the report
-// So often acknowledged and sent again: it is no callback, whatever else it is.
+// So often acknowledged and sent again: it is no callback, whatever else it is. By words that tell
+// of one thing and name it: more often than senders send their callbacks (WeChat Pay: 16 times).
 constexpr std::uint64_t kRepeating = 4;
+constexpr std::uint64_t kRepeatingOfThing = 24;
 
 // Most callbacks belong to no group: this says so from memory that stays in the cache.
 constexpr std::size_t kKeyBits = 1u << 17;
@@ -134,6 +137,10 @@ class Collector::Impl {
   bool repeat_of_remembered(const Arrival& arrival);
   std::optional<Attempt> add_keys(const Keys& keys, const Attempt& attempt);
   void look_back(const Arrival& arrival, const AckProfile& profile);
+  /// `read`: its keys, with or without texts.
+  void take_acknowledged(const Arrival& arrival, const Attempt& attempt, const AckProfile& profile,
+                         const std::function<Keys(Texts)>& read);
+  static bool worth_reading(Endpoints::Entry* entry);
   void remember(const Arrival& arrival);
 
   Group* find_group(std::uint64_t key);
@@ -141,6 +148,7 @@ class Collector::Impl {
   GroupId new_group(const Arrival& arrival, const AckProfile& profile, const Keys& keys);
   void join(Group& group, const Attempt& attempt);
   void take_single(Group& group, const Attempt& attempt);
+  void dissolve_repeating(const Group& group);
   void register_keys(GroupId id, const Keys& keys);
   void close(std::map<GroupId, Group>::iterator at);
   void dissolve(GroupId id);
@@ -225,33 +233,51 @@ void Collector::Impl::on_acknowledged(const Arrival& arrival) {
   if (arrival.plain != 0) {
     if (Group* group = find_group(arrival.plain)) {
       join(*group, arrival.attempt);
-      if (group->acknowledged >= kRepeating && !group->event) {
-        dissolve(group_keys_.at(arrival.plain));
-      }
-      return;
+      return dissolve_repeating(*group);
     }
     if (repeat_of_remembered(arrival)) return;
   }
   settle_single();
   const Message& request = arrival.judged.exchange.request;
-  const bool look_inside =
-      request.delivery_id().empty() &&
-      endpoints_.failing(arrival.entry, arrival.attempt.first.time, limits().delivery_link_window);
+  const bool look_inside = request.delivery_id().empty() &&
+                           (endpoints_.failing(arrival.entry, arrival.attempt.first.time,
+                                               limits().delivery_link_window) ||
+                            worth_reading(arrival.entry));
   if (!look_inside) return remember(arrival);
   // To one endpoint mostly one sender writes; telling it from each body again is too dear here.
   const bool known = request.markers == 0 && arrival.entry != nullptr && arrival.entry->profile;
   const AckProfile& profile = known ? *arrival.entry->profile : ack_profile(request, limits());
-  Keys keys = reader_.all_keys(arrival.endpoint, arrival.plain, arrival.judged.target, request,
-                               profile, Texts::left_out);
+  take_acknowledged(arrival, arrival.attempt, profile, [&](Texts texts) {
+    return reader_.all_keys(arrival.endpoint, arrival.plain, arrival.judged.target, request,
+                            profile, texts);
+  });
+}
+
+/// The first ones tell, and one now and then.
+bool Collector::Impl::worth_reading(Endpoints::Entry* entry) {
+  constexpr std::uint32_t kFirst = 8, kOneIn = 32;
+  if (entry == nullptr) return false;
+  const std::uint32_t before = entry->acknowledged++;
+  return entry->changing || before < kFirst || before % kOneIn == 0;
+}
+
+/// One that was counted by itself, to those that came with the same event or about the same thing.
+void Collector::Impl::take_acknowledged(const Arrival& arrival, const Attempt& attempt,
+                                        const AckProfile& profile,
+                                        const std::function<Keys(Texts)>& read) {
+  const Keys keys = read(Texts::left_out);
+  if (arrival.entry != nullptr && keys.changes) arrival.entry->changing = true;
   if (repeating(keys)) return;
-  if (Group* group = find_group(keys)) return take_single(*group, arrival.attempt);
-  if (const auto earlier = add_keys(keys, arrival.attempt)) {
-    keys =
-        reader_.all_keys(arrival.endpoint, arrival.plain, arrival.judged.target, request, profile);
-    Group& group = groups_.at(new_group(arrival, profile, keys));
-    take_single(group, *earlier);
-    take_single(group, arrival.attempt);
+  if (Group* group = find_group(keys)) {
+    group->alike = group->alike && keys.words == group->words;
+    take_single(*group, attempt);
+    return dissolve_repeating(*group);
   }
+  const auto earlier = add_keys(keys, attempt);
+  if (!earlier) return;
+  Group& group = groups_.at(new_group(arrival, profile, read(Texts::wanted)));
+  take_single(group, *earlier);
+  take_single(group, attempt);
 }
 
 /// The very same request was acknowledged before.
@@ -265,26 +291,31 @@ bool Collector::Impl::repeat_of_remembered(const Arrival& arrival) {
   const AckProfile& profile = ack_profile(request, limits());
   const Keys keys =
       reader_.all_keys(arrival.endpoint, arrival.plain, arrival.judged.target, request, profile);
-  Group& group = groups_.at(new_group(arrival, profile, keys));
-  take_single(group, before);
-  take_single(group, arrival.attempt);
+  Group* group = find_group(keys);
+  if (group == nullptr) group = &groups_.at(new_group(arrival, profile, keys));
+  register_keys(group->id, keys);
+  take_single(*group, before);
+  take_single(*group, arrival.attempt);
   return true;
 }
 
-/// Remembers an acknowledged attempt under all of its keys. Another one with the same event: that
-/// one; with the same words and another time or signature: not told from a heartbeat.
+/// Remembers an acknowledged attempt under all of its keys. Another one with the same event, or
+/// that says the same of the same thing: that one. One with the same words that name neither is not
+/// told from a heartbeat.
 std::optional<Attempt> Collector::Impl::add_keys(const Keys& keys, const Attempt& attempt) {
   std::optional<Attempt> same_event;
   for (const Keys::Key& key : keys.cascade) {
     Remembered::Entry* entry = remembered_.find(key.hash);
     if (entry == nullptr) {
-      remembered_.add(key.hash, attempt);
+      Remembered::Entry& added = remembered_.add(key.hash, attempt);
+      if (key.kind == KeyKind::field) added.words = keys.words;
       continue;
     }
     if (entry->repeating) continue;
     const Attempt& before = remembered_.attempt(*entry);
     if (id_of(before) == id_of(attempt)) continue;
-    if (key.kind == KeyKind::field && keys.event) {
+    const bool same = keys.event || (keys.words != 0 && keys.words == entry->words);
+    if (key.kind == KeyKind::field && same) {
       same_event = before;
     } else {
       entry->repeating = true;
@@ -316,14 +347,21 @@ void Collector::Impl::remember(const Arrival& arrival) {
 /// and so may what it repeats.
 void Collector::Impl::look_back(const Arrival& arrival, const AckProfile& profile) {
   if (arrival.entry == nullptr) return;
+  std::vector<std::uint64_t> numbers;
   std::uint64_t number = arrival.entry->last_recent;
   while (RecentBodies::Record* record = recent_.find(number)) {
-    if (record->endpoint != arrival.endpoint || record->looked_at) return;
+    if (record->endpoint != arrival.endpoint || record->looked_at) break;
     record->looked_at = true;
-    add_keys(reader_.body_keys(arrival.endpoint, recent_.query(*record),
-                               {recent_.body(*record), {}, true}, profile, Texts::left_out),
-             record->attempt);
+    numbers.push_back(number);
     number = record->before;
+  }
+  for (auto at = numbers.rbegin(); at != numbers.rend(); ++at) {
+    const RecentBodies::Record& record = *recent_.find(*at);
+    const Attempt attempt = record.attempt;
+    take_acknowledged(arrival, attempt, profile, [&](Texts texts) {
+      return reader_.body_keys(arrival.endpoint, recent_.query(record),
+                               {recent_.body(record), {}, true}, profile, texts);
+    });
   }
 }
 
@@ -339,15 +377,20 @@ void Collector::Impl::on_other(const Arrival& arrival) {
       reader_.all_keys(arrival.endpoint, arrival.plain, arrival.judged.target, request, profile);
   leave_out_repeating(keys);
   if (Group* group = find_group(keys)) {
+    group->alike = group->alike && keys.words == group->words;
     register_keys(group->id, keys);
     return join(*group, arrival.attempt);
   }
   std::vector<Attempt> before;
+  bool alike = true;
   for (const Keys::Key& key : keys.cascade) {
-    if (const Remembered::Entry* entry = remembered_.find(key.hash))
-      before.push_back(remembered_.attempt(*entry));
+    const Remembered::Entry* entry = remembered_.find(key.hash);
+    if (entry == nullptr) continue;
+    before.push_back(remembered_.attempt(*entry));
+    if (key.kind == KeyKind::field) alike = entry->words == keys.words;
   }
   Group& group = groups_.at(new_group(arrival, profile, keys));
+  group.alike = group.alike && alike;
   for (const Attempt& attempt : before) take_single(group, attempt);
   join(group, arrival.attempt);
 }
@@ -368,6 +411,8 @@ Collector::Impl::GroupId Collector::Impl::new_group(const Arrival& arrival,
   delivery.target = arrival.judged.target.substr(0, kMaxTarget);
   delivery.server = arrival.judged.flow.server;
   group.event = keys.event;
+  group.words = keys.words;
+  group.alike = keys.words != 0;
   register_keys(id, keys);
   return id;
 }
@@ -403,6 +448,12 @@ void Collector::Impl::take_single(Group& group, const Attempt& attempt) {
   if (grouped_.contains(id_of(attempt))) return;
   if (singles_ > 0) --singles_;
   join(group, attempt);
+}
+
+void Collector::Impl::dissolve_repeating(const Group& group) {
+  const bool of_thing = group.delivery.key.kind == KeyKind::field;
+  if (!group.event && group.acknowledged >= (of_thing ? kRepeatingOfThing : kRepeating))
+    dissolve(group.id);
 }
 
 void Collector::Impl::close(std::map<GroupId, Group>::iterator at) {

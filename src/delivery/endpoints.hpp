@@ -18,6 +18,10 @@ class Endpoints {
     std::uint64_t last_recent = 0;        // in RecentBodies
     PacketRef failure;                    // latest
     const AckProfile* profile = nullptr;  // of a failure whose headers did not tell it
+    // Bodies that were acknowledged, and whether some of them name an event or a thing beside
+    // fields that change with each attempt: a repetition has other bytes then.
+    std::uint32_t acknowledged = 0;
+    bool changing = false;
   };
 
   explicit Endpoints(std::size_t limit) : limit_{limit} {}

@@ -61,7 +61,8 @@ Cut where_to_cut(const Group& group, const Thresholds& settings) {
   const bool at_once = group.delivery.key.kind != KeyKind::field &&
                        sent_at_once(attempts, settings.quick_repeat) && answered_alike(attempts);
   if (at_once) return Cut::nowhere;
-  if (after >= 2 && regular(attempts)) return Cut::everywhere;
+  const bool of_thing = group.delivery.key.kind == KeyKind::field && group.alike;
+  if (after >= 2 && regular(attempts) && !of_thing) return Cut::everywhere;
   if (group.delivery.key.kind == KeyKind::field) {
     return answered_alike(attempts) ? Cut::nowhere : Cut::after_success;
   }

@@ -13,6 +13,8 @@ namespace httpdiag::delivery {
 struct Group {
   std::uint64_t id = 0;
   Delivery delivery;
+  std::uint16_t words = 0;          // Keys::words of the first
+  bool alike = false;               // and of all others: but for what changes they say the same
   bool event = false;               // the key names an event
   std::vector<std::uint64_t> keys;  // under which it is found
   std::uint64_t acknowledged = 0;   // of the attempts

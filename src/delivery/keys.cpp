@@ -163,9 +163,22 @@ std::string_view query_of(std::string_view target) {
   return target.substr(mark + 1, target.find('#', mark) - mark - 1);
 }
 
+namespace {
+
+/// Letter case does not count, nor does a default port (RFC 9110 §4.2.3).
+std::uint64_t host_hash(std::string_view host) {
+  for (const std::string_view port : {":80", ":443"}) {
+    if (host.ends_with(port)) host.remove_suffix(port.size());
+  }
+  if (std::ranges::none_of(host, is_capital)) return base::hash64(host);
+  return base::hash64(base::lower(host));
+}
+
+}  // namespace
+
 std::uint64_t endpoint_hash(std::string_view method, std::string_view host,
                             std::string_view target) {
-  return mix(base::hash64(method), base::hash64(host), base::hash64(path_of(target)));
+  return mix(base::hash64(method), host_hash(host), base::hash64(path_of(target)));
 }
 
 std::uint64_t plain_key(std::uint64_t endpoint, std::string_view target, const Message& request) {
@@ -202,6 +215,9 @@ Keys KeyReader::body_keys(std::uint64_t endpoint, std::string_view query, const 
     keys.cascade.add(
         {KeyKind::field, mix(endpoint, static_cast<std::uint64_t>(KeyKind::field), field.hash)});
     keys.event = field.event;
+    const std::uint64_t canonical = canonical_hash(body_);
+    keys.changes = canonical != 0;
+    if (!field.event) keys.words = static_cast<std::uint16_t>(canonical);
     if (texts == Texts::wanted) describe(field, source, keys);
     return keys;  // bodies that are the same but for what changes have these fields too
   }

@@ -49,7 +49,12 @@ struct Keys {
     std::array<Key, 4> keys_{};
     std::size_t size_ = 0;
   } cascade;
-  bool event = false;       // the strongest names an event, not a thing that events are about
+  bool event = false;  // the strongest names an event, not a thing that events are about
+  // Of one by fields: the message has others that change with each attempt.
+  bool changes = false;
+  // Of one that names a thing: a sum of all that the message says but for what changes. 0: nothing
+  // does, or not all of it was read.
+  std::uint16_t words = 0;
   std::string name, value;  // of the strongest, if it is a header or a field
 };
 

@@ -66,7 +66,8 @@ Remembered::Entry& Remembered::add(std::uint64_t key, const Attempt& attempt) {
     ++noted_;
   }
   Entry& entry = place(key);
-  entry = {.key = key, .number = static_cast<std::uint32_t>(noted_ - 1), .repeating = false};
+  entry = {
+      .key = key, .number = static_cast<std::uint32_t>(noted_ - 1), .repeating = false, .words = 0};
   return entry;
 }
 

@@ -23,6 +23,7 @@ class Remembered {
     std::uint64_t key = 0;     // 0: free
     std::uint32_t number = 0;  // of the attempt
     bool repeating = false;    // sent again and again: a heartbeat, no callback
+    std::uint16_t words = 0;   // Keys::words
   };
 
   explicit Remembered(std::size_t limit);

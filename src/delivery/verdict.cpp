@@ -249,6 +249,28 @@ bool may_have_arrived(const Delivery& delivery) {
                      });
 }
 
+/// An attempt that the receiver had answered with success, in time or not.
+const Attempt* done_before_refusal(const Delivery& delivery) {
+  const Attempt* refusal = last_of(delivery, refused);
+  const auto done = [&](const Attempt& attempt) {
+    return (attempt.outcome == acknowledged || attempt.outcome == late) &&
+           attempt.first.number < refusal->first.number;
+  };
+  if (refusal == nullptr || known_already(delivery)) return nullptr;
+  const auto found = std::find_if(delivery.attempts.begin(), delivery.attempts.end(), done);
+  return found == delivery.attempts.end() ? nullptr : &*found;
+}
+
+std::string done_before_text(const Delivery& delivery) {
+  const Attempt* done = done_before_refusal(delivery);
+  if (done == nullptr) return {};
+  return fmt::format(
+      " An earlier attempt ({}) was answered with success{}: what was refused is a "
+      "repetition of it.",
+      exchange_name(done->flow, done->exchange),
+      done->outcome == late ? ", too late for its sender" : "");
+}
+
 std::string outcome_text(const Delivery& delivery) {
   switch (delivery.verdict) {
     case DeliveryVerdict::acknowledged:
@@ -295,8 +317,9 @@ std::string outcome_text(const Delivery& delivery) {
             "failure.",
             span_text(delivery), answered.status);
       }
-      return fmt::format("{}; the receiver answered {} and refused it ({}).", span_text(delivery),
-                         answer_text(answered), info(answered.label).id);
+      return fmt::format("{}; the receiver answered {} and refused it ({}).{}", span_text(delivery),
+                         answer_text(answered), info(answered.label).id,
+                         done_before_text(delivery));
     }
     case DeliveryVerdict::ack_unrecognized:
       return fmt::format("{}; answered with 2xx, but not with what {} waits for.",
@@ -368,6 +391,12 @@ std::string advice_of(const Delivery& delivery) {
       text += "Sender: take the result by a query; the receiver counts it as done.";
       break;
     case DeliveryVerdict::rejected: {
+      if (done_before_refusal(delivery) != nullptr) {
+        text =
+            "Look it up at the receiver before anything is repeated or taken back by hand: it may "
+            "have been done. Receiver: answer a repetition as the first time.";
+        break;
+      }
       if (redirected(delivery)) {
         text = "Register the URL that the redirect leads to; if it leads back, mend the loop.";
         break;

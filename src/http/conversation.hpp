@@ -91,7 +91,8 @@ struct alignas(64) Conversation {
   PacketRef close_token_in;    // message that announced the close
   Offset close_token_end = 0;  // its end on the server's tape; 0 if a request said it
   PacketRef unsolicited;       // since the last request began; or where the preface is
-  std::uint32_t requests = 0;
+  std::uint32_t requests : 31 = 0;
+  bool long_body : 1 = false;  // of the last one: it went on behind its Content-Length
   std::uint16_t unsolicited_status = 0;
   std::array<Mode, 2> mode{Mode::between, Mode::between};
   std::array<bool, 2> gap{};    // why `skipping`: bytes are not in the capture

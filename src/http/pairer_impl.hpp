@@ -75,7 +75,7 @@ class Pairer::Impl {
   void note_circumstances(Conversation& c, Open& open, const Input& in);
   void request_complete(const FlowRecord& flow, Conversation& c, Timestamp now);
   /// `in`: behind the bytes that broke it, which begin at `before`.
-  static Open* lacks_length(Work& w, const Open& open);
+  static Open* rest_of_body(Work& w, const Open& open);
   void request_broken(Conversation& c, Offset before, Input& in);
   void end_without_body(const FlowRecord& flow, Conversation& c, Timestamp now);
   void client_gap(const FlowRecord& flow, Conversation& c, const StreamGap& gap);

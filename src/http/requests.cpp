@@ -151,6 +151,12 @@ void Pairer::Impl::begin_request(Conversation& c, const Input& in, bool resynchr
   if (w.open[0] != nullptr) w.open[0] = nullptr;  // the unknown message before has ended
   Message& request = open.x.request;
   begin_message(request, in, resynchronised);
+  if (c.long_body) {
+    request.error = kBehindLongBody;
+    request.error_offset = request.begin;
+    request.error_packet = request.first;
+    c.long_body = false;
+  }
   open.x.index = ++c.requests;
   open.behind_client_gap = c.client_gap;
   open.x.uncertain = open.x.uncertain || (c.client_gap && resynchronised);
@@ -237,17 +243,17 @@ void Pairer::Impl::end_without_body(const FlowRecord& flow, Conversation& c, Tim
   request_complete(flow, c, now);
 }
 
-/// The request in front of `open`, if what was read as `open` is its body: nothing had announced
-/// one.
-Open* Pairer::Impl::lacks_length(Work& w, const Open& open) {
+/// The request in front of `open`, if what was read as `open` is of its body: nothing had announced
+/// one, or not so much of it.
+Open* Pairer::Impl::rest_of_body(Work& w, const Open& open) {
   if (w.size() < 2) return nullptr;
   Open& front = w.at(w.size() - 2);
   const Message& request = front.x.request;
-  const bool bodiless = request.state == MessageState::complete && !request.content_length &&
-                        !request.chunked && !request.upgrade && !request.has_gap;
+  const bool ended = request.state == MessageState::complete && !request.chunked &&
+                     !request.upgrade && !request.has_gap && !request.body_omitted;
   const bool behind = request.end == open.x.request.begin && !front.response_begun;
-  return bodiless && behind && is_callback(request.method()) && request.error.empty() ? &front
-                                                                                      : nullptr;
+  return ended && behind && is_callback(request.method()) && request.error.empty() ? &front
+                                                                                   : nullptr;
 }
 
 void Pairer::Impl::request_broken(Conversation& c, Offset before, Input& in) {
@@ -267,9 +273,10 @@ void Pairer::Impl::request_broken(Conversation& c, Offset before, Input& in) {
     drop_request_as_opaque(in.flow, c, open, opaque_protocol(reader.raw_head()));
   } else if (reader.not_http() && upgrade_unanswered(w)) {
     drop_request_as_opaque(in.flow, c, open, "upgrade");
-  } else if (Open* front = reader.not_http() ? lacks_length(w, open) : nullptr) {
+  } else if (Open* front = reader.not_http() ? rest_of_body(w, open) : nullptr) {
     Message& request = front->x.request;
-    request.error = kBodyWithoutLength;
+    c.long_body = request.content_length.has_value();
+    request.error = c.long_body ? kBodyBeyondLength : kBodyWithoutLength;
     request.error_offset = open.x.request.begin;
     request.error_packet = open.x.request.first;
     withdraw_request(c, open);

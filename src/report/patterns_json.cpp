@@ -67,6 +67,7 @@ void write(JsonOut& json, const OnsetPattern& pattern) {
   field_packet(json, "last_packet", pattern.last);
   json.field("last_at", pattern.last.time);
   json.field("succeeded_before", pattern.before);
+  json.field("failed_before", pattern.failed_before);
   json.field("failed_since", pattern.failed);
   json.field("succeeded_since", pattern.succeeded);
   field_packet(json, "first_rst_packet", pattern.first_rst);

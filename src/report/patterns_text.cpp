@@ -19,10 +19,13 @@ void item(Page& page, std::string_view head, const std::string& text) {
 
 std::string words(const OnsetPattern& onset, const CaptureSummary* input) {
   std::string text = fmt::format(
-      "{} UTC (packet {}): failures towards {} begin, with {}. Before, {} went well; from then on "
+      "{} UTC (packet {}): failures towards {} begin, with {}. Before, {} went well{}; from then "
+      "on "
       "{} failed and {} did not",
       clock(onset.first.time), packet_name(input, onset.first.number), to_string(onset.server),
-      info(onset.label).id, base::count(onset.before, "exchange"), onset.failed, onset.succeeded);
+      info(onset.label).id, base::count(onset.before, "exchange"),
+      onset.failed_before > 0 ? fmt::format(" and {} failed", onset.failed_before) : "",
+      onset.failed, onset.succeeded);
   if (onset.first_rst) {
     const Duration lead = onset.first.time - onset.first_rst.time;
     text += fmt::format("; the first RST from there (packet {}) came {} {}",

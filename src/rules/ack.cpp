@@ -451,14 +451,18 @@ AckReading read_ack(const AckProfile& profile, const Thresholds& settings,
   return {Ack::accepted, {}, {}};
 }
 
-bool refuses_in_body(const Exchange& x, const Thresholds& settings) {
-  if (!x.response || !is_callback(x.request.method())) return false;
+Ack agreed_ack(const Exchange& x, const Thresholds& settings) {
+  if (!x.response || !is_callback(x.request.method())) return Ack::unknown;
   const Message& response = *x.response;
-  if (!is_success(response.status)) return false;
-  if (response.state != MessageState::complete) return false;
+  if (!is_success(response.status)) return Ack::unknown;
+  if (response.state != MessageState::complete) return Ack::unknown;
   const AckProfile& profile = ack_profile(x.request, settings);
   const AckReading reading = read_ack(profile, settings, response);
-  return reading.ack == Ack::refused && is_agreed(profile, reading);
+  return reading.ack != Ack::refused || is_agreed(profile, reading) ? reading.ack : Ack::unknown;
+}
+
+bool refuses_in_body(const Exchange& x, const Thresholds& settings) {
+  return agreed_ack(x, settings) == Ack::refused;
 }
 
 bool ack_may_matter(const Exchange& x, const Thresholds& settings) {

@@ -22,6 +22,10 @@ AckReading read_ack(const AckProfile& profile, const Thresholds& settings, const
 /// sender of whom nothing is known.
 bool is_agreed(const AckProfile& profile, const AckReading& reading);
 
+/// What the body of a 2xx to a callback says to its sender; unknown where that is not agreed, or
+/// there is no whole answer.
+Ack agreed_ack(const Exchange& exchange, const Thresholds& settings);
+
 /// The answer is a 2xx to a callback, and its body says no, as was agreed.
 bool refuses_in_body(const Exchange& exchange, const Thresholds& settings);
 

@@ -109,7 +109,8 @@ std::string often(std::uint64_t times, PacketRef first, PacketRef last) {
 
 /// A connection that shows that the client got on without an answer.
 bool got_on(const DnsLookup& lookup) {
-  return lookup.flow_first && (lookup.flow_names_it || !lookup.flow_known_before);
+  if (!lookup.flow_first || lookup.flow_names_other) return false;
+  return lookup.flow_names_it || !lookup.flow_known_before;
 }
 
 std::string what_followed(const DnsLookup& lookup) {
@@ -118,6 +119,10 @@ std::string what_followed(const DnsLookup& lookup) {
     return fmt::format(
         "The client had an address all the same: it asked {} for that name (flow {}).",
         to_string(lookup.flow_server), static_cast<std::uint32_t>(lookup.flow));
+  }
+  if (lookup.flow_names_other) {
+    return fmt::format("No connection followed but for another host (flow {}).",
+                       static_cast<std::uint32_t>(lookup.flow));
   }
   if (lookup.flow_known_before) {
     return fmt::format(
@@ -294,12 +299,27 @@ void LookupFindings::on_use(const IpAddress& client, const std::string& host, co
   if (host.empty() || use_count_ >= kMostUses) return;
   ++use_count_;
   uses_[{client, host}].push_back(use);
+  hosts_.emplace(use.flow, host);
+}
+
+/// Of one the other may be an alias that a search list completes.
+bool LookupFindings::is_for_other(FlowId flow, std::string_view name) const {
+  const auto found = hosts_.find(flow);
+  if (found == hosts_.end() || parse_ip(found->second)) return false;
+  const std::string_view host = found->second;
+  const auto completes = [](std::string_view whole, std::string_view part) {
+    return whole.starts_with(part) && (whole.size() == part.size() || whole[part.size()] == '.');
+  };
+  return !completes(name, host) && !completes(host, name);
 }
 
 /// The first one, from the lookup on.
 void LookupFindings::find_use(DnsLookup& lookup) const {
   const auto found = uses_.find({lookup.client, lookup.name});
-  if (found == uses_.end()) return;
+  if (found == uses_.end()) {
+    lookup.flow_names_other = lookup.flow_first && is_for_other(lookup.flow, lookup.name);
+    return;
+  }
   const Use* first = nullptr;
   for (const Use& use : found->second) {
     if (use.first.time < lookup.first_query.time || use.first.time > lookup.decided.time + kAtOnce)
@@ -347,7 +367,7 @@ LookupFindings::Spell* LookupFindings::spell_of(const DnsLookup& lookup) {
 
 void LookupFindings::on_lookup(const DnsLookup& told) {
   DnsLookup lookup = told;
-  if (lookup.outcome != DnsOutcome::resolved && !got_on(lookup)) find_use(lookup);
+  if (lookup.outcome != DnsOutcome::resolved) find_use(lookup);
   const Label label = lookup.outcome == DnsOutcome::resolved ? Label::dns_slow : Label::dns_failed;
   const Spell* spell = spell_of(lookup);
   const Key key{label,         lookup.client,  lookup.name,

@@ -68,6 +68,7 @@ class LookupFindings {
   using Named = std::pair<IpAddress, std::string>;  // client, and the host that it asked for
 
   void find_use(DnsLookup& lookup) const;
+  bool is_for_other(FlowId flow, std::string_view name) const;
   Spell* spell_of(const DnsLookup& lookup);
   static void add(Seen& seen, const Seen& more);
   static Finding failed(const Server& server, const Spell& spell, bool harmless);
@@ -78,7 +79,8 @@ class LookupFindings {
   std::map<Server, std::vector<Spell>> spells_;  // at most kMostSpells
   std::size_t spell_count_ = 0;
   std::map<Named, std::vector<Use>> uses_;
-  std::size_t use_count_ = 0;  // at most kMostUses
+  std::map<FlowId, std::string> hosts_;  // of the same
+  std::size_t use_count_ = 0;            // at most kMostUses
 };
 
 }  // namespace httpdiag::rules

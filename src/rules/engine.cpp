@@ -219,7 +219,8 @@ void Engine::Impl::on_exchange(const FlowRecord& flow, Exchange& exchange, bool 
   }
   own.usage.on_exchange(exchange);
   if (exchange.pipelined) note_pipelined(own, exchange);
-  if (exchange.request.error == kBodyWithoutLength) strays(own).unannounced_body = true;
+  if (exchange.request.error == kBodyWithoutLength || exchange.request.error == kBodyBeyondLength)
+    strays(own).unannounced_body = true;
   if (settled && is_step(own, exchange)) {
     keep(exchange, strays(own).challenged);
     return;

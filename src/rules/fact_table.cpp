@@ -68,7 +68,9 @@ std::string path(const E& facts) {
 }
 
 Value gave_up(const E& facts) {
-  const bool left = by_client(facts.close.closer) && !facts.response_complete;
+  const bool whole =
+      facts.response_complete && facts.exchange.response->last.number < facts.close.packet.number;
+  const bool left = by_client(facts.close.closer) && !whole;
   return left && !facts.close_time_unknown ? Value{facts.after_request} : std::nullopt;
 }
 

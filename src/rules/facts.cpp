@@ -92,7 +92,7 @@ void measure_connect(FlowFacts& facts, const Thresholds& limits) {
     const std::size_t kept = std::min<std::size_t>(facts.syn_count, kMaxSynTimes);
     const std::span<const PacketRef> times{trouble.syn_times.data(), kept};
     last = times.back();
-    facts.schedule = match_schedule(times, limits);
+    facts.schedule = match_schedule(times, flow.c().ttl, limits);
   }
   facts.syn_span = between(flow.c().syn, last, flow);
   facts.silence_after_syn = facts.until - last.time;

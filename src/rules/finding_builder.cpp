@@ -174,6 +174,18 @@ std::string words_for_error(std::string_view what, const Message& message) {
         "for the next one.",
         what);
   }
+  if (message.error == kBodyBeyondLength) {
+    return fmt::format(
+        "The body of the {} goes on behind its Content-Length of {}, with bytes that are no other "
+        "request: the server reads a body that is cut off, and takes the rest for the next one.",
+        what, message.content_length.value_or(0));
+  }
+  if (message.error == kBehindLongBody) {
+    return fmt::format(
+        "The body of the request before it on this connection was longer than its Content-Length: "
+        "the server finds the rest of that in front of this {}.",
+        what);
+  }
   return fmt::format("The {} breaks HTTP/1.1 syntax at byte {} ({}).", what, at, message.error);
 }
 

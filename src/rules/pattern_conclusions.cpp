@@ -194,37 +194,44 @@ void PatternCollector::conclude_client_limits(const Endpoint& endpoint, const Se
     return a.first != b.first ? a.first < b.first : a.second.number < b.second.number;
   });
   using Wait = std::pair<Duration, PacketRef>;
-  const Cluster cluster =
-      densest(std::span<const Wait>{waits}, limits, [](const Wait& wait) { return wait.first; });
-  if (cluster.size < limits.keepalive_min_samples) return;
-  const Wait& low = waits[cluster.first];
-  const Wait& high = waits[cluster.first + cluster.size - 1];
-  const Wait& middle = waits[cluster.first + cluster.size / 2];
-  patterns.client_limits.push_back(
-      {.server = endpoint,
-       .limit = middle.first,
-       .spread = high.first - low.first,
-       .samples = cluster.size,
-       .known = match_timeout(middle.first, limits, limits.known_timeouts),
-       .example = low.second});
+  // Each client may have its own; what most samples show comes first.
+  constexpr std::size_t kMost = 4;
+  for (std::size_t i = 0; i < kMost; ++i) {
+    const Cluster cluster =
+        densest(std::span<const Wait>{waits}, limits, [](const Wait& wait) { return wait.first; });
+    if (cluster.size < limits.keepalive_min_samples) return;
+    const Wait& low = waits[cluster.first];
+    const Wait& high = waits[cluster.first + cluster.size - 1];
+    const Wait& middle = waits[cluster.first + cluster.size / 2];
+    patterns.client_limits.push_back(
+        {.server = endpoint,
+         .limit = middle.first,
+         .spread = high.first - low.first,
+         .samples = cluster.size,
+         .known = match_timeout(middle.first, limits, limits.known_timeouts),
+         .example = low.second});
+    const auto begin = waits.begin() + static_cast<std::ptrdiff_t>(cluster.first);
+    waits.erase(begin, begin + static_cast<std::ptrdiff_t>(cluster.size));
+  }
 }
 
 void PatternCollector::conclude_onset(const Endpoint& endpoint, const Server& server,
                                       Patterns& patterns) const {
   const Thresholds& limits = settings_.thresholds;
   if (server.failures < limits.onset_min_failures) return;
-  const Timeline::Split split = server.timeline.split(server.first_failure.time);
-  // Failures here and there have no beginning; one needs a good time before, and a bad one after.
-  if (split.good_before < limits.onset_min_before || split.good_after > split.bad_after) return;
+  // Failures here and there have no beginning.
+  const auto turn = server.timeline.turn(limits.onset_min_before, limits.onset_min_failures);
+  if (!turn) return;
   OnsetPattern onset{.server = endpoint,
-                     .label = server.first_label,
-                     .first = server.first_failure,
+                     .label = turn->at.label,
+                     .first = turn->at.at,
                      .last = server.last_failure,
-                     .before = split.good_before,
-                     .failed = split.bad_after,
-                     .succeeded = split.good_after,
+                     .before = turn->good_before,
+                     .failed_before = turn->bad_before,
+                     .failed = turn->bad_after,
+                     .succeeded = turn->good_after,
                      .first_rst = {}};
-  const Duration lead = server.first_failure.time - server.first_rst.time;
+  const Duration lead = onset.first.time - server.first_rst.time;
   if (server.first_rst && lead <= limits.onset_trigger && lead >= -limits.onset_trigger) {
     onset.first_rst = server.first_rst;
   }

@@ -60,44 +60,87 @@ void BusiestWindow::add(PacketRef packet, Duration window) {
   to = packet;
 }
 
-std::size_t Timeline::bucket(Timestamp at) const {
-  if (at <= begin_) return 0;
-  return static_cast<std::size_t>((at - begin_) / width_);
-}
-
-void Timeline::add(Timestamp at, bool failed) {
+std::size_t Timeline::bucket(Timestamp at) {
   if (width_ == Duration{0}) {
     begin_ = at;
     width_ = std::chrono::milliseconds{100};
   }
-  while (bucket(at) >= kBuckets) {
+  if (at <= begin_) return 0;
+  while (at - begin_ >= width_ * kBuckets) {
     for (std::size_t i = 0; i < kBuckets; ++i) {
-      const bool pair = 2 * i + 1 < kBuckets;
-      good_[i] = pair ? good_[2 * i] + good_[2 * i + 1] : 0;
-      bad_[i] = pair ? bad_[2 * i] + bad_[2 * i + 1] : 0;
-      last_good_[i] = pair ? std::max(last_good_[2 * i], last_good_[2 * i + 1]) : Timestamp{};
+      const std::size_t from = 2 * i;
+      const bool pair = from + 1 < kBuckets;
+      good_[i] = pair ? good_[from] + good_[from + 1] : 0;
+      bad_[i] = pair ? bad_[from] + bad_[from + 1] : 0;
+      last_good_[i] = pair ? std::max(last_good_[from], last_good_[from + 1]) : Timestamp{};
+      first_bad_[i] = pair ? first_bad_[from] : Failure{};
+      if (pair) keep_first(i, first_bad_[from + 1]);
     }
     width_ *= 2;
   }
-  const std::size_t i = bucket(at);
-  if (failed) {
-    ++bad_[i];
-  } else {
-    ++good_[i];
-    last_good_[i] = std::max(last_good_[i], at);
-  }
+  return static_cast<std::size_t>((at - begin_) / width_);
 }
 
-Timeline::Split Timeline::split(Timestamp at) const {
-  Split result;
-  if (width_ == Duration{0}) return result;
-  const std::size_t from = std::min(bucket(at), kBuckets - 1);
+void Timeline::keep_first(std::size_t bucket, const Failure& failure) {
+  Failure& first = first_bad_[bucket];
+  if (failure.at && (!first.at || failure.at.number < first.at.number)) first = failure;
+}
+
+void Timeline::add(Timestamp at) {
+  const std::size_t i = bucket(at);
+  ++good_[i];
+  last_good_[i] = std::max(last_good_[i], at);
+}
+
+void Timeline::add(const Failure& failure) {
+  const std::size_t i = bucket(failure.at.time);
+  ++bad_[i];
+  keep_first(i, failure);
+}
+
+Timeline::Split Timeline::split(std::size_t bucket) const {
+  Split result{.at = first_bad_[bucket]};
   for (std::size_t i = 0; i < kBuckets; ++i) {
-    const bool before = i < from || (i == from && last_good_[i] < at);
+    const bool before = i < bucket || (i == bucket && last_good_[i] < result.at.at.time);
     (before ? result.good_before : result.good_after) += good_[i];
-    if (i >= from) result.bad_after += bad_[i];
+    (i < bucket ? result.bad_before : result.bad_after) += bad_[i];
   }
   return result;
+}
+
+namespace {
+
+/// Pearson's chi-squared of the two shares, where the second is at least ten times the first and a
+/// fifth; else 0.
+double rise(const Timeline::Split& split) {
+  constexpr double kTimes = 10, kLeast = 0.2;
+  const auto before = static_cast<double>(split.good_before + split.bad_before);
+  const auto after = static_cast<double>(split.good_after + split.bad_after);
+  if (before == 0 || after == 0) return 0;
+  const double first = static_cast<double>(split.bad_before) / before;
+  const double second = static_cast<double>(split.bad_after) / after;
+  if (second < kLeast || second < first * kTimes) return 0;
+  const double all = static_cast<double>(split.bad_before + split.bad_after) / (before + after);
+  const double difference = second - first;
+  return before * after / (before + after) * difference * difference / (all * (1 - all));
+}
+
+}  // namespace
+
+std::optional<Timeline::Split> Timeline::turn(std::uint64_t least_good_before,
+                                              std::uint64_t least_bad_after) const {
+  double surest = 10.8;  // once in a thousand times by chance
+  std::optional<Split> best;
+  for (std::size_t i = 0; i < kBuckets; ++i) {
+    if (!first_bad_[i].at) continue;
+    const Split here = split(i);
+    if (here.good_before < least_good_before || here.bad_after < least_bad_after) continue;
+    if (const double sure = rise(here); sure > surest) {
+      surest = sure;
+      best = here;
+    }
+  }
+  return best;
 }
 
 PatternCollector::Server* PatternCollector::server(const Endpoint& endpoint) {
@@ -115,7 +158,7 @@ bool PatternCollector::was_asked(const Endpoint& endpoint) const {
 void PatternCollector::on_healthy(Server* server, Timestamp at) {
   if (server == nullptr) return;
   server->asked = server->answers = true;
-  server->timeline.add(at, false);
+  server->timeline.add(at);
 }
 
 void PatternCollector::on_exchange(Server* server, const ExchangeReport& exchange) {
@@ -124,7 +167,7 @@ void PatternCollector::on_exchange(Server* server, const ExchangeReport& exchang
   server->answers = server->answers || (exchange.response && is_success(exchange.response->status));
   const PacketRef request = exchange.request.first;
   const bool failed = exchange.severity == Severity::error;
-  server->timeline.add(request.time, failed);
+  if (!failed) server->timeline.add(request.time);
   if (exchange.label == Label::request_on_half_closed ||
       exchange.label == Label::keepalive_close_race) {
     ++server->reuse_failures;
@@ -136,11 +179,9 @@ void PatternCollector::on_exchange(Server* server, const ExchangeReport& exchang
 
 void PatternCollector::note_failure(Server& server, PacketRef first, Label label) {
   ++server.failures;
+  server.timeline.add({first, label});
   if (!server.last_failure || first.number > server.last_failure.number)
     server.last_failure = first;
-  if (server.first_failure && server.first_failure.number <= first.number) return;
-  server.first_failure = first;
-  server.first_label = label;
 }
 
 void PatternCollector::on_flow(const FlowRecord& flow, Timestamp until, EndCause cause,
@@ -157,7 +198,6 @@ void PatternCollector::on_flow(const FlowRecord& flow, Timestamp until, EndCause
   Server* own = server(report.server);
   if (own == nullptr) return;
   if (failed) {
-    own->timeline.add(report.first.time, true);
     note_failure(*own, report.first, report.label);
   }
   if (rst && (!own->first_rst || rst.number < own->first_rst.number)) own->first_rst = rst;
@@ -238,6 +278,30 @@ void PatternCollector::note_half_open(const FlowRecord& flow) {
   if (half_open.sources.size() < kSources) half_open.sources.insert(flow.client.ip);
 }
 
+namespace {
+
+/// So long after its last packet no kernel has such a socket any more: it would have sent again
+/// meanwhile, or has given up.
+bool given_up(TcpState state, Duration silence) {
+  // 5 repetitions of a SYN-ACK, and the wait behind the last of them (tcp_synack_retries); what
+  // is sent again otherwise is at least every 120 s (TCP_RTO_MAX).
+  constexpr Duration kAfterSynAck = std::chrono::seconds{32};
+  constexpr Duration kLongestRto = std::chrono::seconds{120};
+  switch (state) {
+    case TcpState::syn_rcvd:
+      return silence > kAfterSynAck;
+    case TcpState::syn_sent:
+    case TcpState::fin_wait_1:
+    case TcpState::closing:
+    case TcpState::last_ack:
+      return silence > kLongestRto;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
 void PatternCollector::note_states(const FlowRecord& flow, Timestamp until, EndCause cause,
                                    const FlowReport& report) {
   if (cause != EndCause::capture_over) return;
@@ -251,6 +315,7 @@ void PatternCollector::note_states(const FlowRecord& flow, Timestamp until, EndC
          (flow.s().syns == 1 && until - flow.s().syn.time >= kSynAckRepeatDue))) {
       continue;
     }
+    if (given_up(state, until - flow.trouble().clock_step - flow.side(side).last.time)) continue;
     const IpAddress& ip = side == Side::client ? report.client.ip : report.server.ip;
     auto found = states_.find(ip);
     if (found == states_.end()) {

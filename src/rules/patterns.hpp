@@ -35,22 +35,35 @@ struct FlowUsage {
 /// Exchanges over time, good and bad, in few buckets that double their width when time runs on.
 class Timeline {
  public:
-  void add(Timestamp at, bool failed);
-  /// Good ones before `at`, and good and bad ones from then on: by whole buckets, where good ones
-  /// lie before and behind `at` in its own.
-  struct Split {
-    std::uint64_t good_before = 0, good_after = 0, bad_after = 0;
+  void add(Timestamp at);
+  struct Failure {
+    PacketRef at;
+    Label label{};
   };
-  Split split(Timestamp at) const;
+  void add(const Failure& failure);
+  /// Good and bad ones before a failure, and from then on: by whole buckets, where good ones lie
+  /// before and behind it in its own.
+  struct Split {
+    Failure at;
+    std::uint64_t good_before = 0, bad_before = 0, good_after = 0, bad_after = 0;
+  };
+  /// At the failure, of those that began a bucket, where the share of the bad ones rose most
+  /// surely; none where it did not rise from next to nothing to something, or may have done so by
+  /// chance.
+  std::optional<Split> turn(std::uint64_t least_good_before, std::uint64_t least_bad_after) const;
 
  private:
   static constexpr std::size_t kBuckets = 64;
-  std::size_t bucket(Timestamp at) const;
+  /// Makes room for `at` first.
+  std::size_t bucket(Timestamp at);
+  void keep_first(std::size_t bucket, const Failure& failure);
+  Split split(std::size_t bucket) const;
 
   Timestamp begin_{};
   Duration width_{0};
   std::array<std::uint32_t, kBuckets> good_{}, bad_{};
   std::array<Timestamp, kBuckets> last_good_{};
+  std::array<Failure, kBuckets> first_bad_{};
 };
 
 /// Where in time things of one kind came closest together.
@@ -92,8 +105,7 @@ class PatternCollector {
     std::uint64_t reuse_failures = 0;
     std::vector<std::pair<Duration, PacketRef>> client_waits;  // the first few
     Timeline timeline;
-    PacketRef first_failure, last_failure;
-    Label first_label{};
+    PacketRef last_failure;
     std::uint64_t failures = 0;
     PacketRef first_rst;
     bool asked = false;    // it had requests

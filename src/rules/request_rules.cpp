@@ -15,13 +15,18 @@ namespace httpdiag::rules {
 
 namespace {
 
+std::string_view words_for_place(std::string_view error) {
+  if (error == kBodyWithoutLength) return "a body that nothing announces";
+  if (error == kBodyBeyondLength) return "the body goes on behind its length";
+  if (error == kBehindLongBody) return "behind the rest of another's body";
+  return "first byte that breaks the syntax";
+}
+
 FindingBuilder malformed(const ExchangeFacts& facts) {
   const Message& request = facts.exchange.request;
   return FindingBuilder{Label::request_malformed, words_for_error("request", request)}
       .evidence(request.first, Side::client, words(request))
-      .evidence(request.error_packet, Side::client,
-                request.error == kBodyWithoutLength ? "a body that nothing announces"
-                                                    : "first byte that breaks the syntax")
+      .evidence(request.error_packet, Side::client, std::string{words_for_place(request.error)})
       .fact("parse_error", std::string{request.error})
       .fact("error_at_byte", static_cast<std::int64_t>(request.error_offset - request.begin))
       .seen_as("Servers answer 400 or close at once; a lenient one accepts it.");
@@ -64,6 +69,37 @@ bool was_still_sending(const ExchangeFacts& facts) {
          silent <= 2 * request.pause() && silent * 10 <= took;
 }
 
+bool is_about_length(const Message& request) {
+  return request.error == kBodyWithoutLength || request.error == kBodyBeyondLength ||
+         request.error == kBehindLongBody;
+}
+
+/// Of what makes lengths wrong.
+void tell_length(FindingBuilder& finding, const Message& request) {
+  constexpr std::string_view kCharacters =
+      "Client: Content-Length counts bytes, not characters (a text in UTF-8 has more of them than "
+      "body.length()): encode the body first, then measure that, or leave it to the HTTP library.";
+  if (request.error == kBodyWithoutLength) {
+    finding
+        .seen_as(
+            "Server: an empty body, missing parameters, or 411 Length Required; often a 400 for "
+            "what it takes for a second request.")
+        .remedy(
+            "Client: send Content-Length, or Transfer-Encoding: chunked, with every body: "
+            "hand-written socket code forgets it, and so do proxies that take the header out and "
+            "leave the body.");
+  } else if (request.error == kBodyBeyondLength) {
+    finding
+        .seen_as(
+            "Server: JSON or XML that ends too early (unexpected end of input), a signature that "
+            "does not fit, and a 400 for what it takes for a second request.")
+        .remedy(std::string{kCharacters});
+  } else if (request.error == kBehindLongBody) {
+    finding.seen_as("Server: an unknown method, 400 or 405, for a request that is right in itself.")
+        .remedy(std::string{kCharacters});
+  }
+}
+
 /// A second Content-Length, whose value was cut off: it may be the same.
 bool second_length_unread(const Message& request) {
   return request.head_cut() && request.error == "HPE_UNEXPECTED_CONTENT_LENGTH";
@@ -76,20 +112,11 @@ std::optional<Finding> request_malformed(const ExchangeFacts& facts, const Thres
   if (second_length_unread(facts.exchange.request)) return std::nullopt;
   if (facts.flow.doubtful(facts.exchange.request.error_packet)) return std::nullopt;
   FindingBuilder finding = malformed(facts);
-  if (facts.exchange.request.error == kBodyWithoutLength) {
-    if (facts.answered) {
-      const Message& response = *facts.exchange.response;
-      finding.evidence(response.first, Side::server, fmt::format("{}", response.status));
-    }
-    finding
-        .seen_as(
-            "Server: an empty body, missing parameters, or 411 Length Required; often a 400 for "
-            "what it takes for a second request.")
-        .remedy(
-            "Client: send Content-Length, or Transfer-Encoding: chunked, with every body: "
-            "hand-written socket code forgets it, and so do proxies that take the header out and "
-            "leave the body.");
+  if (is_about_length(facts.exchange.request) && facts.answered) {
+    const Message& response = *facts.exchange.response;
+    finding.evidence(response.first, Side::server, fmt::format("{}", response.status));
   }
+  tell_length(finding, facts.exchange.request);
   if (harmless_error(facts.exchange.request)) {
     finding.fault(Party::client_app, Confidence::medium, "the server had another reason");
   }
@@ -103,17 +130,19 @@ std::optional<Finding> request_malformed(const ExchangeFacts& facts, const Thres
 
 std::optional<Finding> request_malformed_note(const ExchangeFacts& facts, const Thresholds&) {
   if (facts.exchange.request.error.empty() || !accepted_anyway(facts)) return std::nullopt;
+  if (facts.exchange.request.error == kBehindLongBody) return std::nullopt;
   if (facts.flow.doubtful(facts.exchange.request.error_packet)) return std::nullopt;
   if (second_length_unread(facts.exchange.request)) return std::nullopt;
   // Of a head that was recorded in part nobody knows how odd it is.
   const bool harmless = harmless_error(facts.exchange.request) || facts.exchange.request.head_cut();
-  return malformed(facts)
-      .severity(harmless ? Severity::info : Severity::warning)
+  FindingBuilder finding = malformed(facts);
+  finding.severity(harmless ? Severity::info : Severity::warning)
       .fault(Party::client_app, harmless ? Confidence::low : Confidence::high)
       .seen_as(facts.response_complete
                    ? "This server accepted it; a stricter one, or a proxy in between, will not."
-                   : "Most servers accept it; strict ones answer 400.")
-      .build();
+                   : "Most servers accept it; strict ones answer 400.");
+  tell_length(finding, facts.exchange.request);
+  return finding.build();
 }
 
 std::optional<Finding> early_response(const ExchangeFacts& facts, const Thresholds&) {

@@ -14,6 +14,7 @@ Retry after_refusal(std::uint16_t status) {
   switch (status) {
     case 408:  // RFC 9110 §15.5.9; but a gateway may say it of what it had passed on
       return Retry::idempotent_only;
+    case 421:  // RFC 9110 §15.5.20: over another connection, whatever the method
     case 425:  // RFC 8470 §5.2: not acted on
     case 429:  // RFC 6585 §4: likewise
       return Retry::safe;
@@ -23,7 +24,8 @@ Retry after_refusal(std::uint16_t status) {
 }
 
 /// As if it had come at its time; what has no status may say anything.
-Retry by_late_answer(const ExchangeFacts& facts) {
+Retry by_late_answer(Said said, const ExchangeFacts& facts) {
+  if (said == Said::unheard) return Retry::idempotent_only;
   const std::uint16_t status = facts.exchange.response->status;
   return status == 0 || status >= 500 ? Retry::idempotent_only : after_refusal(status);
 }
@@ -43,8 +45,11 @@ Said said_by_answer(const ExchangeFacts& facts) {
   const auto& response = facts.exchange.response;
   if (!response || drawn_by_leaving(facts)) return Said::nothing;
   if (is_gateway_error(response->status)) return Said::unheard;
-  if (is_success(response->status))
-    return refuses_in_body(facts.exchange, facts.limits) ? Said::refused : Said::done;
+  if (is_success(response->status)) {
+    const Ack ack = agreed_ack(facts.exchange, facts.limits);
+    if (ack == Ack::unrecognized) return Said::unheard;  // a login page, a framework's own words
+    return ack == Ack::refused ? Said::refused : Said::done;
+  }
   return response->status >= 300 && response->status <= 599 ? Said::refused : Said::nothing;
 }
 
@@ -103,7 +108,7 @@ Retry retry_for(Label label, Said said, const ExchangeFacts& facts) {
 
     case late_response:
       if (no_tunnel) return Retry::safe;
-      return drawn_by_leaving(facts) ? Retry::idempotent_only : by_late_answer(facts);
+      return drawn_by_leaving(facts) ? Retry::idempotent_only : by_late_answer(said, facts);
 
     case ok:
       // Nothing wrong was found, yet only an answer that was seen is a reason not to send again.
@@ -115,7 +120,8 @@ Retry retry_for(Label label, Said said, const ExchangeFacts& facts) {
       return has_half_a_head(facts) ? Retry::safe : done ? Retry::do_not : Retry::idempotent_only;
 
     case early_response:  // it had not read everything; a refusal stands all the same
-      return facts.exchange.response->status < 400 ? Retry::idempotent_only : by_late_answer(facts);
+      return facts.exchange.response->status < 400 ? Retry::idempotent_only
+                                                   : by_late_answer(said, facts);
 
     case ack_unrecognized:  // done, but by the sender's rules not yet
       return Retry::idempotent_only;

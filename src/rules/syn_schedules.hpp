@@ -11,7 +11,8 @@ namespace httpdiag::rules {
 
 /// The schedule that `syns` (two at least, in order) is a prefix of. A schedule that
 /// the series has run to its end is preferred, then the one with most retries.
-std::optional<SynSchedule> match_schedule(std::span<const PacketRef> syns,
+/// `ttl`: of the SYNs. What only Windows does is not believed of another host.
+std::optional<SynSchedule> match_schedule(std::span<const PacketRef> syns, std::uint8_t ttl,
                                           const Thresholds& limits);
 
 /// Gap to expect after a single SYN: the initial RTO of RFC 6298 §2.1.

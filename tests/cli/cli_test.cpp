@@ -183,6 +183,8 @@ TEST_F(Cli, AWrongCommandLineSaysWhatWasMeantAndFails) {
       {{"analyze", "a.pcap", "b.pcap"}, "a.pcap: no such file"},
       {{"analyze", "-", "-"}, "standard input: can be read but once"},
       {{"analyze", "x.pcap", "--format", "xml"}, "xml"},
+      {{"analyze", "x.pcap", "-o", ""}, "expected the name of a file"},
+      {{"analyze", "x.pcap", "--why", "1", "--format", "json"}, "--why: is told as text only"},
       {{"analyze", "x.pcap", "--flow", "0"}, "--flow"},
       {{"analyze", "x.pcap", "--label", "no-respnse"},
        "there is no label \"no-respnse\"; did you mean no-response?"},
@@ -277,6 +279,27 @@ TEST_F(Cli, OutputNeverOverwritesTheInput) {
     EXPECT_TRUE(contains(outcome.err, std::string{name} + ": is the input")) << outcome.err;
   }
   EXPECT_EQ(read(capture()), before);
+}
+
+TEST_F(Cli, OutputNeverOverwritesTheConfiguration) {
+  write("c.json", "{}");
+  const Outcome outcome =
+      run_with({"analyze", capture(), "--config", path("c.json"), "-o", path("c.json")});
+  EXPECT_EQ(outcome.status, 2);
+  EXPECT_TRUE(contains(outcome.err, "c.json: is the input")) << outcome.err;
+  EXPECT_EQ(read(path("c.json")), "{}");
+}
+
+TEST_F(Cli, AFileBesideOthersThatIsNoCaptureIsAnError) {
+  write("readme.txt", "see there");
+  const Outcome text = run_with({"analyze", capture(), path("readme.txt")});
+  EXPECT_EQ(text.status, 2);
+  EXPECT_TRUE(contains(text.err, "readme.txt: not a capture file")) << text.err;
+  // What a rotation leaves behind is none.
+  write("cut.pcap", pcap_header().substr(0, 10));
+  const Outcome cut = run_with({"analyze", capture(), path("cut.pcap")});
+  EXPECT_EQ(cut.status, 0);
+  EXPECT_TRUE(contains(cut.err, "cut.pcap: passed over")) << cut.err;
 }
 
 TEST_F(Cli, AnOutputThatCannotBeWrittenIsNamedWithTheReason) {

@@ -68,6 +68,10 @@ INSTANTIATE_TEST_SUITE_P(
                 "c.json:1:13: unknown label \"no-respons\"; did you mean \"no-response\"?"},
         Refused{"{\"labels\": {\"no-response\": \"loud\"}}",
                 "c.json:1:13: expected \"error\", \"warning\", \"info\" or \"off\""},
+        Refused{"{\"settings\": {\"limits.max_flows\": 0}}",
+                "c.json:1:15: expected a whole number from 16 on"},
+        Refused{"{\"settings\":\n {\"loss.ratio\": 1e400}}",
+                "c.json:2:17: a number that is too large"},
         Refused{"{\"labels\": {\"ok\": \"off\"}}",
                 "c.json:1:13: \"ok\" is the absence of labels and stays"}));
 

@@ -74,6 +74,15 @@ TEST(ClientLimit, IsNotInferredFromWaitsApart) {
   EXPECT_TRUE(patterns_of(scenario).client_limits.empty());
 }
 
+TEST(ClientLimit, IsToldOfEachThatClientsHave) {
+  std::string scenario;
+  for (int i = 0; i < 7; ++i) scenario += given_up(i, milliseconds{i < 4 ? 30000 : 5000});
+  const Patterns patterns = patterns_of(scenario);
+  ASSERT_EQ(patterns.client_limits.size(), 2U);
+  EXPECT_EQ(patterns.client_limits[0].known, std::optional<Duration>{seconds{30}});
+  EXPECT_EQ(patterns.client_limits[1].known, std::optional<Duration>{seconds{5}});
+}
+
 struct BackoffCase {
   const char* name;
   std::vector<int> gaps_ms;
@@ -132,6 +141,41 @@ TEST(Onset, NamesTheResetThatCameBeforeIt) {
   ASSERT_EQ(patterns.onsets.size(), 1U);
   EXPECT_EQ(patterns.onsets[0].label, Label::reset_without_response);
   EXPECT_TRUE(patterns.onsets[0].first_rst);
+}
+
+/// `good` exchanges, one that failed, good ones again, and from then on failures alone.
+std::string outage_behind_a_stray(int good, int again, int bad) {
+  std::string scenario;
+  int i = 0;
+  for (; i < good; ++i) scenario += answered(i, "200 OK");
+  scenario += answered(i++, "404 Not Found");
+  for (; i <= good + again; ++i) scenario += answered(i, "200 OK");
+  for (; i <= good + again + bad; ++i) scenario += answered(i, "502 Bad Gateway");
+  return scenario;
+}
+
+TEST(Onset, IsNotTheFailureThatCameLongBefore) {
+  for (const int good : {0, 3, 20}) {
+    const Patterns patterns = patterns_of(outage_behind_a_stray(good, 40, 60));
+    ASSERT_EQ(patterns.onsets.size(), 1U) << good;
+    const OnsetPattern& onset = patterns.onsets[0];
+    EXPECT_EQ(onset.label, Label::http_gateway_error);
+    EXPECT_EQ(onset.before, static_cast<std::uint64_t>(good) + 40U);
+    EXPECT_EQ(onset.failed_before, 1U);
+    EXPECT_EQ(onset.failed, 60U);
+    EXPECT_EQ(onset.succeeded, 0U);
+  }
+}
+
+TEST(Onset, IsThereWhereOneBackendOfThreeFails) {
+  std::string scenario;
+  for (int i = 0; i < 120; ++i)
+    scenario += answered(i, i >= 60 && i % 3 == 0 ? "502 Bad Gateway" : "200 OK");
+  const Patterns patterns = patterns_of(scenario);
+  ASSERT_EQ(patterns.onsets.size(), 1U);
+  EXPECT_EQ(patterns.onsets[0].before, 60U);
+  EXPECT_EQ(patterns.onsets[0].failed, 20U);
+  EXPECT_EQ(patterns.onsets[0].succeeded, 40U);
 }
 
 TEST(Onset, IsNotThereWhereFailuresComeNowAndThen) {
