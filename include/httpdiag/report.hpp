@@ -206,6 +206,9 @@ struct Why {
   FlowId flow{};
   std::uint32_t exchange = 0;  // 0: the flow as a whole
   std::vector<WhyFact> facts;
+  // Of a flow: the exchange that names it where no rule about the flow itself matched.
+  std::uint32_t worst_exchange = 0;  // 0: none
+  Label worst = Label::ok;
   std::vector<Finding> matched;  // in order of precedence: the first is the label
   std::vector<Finding> noted;    // annotations
   std::vector<std::string>

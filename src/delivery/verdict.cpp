@@ -249,6 +249,12 @@ bool may_have_arrived(const Delivery& delivery) {
                      });
 }
 
+std::string what_came_back(const Delivery& delivery) {
+  const Attempt* last = last_of(delivery, unknown);
+  if (last == nullptr || !is_gateway_error(last->status)) return "no acknowledgement came back";
+  return fmt::format("what came back was a gateway's {}, no word of the receiver's", last->status);
+}
+
 /// An attempt that the receiver had answered with success, in time or not.
 const Attempt* done_before_refusal(const Delivery& delivery) {
   const Attempt* refusal = last_of(delivery, refused);
@@ -291,9 +297,8 @@ std::string outcome_text(const Delivery& delivery) {
           "will show nothing.",
           span_text(delivery));
     case DeliveryVerdict::unacknowledged:
-      return fmt::format(
-          "{}; {}, and no acknowledgement came back. The receiver may have acted on it.",
-          span_text(delivery), reached_text(delivery));
+      return fmt::format("{}; {}, and {}. The receiver may have acted on it.", span_text(delivery),
+                         reached_text(delivery), what_came_back(delivery));
     case DeliveryVerdict::ack_late: {
       const Attempt& answered = *last_of(delivery, late);
       if (answered.done_exchange != 0) {

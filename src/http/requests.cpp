@@ -71,9 +71,11 @@ void Pairer::Impl::client_skipping(Conversation& c, Input& in) {
   // Of packets that were cut there may be the first letters of a method and no more. Another
   // request is due once the client knows of bytes that it did not know of when it began this one.
   const bool due = c.gap[0] && open != nullptr && in.chunk.peer_acked > open->x.request.peer_acked;
+  // So it is behind a body that was too long, once that request has been answered.
+  const bool answered = c.long_body && c.work == nullptr;
   // A start line is looked for at the beginning of a segment only.
   if (in.at == 0 && (starts_message(Kind::request, in.bytes) ||
-                     (due && may_begin_message(Kind::request, in.bytes)))) {
+                     ((due || answered) && may_begin_message(Kind::request, in.bytes)))) {
     begin_request(c, in, c.gap[0]);
     return;
   }

@@ -368,13 +368,23 @@ class TextWriter final : public Writer {
     }
   }
 
+  /// Exchanges whose primary label is no more than a remark, and flows without exchanges of such:
+  /// no cause in the table tells of them.
+  static std::uint64_t remarks(const Report& report, std::size_t label) {
+    if (static_cast<Label>(label) == Label::ok) return 0;
+    const std::uint64_t exchanges = report.exchange_labels[label];
+    if (exchanges > 0) return exchanges - report.exchange_problems[label].primary.count;
+    return report.flow_labels[label] - report.flow_problems[label].primary.count;
+  }
+
   void show_annotations(const Report& report) {
     std::string text;
     for (std::size_t i = 0; i < label_count(); ++i) {
       const auto label = static_cast<Label>(i);
-      if (report.annotations[i] == 0) continue;
+      const std::uint64_t times = report.annotations[i] + remarks(report, i);
+      if (times == 0) continue;
       if (!options_.selection.labels.empty() && !options_.selection.has(label)) continue;
-      base::append_item(text, fmt::format("{} {}", info(label).id, report.annotations[i]));
+      base::append_item(text, fmt::format("{} {}", info(label).id, times));
     }
     if (text.empty()) return;
     page_.blank();

@@ -407,7 +407,8 @@ void show_exchange(Page& page, const ExchangeReport& exchange, bool show_payload
 std::string listed(const FlowReport& flow, const ExchangeReport& exchange, bool show_payload,
                    bool colour) {
   const RequestReport& request = exchange.request;
-  const std::string target = show_payload ? request.target : redact_target(request.target);
+  const std::string target =
+      base::shorten(show_payload ? request.target : redact_target(request.target), 120);
   Page line{colour};
   line.line(
       0, ink_of(exchange.severity), exchange_name(flow.id, exchange.index),

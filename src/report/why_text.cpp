@@ -39,8 +39,11 @@ void show_rules(Page& page, const Why& why) {
   page.line(0, Ink::bold, "Rules that matched, in order of precedence");
   if (why.matched.empty()) {
     page.line(2, Ink::plain,
-              why.exchange == 0 ? "none: the flow's label is that of its worst exchange, or ok"
-                                : "none: ok");
+              why.worst_exchange != 0
+                  ? fmt::format("none about the flow itself; exchange {} names it: {} (--why {})",
+                                exchange_name(why.flow, why.worst_exchange), info(why.worst).id,
+                                exchange_name(why.flow, why.worst_exchange))
+                  : std::string{"none: ok"});
   }
   bool first = true;
   for (const Finding& finding : why.matched) {

@@ -35,6 +35,7 @@ struct Account {
   std::uint32_t omitted = 0;  // healthy exchanges that are counted only
   Label worst = Label::ok;
   Severity worst_severity = Severity::ok;
+  std::uint32_t worst_exchange = 0;
   bool all_complete = true;
   std::uint16_t unsolicited_status = 0;
   PacketRef last_response_end;
@@ -305,6 +306,7 @@ void Engine::Impl::judge_one(Account& own, const Exchange& exchange, const FlowF
   if (judged.severity >= own.worst_severity) {
     own.worst = judged.label;
     own.worst_severity = judged.severity;
+    own.worst_exchange = judged.index;
   }
   tally_.count_exchange(judged.label, judged.findings, judged.labels);
   patterns_.on_exchange(own.server, judged);
@@ -442,7 +444,8 @@ FlowVerdict Engine::Impl::judge_ended(Account& own, const FlowRecord& flow, EndC
     older = clocks_.older_of(flow, settings_.thresholds);
     facts.older = older ? &*older : nullptr;
   }
-  if (asked_why(flow, 0)) why_ = why(facts, settings_);
+  if (asked_why(flow, 0))
+    why_ = why(facts, {own.worst, own.worst_severity, own.worst_exchange}, settings_);
   return judge(facts, own.worst, own.worst_severity, settings_);
 }
 

@@ -153,10 +153,11 @@ std::vector<Finding> own_findings(const Settings& settings, const FlowFacts& flo
 }
 
 /// An own rule is primary where it says "first", or where nothing worse than a remark matched; of
-/// several, the first in the file. A primary that is pushed aside becomes one of `own`.
-void let_own_rules_name_it(std::optional<Finding>& primary, std::vector<Finding>& own,
+/// several, the first in the file. A primary that is pushed aside becomes one of `own`. `named`: by
+/// something else than `primary`.
+void let_own_rules_name_it(std::optional<Finding>& primary, std::vector<Finding>& own, bool named,
                            const Settings& settings) {
-  const bool free = !primary || primary->severity <= Severity::info;
+  const bool free = !named && (!primary || primary->severity <= Severity::info);
   const auto chosen = std::find_if(own.begin(), own.end(), [&](const Finding& finding) {
     return free || std::any_of(settings.own_rules.begin(), settings.own_rules.end(),
                                [&](const OwnRule& rule) {
@@ -191,7 +192,7 @@ ExchangeReport judge(const Exchange& x, const FlowFacts& flow, const Settings& s
   report.said = said_by_answer(facts);
   report.retry = retry_for(primary ? primary->label : Label::ok, report.said, facts);
   auto own = own_findings(settings, flow, &facts);
-  let_own_rules_name_it(primary, own, settings);
+  let_own_rules_name_it(primary, own, false, settings);
   if (primary) {
     report.label = primary->label;
     report.severity = primary->severity;
@@ -244,7 +245,7 @@ FlowVerdict judge(const FlowFacts& flow, Label worst, Severity worst_severity,
   auto [used, primary] = flow_primary(flow, worst_severity, settings);
   auto own = own_findings(settings, flow, nullptr);
   const bool exchange_names_it = !primary && worst_severity > Severity::info;
-  if (!exchange_names_it) let_own_rules_name_it(primary, own, settings);
+  let_own_rules_name_it(primary, own, exchange_names_it, settings);
 
   FlowVerdict verdict{
       .label = worst, .severity = worst_severity, .findings = {}, .annotations = {}};

@@ -40,10 +40,11 @@ Label answer(const Rules& rules, const Facts& facts, const Thresholds& limits) {
 /// Own rules stand in front where they say so, else beside; what decided is not noted again.
 void finish_matches(Why& why, const Settings& settings, const FlowFacts& flow,
                     const ExchangeFacts* exchange) {
+  const bool named = why.worst != Label::ok;
   for (const OwnRule& rule : settings.own_rules) {
     auto finding = apply(rule, flow, exchange);
     if (!finding) continue;
-    const bool decides = rule.first || why.matched.empty();
+    const bool decides = rule.first || (why.matched.empty() && !named);
     decides ? why.matched.insert(why.matched.begin(), std::move(*finding))
             : why.noted.insert(why.noted.end(), std::move(*finding));
   }
@@ -151,6 +152,8 @@ Why why(const ExchangeFacts& facts, const Settings& settings) {
   Why result{.flow = facts.flow.flow.id,
              .exchange = facts.exchange.index,
              .facts = {},
+             .worst_exchange = 0,
+             .worst = Label::ok,
              .matched = matches(exchange_primaries(), facts, settings.thresholds),
              .noted = matches(exchange_annotations(), facts, settings.thresholds),
              .changes = {}};
@@ -168,9 +171,10 @@ Why why(const ExchangeFacts& facts, const Settings& settings) {
 namespace {
 
 /// What gives a flow its label where its exchanges do not.
-std::vector<Finding> flow_matches(const FlowFacts& facts, const Thresholds& limits) {
+std::vector<Finding> flow_matches(const FlowFacts& facts, Severity worst,
+                                  const Thresholds& limits) {
   std::vector<Finding> matched;
-  for (const FlowPhase& phase : flow_primaries(facts, Severity::ok)) {
+  for (const FlowPhase& phase : flow_primaries(facts, worst)) {
     for (Finding& finding : matches(phase.rules, facts, limits)) {
       if (finding.severity >= phase.least) matched.push_back(std::move(finding));
     }
@@ -184,16 +188,19 @@ Label first_label(const std::vector<Finding>& matched) {
 
 }  // namespace
 
-Why why(const FlowFacts& facts, const Settings& settings) {
+Why why(const FlowFacts& facts, const WorstExchange& worst, const Settings& settings) {
+  const bool named = worst.severity > Severity::info;
   Why result{.flow = facts.flow.id,
              .exchange = 0,
              .facts = {},
-             .matched = flow_matches(facts, settings.thresholds),
+             .worst_exchange = named ? worst.exchange : 0,
+             .worst = named ? worst.label : Label::ok,
+             .matched = flow_matches(facts, worst.severity, settings.thresholds),
              .noted = matches(flow_annotations(), facts, settings.thresholds),
              .changes = {}};
   add_facts(result, facts, nullptr);
   add_thresholds(result, settings, first_label(result.matched), [&](const Settings& changed) {
-    return first_label(flow_matches(facts, changed.thresholds));
+    return first_label(flow_matches(facts, worst.severity, changed.thresholds));
   });
   finish_matches(result, settings, facts, nullptr);
   return result;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command line as its users meet it: options, exit status, streams, files.
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include <sstream>
 
 #include "cli/commands.hpp"
+#include "httpdiag/own_rules.hpp"
 
 namespace httpdiag::cli {
 namespace {
@@ -288,6 +290,36 @@ TEST_F(Cli, OutputNeverOverwritesTheConfiguration) {
   EXPECT_EQ(outcome.status, 2);
   EXPECT_TRUE(contains(outcome.err, "c.json: is the input")) << outcome.err;
   EXPECT_EQ(read(path("c.json")), "{}");
+}
+
+TEST_F(Cli, WhyNamesTheExchangeThatNamesTheFlow) {
+  const std::string path = "pcaps/reset-without-response.pcap";
+  const Outcome plain = run_with({"analyze", path, "--why", "1"});
+  EXPECT_TRUE(contains(plain.out, "exchange 1.1 names it: reset-without-response (--why 1.1)"))
+      << plain.out;
+}
+
+TEST_F(Cli, AnOwnRuleThatComesFirstNamesTheFlowAlsoWhereAnExchangeWould) {
+  const std::string capture = "pcaps/reset-without-response.pcap";
+  const auto config = [](const char* first) {
+    return fmt::format(
+        R"({{"rules": [{{"label": "own-cut", "title": "Cut", "on": "flow", {}
+           "when": ["flow.closed_by = server-rst"], "text": "Closed after {{flow.duration}}."}}]}})",
+        first);
+  };
+  write("first.json", config(R"("first": true,)"));
+  write("beside.json", config(""));
+  const Outcome first = run_with({"analyze", capture, "--config", path("first.json")});
+  EXPECT_TRUE(contains(first.out, "own-cut towards")) << first.out << first.err;
+  const Outcome why = run_with({"analyze", capture, "--config", path("first.json"), "--why", "1"});
+  EXPECT_TRUE(contains(why.out, "own-cut")) << why.out;
+  EXPECT_TRUE(contains(why.out, "decides")) << why.out;
+  const Outcome beside = run_with({"analyze", capture, "--config", path("beside.json")});
+  EXPECT_FALSE(contains(beside.out, "own-cut towards")) << beside.out;
+  const Outcome other =
+      run_with({"analyze", capture, "--config", path("beside.json"), "--why", "1"});
+  EXPECT_FALSE(contains(other.out, "decides")) << other.out;
+  forget_own_labels();
 }
 
 TEST_F(Cli, AFileBesideOthersThatIsNoCaptureIsAnError) {

@@ -85,6 +85,7 @@ constexpr std::array kExceptions = {
     Exception{"request-not-acked--vantage-in-doubt", 68,
               "what speaks against the place of the capture is a checksum over all of the packet"},
     Exception{"slow-response--long-poll", 68, "what the request asks for is behind the cut"},
+    Exception{"slow-response--long-polls-of-products", 128, "likewise"},
     Exception{"tls-plaintext-mismatch--http-to-tls", 68,
               "two bytes of a TLS record do not tell that the port speaks TLS"},
 };

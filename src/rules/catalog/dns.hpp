@@ -24,7 +24,8 @@ inline constexpr std::array kDnsRules{
             "A host asked for the address of a name and got none: NXDOMAIN, no address of either "
             "kind, SERVFAIL, REFUSED or another error, or no answer at all although it asked at "
             "least twice and the capture went on for 3 s. The request was never sent. Where the "
-            "host connected within 5 s all the same, it is a warning.",
+            "host asked for that name within 5 s all the same, or connected to an address that no "
+            "other name explains, it is a warning.",
         .guards =
             "All queries of one call of a resolver are one lookup: IPv4 and IPv6, retries, other "
             "resolvers, and the domains of a search list, of which all but one usually fail. It "

@@ -214,9 +214,11 @@ inline constexpr std::array kWaitRules{
             "Time spent on retransmissions belongs to the network: loss-recovery-delay. A slow "
             "upload is the client's time, since the wait begins at the last byte of the "
             "request. A capture at the client includes one round trip. Long polling is slow on "
-            "purpose: a GET whose query names a timeout or wait that covers it is only a remark, "
-            "and so is an answer without news (204, 304, an empty 200) to a GET after whole "
-            "seconds.",
+            "purpose: a request that names a timeout or wait that covers it, or says that it "
+            "polls, "
+            "is only a remark, and so is an answer without news (204, 304, an empty 200) to a GET "
+            "after whole seconds. Where the client's receive window was 0 for most of a long "
+            "answer, it is the client's.",
         .symptoms = "HAProxy log: a large fourth timer (Tr), 0/0/0/65006/65006 200; nginx: a large "
                     "$upstream_response_time; ALB: a large target_processing_time",
         .remedy = "Server: profile the handler, and look for waits on databases, locks and other "
