@@ -15,7 +15,8 @@ namespace {
 
 constexpr std::size_t kFileHeader = 24;
 constexpr std::size_t kPlainHeader = 16;
-constexpr std::size_t kMostLinks = 64;  // different link types, told of, as in interfaces.cpp
+constexpr std::size_t kWindow = 1 << 16;  // that is looked into for a transfer in text mode
+constexpr std::size_t kMostLinks = 64;    // different link types, told of, as in interfaces.cpp
 
 /// How the records of one file are laid out.
 struct Layout {
@@ -122,6 +123,7 @@ class PcapReader final : public Reader {
   std::size_t take_ready(std::span<const std::byte> ready);
   void find_record_header();
   bool fits(int count);
+  bool grew();
   bool make_ready();
   bool trust_front();
   std::optional<std::size_t> swallowed_by(const Record& front);
@@ -130,6 +132,8 @@ class PcapReader final : public Reader {
   bool plausible(const Record& record, std::optional<Timestamp> near) const;
   bool follows(std::size_t position, std::span<const Timestamp> near, int enough);
   bool file_at(std::size_t position, std::size_t end);
+  HeaderLook look() const;
+  void note_conversion(const std::optional<Conversion>& found, std::uint64_t offset);
   void look_for_conversion(std::span<const std::byte> records, std::uint64_t offset);
   void look_into_front();
   /// Of the record `begin` bytes behind that of ready().
@@ -192,7 +196,7 @@ void PcapReader::begin() {
   find_record_header();
   if (file().format.empty()) {
     file().format = "pcap";
-    look_for_conversion(input().head().subspan(kFileHeader), kFileHeader);
+    if (!converted_at_) look_for_conversion(input().head().subspan(kFileHeader), kFileHeader);
   } else {
     ++record();
   }
@@ -206,7 +210,7 @@ void PcapReader::find_record_header() {
   if (!input().want(2 * usual)) return;
   const std::uint32_t captured = read_record(layout_, input().ready().data()).captured;
   const bool whole = captured <= kLargestPacket && input().want(2 * usual + captured);
-  if (!whole || fits(2)) return;
+  if (!whole || fits(2) || grew()) return;
   for (const std::size_t longer : usual == kPlainHeader ? kPlain : kPatched) {
     layout_.header = longer;
     if (!fits(3)) continue;
@@ -232,23 +236,37 @@ bool PcapReader::fits(int count) {
   return true;
 }
 
+/// Whether a transfer in text mode put CRs into the first records: as many as they hold LFs, so
+/// that each may have grown by the same few bytes.
+bool PcapReader::grew() {
+  input().want(kWindow);  // or what there is
+  note_conversion(find_inserted(input().ready(), layout_.header, look()), input().offset());
+  return converted_at_.has_value();
+}
+
+HeaderLook PcapReader::look() const {
+  return [this](const std::byte* at) -> std::optional<std::size_t> {
+    const Record record = read_record(layout_, at);
+    if (!plausible(record, {})) return std::nullopt;
+    return record.captured;
+  };
+}
+
+/// It was found in records that lie at that offset.
+void PcapReader::note_conversion(const std::optional<Conversion>& found, std::uint64_t offset) {
+  if (!found) return;
+  converted_at_ = offset + found->offset;
+  conversion_ = found->what;
+}
+
 /// `records` lie at that offset.
 void PcapReader::look_for_conversion(std::span<const std::byte> records, std::uint64_t offset) {
-  const auto conversion = find_conversion(
-      records, layout_.header, [this](const std::byte* at) -> std::optional<std::size_t> {
-        const Record record = read_record(layout_, at);
-        if (!plausible(record, {})) return std::nullopt;
-        return record.captured;
-      });
-  if (!conversion) return;
-  converted_at_ = offset + conversion->offset;
-  conversion_ = conversion->what;
+  note_conversion(find_conversion(records, layout_.header, look()), offset);
 }
 
 /// The record at the beginning of ready() is followed by what is hardly one: a transfer in text
 /// mode may have changed it.
 void PcapReader::look_into_front() {
-  constexpr std::size_t kWindow = 1 << 16;
   --looks_;
   trusted_ = input().offset();
   input().want(kWindow);  // or what there is
@@ -359,7 +377,13 @@ bool PcapReader::make_ready() {
     return lone_zeros(input().ready()) || corrupt("a header of nothing but zeros");
   }
   const std::uint64_t size = layout_.header + record.captured;
-  return input().want(static_cast<std::size_t>(size)) || cut(size);
+  if (input().want(static_cast<std::size_t>(size))) return true;
+  // Its length may be another with CRs in the header.
+  if (worth_a_look(0)) {
+    look_into_front();
+    if (converted_at_) return make_ready();
+  }
+  return cut(size);
 }
 
 /// Whether a header looks as if a capture program had written it, not far in time from a packet.

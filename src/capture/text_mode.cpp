@@ -2,6 +2,7 @@
 #include "capture/text_mode.hpp"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 namespace httpdiag::capture {
@@ -11,8 +12,6 @@ using Bytes = std::span<const std::byte>;
 
 constexpr std::byte kCr{0x0d};
 constexpr std::byte kLf{0x0a};
-constexpr std::string_view kInserted =
-    "CR was put before every LF, as a transfer in text mode does; copy it again in binary mode";
 constexpr std::string_view kInsertedLone =
     "CR was put before each LF that had none, as a transfer in text mode does; copy it again in "
     "binary mode";
@@ -32,6 +31,7 @@ struct Walk {
   std::size_t last = 0;      // where the last of them begins
   std::size_t end = 0;       // where it ends
   bool reached_end = false;  // no header behind it that is not plausible
+  bool cut = false;          // and the last one is not whole
 };
 
 Walk walk(Bytes records, std::size_t header, const HeaderLook& look) {
@@ -42,8 +42,8 @@ Walk walk(Bytes records, std::size_t header, const HeaderLook& look) {
     if (walk.reached_end) return walk;
     const auto captured = look(rest.data());
     if (!captured) return walk;
-    walk.reached_end = *captured > rest.size() - header;
-    if (walk.reached_end) return walk;
+    walk.reached_end = walk.cut = *captured > rest.size() - header;
+    if (walk.cut) return walk;
     ++walk.count;
     walk.last = walk.end;
     walk.end += header + *captured;
@@ -56,31 +56,17 @@ std::size_t line_ends(Bytes bytes) {
   return count;
 }
 
-/// As it was before CR was put before each LF, and where in it the first one was.
-std::vector<std::byte> without_cr(Bytes bytes, std::size_t& first) {
-  std::vector<std::byte> out;
-  out.reserve(bytes.size());
-  first = bytes.size();
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    const bool inserted = bytes[i] == kCr && i + 1 < bytes.size() && bytes[i + 1] == kLf;
-    if (inserted) first = std::min(first, out.size());
-    if (!inserted) out.push_back(bytes[i]);
-  }
-  return out;
-}
-
-/// Each LF has a CR before it, and without those the records make sense.
+/// Each LF has a CR before it, and without those the records make sense: more of them than as they
+/// are. A record that is cut as it is has to hold others then: the length in its header is none.
 std::optional<Conversion> inserted(Bytes records, std::size_t header, const HeaderLook& look,
                                    const Walk& as_it_is) {
   const auto lines = static_cast<std::size_t>(std::count(records.begin(), records.end(), kLf));
   const std::size_t pairs = line_ends(records);
   if (pairs == 0 || lines - pairs > (records.front() == kLf ? 1u : 0u)) return std::nullopt;
-  std::size_t first = 0;
-  const std::vector<std::byte> before = without_cr(records, first);
+  const auto [before, first] = without_cr(records);
   const Walk repaired = walk(before, header, look);
-  if (!repaired.reached_end || repaired.count < 2 || repaired.count < as_it_is.count) {
-    return std::nullopt;
-  }
+  const std::size_t enough = std::max<std::size_t>(2, as_it_is.count + (as_it_is.cut ? 1 : 0));
+  if (!repaired.reached_end || repaired.count < enough) return std::nullopt;
   // The record that holds the first inserted CR; up to there nothing has moved.
   Walk changed;
   while (changed.end + header <= before.size()) {
@@ -88,7 +74,7 @@ std::optional<Conversion> inserted(Bytes records, std::size_t header, const Head
     if (!captured || changed.end + header + *captured > first) break;
     changed.end += header + *captured;
   }
-  return Conversion{changed.end, kInserted};
+  return Conversion{changed.end, kCrInserted};
 }
 
 /// Where the record behind the one at `begin` is, if that may have lost as many bytes as there are
@@ -235,24 +221,57 @@ std::optional<Conversion> inserted_before_lone(Bytes records, std::size_t header
   return grown >= kProof ? std::optional{Conversion{*first, kInsertedLone}} : std::nullopt;
 }
 
+std::optional<Conversion> any_inserted(Bytes records, std::size_t header, const HeaderLook& look,
+                                       const Walk& as_it_is) {
+  if (as_it_is.reached_end && !as_it_is.cut) return std::nullopt;
+  if (const auto found = inserted(records, header, look, as_it_is)) return found;
+  return as_it_is.cut ? std::nullopt : inserted_before_lone(records, header, look);
+}
+
 }  // namespace
+
+WithoutCr without_cr(Bytes bytes) {
+  WithoutCr out;
+  out.first = bytes.size();
+  out.bytes.reserve(bytes.size());
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    const bool inserted = bytes[i] == kCr && i + 1 < bytes.size() && bytes[i + 1] == kLf;
+    if (inserted) out.first = std::min(out.first, out.bytes.size());
+    if (!inserted) out.bytes.push_back(bytes[i]);
+  }
+  return out;
+}
 
 std::optional<Conversion> find_conversion(Bytes records, std::size_t header,
                                           const HeaderLook& look) {
   if (records.empty()) return std::nullopt;
   const Walk as_it_is = walk(records, header, look);
-  if (as_it_is.reached_end) return replaced(records, header, look);
-  if (const auto found = inserted(records, header, look, as_it_is)) return found;
-  if (const auto found = inserted_before_lone(records, header, look)) return found;
-  return dropped(records, header, look);
+  if (const auto found = any_inserted(records, header, look, as_it_is)) return found;
+  return as_it_is.reached_end ? replaced(records, header, look) : dropped(records, header, look);
 }
 
+std::optional<Conversion> find_inserted(Bytes records, std::size_t header, const HeaderLook& look) {
+  if (records.empty()) return std::nullopt;
+  return any_inserted(records, header, look, walk(records, header, look));
+}
+
+namespace {
+
+bool is_text(std::byte byte) {
+  return byte == kLf || (byte >= std::byte{' '} && byte <= std::byte{'~'});
+}
+
+}  // namespace
+
 void LineEnds::count(Bytes bytes) {
+  bytes_ += bytes.size();
   for (const std::byte byte : bytes) {
     crs_ += byte == kCr ? 1u : 0u;
     lfs_ += byte == kLf ? 1u : 0u;
-    pairs_ += byte == kLf && last_ == kCr ? 1u : 0u;
-    last_ = byte;
+    const bool pair = byte == kLf && last_ == kCr;
+    pairs_ += pair ? 1u : 0u;
+    in_text_ += pair && is_text(before_last_) ? 1u : 0u;
+    before_last_ = std::exchange(last_, byte);
   }
 }
 
@@ -260,9 +279,11 @@ std::string_view LineEnds::conversion() const {
   // Each of 256 values is as likely as any other, and so is each pair of them.
   // Asked only where the data are damaged.
   constexpr std::uint64_t kLines = 4, kMany = 8, kValues = 512;
-  if (lfs_ >= kLines && pairs_ == lfs_) return kInserted;
-  if (lfs_ >= kMany && crs_ == 0) return kCrToLf;
-  if (crs_ >= kMany && lfs_ == 0) return kLfToCr;
+  // lz4 and zstd leave heads of HTTP as they are: CR CR LF is what their lines end in then.
+  if (lfs_ >= kLines && all_with_cr() && in_text_ <= lfs_ / 2) return kCrInserted;
+  const bool many = bytes_ >= kMany * kValues;  // so that there would be both
+  if (many && lfs_ >= kMany && crs_ == 0) return kCrToLf;
+  if (many && crs_ >= kMany && lfs_ == 0) return kLfToCr;
   if (std::min(lfs_, crs_) >= kMany * kValues && pairs_ == 0) return kDropped;
   return {};
 }

@@ -10,8 +10,12 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 namespace httpdiag::capture {
+
+constexpr std::string_view kCrInserted =
+    "CR was put before every LF, as a transfer in text mode does; copy it again in binary mode";
 
 struct Conversion {
   std::size_t offset = 0;  // of the first record that it has changed
@@ -25,17 +29,30 @@ using HeaderLook = std::function<std::optional<std::size_t>(const std::byte* at)
 /// before the transfer, and must not as they are.
 std::optional<Conversion> find_conversion(std::span<const std::byte> records, std::size_t header,
                                           const HeaderLook& look);
+/// Only whether CRs were put in, which moves records to where longer headers would put them.
+std::optional<Conversion> find_inserted(std::span<const std::byte> records, std::size_t header,
+                                        const HeaderLook& look);
+
+/// As it was before CR was put before each LF.
+struct WithoutCr {
+  std::vector<std::byte> bytes;
+  std::size_t first = 0;  // where in it the first of them was
+};
+WithoutCr without_cr(std::span<const std::byte> bytes);
 
 /// The same in compressed data, which keep no order of their own: by the line ends in many bytes.
 class LineEnds {
  public:
   void count(std::span<const std::byte> bytes);
+  /// As if it had happened: there are LFs, and each has a CR before it.
+  bool all_with_cr() const { return lfs_ != 0 && pairs_ == lfs_; }
   /// What has happened to them, in words; empty: nothing, or they are too few to tell.
   std::string_view conversion() const;
 
  private:
-  std::uint64_t crs_ = 0, lfs_ = 0, pairs_ = 0;
-  std::byte last_{};
+  std::uint64_t bytes_ = 0, crs_ = 0, lfs_ = 0, pairs_ = 0;
+  std::uint64_t in_text_ = 0;  // of the pairs
+  std::byte last_{}, before_last_{};
 };
 
 /// Binary data that went through a program for text: each byte above 127 has become a character of

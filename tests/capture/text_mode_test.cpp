@@ -61,6 +61,54 @@ TEST_F(TextMode, LostCarriageReturnsAreNamed) {
   }
 }
 
+/// So many packets of the same content, with something between that and the header of the record.
+std::string records_of(std::uint32_t count, const std::string& data,
+                       const std::string& behind_header = {}) {
+  std::string bytes;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const std::string record = pcap_record(data, kStart, 0x100 + i % 8);
+    bytes += record.substr(0, 16) + behind_header + record.substr(16);
+  }
+  return bytes;
+}
+
+// Where each record has grown by 4 or 8 bytes it looks as if its header was that much longer.
+TEST_F(TextMode, GrownRecordsAreNoPatchedCaptureProgram) {
+  for (const std::size_t lines : {4u, 8u, 12u}) {
+    const std::string data = std::string(40, '\x11') + std::string(lines, '\n');
+    const std::string good = pcap_header() + records_of(5, data);
+    EXPECT_EQ(read_all(write(good)).size(), 5u);
+    EXPECT_EQ(read_all(write(replaced(good, "\n", "\r\n"))),
+              Lines{"after 0 at 24: corrupt record: CR was put before every LF, as a transfer in "
+                    "text mode does; copy it again in binary mode"})
+        << lines;
+  }
+}
+
+TEST_F(TextMode, PatchedCaptureProgramsWroteCrLfAsWell) {
+  const std::string text = std::string(54, '\x11') + "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n";
+  for (const std::size_t more : {4u, 8u}) {
+    for (const char filler : {'\0', '\x01'}) {
+      const std::string bytes = pcap_header() + records_of(9, text, std::string(more, filler));
+      EXPECT_EQ(read_all(write(bytes)).size(), 9u);
+    }
+  }
+}
+
+// A length of 10 has become one of 2573, which reaches behind the end.
+TEST_F(TextMode, IsNamedWhereItMadeALengthThatIsNotThere) {
+  const std::string grown = records_of(4, "0123456789");
+  for (const std::uint32_t front : {1u, 100u}) {
+    const std::string plain = pcap_header() + records_of(front, std::string(900, '\x44'));
+    const auto lines = read_all(write(plain + replaced(grown, "\n", "\r\n")));
+    ASSERT_EQ(lines.size(), front + 1);
+    EXPECT_EQ(lines.back(), "after " + std::to_string(front) + " at " +
+                                std::to_string(plain.size()) +
+                                ": corrupt record: CR was put before every LF, as a transfer in "
+                                "text mode does; copy it again in binary mode");
+  }
+}
+
 // No record has moved, and all of them make sense.
 TEST_F(TextMode, LineEndsThatBecameOthersAreNamed) {
   const Capture good = capture(false);
