@@ -18,6 +18,7 @@ using Bytes = std::span<const std::byte>;
 
 constexpr std::size_t kMagic = 6;  // the longest one
 constexpr std::size_t kPiece = 1 << 16;
+constexpr std::size_t kKept = 1 << 16;
 
 bool begins_with(Bytes bytes, std::string_view magic) {
   const Bytes wanted = std::as_bytes(std::span{magic});
@@ -35,19 +36,23 @@ constexpr std::array kCompressions{
     Compression{"gzip", [](Bytes b) { return begins_with(b, "\x1f\x8b"sv); }, make_gzip_codec},
     Compression{"zstd",
                 [](Bytes b) { return begins_with(b, "\x28\xb5\x2f\xfd"sv) || skippable(b); },
-                make_zstd_codec},
+                make_zstd_codec, true},
     Compression{"lz4", [](Bytes b) { return begins_with(b, "\x04\x22\x4d\x18"sv) || skippable(b); },
-                make_lz4_codec},
+                make_lz4_codec, true},
     Compression{"xz", [](Bytes b) { return begins_with(b, "\xfd\x37zXZ\0"sv); }, make_xz_codec}};
 
 /// What a file was compressed from, member after member.
 class Decompressed final : public ByteSource {
  public:
-  Decompressed(const Compression& format, ByteSource& file, Bytes first)
-      : format_{format}, codec_{format.make()}, file_{file}, in_{first.begin(), first.end()} {
-    taken_ = end_ = in_.size();
-    line_ends_.count(in_);
-    recoding_.count(in_);
+  Decompressed(const Compression& format, ByteSource& file, Bytes first, const Passed& passed)
+      : format_{format},
+        codec_{format.make()},
+        file_{file},
+        in_{first.begin(), first.end()},
+        end_{in_.size()},
+        taken_{passed.bytes + in_.size()},
+        between_members_{passed.bytes > 0 && passed.whole} {
+    look_at(in_);
     in_.resize(std::max(end_, kPiece));
   }
 
@@ -82,10 +87,41 @@ class Decompressed final : public ByteSource {
     constexpr std::uint64_t kMost = 2 << 20;
     begin_ = end_;
     while (taken_ < kMost && refill()) begin_ = end_;
-    for (const std::string_view what : {recoding_.conversion(), line_ends_.conversion()}) {
+    std::string_view line_ends = line_ends_.conversion();
+    if (line_ends.empty() && is_right_without_cr()) line_ends = kCrInserted;
+    for (const std::string_view what : {recoding_.conversion(), line_ends}) {
       if (!what.empty()) trouble_ += "; " + std::string{what};
     }
     done_ = true;
+  }
+
+  /// For what tells at the end how it came to be damaged.
+  void look_at(Bytes bytes) {
+    line_ends_.count(bytes);
+    recoding_.count(bytes);
+    if (bytes.size() > kKept - kept_.size()) kept_whole_ = false;
+    if (kept_whole_) kept_.insert(kept_.end(), bytes.begin(), bytes.end());
+  }
+
+  /// A short file has but a few line ends. Where it can be decompressed without the CRs in front of
+  /// them, as far as behind one, they are what is wrong with it.
+  bool is_right_without_cr() const {
+    constexpr std::uint64_t kMost = 64 << 20;  // that is made of it
+    if (!kept_whole_ || !line_ends_.all_with_cr()) return false;
+    const WithoutCr before = without_cr(kept_);
+    const std::unique_ptr<Codec> codec = format_.make();
+    std::vector<std::byte> out(kPiece);
+    std::uint64_t made = 0;
+    for (std::size_t at = 0; made < kMost;) {
+      const Codec::Step step = codec->step(Bytes{before.bytes}.subspan(at), out);
+      at += step.taken;
+      made += step.made;
+      if (step.state == Codec::State::damaged || step.taken + step.made == 0) return false;
+      if (step.state != Codec::State::member_over) continue;
+      if (at > before.first) return true;
+      codec->restart();
+    }
+    return false;
   }
 
   bool refill() {
@@ -95,8 +131,7 @@ class Decompressed final : public ByteSource {
     begin_ = 0;
     if (end_ == in_.size()) return false;  // a decoder that takes nothing of a full buffer
     const std::size_t size = file_.read(std::span{in_}.subspan(end_));
-    line_ends_.count(Bytes{in_}.subspan(end_, size));
-    recoding_.count(Bytes{in_}.subspan(end_, size));
+    look_at(Bytes{in_}.subspan(end_, size));
     end_ += size;
     taken_ += size;
     return size > 0;
@@ -131,6 +166,8 @@ class Decompressed final : public ByteSource {
   std::uint64_t taken_ = 0;          // from the file
   LineEnds line_ends_;
   Recoding recoding_;
+  std::vector<std::byte> kept_;  // all that was taken, if that is not too much
+  bool kept_whole_ = true;
   bool between_members_ = false;
   bool done_ = false;
   std::string trouble_;
@@ -138,8 +175,9 @@ class Decompressed final : public ByteSource {
 
 }  // namespace
 
-std::unique_ptr<ByteSource> Compression::open(ByteSource& file, Bytes first) const {
-  return std::make_unique<Decompressed>(*this, file, first);
+std::unique_ptr<ByteSource> Compression::open(ByteSource& file, Bytes first,
+                                              const Passed& passed) const {
+  return std::make_unique<Decompressed>(*this, file, first, passed);
 }
 
 std::span<const Compression> compressions() { return kCompressions; }
@@ -149,6 +187,11 @@ const Compression* compression_of(Bytes head) {
     if (each.begins(head)) return &each;
   }
   return nullptr;
+}
+
+std::optional<std::uint64_t> skippable_frame(Bytes bytes) {
+  if (bytes.size() < kSkippableHeader || !skippable(bytes)) return std::nullopt;
+  return kSkippableHeader + std::uint64_t{Order{true}.u32(bytes.data() + 4)};
 }
 
 }  // namespace httpdiag::capture

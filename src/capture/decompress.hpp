@@ -3,7 +3,10 @@
 // more than a window of the format's own size is held, whatever comes out of it.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -36,17 +39,30 @@ std::unique_ptr<Codec> make_zstd_codec();
 std::unique_ptr<Codec> make_lz4_codec();
 std::unique_ptr<Codec> make_xz_codec();
 
+/// Skippable frames at the beginning of a file.
+struct Passed {
+  std::uint64_t bytes = 0;
+  bool whole = true;  // the file does not end inside of the last one
+};
+
 struct Compression {
   std::string_view name;
   bool (*begins)(std::span<const std::byte> bytes);  // one of its members; enough bytes are there
   std::unique_ptr<Codec> (*make)();
+  bool skips = false;  // frames that begin as skippable_frame() tells are part of it
 
   bool built_in() const { return make() != nullptr; }
-  /// `file`, of which `first` was read already.
-  std::unique_ptr<ByteSource> open(ByteSource& file, std::span<const std::byte> first) const;
+  /// `file`, of which `first` was read already, and what was passed over in front of that.
+  std::unique_ptr<ByteSource> open(ByteSource& file, std::span<const std::byte> first,
+                                   const Passed& passed) const;
 };
 std::span<const Compression> compressions();
 /// Null: it is not compressed, or by something we do not know.
 const Compression* compression_of(std::span<const std::byte> head);
+
+/// How long the frame is that begins like this and holds nothing that was compressed: zstd and lz4
+/// have it in common, so only what is behind tells which of them it is. None: it is no such frame.
+constexpr std::size_t kSkippableHeader = 8;
+std::optional<std::uint64_t> skippable_frame(std::span<const std::byte> bytes);
 
 }  // namespace httpdiag::capture

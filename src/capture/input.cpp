@@ -26,13 +26,19 @@ Input::Input(const std::string& path, bool digest) : file_{path, digest} {
     throw Error{name + ": cannot be read: " + file_.trouble()};
   }
   if (ready().empty()) throw Error{name + ": empty file (0 bytes)"};
-  if (const Compression* found = compression_of(ready())) {
+  const Compression* found = compression_of(ready());
+  const Passed passed = found != nullptr && found->skips ? pass_frames() : Passed{};
+  if (passed.bytes > 0) {
+    const Compression* behind = compression_of(ready());
+    if (behind != nullptr && behind->skips) found = behind;
+  }
+  if (found != nullptr) {
     if (!found->built_in()) {
       throw Error{name + ": compressed with " + std::string{found->name} +
                   ", which this build cannot read; decompress it first"};
     }
     compression_ = found->name;
-    decompressed_ = found->open(file_, ready());
+    decompressed_ = found->open(file_, ready(), passed);
     source_ = decompressed_.get();
     begin_ = end_ = 0;
     read_ = 0;
@@ -40,6 +46,19 @@ Input::Input(const std::string& path, bool digest) : file_{path, digest} {
   }
   const auto head = ready().first(std::min(ready().size(), kHead));
   head_.assign(head.begin(), head.end());
+}
+
+/// However long they are.
+Passed Input::pass_frames() {
+  Passed passed;
+  while (passed.whole && want(kSkippableHeader)) {
+    const auto frame = skippable_frame(ready());
+    if (!frame) break;
+    const std::uint64_t there = skip(*frame);
+    passed.bytes += there;
+    passed.whole = there == *frame;
+  }
+  return passed;
 }
 
 bool Input::more() {
@@ -74,11 +93,10 @@ std::uint64_t Input::skip(std::uint64_t count) {
   }
 }
 
-std::string Input::trouble_behind() {
-  constexpr std::uint64_t kMost = 1 << 28;
+std::string Input::trouble_behind(std::uint64_t most) {
   if (!decompressed_) return {};
   begin_ = end_ = 0;
-  for (std::uint64_t seen = 0; seen < kMost;) {
+  for (std::uint64_t seen = 0; seen < most;) {
     const std::size_t size = source_->read(buffer_);
     if (size == 0) break;
     seen += size;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "capture/byte_source.hpp"
+#include "capture/decompress.hpp"
 
 namespace httpdiag::capture {
 
@@ -43,12 +44,14 @@ class Input {
   /// Why there is no more; empty if the capture simply ended.
   std::string trouble() const { return source_->trouble(); }
   /// The same of compressed data behind what was read, which may tell that this was damaged, too:
-  /// decompresses the rest, or much of it, and forgets it. Reading is over then.
-  std::string trouble_behind();
+  /// decompresses the rest, or `most` of it, and forgets it. Reading is over then.
+  std::string trouble_behind(std::uint64_t most = 1 << 28);
   std::uint64_t bytes() const { return file_.bytes(); }  // of the file, as it lies on the disk
   std::string sha256() const { return file_.sha256(); }
 
  private:
+  Passed pass_frames();
+
   FileSource file_;
   std::unique_ptr<ByteSource> decompressed_;
   ByteSource* source_ = &file_;

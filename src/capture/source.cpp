@@ -22,6 +22,14 @@ constexpr std::size_t kMostSpans = 256;  // of captures in one file that are tol
 // What two captures that follow each other may overlap: so much is sorted (limits.sort_window_ms).
 constexpr Duration kOverlap = std::chrono::milliseconds{100};
 
+/// Compressed data that make no capture may be damaged ones.
+std::string trouble_of_data(Input& input) {
+  constexpr std::uint64_t kMost = 16 << 20;
+  input.trouble_behind(kMost);
+  const std::string trouble = input.trouble();
+  return trouble.empty() ? trouble : "; " + trouble;
+}
+
 /// Recorded without a time: `time` is that of a clock that nobody had set, and `other`, of the
 /// packet beside it, is not.
 bool is_no_time(Timestamp time, Timestamp other) {
@@ -221,11 +229,13 @@ void Source::find_devices() {
 
 void Source::refuse(const std::string& why) const {
   const std::string_view recoding = find_recoding(input_->head());
-  throw Error{name_ + ": " + why + (recoding.empty() ? "" : "; " + std::string{recoding})};
+  throw Error{name_ + ": " + why + (recoding.empty() ? "" : "; " + std::string{recoding}) +
+              (reader_ == nullptr ? trouble_of_data(*input_) : std::string{})};
 }
 
 void Reader::refuse_header() const {
-  const std::string trouble = source_.input_->trouble();
+  const std::string trouble = source_.reader_ != nullptr ? source_.input_->trouble()
+                                                         : std::string{};  // or refuse() tells it
   refuse("cut off inside the file header: " + std::to_string(source_.input_->ready().size()) +
          " bytes in all" + (trouble.empty() ? "" : "; " + trouble));
 }
@@ -428,7 +438,7 @@ std::unique_ptr<Source> open_file(const std::string& path, const CaptureOptions&
     }
     throw NotACapture{
         name + ": not a capture file: " + (input->compression().empty() ? "" : "decompressed, ") +
-        describe_first_bytes(input->head())};
+        describe_first_bytes(input->head()) + trouble_of_data(*input)};
   }
   auto source = std::make_unique<Source>(std::move(input), path, options);
   source->open();

@@ -37,7 +37,18 @@ const std::vector<Kind>& kinds() {
   return all;
 }
 
-class Compression : public CaptureFiles {};
+class Compression : public CaptureFiles {
+ protected:
+  /// What is said last of such a file: its last packet, its damage, or why it is refused.
+  std::string told(const std::string& bytes) const {
+    try {
+      const Lines lines = read_all(write(bytes));
+      return lines.empty() ? std::string{} : lines.back();
+    } catch (const Error& refused) {
+      return refused.what();
+    }
+  }
+};
 
 std::string many_records(std::size_t count) {
   std::string bytes = pcap_header();
@@ -97,6 +108,34 @@ TEST_F(Compression, EmptyMembersAndSkippableFramesArePassedOver) {
     EXPECT_EQ(read_all(write(kind.compress(bytes) + skippable + kind.compress(""))),
               read_all(write(bytes, "plain")))
         << kind.name;
+  }
+}
+
+// zstd and lz4 share them: what is behind tells, however far that is.
+TEST_F(Compression, SkippableFramesMayComeFirst) {
+  const std::string bytes = many_records(3);
+  const auto frame = [](std::uint32_t size) {
+    return Bytes{}.u32(0x184d2a50 + size % 16).u32(size).text + std::string(size, 'x');
+  };
+  const std::string nothing = "FILE: nothing could be decompressed: ";
+  for (const Kind& kind : kinds()) {
+    if (kind.name != "zstd" && kind.name != "lz4") continue;
+    for (const std::string& front : {frame(0), frame(3), frame(3) + frame(0) + frame(400'000)}) {
+      const std::string path = write(front + kind.compress(bytes));
+      EXPECT_EQ(read_all(path), read_all(write(bytes, "plain"))) << kind.name;
+      EXPECT_EQ(open_capture(path, {})->summary().files.at(0).compression, kind.name);
+      EXPECT_EQ(refusal(front + kind.compress(bytes).substr(0, 20)),
+                nothing + "its " + kind.name + " data are cut off after " +
+                    std::to_string(front.size() + 20) + " bytes");
+      if (kind.name != "zstd") continue;  // what it is called where nothing tells
+      EXPECT_EQ(refusal(front), nothing + "it is empty");
+      EXPECT_EQ(refusal(front + "nothing of the kind"), nothing + "its zstd data end at byte " +
+                                                            std::to_string(front.size()) +
+                                                            ", and something else follows them");
+      EXPECT_EQ(refusal(front + frame(100).substr(0, 90)),
+                nothing + "its zstd data are cut off after " + std::to_string(front.size() + 90) +
+                    " bytes");
+    }
   }
 }
 
@@ -174,25 +213,65 @@ TEST_F(Compression, LineEndsThatATransferChangedAreNamed) {
     }
     return out;
   };
-  const auto what = [&](const std::string& file) {
-    try {
-      return read_all(write(file)).back();
-    } catch (const Error& refused) {
-      return std::string{refused.what()};
-    }
-  };
-  EXPECT_NE(what(changed("\n", "\r\n")).find("CR was put before every LF"), std::string::npos);
-  EXPECT_NE(what(changed("\r", "\n")).find("each CR became LF"), std::string::npos);
-  EXPECT_NE(what(changed("\n", "\r")).find("each LF became CR"), std::string::npos);
-  EXPECT_EQ(what(compressed.substr(0, 9000)).find("transfer"), std::string::npos);
+  EXPECT_NE(told(changed("\n", "\r\n")).find("CR was put before every LF"), std::string::npos);
+  EXPECT_NE(told(changed("\r", "\n")).find("each CR became LF"), std::string::npos);
+  EXPECT_NE(told(changed("\n", "\r")).find("each LF became CR"), std::string::npos);
+  EXPECT_EQ(told(compressed.substr(0, 9000)).find("transfer"), std::string::npos);
   std::string utf8;
   for (const char c : compressed.substr(2)) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte >= 0x80) utf8 += static_cast<char>(0xc0 | byte >> 6);
     utf8 += static_cast<char>(byte < 0x80 ? byte : 0x80 | (byte & 0x3f));
   }
-  EXPECT_NE(what(compressed.substr(0, 2) + utf8).find("cannot be decompressed"), std::string::npos);
-  EXPECT_NE(what("\x1f\xc2\x8b" + utf8).find("converted as if they were text"), std::string::npos);
+  EXPECT_NE(told(compressed.substr(0, 2) + utf8).find("cannot be decompressed"), std::string::npos);
+  EXPECT_NE(told("\x1f\xc2\x8b" + utf8).find("converted as if they were text"), std::string::npos);
+}
+
+// Of a short file the few line ends prove nothing; that it is whole without the CRs does.
+TEST_F(Compression, ATransferOfAShortFileIsNamed) {
+  for (const Kind& kind : kinds()) {
+    std::size_t changed = 0, with_few = 0;
+    for (std::size_t count = 3; count < 90; count += 2) {
+      const std::string compressed = kind.compress(many_records(count));
+      std::string crlf;
+      for (const char c : compressed) crlf += c == '\n' ? std::string{"\r\n"} : std::string{c};
+      const auto lines = crlf.size() - compressed.size();
+      EXPECT_EQ(told(compressed).find("transfer"), std::string::npos);
+      EXPECT_EQ(told(compressed.substr(0, compressed.size() * 2 / 3)).find("transfer"),
+                std::string::npos);
+      if (lines == 0) continue;
+      ++changed;
+      with_few += lines < 3 ? 1u : 0u;
+      const std::string what = told(crlf);
+      EXPECT_NE(what.find("CR was put before every LF"), std::string::npos)
+          << kind.name << " " << lines << ": " << what;
+      std::string flipped = compressed;
+      flipped[flipped.size() / 2] = static_cast<char>(flipped[flipped.size() / 2] ^ 0x55);
+      EXPECT_EQ(told(flipped).find("transfer"), std::string::npos) << kind.name;
+    }
+    EXPECT_GT(changed, 20u) << kind.name;
+    EXPECT_GT(with_few, 0u) << kind.name;
+  }
+}
+
+// lz4 leaves a head as it is: its line ends are none of a transfer's.
+TEST_F(Compression, LineEndsOfHttpAreNoneOfATransfer) {
+  for (const std::string& end : {std::string{"\r\n"}, std::string{"\n"}}) {
+    std::string bytes = pcap_header();
+    for (std::uint32_t i = 0; i < 12; ++i) {
+      const std::string text = "GET /" + std::string(i + 1, 'a') + " HTTP/1.1" + end +
+                               "Host: " + std::string(20, static_cast<char>('a' + i)) + end +
+                               "X-Id: " + std::to_string(i * 2654435761u) + end + end;
+      bytes += pcap_record(std::string(54, '\x11') + text, 1000 + 16 * i, 100 + 16 * i);
+    }
+    for (const Kind& kind : kinds()) {
+      const std::string compressed = kind.compress(bytes);
+      for (std::size_t size = 30; size < compressed.size(); size += 7) {
+        const std::string what = told(compressed.substr(0, size));
+        EXPECT_EQ(what.find("transfer"), std::string::npos) << kind.name << what;
+      }
+    }
+  }
 }
 
 // xz finds out at the end of a block that what it has given was wrong.
