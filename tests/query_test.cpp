@@ -168,11 +168,12 @@ class BpfOfSeveralLinks : public testing_capture::CaptureFiles {
                               .options = {}};
     return test::ip_packet(ip, test::tcp_segment(tcp, ""));
   }
-  static std::string framed() {
-    const test::FrameHeader header{.link = LinkType::ethernet,
+  static std::string framed(std::vector<std::uint16_t> vlans = {},
+                            LinkType link = LinkType::ethernet) {
+    const test::FrameHeader header{.link = link,
                                    .from = at("10.0.0.5", 0).ip,
                                    .to = at("10.0.0.9", 0).ip,
-                                   .vlans = {}};
+                                   .vlans = std::move(vlans)};
     return test::frame(header, packet());
   }
   const std::string raw_only = testing_capture::section_header() + testing_capture::interface(101) +
@@ -190,6 +191,28 @@ TEST_F(BpfOfSeveralLinks, WhatFitsOneOnlyLeavesOutTheOthers) {
   EXPECT_EQ(report.ledger.bpf_unfit[0].link_type, "RAW");
   EXPECT_EQ(report.ledger.bpf_unfit[0].packets, 1u);
   EXPECT_FALSE(report.ledger.bpf_unfit[0].reason.empty());
+}
+
+TEST_F(BpfOfSeveralLinks, WhatMatchesWithoutItsTagsIsCountedUnlessTheFilterSpeaksOfTags) {
+  using namespace testing_capture;
+  std::string cooked = framed({}, LinkType::linux_sll);
+  cooked.insert(14, std::string{"\x81\0\0\x09", 4});
+  const std::string tagged =
+      section_header() + interface(1) + interface(113) + enhanced_packet(framed(), 1'000'000) +
+      enhanced_packet(framed({7}), 1'000'001) + enhanced_packet(framed({7, 8}), 1'000'002) +
+      enhanced_packet(cooked, 1'000'003, 1);
+  struct Case {
+    std::string filter;
+    std::uint64_t passed, wrapped;
+  };
+  for (const Case& each :
+       {Case{"tcp port 80", 1, 3}, Case{"tcp port 81", 0, 0},
+        Case{"tcp port 80 or (vlan and tcp port 80)", 2, 0}, Case{"tcp port 80 and not vlan", 1, 0},
+        Case{"ip and not ether host ab:cd:ef:00:00:01", 1, 2}}) {
+    const Ledger ledger = analysed(each.filter, tagged).ledger;
+    EXPECT_EQ(ledger.passed_bpf, each.passed) << each.filter;
+    EXPECT_EQ(ledger.filtered_wrapped, each.wrapped) << each.filter;
+  }
 }
 
 TEST_F(BpfOfSeveralLinks, WhatFitsAllIsSaidOfNone) {

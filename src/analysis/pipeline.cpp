@@ -153,10 +153,11 @@ bool Pipeline::passes_bpf(const Packet& packet) {
     ++ledger_.passed_bpf;
     return true;
   }
-  // Without its tags it would have passed: of some connections one direction may be missing now.
+  // Without its tags it would have passed: of some connections one direction may be missing now,
+  // unless the filter says itself which tags it wants.
   const auto untagged = bpf_.applies(packet) ? without_tags(packet) : std::nullopt;
   if (untagged && bpf_.matches(*untagged)) {
-    ++ledger_.filtered_wrapped;
+    if (!bpf_.names_tags()) ++ledger_.filtered_wrapped;
     return false;
   }
   // As long as nothing passed, the reason may be what the packets are wrapped up in.
@@ -169,17 +170,18 @@ bool Pipeline::passes_bpf(const Packet& packet) {
   return false;
 }
 
-/// An Ethernet frame with VLAN tags as it was before it had them.
+/// An Ethernet frame, or one of a cooked capture, with VLAN tags as it was before it had them.
 std::optional<Packet> Pipeline::without_tags(const Packet& packet) {
-  constexpr std::size_t kTypeAt = 12, kTag = 4;
-  if (packet.link != LinkType::ethernet) return std::nullopt;
+  constexpr std::size_t kTag = 4;
+  const bool cooked = packet.link == LinkType::linux_sll;
+  if (!cooked && packet.link != LinkType::ethernet) return std::nullopt;
+  const std::size_t type = cooked ? 14 : 12;
   std::size_t tags = 0;
-  while (is_tag(type_at(packet, kTypeAt + tags))) tags += kTag;
+  while (is_tag(type_at(packet, type + tags))) tags += kTag;
   if (tags == 0) return std::nullopt;
-  untagged_.assign(packet.bytes.begin(), packet.bytes.begin() + kTypeAt);
-  untagged_.insert(untagged_.end(),
-                   packet.bytes.begin() + static_cast<std::ptrdiff_t>(kTypeAt + tags),
-                   packet.bytes.end());
+  const auto behind_tags = packet.bytes.subspan(type + tags);
+  untagged_.assign(packet.bytes.begin(), packet.bytes.begin() + static_cast<std::ptrdiff_t>(type));
+  untagged_.insert(untagged_.end(), behind_tags.begin(), behind_tags.end());
   Packet untagged = packet;
   untagged.bytes = untagged_;
   untagged.wire_length -=

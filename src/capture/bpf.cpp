@@ -4,6 +4,8 @@
 #include <pcap/pcap.h>
 
 #include <algorithm>
+#include <cctype>
+#include <string_view>
 #include <utility>
 
 #include "capture/link_types.hpp"
@@ -20,6 +22,18 @@ int number_of(LinkType link) {
     if (known_link(number).type == link) return static_cast<int>(number);
   }
   return -1;
+}
+
+/// `word` stands alone: it is no part of a name.
+bool holds_word(std::string_view text, std::string_view word) {
+  const auto ends_word = [&](std::size_t at) {
+    return at >= text.size() || (std::isalnum(static_cast<unsigned char>(text[at])) == 0 &&
+                                 std::string_view{"-._"}.find(text[at]) == std::string_view::npos);
+  };
+  for (std::size_t at = 0; (at = text.find(word, at)) != std::string_view::npos; ++at) {
+    if ((at == 0 || ends_word(at - 1)) && ends_word(at + word.size())) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -68,7 +82,8 @@ class Bpf::Program {
   std::uint64_t passed_over_ = 0;
 };
 
-Bpf::Bpf(std::string expression) : expression_{std::move(expression)} {}
+Bpf::Bpf(std::string expression)
+    : expression_{std::move(expression)}, names_tags_{holds_word(expression_, "vlan")} {}
 Bpf::~Bpf() = default;
 
 Bpf::Program& Bpf::program(LinkType link) {

@@ -26,6 +26,8 @@ class Bpf {
   bool matches(const Packet& packet);
   /// Whether the expression makes sense for packets like this one.
   bool applies(const Packet& packet) { return compiled(packet.link); }
+  /// Whether it says itself what it wants of VLAN tags.
+  bool names_tags() const { return names_tags_; }
   /// After the last packet: why, and to how many, it could not be applied. Throws Error as above
   /// where that is all of them.
   std::vector<Ledger::Unfit> finish() const;
@@ -36,6 +38,7 @@ class Bpf {
   bool compiled(LinkType link);
 
   std::string expression_;
+  bool names_tags_ = false;
   std::map<LinkType, std::unique_ptr<Program>> programs_;
 };
 

@@ -148,13 +148,13 @@ void tell_filtered(spdlog::logger& log, const std::string& shown, const Ledger& 
     log.warn("{}: --bpf cannot be applied to link type {} ({}): {} left out", shown, each.link_type,
              each.reason, base::count(each.packets, "packet"));
   }
-  constexpr std::uint64_t kTelling = 10;
-  if (ledger.passed_bpf != 0 && ledger.filtered_wrapped >= kTelling) {
+  if (ledger.passed_bpf != 0 && ledger.filtered_wrapped > 0) {
     log.warn(
-        "{}: --bpf left out {} that match without their VLAN tags: connections may lack a "
-        "direction; add \"or (vlan and ...)\", or use --host, --net and --port, which look behind "
-        "tags",
-        shown, base::count(ledger.filtered_wrapped, "packet"));
+        "{}: --bpf left out {} that {}: connections may lack a direction; add \"or (vlan and "
+        "...)\", or use --host, --net and --port, which look behind tags",
+        shown, base::count(ledger.filtered_wrapped, "packet"),
+        ledger.filtered_wrapped == 1 ? "matches without its VLAN tags"
+                                     : "match without their VLAN tags");
   }
   if (ledger.filtered == 0 || ledger.decoded + ledger.duplicates != 0) return;
   if (ledger.filtered == ledger.packets) {
