@@ -158,8 +158,8 @@ struct SideTrouble {
   PacketRef told_of;
   Offset told = 0;
 
-  // Retransmissions of the SYN (client) or SYN-ACK (server): the first kMaxSynTimes of them, the
-  // first one included.
+  // Transmissions of the SYN (client) or SYN-ACK (server): the first ones, and behind them the last
+  // one, which of more than kMaxSynTimes is not the next.
   std::array<PacketRef, kMaxSynTimes> syn_times{};
   std::array<PacketRef, 2>
       differing;  // first two segments that carry different bytes for the same offsets

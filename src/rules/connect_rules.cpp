@@ -25,7 +25,8 @@ void transmissions(FindingBuilder& finding, const SideRecord& side, Side from,
   if (side.syns < 2) return;
   const std::size_t kept = std::min<std::size_t>(side.syns, kMaxSynTimes);
   for (std::size_t i = 1; i < kept; ++i) {
-    finding.evidence(side.trouble().syn_times[i], from, fmt::format("{} again ({})", what, i + 1));
+    const std::size_t number = i + 1 == kMaxSynTimes ? side.syns : i + 1;
+    finding.evidence(side.trouble().syn_times[i], from, fmt::format("{} again ({})", what, number));
   }
 }
 
@@ -579,6 +580,9 @@ std::optional<Finding> connect_abandoned(const FlowFacts& facts, const Threshold
   for (const Duration known : fitting) {
     base::append_item(candidates, base::duration(known), " or ");
   }
+  // More of them than any system's default schedule has (see syn_schedules.cpp).
+  constexpr std::uint32_t kLongestSchedule = 11;
+  const bool kernels_own_end = gave_up && facts.syn_count > kLongestSchedule;
   const std::string sent = facts.syn_count == 1 ? std::string{"1 SYN"}
                                                 : fmt::format("{} SYNs over {}", facts.syn_count,
                                                               time_words(facts.syn_span));
@@ -587,8 +591,12 @@ std::optional<Finding> connect_abandoned(const FlowFacts& facts, const Threshold
       gave_up
           ? fmt::format("{} without an answer, and the next one, due within {}, never came: the "
                         "{} gave up{}.",
-                        sent, base::duration(next_gap), in_circles ? "client" : "application",
-                        candidates.empty() ? "" : ", as with a connect timeout of " + candidates)
+                        sent, base::duration(next_gap),
+                        in_circles || kernels_own_end ? "client" : "application",
+                        kernels_own_end ? fmt::format(", as with net.ipv4.tcp_syn_retries = {}",
+                                                      facts.syn_count - 1)
+                        : candidates.empty() ? ""
+                                             : ", as with a connect timeout of " + candidates)
           : fmt::format("{} without an answer; the capture ended before the next one was due, so "
                         "whether the client gave up is not known.",
                         sent));

@@ -92,13 +92,15 @@ void measure_connect(FlowFacts& facts, const Thresholds& limits) {
     const std::size_t kept = std::min<std::size_t>(facts.syn_count, kMaxSynTimes);
     const std::span<const PacketRef> times{trouble.syn_times.data(), kept};
     last = times.back();
-    facts.schedule = match_schedule(times, flow.c().ttl, limits);
+    // Between the last two may have been more.
+    const bool all = facts.syn_count <= kMaxSynTimes;
+    facts.schedule = match_schedule(all ? times : times.first(kept - 1), flow.c().ttl, limits);
   }
   facts.syn_span = between(flow.c().syn, last, flow);
   facts.silence_after_syn = facts.until - last.time;
-  facts.next_syn = facts.schedule
-                       ? facts.schedule->next_gap
-                       : std::max<Duration>(kInitialRto, facts.syn_span.value_or(Duration{0}));
+  facts.next_syn = facts.schedule ? facts.schedule->next_gap
+                                  : std::clamp<Duration>(facts.syn_span.value_or(Duration{0}),
+                                                         kInitialRto, kLongestRto);
   const Duration tolerance{static_cast<std::int64_t>(static_cast<double>(facts.next_syn->count()) *
                                                      limits.connect_backoff_tolerance)};
   facts.next_syn_overdue =

@@ -17,6 +17,8 @@ std::optional<SynSchedule> match_schedule(std::span<const PacketRef> syns, std::
 
 /// Gap to expect after a single SYN: the initial RTO of RFC 6298 §2.1.
 inline constexpr Duration kInitialRto = std::chrono::seconds{1};
+/// The longest wait between two (Linux: TCP_RTO_MAX).
+inline constexpr Duration kLongestRto = std::chrono::seconds{120};
 /// By then a kernel that misses the ACK has repeated its SYN-ACK (after a second, tcp(7)), unless
 /// it has sent a cookie in it.
 inline constexpr Duration kSynAckRepeatDue = 3 * kInitialRto;

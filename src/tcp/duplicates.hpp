@@ -11,6 +11,7 @@
 #include "httpdiag/segment.hpp"
 #include "httpdiag/settings.hpp"
 #include "tcp/hashing.hpp"
+#include "tcp/options.hpp"
 
 namespace httpdiag::tcp {
 
@@ -36,8 +37,10 @@ class DuplicateFilter {
         mix(from ^ numbers(segment), to ^ fields(segment)) >> kContentBits;
     const bool whole =
         segment.payload.size() == segment.payload_length && segment.options.size() % 4 == 0;
-    const std::uint64_t sum =
-        whole ? mix(content, hash_few(segment.options)) >> (64 - kContentBits) | 1 : 0;
+    // Routers lower the segment size in a SYN for the links behind them (MSS clamping).
+    const std::uint64_t options =
+        segment.flags.has(TcpFlags::syn) ? hash_without_mss(segment) : hash_few(segment.options);
+    const std::uint64_t sum = whole ? mix(content, options) >> (64 - kContentBits) | 1 : 0;
     return (identity != 0 ? identity : 1) << kContentBits | sum;
   }
   /// In which set a copy of `segment` would be found. Not by the fingerprint, which differs from

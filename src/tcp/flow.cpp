@@ -85,7 +85,10 @@ void Flow::swap_roles() {
   std::swap(record.client, record.server);
   std::swap(record.sides[0], record.sides[1]);
   std::swap(halves_[0], halves_[1]);
-  if (record.trouble_ptr) std::swap(record.trouble_ptr->tunnels[0], record.trouble_ptr->tunnels[1]);
+  if (FlowTrouble* rare = record.trouble_ptr.get()) {
+    std::swap(rare->tunnels[0], rare->tunnels[1]);
+    std::swap(rare->translated_client, rare->translated_server);
+  }
   record.syn_clock = record.fin_clock = 0;  // the client's
   for (char& c : record.history) {
     if (c >= 'A' && c <= 'Z') {
@@ -422,7 +425,7 @@ void Flow::on_syn(Context& context, const Segment& segment, Side from) {
   if (!second_form && own.syns >= 2) {
     SideTrouble& rare = trouble(from);
     if (!rare.syn_times[0]) rare.syn_times[0] = own.syn;
-    if (own.syns <= kMaxSynTimes) rare.syn_times[own.syns - 1u] = segment.packet;
+    rare.syn_times[std::min<std::size_t>(own.syns, kMaxSynTimes) - 1] = segment.packet;
   }
   own.state = step(own.state, Signal::syn);
   own.window = segment.window;  // never scaled in a SYN (RFC 7323 §2.2)

@@ -4,13 +4,14 @@
 #include <algorithm>
 
 #include "base/byte_reader.hpp"
+#include "tcp/hashing.hpp"
 #include "tcp/seq.hpp"
 
 namespace httpdiag::tcp {
 
 namespace {
 
-constexpr std::uint8_t kEndOfOptions = 0, kNoOperation = 1, kSack = 5, kTimestamps = 8;
+constexpr std::uint8_t kEndOfOptions = 0, kNoOperation = 1, kMss = 2, kSack = 5, kTimestamps = 8;
 
 /// What stands in the first option of this kind; stops at the first that makes no sense.
 std::optional<std::span<const std::byte>> option(const Segment& segment, std::uint8_t wanted) {
@@ -34,6 +35,15 @@ std::optional<std::uint32_t> timestamp_of(const Segment& segment) {
   const auto body = option(segment, kTimestamps);
   if (!body || body->size() != 8) return std::nullopt;
   return base::ByteReader{*body}.u32();
+}
+
+std::uint64_t hash_without_mss(const Segment& syn) {
+  const auto size = option(syn, kMss);
+  if (!size) return hash_few(syn.options);
+  const auto at = static_cast<std::size_t>(size->data() - syn.options.data());
+  const auto before = syn.options.first(at);
+  const auto behind = syn.options.subspan(at + size->size());
+  return mix(hash_few(before), hash_few(behind));
 }
 
 std::uint32_t longest_sacked(const Segment& segment) {

@@ -12,6 +12,9 @@
 
 namespace httpdiag::tcp {
 
+/// The options, but for the largest segment size that a SYN offers (RFC 9293 §3.7.1).
+std::uint64_t hash_without_mss(const Segment& syn);
+
 /// TSval of the timestamps option (RFC 7323 §3.2).
 std::optional<std::uint32_t> timestamp_of(const Segment& segment);
 

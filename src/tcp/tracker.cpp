@@ -54,6 +54,9 @@ inline void Tracker::Impl::on_known(const Arrival& arrival, Handle handle, Side 
   }
   if (handle != kNoHandle && !FlowStore::is_attempt(handle)) {
     Slot& s = store_.slot(handle);
+    if (may_have_new_name(s.flow.record)) [[unlikely]] {
+      translations_.remember(segment);
+    }
     if (segment.hints.has(Hints::piece) && may_be_in_part(segment, s.flow, from)) [[unlikely]] {
       ++ledger_.duplicates;
       s.flow.on_duplicate(segment, {},
@@ -118,7 +121,17 @@ void Tracker::Impl::note_translation(const Segment& segment, const Tuple& origin
   translations_.add(tuple, segment.seq, original);
   if (tuple.same_ends(original)) return;  // it differs in its tunnel alone
   if (FlowStore::is_attempt(handle)) handle = promote(handle);
-  store_.slot(handle).flow.note_translation(segment.source, segment.destination);
+  Flow& flow = store_.slot(handle).flow;
+  const bool forth = flow.record.client == original.client;
+  flow.note_translation(forth ? segment.source : segment.destination,
+                        forth ? segment.destination : segment.source);
+}
+
+/// Packets of this flow may be recorded once more under a name that no SYN tells.
+bool Tracker::Impl::may_have_new_name(const FlowRecord& flow) const {
+  constexpr std::uint64_t kFirst = 8;  // packets
+  if (translations_.any() && flow.trouble().translated_server.port != 0) return true;
+  return !flow.c().syn && !flow.s().syn && flow.c().packets + flow.s().packets < kFirst;
 }
 
 Handle Tracker::Impl::find(const Endpoint& source, const Endpoint& destination,
@@ -203,7 +216,7 @@ void Tracker::Impl::hand_over(Attempt& a, const Segment& segment) {
     a.times = std::make_unique<std::array<PacketRef, kMaxSynTimes>>();
     (*a.times)[0] = a.first;
   }
-  if (a.syns >= 2 && a.syns <= kMaxSynTimes) (*a.times)[a.syns - 1u] = segment.packet;
+  if (a.syns >= 2) (*a.times)[std::min<std::size_t>(a.syns, kMaxSynTimes) - 1] = segment.packet;
   a.last = segment.packet;
 }
 

@@ -81,6 +81,7 @@ class Tracker::Impl {
   void note_translation(const Segment& segment, const Tuple& original);
   Handle find(const Endpoint& source, const Endpoint& destination, std::uint32_t network);
   bool answered_between(const Segment& segment, Handle handle, PacketRef original);
+  bool may_have_new_name(const FlowRecord& flow) const;
   Handle home_of(const Segment& segment, std::uint32_t hash, Handle newest);
   bool of_predecessor(const Segment& segment, const Attempt& a);
   void tell_successor(const Segment& segment, Handle newest, Handle older);

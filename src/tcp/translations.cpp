@@ -47,6 +47,21 @@ bool Translations::same_but_for_tunnel(const Syn& known, const Syn& seen) const 
          within(seen.time, known.time, tunnel_window_);
 }
 
+// A connection that the capture shows from its middle on has no SYN to go by, but the numbers of
+// both ends. One end keeps its address or its port.
+bool Translations::same_but_for_name(const Syn& known, const Syn& seen) const {
+  const bool one_network = known.tuple.network == seen.tuple.network || known.tuple.network == 0 ||
+                           seen.tuple.network == 0;
+  const Tuple &a = known.tuple, &b = seen.tuple;
+  const bool shares_an_end = a.client.port == b.client.port || a.server.port == b.server.port ||
+                             a.client.ip == b.client.ip || a.server.ip == b.server.ip;
+  return TcpFlags{seen.flags}.has(TcpFlags::ack) && seen.ack != 0 && one_network && shares_an_end &&
+         !a.same_ends(b) && !a.reversed().same_ends(b) && known.seq == seen.seq &&
+         known.ack == seen.ack && known.ip_id == seen.ip_id && known.clock == seen.clock &&
+         known.window == seen.window && known.flags == seen.flags &&
+         known.payload_length == seen.payload_length && within(seen.time, known.time, window_);
+}
+
 // Linux's and every other NAT leaves sequence number, IP id, window and its scale as they are; it
 // may clamp the MSS. Scanners send SYNs with one sequence number to many ports, each with an id of
 // its own; IPv6 has no id, but a sender that is no scanner puts its clock into the SYN, and without
@@ -80,8 +95,8 @@ std::optional<Tuple> Translations::find_original(const Segment& syn) {
   return std::nullopt;
 }
 
-void Translations::remember(const Segment& syn) {
-  const Syn seen = described(syn);
+void Translations::remember(const Segment& segment) {
+  const Syn seen = described(segment);
   ending_at(seen.end()) = seen;
 }
 
@@ -106,7 +121,7 @@ std::optional<Tuple> Translations::find_twin(const Segment& stranger) {
   const Syn seen = described(stranger);
   // A capture that began in the middle of the connection: the first packet of it, in and outside.
   Syn& known = ending_at(seen.end());
-  if (same_but_for_tunnel(known, seen)) return known.tuple;
+  if (same_but_for_tunnel(known, seen) || same_but_for_name(known, seen)) return known.tuple;
   for (const std::uint32_t end : {seen.ack - 1, seen.ack}) {
     if (const Syn& asked = ending_at(end); answers(seen, asked)) return asked.tuple.reversed();
   }

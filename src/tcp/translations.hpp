@@ -42,8 +42,8 @@ class Translations {
   /// The tuple under which the connection of this SYN is known already, at its first SYN or at
   /// one sent again. Otherwise the SYN is remembered, and its tuple is no other name any more.
   std::optional<Tuple> find_original(const Segment& syn);
-  /// A SYN of a tuple that is known: it may have been repeated before its copy is seen.
-  void remember(const Segment& syn);
+  /// A segment of a tuple that is known: it may come before its copy under another name does.
+  void remember(const Segment& segment);
   /// The same for another segment of no known tuple; as `stranger` has it, from client to server.
   std::optional<Tuple> find_twin(const Segment& stranger);
   /// `tuple` is another name of `original`, in the same direction; `isn` tells its SYN from that
@@ -73,6 +73,7 @@ class Translations {
   Syn& ending_at(std::uint32_t end) { return syns_[end % kSyns]; }
   static bool answers(const Syn& answer, const Syn& asked);
   bool same_but_for_tunnel(const Syn& known, const Syn& seen) const;
+  bool same_but_for_name(const Syn& known, const Syn& seen) const;
 
   struct Hash {
     std::size_t operator()(const Tuple& tuple) const {

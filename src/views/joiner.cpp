@@ -288,6 +288,10 @@ bool heard_nothing(const Trail& receiver, Side from) {
   return spoke;
 }
 
+/// Some of it arrived, as its receiver says, and its capture holds nothing of this direction: it
+/// does not of this connection, whatever it holds of others.
+bool lacks_all(const Way& way) { return way.got.empty() && way.count.not_recorded > 0; }
+
 }  // namespace
 
 std::shared_ptr<FlowViews> Joiner::Impl::lay_beside(FlowReport& report, const Trail& client,
@@ -310,7 +314,8 @@ std::shared_ptr<FlowViews> Joiner::Impl::lay_beside(FlowReport& report, const Tr
     Way& way = joined.ways[index(side)];
     const Trail& receiver = side == Side::client ? server : client;
     if (blind_.sender[index(side)]) blind_sender(way);
-    if (blind_.receiver[index(side)] && !heard_nothing(receiver, side)) blind_receiver(way);
+    const bool blind = blind_.receiver[index(side)] && !heard_nothing(receiver, side);
+    if (blind || lacks_all(way)) blind_receiver(way);
     forgive_renamed(joined, side);
   }
   if (const auto renamed = renamed_.find(index_of(client)); renamed != renamed_.end())

@@ -89,19 +89,26 @@ const Seen* syn_of(const Trail& trail) {
 bool same_syn(const Trail& a, const Trail& b) {
   const Seen* one = syn_of(a);
   const Seen* two = syn_of(b);
-  if (one == nullptr || two == nullptr || !same_port(a, b)) return false;
-  return (one->ip_id != 0 && one->ip_id == two->ip_id) || one->options == two->options;
+  if (one == nullptr || two == nullptr) return false;
+  if (one->ip_id != 0 && one->ip_id == two->ip_id) return true;
+  return one->options == two->options && same_port(a, b);
 }
 
-/// Both saw it begin, as far as either did, and with the same numbers.
-bool same_beginning(const Trail& a, const Trail& b) {
+/// How many of the two ends both saw begin with the same number; none where one began otherwise.
+std::optional<int> same_numbers(const Trail& a, const Trail& b) {
   int common = 0;
   for (const Side side : {Side::client, Side::server}) {
     const std::size_t i = index(side);
     if (!a.began[i] || !b.began[i]) continue;
-    if (a.isn[i] != b.isn[i]) return false;
+    if (a.isn[i] != b.isn[i]) return std::nullopt;
     ++common;
   }
+  return common;
+}
+
+/// Both saw it begin, as far as either did, and with the same numbers.
+bool same_beginning(const Trail& a, const Trail& b) {
+  const int common = same_numbers(a, b).value_or(0);
   return common == 2 || (common == 1 && (same_ends(a, b) || same_syn(a, b)));
 }
 
@@ -191,8 +198,7 @@ void Matcher::by_numbers(const std::vector<Trail>& known, const std::vector<Trai
       const auto [first, last] = probes.equal_range(bytes_key(seen));
       for (auto each = first; each != last; ++each) {
         const Trail& other = known[each->second];
-        const bool both_began = other.starts() && asked[i].starts();
-        if (known_taken[each->second] || (both_began && !same_beginning(other, asked[i]))) continue;
+        if (known_taken[each->second] || !same_numbers(other, asked[i])) continue;
         if (!found || (same_ends(other, asked[i]) && !same_ends(known[*found], asked[i])))
           found = each->second;
       }

@@ -167,6 +167,8 @@ bool copy_modifier(Cursor& line, Action& action) {
       action.copy_after = line.duration();
   } else if (line.accept("dup-ttl")) {
     action.copy_ttl = line.number(1, 255);
+  } else if (line.accept("dup-mss")) {
+    action.copy_mss = line.number(1, 65535);
   } else if (line.accept("dup-vlan")) {
     action.copy_vlans = read_vlans(line);
   } else {

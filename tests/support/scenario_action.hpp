@@ -35,7 +35,7 @@ struct Action {
 
   bool twice = false;  // captured twice
   Nanoseconds copy_after{0};
-  std::optional<std::int64_t> copy_ttl;
+  std::optional<std::int64_t> copy_ttl, copy_mss;
   std::optional<std::vector<std::uint16_t>> copy_vlans;
 };
 

@@ -2,6 +2,7 @@
 #include "support/scenario_network.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 #include <utility>
 
 #include "support/wrap.hpp"
@@ -53,6 +54,18 @@ std::uint32_t sequence(const Speaker& speaker, const Action& action, const Sent&
   // RFC 9293 §3.5.2: the RST of a closed port takes its number from the segment it answers.
   if (bare_rst && speaker.other().last_ack) return *speaker.other().last_ack;
   return speaker.self().next < 0 ? 0 : speaker.self().number(speaker.self().next);
+}
+
+/// As a router passes on a SYN that clamps its MSS, the first option of ours.
+std::string with_mss(std::string_view syn, std::uint16_t mss) {
+  constexpr std::size_t kOptions = 20;  // where they begin
+  constexpr char kMss = 2;
+  std::string clamped{syn};
+  if (clamped.size() < kOptions + 4 || clamped[kOptions] != kMss)
+    throw std::runtime_error{"dup-mss: the segment has no MSS"};
+  clamped[kOptions + 2] = static_cast<char>(mss >> 8);
+  clamped[kOptions + 3] = static_cast<char>(mss & 0xff);
+  return clamped;
 }
 
 }  // namespace
@@ -292,22 +305,25 @@ void Network::record(const Speaker& speaker, const Action& action, const IpHeade
           speaker.self().packet_type.value_or(speaker.client != at_server ? 4 : 0)))};
   const bool forwarded = speaker.self().forwarded;
   if (forwarded) header.packet_type = 0;
-  const auto emit = [&](const IpHeader& of, Nanoseconds when) {
-    if (action.fragment == 0) return write(header, ip_packet(of, tcp), action, when);
+  const auto emit = [&](const IpHeader& of, std::string_view segment, Nanoseconds when) {
+    if (action.fragment == 0) return write(header, ip_packet(of, segment), action, when);
     std::size_t recorded = 0;
-    for (const std::string& piece : ip_fragments(of, tcp, action.fragment)) {
+    for (const std::string& piece : ip_fragments(of, segment, action.fragment)) {
       if (action.pieces != 0 && recorded++ == action.pieces) return;
       write(header, piece, action, when);
     }
   };
-  emit(ip, at + action.delay);
+  emit(ip, tcp, at + action.delay);
   if (!action.twice && !forwarded) return;
   IpHeader copy = ip;
   copy.ttl = static_cast<std::uint8_t>(action.copy_ttl.value_or(ip.ttl - (forwarded ? 1 : 0)));
   if (forwarded) header.packet_type = 4;
   header.vlans = action.copy_vlans.value_or(header.vlans);
   ++header.interface_index;
-  emit(copy, at + action.delay + action.copy_after);
+  const std::string segment = action.copy_mss
+                                  ? with_mss(tcp, static_cast<std::uint16_t>(*action.copy_mss))
+                                  : std::string{tcp};
+  emit(copy, segment, at + action.delay + action.copy_after);
 }
 
 void Network::write(const FrameHeader& header, std::string_view packet, const Action& action,

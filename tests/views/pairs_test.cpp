@@ -310,21 +310,23 @@ TEST_P(SameTwice, SaysWhatItSaysAlone) {
 INSTANTIATE_TEST_SUITE_P(Scenarios, SameTwice, testing::ValuesIn(stems(files("pcaps", ".pcap"))),
                          [](const auto& param) { return test_name(param.param); });
 
-/// What remains of a classic pcap over Ethernet and IPv4 when only packets from, or to, the sender
-/// of its first one are kept.
-std::string one_direction(const std::string& pcap, bool from_first) {
-  constexpr std::size_t kFileHeader = 24, kRecordHeader = 16, kLength = 8, kSource = 26,
-                        kAddress = 4;
-  std::string kept = pcap.substr(0, kFileHeader), first;
+/// What remains of a classic pcap over Ethernet and IPv4 when only packets towards, or from, the
+/// lower port of the two are kept, which is the server's in all pairs.
+std::string one_direction(const std::string& pcap, bool to_server) {
+  constexpr std::size_t kFileHeader = 24, kRecordHeader = 16, kLength = 8, kPorts = 34;
+  const auto port_at = [&](std::size_t at) {
+    return static_cast<std::uint8_t>(pcap[at]) << 8 | static_cast<std::uint8_t>(pcap[at + 1]);
+  };
+  std::string kept = pcap.substr(0, kFileHeader);
   for (std::size_t at = kFileHeader; at + kRecordHeader <= pcap.size();) {
     std::uint32_t length = 0;
     std::memcpy(&length, pcap.data() + at + kLength, sizeof length);
+    const std::size_t packet = at + kRecordHeader;
     const std::string record = pcap.substr(at, kRecordHeader + length);
     at += record.size();
-    if (length < kSource + kAddress) continue;  // it marks the end
-    const std::string source = record.substr(kRecordHeader + kSource, kAddress);
-    if (first.empty()) first = source;
-    if ((source == first) == from_first) kept += record;
+    if (length < kPorts + 4) continue;  // it marks the end
+    const bool towards = port_at(packet + kPorts) > port_at(packet + kPorts + 2);
+    if (towards == to_server) kept += record;
   }
   return kept;
 }
