@@ -208,7 +208,7 @@ ExchangeReport judge(const Exchange& x, const FlowFacts& flow, const Settings& s
                                                        : Acked::none;
   // An answer proves receipt of what it answers; an early one only of a part.
   if (!facts.request_complete && report.acked == Acked::all) report.acked = Acked::part;
-  report.sent = facts.request_complete;
+  report.sent = facts.request_complete && !facts.awaits_continue;
   report.acked_by = x.acked_by;
   // Bytes without a status line are no answer, unless the capture is what hides it. "000" is one.
   const bool status_seen = x.response && (x.response->status != 0 || x.response->head_complete);

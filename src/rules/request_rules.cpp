@@ -285,25 +285,80 @@ std::string hold_text(const Hold& hold) {
   return {};
 }
 
-/// Whole on the wire, but the server closed having received a part of it only.
+/// As timers are set: a whole number of seconds, and what it takes to act on it.
+bool is_whole_seconds(Duration time) {
+  constexpr Duration kSecond = std::chrono::seconds{1}, kEarly = std::chrono::milliseconds{5},
+                     kSlack = std::chrono::milliseconds{50};
+  return time + kEarly >= kSecond && (time + kEarly) % kSecond <= kSlack;
+}
+
+/// A close after seconds of silence is a timeout of the server's; a RST at once is a refusal.
+bool is_timeout(Duration silence, bool by_fin, const Thresholds& limits) {
+  return silence >= limits.request_stall || is_whole_seconds(silence) ||
+         (by_fin && silence >= limits.capture_end_margin);
+}
+
+void blame_slow_client(FindingBuilder& finding, bool in_head) {
+  finding.fault(Party::client_app, Confidence::medium,
+                fmt::format("the server's {} timeout is too short, or the network held the rest "
+                            "back",
+                            in_head ? "header" : "body"));
+  if (!in_head) return;
+  finding.remedy(
+      "Client: find why it stopped in the middle of the head (a process that was stopped, a "
+      "head written in pieces). Server: a limit for heads ran out (nginx client_header_timeout "
+      "60 s, HAProxy timeout http-request, Node.js headersTimeout 60 s, Apache "
+      "RequestReadTimeout header=20).");
+}
+
+/// The server's FIN came while the client sent nothing, and after so long that a timer may have
+/// run out: how long that was.
+std::optional<Duration> closed_in_a_pause(const ExchangeFacts& facts) {
+  const Message& request = facts.exchange.request;
+  const FlowRecord& flow = facts.flow.flow;
+  const PacketRef fin = flow.s().fin;
+  if (!request.pause_end || fin.number < request.pause_begin.number ||
+      fin.number > request.pause_end.number)
+    return std::nullopt;
+  const auto silence = between(request.pause_begin, fin, flow);
+  const bool held = silence && facts.server_window_closed >= *silence / 2;
+  if (!silence || held || !is_timeout(*silence, true, facts.limits)) return std::nullopt;
+  return silence;
+}
+
+/// Whole on the wire, or as far as it was sent, but the server closed having received a part only.
 std::optional<Finding> closed_with_a_part(const ExchangeFacts& facts) {
   if (!closed_in_the_middle(facts)) return std::nullopt;
   const FlowRecord& flow = facts.flow.flow;
   const SideRecord& server = flow.s();
   const Message& request = facts.exchange.request;
   const PacketRef rst = server.trouble().rst;
+  const bool refused = rst.number > server.fin.number;
+  const std::string part =
+      fmt::format("{} of {} request bytes{}", server.fin_ack - facts.q0, facts.q1 - facts.q0,
+                  facts.request_complete ? "" : " that were sent");
+  const auto pause = closed_in_a_pause(facts);
   FindingBuilder finding{
       Label::request_incomplete,
-      fmt::format("The server closed after {} of {} request bytes had reached it{}.",
-                  server.fin_ack - facts.q0, facts.q1 - facts.q0,
-                  rst.number > server.fin.number ? "; its kernel answered the rest with RST" : "")};
-  finding
-      .fault(Party::server_app, Confidence::medium,
-             "the rest of the request was delayed or lost on the way")
-      .evidence(request.first, Side::client, words(request))
+      pause ? fmt::format("The client paused for {} behind {}; {} into that the server closed{}.",
+                          base::duration(request.pause()), part, base::duration(*pause),
+                          refused ? ", and its kernel answered the rest with RST" : "")
+            : fmt::format("The server closed after {} had reached it{}.", part,
+                          refused ? "; its kernel answered the rest with RST" : "")};
+  finding.evidence(request.first, Side::client, words(request))
+      .evidence(pause ? request.pause_begin : PacketRef{}, Side::client,
+                "last bytes in front of the pause")
       .evidence(server.fin, Side::server, "server FIN, acknowledges part of the request")
-      .evidence(rst.number > server.fin.number ? rst : PacketRef{}, Side::server, "RST")
-      .fact("ended_by", std::string{"server-fin"});
+      .evidence(pause ? request.pause_end : PacketRef{}, Side::client, "the client goes on")
+      .evidence(refused ? rst : PacketRef{}, Side::server, "RST")
+      .fact("ended_by", std::string{"server-fin"})
+      .fact("stalled_us", pause);
+  if (pause) {
+    blame_slow_client(finding, !request.head_complete);
+    return finding.build();
+  }
+  finding.fault(Party::server_app, Confidence::medium,
+                "the rest of the request was delayed or lost on the way");
   constexpr Duration kAtOnce = std::chrono::milliseconds{500};
   const auto open_for = between(request.first, server.fin, flow);
   if (open_for && *open_for < kAtOnce) {
@@ -504,33 +559,11 @@ bool lost_in_the_middle(FindingBuilder& finding, const ExchangeFacts& facts) {
   return true;
 }
 
-/// As timers are set: a whole number of seconds, and what it takes to act on it.
-bool is_whole_seconds(Duration time) {
-  constexpr Duration kSecond = std::chrono::seconds{1}, kEarly = std::chrono::milliseconds{5},
-                     kSlack = std::chrono::milliseconds{50};
-  return time + kEarly >= kSecond && (time + kEarly) % kSecond <= kSlack;
-}
-
-/// A close after seconds of silence is a timeout of the server's; a RST at once is a refusal.
 bool server_refused_the_rest(FindingBuilder& finding, const ExchangeFacts& facts) {
   if (!by_server(facts.close.closer)) return false;
-  const bool timed_out = facts.after_request >= facts.limits.request_stall ||
-                         is_whole_seconds(facts.after_request) ||
-                         (facts.close.closer == Closer::server_fin &&
-                          facts.after_request >= facts.limits.capture_end_margin);
-  if (timed_out) {
-    const bool head = !facts.exchange.request.head_complete;
-    finding.fault(Party::client_app, Confidence::medium,
-                  fmt::format("the server's {} timeout is too short, or the network held the rest "
-                              "back",
-                              head ? "header" : "body"));
-    if (head) {
-      finding.remedy(
-          "Client: find why it stopped in the middle of the head (a process that was stopped, a "
-          "head written in pieces). Server: a limit for heads ran out (nginx client_header_timeout "
-          "60 s, HAProxy timeout http-request, Node.js headersTimeout 60 s, Apache "
-          "RequestReadTimeout header=20).");
-    }
+  const bool by_fin = facts.close.closer == Closer::server_fin;
+  if (is_timeout(facts.after_request, by_fin, facts.limits)) {
+    blame_slow_client(finding, !facts.exchange.request.head_complete);
   } else {
     finding.fault(Party::server_app, Confidence::medium,
                   "a size limit or a firewall in front of it");
@@ -597,6 +630,9 @@ std::string stop_text(const ExchangeFacts& facts) {
 
 std::optional<Finding> request_incomplete(const ExchangeFacts& facts, const Thresholds&) {
   if (facts.request_complete) return closed_with_a_part(facts);
+  if (!has_hole(facts) && !lost_for_good(facts)) {
+    if (auto finding = closed_with_a_part(facts)) return finding;
+  }
   if (may_be_whole(facts) || lost_for_good(facts) || still_resending(facts)) return std::nullopt;
   const Message& request = facts.exchange.request;
   FindingBuilder finding{Label::request_incomplete, stop_text(facts)};
