@@ -199,6 +199,19 @@ std::string delivered_again(const Report& report) {
       duplicated == 1 ? "1 callback was" : fmt::format("{} callbacks were", duplicated));
 }
 
+/// What stands in front of the most frequent cause of this severity: others may be beside it.
+std::string_view beside_others(const Report& report, Severity severity) {
+  std::size_t causes = 0;
+  std::uint64_t most = 0;
+  for (const Cause& cause : report.causes) {
+    if (cause.severity != severity) continue;
+    ++causes;
+    most = std::max(most, cause.count);
+  }
+  if (causes < 2) return {};
+  return most > 1 ? "most often, " : "among others, ";
+}
+
 }  // namespace
 
 std::string headline(const Report& report) {
@@ -206,7 +219,7 @@ std::string headline(const Report& report) {
   const std::uint64_t flows = sum(report, Severity::error, false);
   if (exchanges + flows > 0) {
     return fmt::format("{}: {}{}{}.", failed(report, exchanges, flows),
-                       report.causes.size() > 1 ? "most often, " : "",
+                       beside_others(report, Severity::error),
                        most_frequent(report, Severity::error), one_way_words(report));
   }
   if (const std::string names = unresolved(report); !names.empty()) return names;
@@ -223,8 +236,7 @@ std::string headline(const Report& report) {
     const std::uint64_t warnings =
         sum(report, Severity::warning, true) + sum(report, Severity::warning, false);
     return fmt::format("No failure {}, but {}: {}{}{}.", among_all(report),
-                       base::count(warnings, "warning"),
-                       report.causes.size() > 1 ? "most often, " : "",
+                       base::count(warnings, "warning"), beside_others(report, Severity::warning),
                        most_frequent(report, Severity::warning), one_way_words(report));
   }
   if (const std::string again = delivered_again(report); !again.empty()) return again;
