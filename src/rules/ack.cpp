@@ -114,8 +114,12 @@ bool refuses(std::string_view name, std::string_view number) {
 }
 
 bool named_among(const base::Field& field, std::span<const std::string_view> names) {
-  return std::any_of(names.begin(), names.end(),
-                     [&](std::string_view name) { return base::is_named(field.name, name); });
+  // Nearly all names differ in their first letter.
+  const char first = field.name.empty() ? '\0' : static_cast<char>(field.name.front() | 0x20);
+  const bool marked = first == ('_' | 0x20) || first == '-';
+  return std::any_of(names.begin(), names.end(), [&](std::string_view name) {
+    return (marked || name.front() == first) && base::is_named(field.name, name);
+  });
 }
 
 /// Says no, though not in a code that everybody knows: an error that is no "none", a message that
@@ -135,9 +139,12 @@ Ack read_document(const base::Fields& fields) {
   bool yes = false, sure = false, complaint = false, other_code = false;
   for (const base::Field& field : fields.list) {
     if (field.depth > 2) continue;
+    const bool is_code = named_among(field, kCodeNames);
+    if (!is_code && !named_among(field, kErrorNames) && !named_among(field, kMessageNames))
+      continue;
     const std::string value = base::lower(field.value);
     complaint = complaint || complains(field, value);
-    if (!named_among(field, kCodeNames)) continue;
+    if (!is_code) continue;
     const bool told = may_be_told(field.name);
     if (among(kNoCodes, value) || (is_flag(field.name) && is_no(value)) ||
         refuses(field.name, value) || (!told && names_failure(value)))
@@ -309,14 +316,20 @@ bool plainly_refuses(std::string_view text, const base::Fields& fields) {
     ++members;
     const bool of_error = named_among(field, kErrorNames);
     const bool says_what = of_error || named_among(field, kMessageNames);
+    const bool is_code = named_among(field, kCodeNames);
+    if (!says_what && !is_code) continue;
     const std::string value = base::lower(field.value);
-    const bool complains_now = says_what && complains(field, value);
-    complaint = complaint || complains_now;
-    const bool of_success = value.empty() || value == "null" || among(kYes, value) ||
-                            contains_any(value, kDone) || contains_any(value, kNoComplaints);
-    explained = explained || complains_now || (says_what && !of_success);
+    if (says_what) {
+      const bool complains_now = complains(field, value);
+      const auto of_success = [&] {
+        return value.empty() || value == "null" || among(kYes, value) ||
+               contains_any(value, kDone) || contains_any(value, kNoComplaints);
+      };
+      complaint = complaint || complains_now;
+      explained = explained || complains_now || !of_success();
+    }
     if (of_error && (value == "true" || value == "1")) refused = true;
-    if (!named_among(field, kCodeNames)) continue;
+    if (!is_code) continue;
     const bool no = among(kNoCodes, value) || (is_flag(field.name) && is_no(value));
     if (may_be_told(field.name)) {
       told = told || no || refuses(field.name, value);
@@ -361,18 +374,30 @@ std::size_t value_behind(std::string_view text, std::size_t mark) {
 /// The name in front of `end`, with or without a quote behind it, ends with one of `words`.
 bool name_ends_with(std::string_view text, std::size_t end,
                     std::span<const std::string_view> words) {
-  std::string_view name = base::trim(text.substr(0, end));
-  if (name.ends_with('"')) name.remove_suffix(1);
-  return std::any_of(words.begin(), words.end(), [&](std::string_view word) {
-    return name.size() >= word.size() &&
-           std::equal(word.begin(), word.end(),
-                      name.end() - static_cast<std::ptrdiff_t>(word.size()),
-                      [](char a, char b) { return a == (b | 0x20); });
-  });
+  while (end > 0 && (text[end - 1] == ' ' || text[end - 1] == '\n')) --end;
+  if (end > 0 && text[end - 1] == '"') --end;
+  const auto ends_with = [&](std::string_view word) {
+    if (end < word.size()) return false;
+    std::size_t at = end;
+    for (std::size_t i = word.size(); i-- > 0;) {
+      if ((text[--at] | 0x20) != word[i]) return false;
+    }
+    return true;
+  };
+  return std::any_of(words.begin(), words.end(), ends_with);
 }
 constexpr std::array<std::string_view, 5> kCodeEndings = {"code", "ret", "result", "success", "ok"};
 constexpr std::array<std::string_view, 2> kFlagEndings = {"success", "ok"};
 constexpr std::array<std::string_view, 2> kErrorEndings = {"error", "errors"};
+
+/// The word that `text` begins with says yes.
+bool is_yes(std::string_view text) {
+  const std::string_view word = text.substr(0, text.find_first_of("\"<,}& \t\r\n"));
+  return std::any_of(kYes.begin(), kYes.end(), [&](std::string_view yes) {
+    return std::equal(word.begin(), word.end(), yes.begin(), yes.end(),
+                      [](char a, char b) { return (a | 0x20) == b; });
+  });
+}
 
 /// The value at `at`, whose name ends at `mark`, may be one that plainly_refuses().
 bool may_say_no(std::string_view text, std::size_t mark, std::size_t at) {
@@ -395,7 +420,7 @@ bool may_say_no(std::string_view text, std::size_t mark, std::size_t at) {
   if (first == '{' || first == 't') return name_ends_with(text, mark, kErrorEndings);
   // A word that names what failed.
   const bool word = (first >= 'a' && first <= 'z') || static_cast<unsigned char>(first) >= 0x80;
-  return word && name_ends_with(text, mark, kCodeEndings);
+  return word && name_ends_with(text, mark, kCodeEndings) && !is_yes(text.substr(at));
 }
 
 /// plainly_refuses(), for answers of which nearly none does: the document is read only where such a
