@@ -67,13 +67,25 @@ Member look_into(const std::string& path, const CaptureOptions& options) {
 /// The captures in a folder, by what they begin with; not those in folders below.
 void add_folder(Inputs& inputs, const std::string& folder, const CaptureOptions& options) {
   std::vector<std::string> paths;
+  std::vector<NotRead> no_files;
   std::error_code error;
   for (fs::directory_iterator entry{folder, error}, end; !error && entry != end;
        entry.increment(error)) {
-    if (entry->is_regular_file(error)) paths.push_back(entry->path().string());
+    std::error_code ignored;
+    const fs::file_type type = entry->status(ignored).type();
+    const std::string path = entry->path().string();
+    if (type == fs::file_type::regular) {
+      paths.push_back(path);
+    } else if (type == fs::file_type::not_found) {
+      no_files.push_back({path, "the link leads to no file"});
+    } else if (type != fs::file_type::directory) {
+      no_files.push_back({path, "is no regular file"});
+    }
   }
   if (error) throw Error{folder + ": cannot be read: " + error.message()};
   std::sort(paths.begin(), paths.end());
+  std::ranges::sort(no_files, {}, &NotRead::name);
+  for (const NotRead& each : no_files) inputs.pass_over(each.name, each.reason);
   for (const std::string& path : paths) {
     try {
       inputs.members.push_back(look_into(path, options));

@@ -82,14 +82,17 @@ TEST_F(TimelineTest, ReadsAFolderByMagicAndNamesTheRest) {
   write("", "cap.3");
   std::filesystem::create_directory(folder / "below");
   write(pcap({{"z", 9}}), "below/z.pcap");
+  std::filesystem::create_symlink(folder / "nothing", folder / "cap.4");
   const auto source = open_captures({folder.string()}, {});
   EXPECT_EQ(words(*source), "a b");
   const auto& not_read = source->summary().not_read;
-  ASSERT_EQ(not_read.size(), 2u);
+  ASSERT_EQ(not_read.size(), 3u);
   EXPECT_EQ(not_read[0].name, (folder / "cap.3").string());
   EXPECT_EQ(not_read[0].reason, "empty file (0 bytes)");
-  EXPECT_EQ(not_read[1].name, (folder / "notes.txt").string());
-  EXPECT_NE(not_read[1].reason.find("not a capture file"), std::string::npos);
+  EXPECT_EQ(not_read[1].name, (folder / "cap.4").string());
+  EXPECT_EQ(not_read[1].reason, "the link leads to no file");
+  EXPECT_EQ(not_read[2].name, (folder / "notes.txt").string());
+  EXPECT_NE(not_read[2].reason.find("not a capture file"), std::string::npos);
 }
 
 TEST_F(TimelineTest, RefusesWhatHoldsNoCapture) {
