@@ -169,6 +169,11 @@ Offset latest_end(const Message& request) {
   return request.end + std::min(rest, std::numeric_limits<Offset>::max() - request.end);
 }
 
+/// What the server's ACK number says of the client's bytes: a FIN counts as one more.
+Offset acked_bytes(Offset acked, const SideRecord& client) {
+  return client.fin ? std::min(acked, client.fin_offset) : acked;
+}
+
 }  // namespace
 
 // Bytes of both sides are missing here, or come late: a request may be among the client's, and this
@@ -177,8 +182,7 @@ bool Pairer::Impl::answers_the_unseen(const Conversation& c, const Input& in) co
   if (c.work == nullptr || !c.work->missing || c.work->missing.cut) return false;
   const Open* open = waiting(c);
   const SideRecord& client = in.flow.c();
-  const Offset acked =
-      client.fin ? std::min(in.chunk.peer_acked, client.fin_offset) : in.chunk.peer_acked;
+  const Offset acked = acked_bytes(in.chunk.peer_acked, client);
   if (open != nullptr && open->x.request.state == MessageState::incomplete &&
       acked <= latest_end(open->x.request))
     return false;  // its own
@@ -205,7 +209,9 @@ Open* Pairer::Impl::answered_by(Conversation& c, const Input& in) {
 
 Role Pairer::Impl::role_without_request(const Conversation& c, const Input& in,
                                         const Open* refused) const {
-  if (refused == nullptr && in.chunk.peer_acked > in.flow.c().delivered) return Role::early;
+  const SideRecord& client = in.flow.c();
+  if (refused == nullptr && acked_bytes(in.chunk.peer_acked, client) > client.delivered)
+    return Role::early;
   if (answers_the_unseen(c, in)) return Role::early;
   const bool request_lost = refused != nullptr ? refused->behind_client_gap : c.client_gap;
   // A SYN that was not recorded may have brought it (RFC 7413).

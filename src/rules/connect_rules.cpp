@@ -731,7 +731,7 @@ std::optional<Finding> syn_ignored_suspect(const FlowFacts& facts, const Thresho
 }
 
 std::optional<Finding> connection_unused(const FlowFacts& facts, const Thresholds& limits) {
-  if (!facts.unused || !facts.unused_for) return std::nullopt;
+  if (!facts.unused_for || !(facts.unused || facts.unsolicited)) return std::nullopt;
   // A server that closes at once has refused, not waited.
   if (by_server(facts.first_close.closer) && *facts.unused_for < limits.capture_end_margin)
     return std::nullopt;

@@ -227,17 +227,22 @@ std::optional<Finding> response_unsolicited(const FlowFacts& facts, const Thresh
   const bool idle_timeout = facts.unsolicited_status == 408;
   const bool requests_missing =
       facts.flow.has(Oddity::midstream) || facts.flow.c().trouble().gap_bytes > 0;
+  // HAProxy answers the end of a connection without a request with 400.
+  const bool client_left = by_client(facts.first_close.closer) &&
+                           facts.first_close.packet.number < facts.unsolicited.number;
   return FindingBuilder{
       Label::response_unsolicited,
       fmt::format(
           "The server sent {} although no request was outstanding{}.", facts.unsolicited_status,
           idle_timeout       ? ": it had waited long enough for the next one"
+          : client_left      ? ", behind the client's close: nobody reads it"
           : requests_missing ? ", as far as can be seen: the capture lacks a part of what was asked"
                              : "")}
       .evidence(facts.unsolicited, Side::server,
                 fmt::format("{} without a request", facts.unsolicited_status))
       .evidence(facts.first_close)
-      .severity(idle_timeout || requests_missing ? Severity::info : Severity::warning)
+      .severity(idle_timeout || requests_missing || client_left ? Severity::info
+                                                                : Severity::warning)
       .fact("status", std::int64_t{facts.unsolicited_status})
       .build();
 }

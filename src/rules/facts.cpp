@@ -189,10 +189,10 @@ FlowFacts measure(const FlowRecord& flow, EndCause cause, Timestamp until,
   facts.server_unheard = unheard(flow, Side::server);
   facts.first_close = first_close_after(flow, 0);
   measure_connect(facts, limits);
-  const bool silent = flow.c().next == 0 && flow.s().next == 0;
-  facts.unused = silent && !facts.client_unheard && !facts.server_unheard &&
-                 facts.handshake == Handshake::complete;
-  if (facts.unused && flow.handshake_ack) {
+  const bool unasked = flow.c().next == 0 && !facts.client_unheard && !facts.server_unheard &&
+                       facts.handshake == Handshake::complete;
+  facts.unused = unasked && flow.s().next == 0;
+  if (unasked && flow.handshake_ack) {
     const Timestamp end = facts.first_close.packet ? facts.first_close.packet.time : facts.until;
     facts.unused_for = std::max(end - flow.handshake_ack.time, Duration{0});
   }

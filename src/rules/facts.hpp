@@ -105,7 +105,8 @@ struct FlowFacts {
   std::optional<Duration> synack_delay{};    // first SYN to first SYN-ACK
   std::optional<Duration> handshake_time{};  // first SYN to the client's ACK
   bool unused = false;                       // no payload from either side
-  std::optional<Duration> unused_for{};      // handshake to first close, or to `until`
+  // Handshake to first close, or to `until`, where the client sent no payload.
+  std::optional<Duration> unused_for{};
 
   // What it carried; filled in when the flow has ended.
   std::uint32_t exchanges = 0;

@@ -141,8 +141,9 @@ void add_turns(Why& why, const ExchangeFacts& facts, const Thresholds& limits, L
     ExchangeFacts turned = facts;
     turn.apply(turned);
     const Label instead = answer(exchange_primaries(), turned, limits);
-    if (instead != label)
-      why.changes.push_back(fmt::format("{}: {}", turn.words, info(instead).id));
+    // Without an answer, or with a part of one, no rule that speaks does not mean that all is well.
+    if (instead == label || (instead == Label::ok && !facts.response_complete)) continue;
+    why.changes.push_back(fmt::format("{}: {}", turn.words, info(instead).id));
   }
 }
 
