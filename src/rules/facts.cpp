@@ -150,15 +150,12 @@ bool FlowFacts::ack_unrecorded(Side side) const {
 }
 
 bool FlowFacts::recording_broke_off(Side side) const {
-  constexpr std::uint32_t kUsualSegment = 1460;
   const SideRecord& own = flow.side(side);
   const SideRecord& peer = flow.side(other(side));
   // Where nothing without payload is recorded, no ACK is to be expected.
   const std::uint32_t opening = peer.syns + (flow.handshake_ack ? 1U : 0U);
   const bool acks_recorded = peer.packets > peer.payload_packets + opening;
-  const std::uint32_t segment = std::max<std::uint32_t>(own.longest, kUsualSegment);
-  return acks_recorded && own.delivered - std::min(own.acked, own.delivered) > 4 * segment &&
-         ack_unrecorded(side);
+  return acks_recorded && own.delivered > own.acked && ack_unrecorded(side);
 }
 
 bool FlowFacts::doubtful(const PacketRef& packet) const {

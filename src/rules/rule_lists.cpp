@@ -134,6 +134,7 @@ constexpr std::array kFlowAnnotations = {
     &syn_ignored_suspect,
     &payload_opaque,
     &response_unsolicited,
+    &failed_answer_alone,
     &trailing_garbage,
     &pipelined_requests,
     &flow_keepalive_probe_failed,
