@@ -312,6 +312,10 @@ struct FlowTrouble {
   Endpoint translated_client, translated_server;  // its other name, where the capturing host
                                                   // translates addresses; port 0: none
   PacketRef last_translated;  // the last packet that was recorded under that name
+  // The first packet under that name where an earlier one was another, and that one: the
+  // translation was forgotten and made anew meanwhile.
+  PacketRef translated_anew;
+  Endpoint translated_client_before, translated_server_before;
   // How either side's packets are wrapped up, by the first of each that is in a tunnel.
   std::array<Tunnel, 2> tunnels;
   // 0, or the flow that replaced this attempt, which was refused or not answered yet (RFC 8305).

@@ -321,6 +321,17 @@ void name_firewall(Finding& finding, const FlowFacts& facts) {
   add_evidence(finding, {rare.icmp, std::nullopt, icmp_evidence(rare)});
 }
 
+constexpr std::string_view kKeepTranslation =
+    "Let the client send keep-alive probes, or close idle connections, before the address "
+    "translation forgets them; or let it remember established connections for longer "
+    "(Linux: nf_conntrack_tcp_timeout_established).";
+
+/// What a server says, or does not, to a connection that it does not know.
+bool about_lost_connection(Label label) {
+  return label == Label::reset_without_response || label == Label::idle_conn_reset ||
+         label == Label::idle_conn_blackholed || label == Label::request_not_acked;
+}
+
 /// This host translated the connection's addresses, and then passed on what the client sent last
 /// as it was: its table had forgotten the connection.
 bool forgot_translation(const Finding& finding, const FlowFacts& facts) {
@@ -340,16 +351,39 @@ bool forgot_translation(const Finding& finding, const FlowFacts& facts) {
   }
 }
 
+/// This host gave the connection another name, and since then nothing of the client's was
+/// acknowledged, as to a server that knows of no connection from there.
+bool changed_translation(const Finding& finding, const FlowFacts& facts) {
+  const FlowTrouble& rare = facts.flow.trouble();
+  const PacketNumber anew = rare.translated_anew.number;
+  if (!rare.translated_anew || facts.flow.c().acked_by.number > anew ||
+      facts.flow.s().last_payload.number > anew)
+    return false;
+  return about_lost_connection(finding.label);
+}
+
+void attribute_to_change(Finding& finding, const FlowFacts& facts) {
+  const FlowTrouble& rare = facts.flow.trouble();
+  const bool of_client = rare.translated_client_before != rare.translated_client;
+  finding.fault = {Party::network, Confidence::high, ""};
+  finding.detail += fmt::format(
+      " This host translates the connection's addresses, and did so anew for the request: {} had "
+      "been {} before, and became {}. The server knows of no such connection.",
+      to_string(of_client ? facts.flow.client : facts.flow.server),
+      to_string(of_client ? rare.translated_client_before : rare.translated_server_before),
+      to_string(of_client ? rare.translated_client : rare.translated_server));
+  finding.remedy = std::string{kKeepTranslation};
+  finding.settle.reset();
+  add_evidence(finding, {rare.translated_anew, std::nullopt, "first packet under the new name"});
+}
+
 void attribute_to_translation(Finding& finding, const FlowFacts& facts) {
   const FlowTrouble& rare = facts.flow.trouble();
   finding.fault = {Party::network, Confidence::high, ""};
   finding.detail +=
       " This host translated the addresses of the connection's earlier packets, but not of the "
       "request: its table had forgotten the connection.";
-  finding.remedy =
-      "Let the client send keep-alive probes, or close idle connections, before the address "
-      "translation forgets them; or let it remember established connections for longer "
-      "(Linux: nf_conntrack_tcp_timeout_established).";
+  finding.remedy = std::string{kKeepTranslation};
   finding.settle.reset();
   add_evidence(finding, {rare.last_translated, std::nullopt, "last packet that was translated"});
 }
@@ -368,6 +402,7 @@ void attribute_to_gateway(Finding& finding) {
 
 void attribute_party(Finding& finding, const FlowFacts& facts, const Thresholds& limits) {
   if (forgot_translation(finding, facts)) return attribute_to_translation(finding, facts);
+  if (changed_translation(finding, facts)) return attribute_to_change(finding, facts);
   if (facts.rst_made_here && about_server_reset(finding.label))
     return attribute_to_gateway(finding);
   if (facts.dropped_here || facts.torn) return;  // its rules say so themselves

@@ -10,7 +10,7 @@
 
 namespace httpdiag::shard {
 
-inline constexpr std::uint64_t kVersion = 21;
+inline constexpr std::uint64_t kVersion = 22;
 
 enum class Event : std::uint8_t {
   exchange = 1,

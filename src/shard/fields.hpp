@@ -141,13 +141,15 @@ void fields(Archive& archive, For<Archive, FlowTrouble> record) {
   auto& [icmp, icmp_reporter, icmp_mtu, icmp_type, icmp_code, icmp_v6, challenge_ack, predecessor,
          challenges, predecessor_last, challenge_refused, predecessor_client, predecessor_server,
          duplicates, duplicate, duplicate_of, origin, other_places, other_place_count, forwarded,
-         translated_client, translated_server, last_translated, tunnels, fallback, refused,
-         clock_step, clock_set, ahead_from, ahead_to, ahead_really, most_ttl_steps, cut_off,
-         goes_on, untimed] = record;
+         translated_client, translated_server, last_translated, translated_anew,
+         translated_client_before, translated_server_before, tunnels, fallback, refused, clock_step,
+         clock_set, ahead_from, ahead_to, ahead_really, most_ttl_steps, cut_off, goes_on, untimed] =
+      record;
   archive(icmp, icmp_reporter, icmp_mtu, icmp_type, icmp_code, icmp_v6, challenge_ack, predecessor,
           challenges, predecessor_last, challenge_refused, predecessor_client, predecessor_server,
           duplicates, duplicate, duplicate_of, origin, other_places, other_place_count, forwarded,
-          translated_client, translated_server, last_translated, tunnels, fallback, refused,
+          translated_client, translated_server, last_translated, translated_anew,
+          translated_client_before, translated_server_before, tunnels, fallback, refused,
           clock_step, clock_set, ahead_from, ahead_to, ahead_really, most_ttl_steps, cut_off,
           goes_on, untimed);
 }

@@ -81,6 +81,20 @@ bool Flow::roles_open() const {
          record.s().payload_packets == 0;
 }
 
+void Flow::note_translation(const Endpoint& client, const Endpoint& server, PacketRef packet) {
+  // A packet may pass several devices of the host, under another name on each.
+  constexpr Duration kElsewhere = std::chrono::seconds{1};
+  FlowTrouble& rare = trouble();
+  const bool other = rare.translated_client != client || rare.translated_server != server;
+  if (rare.last_translated && other && packet.time - rare.last_translated.time > kElsewhere) {
+    rare.translated_anew = packet;
+    rare.translated_client_before = rare.translated_client;
+    rare.translated_server_before = rare.translated_server;
+  }
+  rare.translated_client = client;
+  rare.translated_server = server;
+}
+
 void Flow::swap_roles() {
   std::swap(record.client, record.server);
   std::swap(record.sides[0], record.sides[1]);
@@ -88,6 +102,7 @@ void Flow::swap_roles() {
   if (FlowTrouble* rare = record.trouble_ptr.get()) {
     std::swap(rare->tunnels[0], rare->tunnels[1]);
     std::swap(rare->translated_client, rare->translated_server);
+    std::swap(rare->translated_client_before, rare->translated_server_before);
   }
   record.syn_clock = record.fin_clock = 0;  // the client's
   for (char& c : record.history) {

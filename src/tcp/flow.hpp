@@ -127,10 +127,7 @@ class Flow {
   /// The client's kernel did not take that answer.
   void note_refused(const Segment& rst);
   /// The capturing host translates addresses: these are the other ones.
-  void note_translation(const Endpoint& client, const Endpoint& server) {
-    trouble().translated_client = client;
-    trouble().translated_server = server;
-  }
+  void note_translation(const Endpoint& client, const Endpoint& server, PacketRef packet);
   /// `packet` was recorded under them.
   void note_translated(PacketRef packet) { trouble().last_translated = packet; }
   /// `from`'s packets come in a tunnel.

@@ -124,7 +124,7 @@ void Tracker::Impl::note_translation(const Segment& segment, const Tuple& origin
   Flow& flow = store_.slot(handle).flow;
   const bool forth = flow.record.client == original.client;
   flow.note_translation(forth ? segment.source : segment.destination,
-                        forth ? segment.destination : segment.source);
+                        forth ? segment.destination : segment.source, segment.packet);
 }
 
 /// Packets of this flow may be recorded once more under a name that no SYN tells.
