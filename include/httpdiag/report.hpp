@@ -48,6 +48,7 @@ std::string_view name(Skip skip);  // "not-tcp"
 struct RequestReport {
   std::string method, target, host;
   std::uint8_t major = 1, minor = 1;
+  std::uint64_t head_bytes = 0;  // up to the body; 0: not known
   std::uint64_t body_bytes = 0;
   std::uint64_t digest = 0;
   PacketRef first, last;

@@ -111,12 +111,19 @@ void limit_evidence(std::vector<Finding>& findings, const Limits& limits) {
   }
 }
 
+std::uint64_t head_bytes(const Message& request) {
+  const bool plain = request.head_complete && !request.chunked && !request.has_gap;
+  const std::uint64_t bytes = request.end - request.begin;
+  return plain && request.body_bytes <= bytes ? bytes - request.body_bytes : 0;
+}
+
 RequestReport report_of(const Message& request) {
   return {.method = std::string{request.method()},
           .target = std::string{request.start()},
           .host = std::string{request.host()},
           .major = request.major,
           .minor = request.minor,
+          .head_bytes = head_bytes(request),
           .body_bytes = request.body_bytes,
           .digest = request.has_gap ? 0 : request.digest,
           .first = request.first,

@@ -72,7 +72,8 @@ bool pipelined(const FlowReport& report, const ExchangeReport& exchange) {
       });
 }
 
-void follow_request(RequestFacts& facts, const Joined& flow, const Stretch& place) {
+void follow_request(RequestFacts& facts, const Joined& flow, const Stretch& place,
+                    std::uint64_t head_bytes) {
   facts.request = fates_of(flow, Side::client, [&](const Seen& seen, const Stretch& each) {
     return seen.length > 0 && each.begin < place.end && each.end > place.begin;
   });
@@ -85,6 +86,9 @@ void follow_request(RequestFacts& facts, const Joined& flow, const Stretch& plac
     facts.arrived = flow.server.seen[each.seen].packet;
     return;
   }
+  const auto head = static_cast<std::int64_t>(head_bytes);
+  const bool all_told = facts.request.unknown + facts.request.not_recorded == 0;
+  facts.half_a_head = all_told && head > 0 && !covered.has(place.begin, place.begin + head);
 }
 
 /// Where the final response begins, if the client has it: interim ones (1xx) are in front of it.
@@ -157,7 +161,7 @@ std::optional<RequestFacts> measure(const Joined& flow, const FlowReport& report
   const auto place = place_of(flow, exchange.request);
   if (!place || pipelined(report, exchange)) return std::nullopt;
   RequestFacts facts;
-  follow_request(facts, flow, *place);
+  follow_request(facts, flow, *place, exchange.request.head_bytes);
   if (!facts.arrived) return facts;
   std::int64_t answer_end = std::numeric_limits<std::int64_t>::max();
   for (const ExchangeReport& other : report.exchanges) {

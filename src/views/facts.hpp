@@ -29,6 +29,7 @@ struct RequestFacts {
   Fates request;
   PacketRef arrived;         // with which all of it was at the server; none: it never was
   bool begun = false;        // some of it was
+  bool half_a_head = false;  // what was there ends, or has a hole, in front of the head's end
   PacketRef acknowledged;    // the server's first packet that acknowledges all of it
   bool ack_arrived = false;  // that, or a later one
   Fates answer;              // payload that left the server for it

@@ -199,7 +199,9 @@ std::optional<Revision> Verdicts::revise(ExchangeReport& exchange) const {
   if (!facts) return std::nullopt;
   const bool lossy = flow_.ran[index(Side::server)]->lossy;
   if (lossy && facts->request.arrived == 0) return std::nullopt;
-  if (facts->request.none_arrived() && !facts->begun) {
+  // Nobody can act upon half a head.
+  const bool unread = facts->half_a_head && !lossy && !flow_.ways[0].receiver_blind;
+  if ((facts->request.none_arrived() && !facts->begun) || unread) {
     exchange.retry = Retry::safe;
     return Revision{report_.id, exchange.index, false};
   }
