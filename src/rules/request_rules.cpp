@@ -59,6 +59,23 @@ bool waited_in_vain(const ExchangeFacts& facts) {
          (response.status == 504 && silent >= facts.limits.no_response_min);
 }
 
+/// The server's 408, or a gateway's 504, came while the client sent nothing, and the rest of the
+/// request behind it: how long the server had waited.
+std::optional<Duration> timed_out_in_a_pause(const ExchangeFacts& facts) {
+  if (!facts.answered || !facts.request_complete) return std::nullopt;
+  const bool gateway = facts.exchange.response->status == 504;
+  if (!gateway && facts.exchange.response->status != 408) return std::nullopt;
+  const Message& request = facts.exchange.request;
+  const PacketRef answer = facts.exchange.response->first;
+  if (!request.pause_end || answer.number < request.pause_begin.number ||
+      answer.number > request.pause_end.number)
+    return std::nullopt;
+  constexpr Duration kShortestTimer = std::chrono::seconds{1};
+  const auto waited = between(request.pause_begin, answer, facts.flow.flow);
+  const Duration least = gateway ? facts.limits.no_response_min : kShortestTimer;
+  return waited && *waited >= least ? waited : std::nullopt;
+}
+
 /// Bytes came up to the 408 in the rhythm that they had had all along: what ran out was the time
 /// that the server gives a whole request.
 bool was_still_sending(const ExchangeFacts& facts) {
@@ -155,7 +172,8 @@ std::optional<Finding> early_response(const ExchangeFacts& facts, const Threshol
   if (request.body_omitted && says_all) return std::nullopt;
   // A client that had closed was answered for what it left: the request is the story then.
   if (facts.exchange.client_closed_before_response) return std::nullopt;
-  if (waited_in_vain(facts)) return std::nullopt;  // the request is the story
+  // The request is the story.
+  if (waited_in_vain(facts) || timed_out_in_a_pause(facts)) return std::nullopt;
   // Its own ACK number covers the request: only the recording is out of order.
   if (facts.request_complete && response.peer_acked >= facts.q1) return std::nullopt;
   const bool before_end = !facts.request_complete || response.first.number < request.last.number;
@@ -372,6 +390,25 @@ std::optional<Finding> closed_with_a_part(const ExchangeFacts& facts) {
             "answer with a status, and read the rest of the request before it closes (RFC 9112 "
             "section 9.6).");
   }
+  return finding.build();
+}
+
+/// Whole in the end, but the server had waited for the rest as long as it does.
+Finding told_in_a_pause(const ExchangeFacts& facts, Duration waited) {
+  const Message& request = facts.exchange.request;
+  const Message& response = *facts.exchange.response;
+  FindingBuilder finding{
+      Label::request_incomplete,
+      fmt::format("The client paused for {} in the middle of the request; {} into that the server "
+                  "answered {}, and the rest came too late.",
+                  base::duration(request.pause()), base::duration(waited), response.status)};
+  finding.evidence(request.first, Side::client, words(request))
+      .evidence(request.pause_begin, Side::client, "last bytes in front of the pause")
+      .evidence(response.first, Side::server, fmt::format("{}", response.status))
+      .evidence(request.pause_end, Side::client, "the client goes on")
+      .fact("ended_by", fmt::format("server-{}", response.status))
+      .fact("stalled_us", std::optional{waited});
+  blame_slow_client(finding, !request.head_complete);
   return finding.build();
 }
 
@@ -629,6 +666,7 @@ std::string stop_text(const ExchangeFacts& facts) {
 }  // namespace
 
 std::optional<Finding> request_incomplete(const ExchangeFacts& facts, const Thresholds&) {
+  if (const auto waited = timed_out_in_a_pause(facts)) return told_in_a_pause(facts, *waited);
   if (facts.request_complete) return closed_with_a_part(facts);
   if (!has_hole(facts) && !lost_for_good(facts)) {
     if (auto finding = closed_with_a_part(facts)) return finding;
