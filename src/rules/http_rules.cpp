@@ -155,6 +155,11 @@ std::optional<Finding> failed_answer_alone(const FlowFacts& facts, const Thresho
       .build();
 }
 
+std::optional<Finding> failed_answer_in_a_hole(const FlowFacts& facts, const Thresholds& limits) {
+  if (facts.flow.c().trouble().gap_bytes == 0) return std::nullopt;
+  return failed_answer_alone(facts, limits);
+}
+
 std::optional<Finding> http_server_error(const ExchangeFacts& facts, const Thresholds&) {
   const std::uint16_t status = status_of(facts);
   if (status < 500 || status > 599 || is_gateway_error(status)) return std::nullopt;

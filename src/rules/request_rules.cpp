@@ -379,6 +379,10 @@ std::optional<Finding> closed_with_a_part(const ExchangeFacts& facts) {
                 "the rest of the request was delayed or lost on the way");
   constexpr Duration kAtOnce = std::chrono::milliseconds{500};
   const auto open_for = between(request.first, server.fin, flow);
+  // Of a request that is not here whole, nobody knows where it paused.
+  if ((request.snaplen_cut || request.has_gap) &&
+      (!open_for || is_timeout(*open_for, true, facts.limits)))
+    finding.fault(Party::unknown, Confidence::low);
   if (open_for && *open_for < kAtOnce) {
     finding
         .seen_as(

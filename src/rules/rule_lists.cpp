@@ -134,7 +134,7 @@ constexpr std::array kFlowAnnotations = {
     &syn_ignored_suspect,
     &payload_opaque,
     &response_unsolicited,
-    &failed_answer_alone,
+    &failed_answer_in_a_hole,
     &trailing_garbage,
     &pipelined_requests,
     &flow_keepalive_probe_failed,

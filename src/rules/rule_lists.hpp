@@ -71,6 +71,8 @@ std::optional<Finding> http_server_error(const ExchangeFacts&, const Thresholds&
 std::optional<Finding> http_client_error(const ExchangeFacts&, const Thresholds&);
 std::optional<Finding> http_redirect(const ExchangeFacts&, const Thresholds&);
 std::optional<Finding> failed_answer_alone(const FlowFacts&, const Thresholds&);
+/// Beside other findings: bytes of the client's are missing that the answer is for.
+std::optional<Finding> failed_answer_in_a_hole(const FlowFacts&, const Thresholds&);
 std::optional<Finding> ack_negative(const ExchangeFacts&, const Thresholds&);
 std::optional<Finding> ack_unrecognized(const ExchangeFacts&, const Thresholds&);
 // Connect (connect_rules.cpp)

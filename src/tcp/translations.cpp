@@ -55,7 +55,7 @@ bool Translations::same_but_for_name(const Syn& known, const Syn& seen) const {
   const Tuple &a = known.tuple, &b = seen.tuple;
   const bool shares_an_end = a.client.port == b.client.port || a.server.port == b.server.port ||
                              a.client.ip == b.client.ip || a.server.ip == b.server.ip;
-  return TcpFlags{seen.flags}.has(TcpFlags::ack) && seen.ack != 0 && one_network && shares_an_end &&
+  return TcpFlags{seen.flags}.has(TcpFlags::ack) && one_network && shares_an_end &&
          !a.same_ends(b) && !a.reversed().same_ends(b) && known.seq == seen.seq &&
          known.ack == seen.ack && known.ip_id == seen.ip_id && known.clock == seen.clock &&
          known.window == seen.window && known.flags == seen.flags &&

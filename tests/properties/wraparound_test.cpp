@@ -14,9 +14,18 @@ namespace {
 /// Added to all sequence numbers of a direction.
 using Shifts = std::map<std::string, std::uint32_t>;
 
-/// So that the first number of each direction is `start`.
+/// What a host that translates addresses leaves as it is: all but the ports and the checksum.
+std::string translated_alike(const RecordedPacket& packet, const TcpView& view) {
+  constexpr std::size_t kPorts = 4, kChecksum = 16, kUrgent = 18;
+  return std::string{packet.bytes.substr(view.tcp + kPorts, kChecksum - kPorts)} +
+         std::string{packet.bytes.substr(view.tcp + kUrgent)};
+}
+
+/// So that the first number of each direction is `start`; the same where it is recorded under
+/// another name.
 Shifts shifts_to(const Recording& recording, std::uint32_t start) {
   Shifts shifts;
+  std::map<std::string, std::uint32_t> seen;
   for (const RecordedPacket& packet : recording.packets) {
     const auto view = find_tcp(recording, packet);
     if (!view || view->quoted) continue;
@@ -24,7 +33,11 @@ Shifts shifts_to(const Recording& recording, std::uint32_t start) {
     const std::uint32_t flags = get(packet.bytes, view->tcp + kFlagsAt, 1);
     // RFC 9293 §3.10.7.1: the RST from a closed port has the number 0, which is nobody's.
     if (seq == 0 && (flags & TcpFlags::rst) != 0) continue;
-    shifts.emplace(direction_of(packet, *view), start - seq);
+    const std::string alike = translated_alike(packet, *view);
+    const auto copy = seen.find(alike);
+    const std::string direction = direction_of(packet, *view);
+    shifts.emplace(direction, copy == seen.end() ? start - seq : copy->second);
+    seen.emplace(alike, shifts.at(direction));
   }
   return shifts;
 }
