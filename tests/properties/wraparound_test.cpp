@@ -14,6 +14,11 @@ namespace {
 /// Added to all sequence numbers of a direction.
 using Shifts = std::map<std::string, std::uint32_t>;
 
+std::uint32_t shift_of(const Shifts& shifts, const std::string& direction) {
+  const auto found = shifts.find(direction);
+  return found == shifts.end() ? 0 : found->second;
+}
+
 /// What a host that translates addresses leaves as it is: all but the ports and the checksum.
 std::string translated_alike(const RecordedPacket& packet, const TcpView& view) {
   constexpr std::size_t kPorts = 4, kChecksum = 16, kUrgent = 18;
@@ -25,7 +30,8 @@ std::string translated_alike(const RecordedPacket& packet, const TcpView& view) 
 /// another name.
 Shifts shifts_to(const Recording& recording, std::uint32_t start) {
   Shifts shifts;
-  std::map<std::string, std::uint32_t> seen;
+  std::map<std::string, const RecordedPacket*> seen;
+  std::map<std::string, std::string> other_names;  // of directions
   for (const RecordedPacket& packet : recording.packets) {
     const auto view = find_tcp(recording, packet);
     if (!view || view->quoted) continue;
@@ -36,15 +42,20 @@ Shifts shifts_to(const Recording& recording, std::uint32_t start) {
     const std::string alike = translated_alike(packet, *view);
     const auto copy = seen.find(alike);
     const std::string direction = direction_of(packet, *view);
-    shifts.emplace(direction, copy == seen.end() ? start - seq : copy->second);
-    seen.emplace(alike, shifts.at(direction));
+    if (shifts.contains(direction)) {
+      seen.emplace(alike, &packet);
+    } else if (copy == seen.end()) {
+      shifts.emplace(direction, start - seq);
+      seen.emplace(alike, &packet);
+    } else {
+      const auto known = find_tcp(recording, *copy->second);
+      shifts.emplace(direction, shifts.at(direction_of(*copy->second, *known)));
+      other_names.emplace(direction_of(packet, *view, true),
+                          direction_of(*copy->second, *known, true));
+    }
   }
+  for (const auto& [name, known] : other_names) shifts.emplace(name, shift_of(shifts, known));
   return shifts;
-}
-
-std::uint32_t shift_of(const Shifts& shifts, const std::string& direction) {
-  const auto found = shifts.find(direction);
-  return found == shifts.end() ? 0 : found->second;
 }
 
 /// SACK blocks (RFC 2018) hold sequence numbers of the other direction.
